@@ -1,0 +1,43 @@
+"""Is this gradient right? The names a problem file uses, and nothing else."""
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "symbols": "Parameter Size Variable array atan clip cos erf erfc exp frozen log log_softmax maximum minimum sigmoid sin softmax softplus sqrt step tan tanh",
+    "spaces": "Integers LogRational Masks Normal OneOf Simplex Uniform",
+    "laws": "Bernoulli Categorical Draw E Gaussian Named Rows batch episode log_prob",
+    "quantities": "Covariance Curl Exact Gradient Hull Mean NonFinite Printed Trace Value",
+    "claims": "AtMost Claim Differs Equal Erratum Mistake Raises Within",
+    "derivation": "Derivation",
+    "points": "Point",
+    "problem": "Problem",
+    "check": "check",
+    "verdict": "Verdict",
+    "report": "Report",
+    "errors": "GradcheckError InputError ProblemError",
+}
+_home = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = sorted([*_home, "module", "torch"])  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+class _Torch:
+    """torch, imported when it is first used, so that a problem file loads without it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(".backends.torch", __name__).torch, name)
+
+
+torch = _Torch()
+
+
+def __getattr__(name: str) -> Any:
+    if name == "module":
+        return importlib.import_module(".backends.torch", __name__).module
+    if name not in _home:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_home[name]}", __name__), name)

@@ -1,0 +1,3 @@
+from gradcheck_rl.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""Frameworks that run the code under test. One file for each; nothing outside them imports one."""

@@ -1,0 +1,168 @@
+"""Values and gradients of torch code for many points and outcomes at once. The only file that imports torch.
+
+The forward pass is mapped over points and outcomes, then one ordinary backward pass runs, with a leaf for each (point,
+outcome). Code that cannot be mapped (it indexes or branches by a draw) steps down to concrete outcomes, then to a plain loop:
+on RuntimeError only, so that an author's own errors surface.
+"""
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch.func import functional_call, vmap
+
+from ..errors import CodeError
+from ..estimate import Floats
+
+_rung: dict[Any, int] = {}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """values (B, M, n); gradients (B, M, P) or None where only values were asked for; which blocks a path leads to."""
+
+    values: Floats
+    gradients: Floats | None
+    reached: dict[str, bool]
+
+
+@contextmanager
+def precision(dtype: str) -> Iterator[Any]:
+    """One thread and this default dtype: a bare `torch.tensor(0.1)` in the code under test follows it."""
+    before, threads = torch.get_default_dtype(), torch.get_num_threads()
+    kind = getattr(torch, dtype)
+    torch.set_default_dtype(kind)
+    torch.set_num_threads(1)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield kind
+    finally:
+        torch.set_default_dtype(before)
+        torch.set_num_threads(threads)
+
+
+def run(
+    code: Callable[..., Any], leaves: Mapping[str, Any], fixed: Mapping[str, Any], drawn: Mapping[str, Any], dtype: str, gradient: bool, key: Any
+) -> Batch:
+    """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed."""
+    name = getattr(key, "__name__", "the function")
+    with precision(dtype) as kind:
+        batch = _Call(code, name, gradient, kind, leaves, fixed, drawn)
+        ladder = [batch.mapped, batch.points, batch.loop] if batch.w or batch.o else [batch.loop]
+        for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
+            try:
+                result = ladder[at]()
+            except CodeError:
+                raise
+            except RuntimeError as error:
+                if at == len(ladder) - 1:
+                    raise CodeError(key, f"`{name}` raised {type(error).__name__}: {_first(error)}") from error
+            except Exception as error:
+                raise CodeError(key, f"`{name}` raised {type(error).__name__}: {_first(error)}") from error
+            else:
+                _rung[key] = at
+                return result
+    raise AssertionError("the last rung returns or raises")
+
+
+def _first(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [""])[0]
+
+
+class _Call:
+    def __init__(self, code: Any, name: str, gradient: bool, kind: Any, leaves: Any, fixed: Any, drawn: Any) -> None:
+        self.code, self.name, self.gradient, self.kind = code, name, gradient, kind
+        self.w = {k: self._tensor(v) for k, v in leaves.items()}
+        self.f = {k: self._tensor(v) for k, v in fixed.items()}
+        self.o = {k: self._drawn(v) for k, v in drawn.items()}
+        some = next(iter((self.w | self.f | self.o).values()), None)
+        self.B = 1 if some is None else len(some)
+        self.M = next(iter(self.o.values())).shape[1] if self.o else 1
+
+    def _tensor(self, x: Any) -> Any:
+        return torch.as_tensor(np.ascontiguousarray(x), dtype=self.kind)
+
+    def _drawn(self, x: Any) -> Any:
+        """Draws of a finite law are whole numbers: code indexes with them."""
+        return torch.as_tensor(np.ascontiguousarray(x), dtype=self.kind if np.asarray(x).dtype.kind == "f" else torch.int64)
+
+    def call(self, *groups: Mapping[str, Any]) -> Any:
+        out = self.code(**{k: v for g in groups for k, v in g.items()})
+        if isinstance(out, torch.Tensor):
+            if self.gradient and out.dim() and out.numel() != 1:
+                raise CodeError(self.code, f"`{self.name}` returned shape {tuple(out.shape)}; a gradient needs one number: end with .sum() or .mean().")
+            return out.reshape(()) if self.gradient else out.reshape(-1)
+        if isinstance(out, (tuple, list)) and not self.gradient and all(isinstance(x, torch.Tensor) for x in out):
+            return torch.cat([x.reshape(-1) for x in out])
+        if isinstance(out, (int, float, bool)) and not self.gradient:
+            return torch.tensor([float(out)])
+        what = "None" if out is None else f"a {type(out).__name__}"
+        fix = "end with `return loss`" if out is None else "keep it a tensor: no .item(), float() or .numpy()"
+        raise CodeError(self.code, f"`{self.name}` returned {what}; a tensor was expected: {fix}.")
+
+    def _leaves(self) -> dict[str, Any]:
+        return {k: v[:, None].expand(self.B, self.M, *v.shape[1:]).clone().requires_grad_(self.gradient) for k, v in self.w.items()}
+
+    def _back(self, y: Any, leaves: dict[str, Any]) -> Batch:
+        y = y.reshape(self.B, self.M, -1)
+        values = y.detach().double().numpy()
+        if not self.gradient:
+            return Batch(values, None, {})
+        grads = torch.autograd.grad(y.sum(), list(leaves.values()), allow_unused=True) if y.requires_grad else [None] * len(leaves)
+        reached = {k: g is not None for k, g in zip(leaves, grads, strict=True)}
+        flat = [(torch.zeros_like(v) if g is None else g).reshape(self.B, self.M, -1) for v, g in zip(leaves.values(), grads, strict=True)]
+        return Batch(values, torch.cat(flat, -1).double().numpy() if flat else np.zeros((self.B, self.M, 0)), reached)
+
+    def mapped(self) -> Batch:
+        leaves = self._leaves()
+        inner = vmap(self.call, in_dims=(0, None, 0), randomness="error")
+        y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, self.f, self.o)
+        return self._back(y, leaves)
+
+    def points(self) -> Batch:
+        """The outcome is concrete where it is the same at every point, so indexing and branching on it work."""
+        leaves = self._leaves()
+        columns = []
+        for m in range(self.M):
+            drawn = {k: x[:, m] for k, x in self.o.items()}
+            same = {k: x[0] for k, x in drawn.items() if bool((x == x[:1]).all()) and not x.dtype.is_floating_point}
+            other = {k: x for k, x in drawn.items() if k not in same}
+            row = {k: x[:, m] for k, x in leaves.items()}
+            columns.append(vmap(lambda w, f, o, same=same: self.call(w, f, o, same), in_dims=(0, 0, 0), randomness="error")(row, self.f, other))
+        return self._back(torch.stack(columns, 1), leaves)
+
+    def loop(self) -> Batch:
+        leaves = self._leaves()
+        rows = []
+        for b in range(self.B):
+            for m in range(self.M):
+                at = {k: x[b, m] for k, x in leaves.items()}
+                rows.append(self.call(at, {k: x[b] for k, x in self.f.items()}, {k: x[b, m] for k, x in self.o.items()}))
+        if len({r.shape for r in rows}) != 1:
+            raise CodeError(self.code, f"`{self.name}` returned different shapes at different points: return one shape.")
+        return self._back(torch.stack(rows), leaves)
+
+
+def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str) -> Callable[..., Any]:
+    """An nn.Module in the slot of the function `like`: which argument becomes which of the module's parameters, the others are its inputs.
+
+    `module(Policy, policy, W="n1.weight", b="n1.bias")`.
+    """
+    import inspect
+
+    names = list(inspect.signature(like).parameters)
+
+    def forward(*args: Any, **kwargs: Any) -> Any:
+        given = dict(zip(names, args, strict=False)) | kwargs
+        net = make()
+        return functional_call(net, {parameters[k]: v for k, v in given.items() if k in parameters}, tuple(v for k, v in given.items() if k not in parameters))
+
+    forward.__name__ = getattr(make, "__name__", "module")
+    forward.__signature__ = inspect.signature(like)  # pyright: ignore[reportFunctionMemberAccess]
+    return forward

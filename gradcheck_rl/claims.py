@@ -1,0 +1,168 @@
+"""Relations between quantities, and the sentences built on them."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .errors import ProblemError
+from .estimate import Estimate, Floats
+from .points import Point
+from .quantities import Hull, Quantity, quantity, slots
+
+COARSEST = 0.05
+
+
+class Relation:
+    """What is stated of two quantities. `excess` is how far it fails, coordinate by coordinate: beyond the slack, it is refuted."""
+
+    def __init__(self, left: Any, right: Any) -> None:
+        self.left: Quantity = quantity(left)
+        self.right: Quantity = quantity(right)
+
+    @property
+    def sides(self) -> tuple[Quantity, Quantity]:
+        return self.left, self.right
+
+    def excess(self, a: Estimate, b: Estimate) -> Floats:
+        raise NotImplementedError
+
+    def slack(self, a: Estimate, b: Estimate) -> Floats:
+        return a.radius + b.radius
+
+
+def _gap(a: Estimate, b: Estimate) -> Floats:
+    """|a - b|, in exact arithmetic where there is any: two fractions may share their float image."""
+    with np.errstate(all="ignore"):
+        difference = a - b if a.exact is not None and b.exact is not None else None
+        if difference is None:
+            return np.abs(a.value - b.value)
+        inside = np.frompyfunc(_contains_zero, 1, 1)(difference.exact).astype(bool)
+        return np.where(inside, 0.0, np.maximum(np.abs(difference.value), np.nextafter(a.radius + b.radius, np.inf)))
+
+
+def _contains_zero(x: Any) -> bool:
+    return bool(x.contains(0)) if hasattr(x, "contains") else bool(x == 0)
+
+
+class Equal(Relation):
+    """Equal in every coordinate."""
+
+    def excess(self, a: Estimate, b: Estimate) -> Floats:
+        return _gap(a, b)
+
+
+class AtMost(Relation):
+    """The left side is no larger than the right."""
+
+    def excess(self, a: Estimate, b: Estimate) -> Floats:
+        with np.errstate(all="ignore"):
+            return np.where(a.value > b.value, _gap(a, b), a.value - b.value)
+
+
+class Differs(Relation):
+    """At every point some coordinate differs, by more than the resolution."""
+
+    def excess(self, a: Estimate, b: Estimate) -> Floats:
+        return _gap(a, b)
+
+
+class Within(Relation):
+    """The left side lies in the set on the right: a Hull, or a pair of bounds. The set's width is no uncertainty."""
+
+    def __init__(self, left: Any, right: Any) -> None:
+        if isinstance(right, tuple) and len(right) == 2:
+            low, high = map(quantity, right)
+            middle, self.width = (low + high) / 2, (high - low) / 2
+            super().__init__(left, middle)
+        else:
+            self.width = None
+            super().__init__(left, right)
+            if not isinstance(self.right, Hull):
+                raise ProblemError("Within needs a set on its right: write Hull(Gradient(L)) or a pair (low, high).")
+
+    def excess(self, a: Estimate, b: Estimate) -> Floats:
+        return np.abs(a.value - b.value)
+
+
+class Raises:
+    """Calling the function at the point raises this error."""
+
+    def __init__(self, function: Callable[..., Any], error: type[BaseException]) -> None:
+        self.function, self.error = function, error
+
+
+That = Relation | Raises
+
+
+@dataclass(frozen=True, eq=False)
+class Claim:
+    """One true sentence. `at` is the data on the page; without it the claim is about every point, or those where `where` holds.
+
+    `by` names the routes that must answer; by default the tool chooses. `resolution` is how small an error must be visible.
+    """
+
+    says: str
+    that: That
+    at: Point | None = None
+    where: Relation | None = None
+    by: str | tuple[str, ...] | None = None
+    source: str = ""
+    resolution: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.that, (Relation, Raises)):
+            raise ProblemError(f"{self.says!r} states {type(self.that).__name__}: write Equal(a, b), AtMost, Differs, Within or Raises.")
+        if not 0 < self.resolution <= COARSEST:
+            raise ProblemError(f"{self.says!r} has resolution {self.resolution}: it must be positive and at most {COARSEST}.")
+        if self.at is not None and not isinstance(self.at, Point):
+            raise ProblemError(f"{self.says!r} has at={self.at!r}: write at=Point(theta=(...), ...).")
+
+    @property
+    def routes(self) -> tuple[str, ...]:
+        return (self.by,) if isinstance(self.by, str) else tuple(self.by or ())
+
+    def code(self) -> list[Callable[..., Any]]:
+        """The functions this claim runs, without those they call."""
+        if isinstance(self.that, Raises):
+            return [self.that.function]
+        return list(dict.fromkeys(f for side in self.that.sides for f in side.code()))
+
+    def reaches(self, answer: Mapping[Callable[..., Any], Any]) -> bool:
+        """Does it run a function that the answer replaces?"""
+        return any(f in answer for top in self.code() for f in slots(top))
+
+
+@dataclass(frozen=True, eq=False)
+class Erratum:
+    """Printed somewhere and wrong: `that` must be refuted, and `instead` must hold in the same run."""
+
+    says: str
+    that: That
+    instead: Claim
+    at: Point | None = None
+    where: Relation | None = None
+    by: str | tuple[str, ...] | None = None
+    source: str = ""
+    resolution: float = 1e-6
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.instead, Claim):
+            raise ProblemError(f"the erratum {self.says!r} needs instead=..., the claim that is right.")
+        self.stated  # its own form is checked as a claim's
+
+    @property
+    def stated(self) -> Claim:
+        return Claim(self.says, self.that, self.at, self.where, self.by, self.source, self.resolution)
+
+
+@dataclass(frozen=True, eq=False)
+class Mistake:
+    """What people get wrong, {function: replacement}, and the claim that must catch it."""
+
+    says: str
+    answer: Mapping[Callable[..., Any], Callable[..., Any]]
+    breaks: Claim
+    source: str = ""

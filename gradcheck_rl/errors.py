@@ -1,0 +1,35 @@
+"""What can go wrong, and whose it is to mend. Wrong mathematics is a verdict, never one of these."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class GradcheckError(Exception):
+    """Base of every error this package raises on purpose: one sentence, no traceback needed."""
+
+
+class InputError(GradcheckError):
+    """What was typed cannot be run: an unknown name, an impossible option, an answer that does not fit."""
+
+
+class ProblemError(GradcheckError):
+    """A problem file is wrong: a name that binds to nothing, a shape that does not fit."""
+
+
+class CodeError(GradcheckError):
+    """A function under test did not return a number that can be differentiated; the sentence says what it did."""
+
+    def __init__(self, function: object, says: str) -> None:
+        super().__init__(says)
+        self.function = function
+
+
+class Unsuitable(GradcheckError):
+    """This way of computing does not apply here; another one may."""
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """' Did you mean `x`?' or nothing."""
+    close = get_close_matches(word, list(words), n=1, cutoff=0.6)
+    return f" Did you mean `{close[0]}`?" if close else ""

@@ -1,0 +1,139 @@
+"""How a quantity is evaluated at points: one file for each way, and here the walk over a quantity that asks them."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import CodeError, Unsuitable
+from ..estimate import EPS, Estimate, Evidence, quadrature, weighted_sum
+from ..expressions import floats, values
+from ..laws import Bundle, Draw, randoms
+from ..quantities import Combined, Covariance, Curl, Gradient, Hull, Leaf, Mean, NonFinite, Over, Printed, Quantity, Trace, Value, is_code, lowered, rename
+from ..symbols import entries
+from . import autodiff, differences, hull, integrated, listed, plain, sampled, symbolic
+from .scene import Outcomes, Scene, World
+
+REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
+ROUTES = (symbolic.NAME, "proof", *REDUCTIONS, autodiff.NAME, differences.NAME)
+
+
+def evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None = None) -> Estimate:
+    """(points, outcomes or 1, coordinates). What does not depend on the answer is worked out once."""
+    if outcomes is not None or any(f in scene.answer for f in q.code()):
+        return _evaluate(q, scene, outcomes)
+    key = scene.key(q, scene.route or "")
+    if key not in scene.memo:
+        before = dict(scene.used)
+        scene.used.clear()
+        scene.memo[key] = _evaluate(q, scene, None)
+        scene.memo[key, "used"] = dict(scene.used)  # pyright: ignore[reportArgumentType]
+        scene.used.update(before)
+    scene.used.update(scene.memo[key, "used"])  # pyright: ignore[reportArgumentType, reportCallIssue]
+    return scene.memo[key]
+
+
+def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    if isinstance(q, Gradient) and scene.route == differences.NAME:
+        return differences.evaluate(q, scene, outcomes, evaluate)
+    formulas = lowered(q, scene.world.parameters, dict(scene.world.names))
+    if formulas is not None:
+        return _formulas(formulas, scene, outcomes)
+    match q:
+        case Value():
+            return plain.evaluate(q, scene, outcomes) if plain.is_numpy(scene.resolve(q.of)) else autodiff.evaluate(q, scene, outcomes)
+        case Gradient():
+            if plain.is_numpy(scene.resolve(q.of)):
+                raise CodeError(q.of, f"`{q.of.__name__}` is numpy code, which has no gradient: state the claim about Value(...).")
+            return autodiff.evaluate(q, scene, outcomes)
+        case Combined(sign=sign, left=left, right=right):
+            a, b = evaluate(left, scene, outcomes), evaluate(right, scene, outcomes)
+            return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+        case Mean() | Covariance():
+            return _reduce(q, scene)
+        case Trace(of=of):
+            square = evaluate(of, scene, outcomes)
+            step = round(square.shape[-1] ** 0.5) + 1
+            diagonal = square.map(lambda x: x[..., ::step])
+            return weighted_sum(Estimate(np.ones(diagonal.shape), np.zeros(diagonal.shape), Evidence.EXACT), diagonal, -1).map(lambda x: x[..., None])
+        case NonFinite(of=of):
+            x = evaluate(of, scene, outcomes)
+            return Estimate((~np.isfinite(x.value)).astype(float), np.zeros(x.shape), x.evidence)
+        case Printed(digits=digits):
+            value, radius = np.array([float(d) for d in digits]), np.array([float(r) for r in q.radii])
+            return Estimate(*(np.broadcast_to(x, (len(scene.points), 1, len(digits))) for x in (value, radius + EPS * np.abs(value))), Evidence.EXACT)
+        case Curl(of=of):
+            return differences.curl(of, scene, evaluate)
+        case Hull(of=of):
+            return hull.evaluate(of, scene)
+        case _:
+            raise Unsuitable(f"{type(q).__name__} cannot be evaluated")
+
+
+def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    if outcomes is None or not randoms(*_on(formulas, outcomes, scene)):
+        return symbolic.evaluate(formulas, scene) if symbolic.applies(formulas) else integrated.evaluate(formulas, scene)
+    here = _on(formulas, outcomes, scene)
+    size, count = len(scene.points), outcomes.count
+    if outcomes.exact is not None:
+        from flint import fmpq
+
+        rows = [row | {a: fmpq(int(k[m])) for a, k in outcomes.exact.items()} for row in scene.points.rows for m in range(count)]
+        return values(here, rows).map(lambda x: np.asarray(x).reshape(size, count, -1))
+    columns = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns)
+    x = np.stack([np.broadcast_to(o, (size, count)) for o in floats(here, columns)], axis=-1)
+    return Estimate(x, 2 ** 10 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
+
+
+def _on(formulas: Sequence[Any], outcomes: Outcomes | None, scene: Scene) -> list[Any]:
+    return list(formulas) if outcomes is None else rename(formulas, outcomes.names, scene.world.names)
+
+
+def random_atoms(q: Quantity, scene: Scene, over: Bundle | Draw | None) -> list[Any]:
+    """The draws' atoms that a quantity depends on."""
+    names = scene.world.over(over)
+    cells: list[Any] = []
+    for leaf in q.leaves():
+        if is_code(leaf):
+            for symbols in scene.world.asked(scene.resolve(leaf), names).values():
+                cells += entries(symbols)
+        else:
+            cells += rename(entries(leaf), names, scene.world.names)
+    return randoms(*cells)
+
+
+def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
+    names = scene.world.over(q.over)
+    atoms = random_atoms(q.of, scene, q.over)
+    route = scene.route if scene.route in REDUCTIONS else None
+    draws = [a.home for a in atoms]
+    if route == sampled.NAME and isinstance(q, Mean):
+        return sampled.evaluate(q, scene, atoms, evaluate)
+    from ..laws import with_parents
+
+    if route == listed.NAME or (route is None and listed.applies(with_parents(atoms))):
+        return _moments(q, scene, listed.outcomes(atoms, names, scene))
+    if not draws:
+        return _moments(q, scene, listed.outcomes(atoms, names, scene))
+    coarse, fine = (_moments(q, scene, integrated.outcomes(atoms, names, scene, order)) for order in (0, 1))
+    with np.errstate(all="ignore"):
+        size = np.maximum(1.0, np.abs(fine.value))
+        both = quadrature(coarse.value, fine.value, size, 2 ** 10)
+    return Estimate(both.value, both.radius + fine.radius, Evidence.FLOAT)
+
+
+def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate:
+    x = evaluate(q.of, scene, outcomes)
+    x = x.map(lambda a: np.broadcast_to(a, (a.shape[0], outcomes.count, a.shape[2])))
+    weights = outcomes.weights.map(lambda w: np.asarray(w)[:, :, None])
+    mean = weighted_sum(weights, x, axis=1).map(lambda a: a[:, None, :])
+    if isinstance(q, Mean):
+        return mean
+    off = x - mean
+    square = off.map(lambda a: a[..., :, None]) * off.map(lambda a: a[..., None, :])
+    flat = square.map(lambda a: a.reshape(*a.shape[:2], -1))
+    return weighted_sum(weights, flat, axis=1).map(lambda a: a[:, None, :])
+
+
+__all__ = ["ROUTES", "Leaf", "Outcomes", "Over", "Scene", "World", "evaluate", "random_atoms"]

@@ -1,0 +1,97 @@
+"""Torch code: its value and its gradient in float64, with the radius that float32 reveals.
+
+float32 is 2^29 times coarser than float64, so the distance between the two runs measures how the code amplifies rounding.
+The largest distance over the coordinates, times 16, plus a floor of 16 eps, covered every accurate function it was measured
+on. It cannot see constants rounded to float32 inside the code, nor a result that saturates in both: hence the remark that
+code may be right and accurate only to so much.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import CodeError
+from ..estimate import Estimate, Evidence, Floats
+from ..quantities import Gradient, Value, blocks
+from ..rings import EPS
+from .scene import Outcomes, Scene, arrays
+
+NAME = "autodiff"
+SINGLE = 2.0 ** -24
+
+
+def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    """(B, M, n)."""
+    from ..backends import torch as backend
+
+    code = scene.resolve(q.of)
+    names = scene.world.over(None) if outcomes is None else outcomes.names
+    asked = scene.world.asked(code, names)
+    fixed, drawn = arrays(scene, asked, outcomes)
+    gradient = isinstance(q, Gradient)
+    wanted = blocks(q.wrt, scene.world.parameters) if gradient else []
+    own = [b.name for b in wanted if b.name in fixed]
+    leaves = {k: fixed[k] for k in own} if gradient else fixed
+    rest = {k: v for k, v in fixed.items() if k not in leaves}
+    shape = (len(scene.points), outcomes.count if outcomes else 1)
+
+    def run(dtype: str) -> Floats:
+        if gradient and not own:
+            return np.zeros((*shape, sum(b.array.size for b in wanted)))
+        got = backend.run(code, leaves, rest, drawn, dtype, gradient, q.of if code is q.of else code)
+        x = got.gradients if gradient else got.values
+        assert x is not None
+        x = np.broadcast_to(x, (shape[0], shape[1], x.shape[-1]))
+        if not gradient:
+            return x
+        at, parts = 0, []
+        for b in wanted:
+            n = b.array.size
+            parts.append(x[..., at: at + n] if b.name in own else np.zeros((*shape, n)))
+            at += n if b.name in own else 0
+        if not any(got.reached.values()):
+            scene.notes.append(f"no gradient flows from `{getattr(code, '__name__', 'the function')}` to {', '.join(b.name for b in wanted)}: was it detached?")
+        return np.concatenate(parts, -1)
+
+    scene.says(NAME)
+    if q.dtype == "float32":
+        x = run("float32")
+        return Estimate(x, 16 * SINGLE * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
+    fine = run("float64")
+    try:
+        coarse = run("float32")
+    except CodeError:
+        coarse = fine
+    return Estimate(fine, radius(fine, coarse), Evidence.FLOAT)
+
+
+def radius(fine: Floats, coarse: Floats) -> Floats:
+    with np.errstate(all="ignore"):
+        moved = np.abs(fine - coarse)
+    moved = np.where(np.isfinite(moved), moved, 0.0).max(axis=-1, keepdims=True, initial=0.0)
+    size = np.where(np.isfinite(fine), np.abs(fine), 0.0).max(axis=-1, keepdims=True, initial=1.0)
+    overflowed = np.isfinite(fine) & ~np.isfinite(coarse)
+    extra: Any = np.where(overflowed.any(axis=-1, keepdims=True), 2.0 ** -30 * size, 0.0)
+    return np.broadcast_to(16 * 2.0 ** -29 * moved + 16 * EPS * size + extra, fine.shape)
+
+
+def flow(function: Any, scene: Scene, outcomes: Outcomes | None) -> dict[str, str]:
+    """For each block of parameters: 'none' (no path), 'zero' (a path, and zero everywhere), or 'some'."""
+    from ..backends import torch as backend
+
+    code = scene.resolve(function)
+    asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
+    fixed, drawn = arrays(scene, asked, outcomes)
+    parameters = scene.world.parameters
+    own = [p.name for p in parameters if p.name in fixed]
+    if not own:
+        return {p.name: "none" for p in parameters}
+    got = backend.run(code, {k: fixed[k] for k in own}, {k: v for k, v in fixed.items() if k not in own}, drawn, "float64", True, function)
+    assert got.gradients is not None
+    out, at = {p.name: "none" for p in parameters}, 0
+    for k in own:
+        n = fixed[k][0].size
+        out[k] = "none" if not got.reached[k] else "some" if np.any(got.gradients[..., at: at + n] != 0) else "zero"
+        at += n
+    return out

@@ -1,0 +1,109 @@
+"""Gradients from values alone: central differences at two steps, extrapolated; the radius is what the steps disagree on.
+
+A formula is differenced at 200 bits with its stop-gradients held at the point: an exact check of the symbolic derivative.
+Code is differenced in float64, and has no stop-gradients that could be held: it is compared where it has none.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import fmpq
+
+from ..errors import ProblemError, Unsuitable
+from ..estimate import Estimate, Evidence
+from ..expressions import values
+from ..points import Points, stack
+from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code
+from ..symbols import Variable, entries, frozen_
+from .scene import Outcomes, Scene
+
+NAME = "differences"
+STEP = fmpq(1, 2 ** 12)
+TINY = fmpq(1, 2 ** 60)
+
+Evaluate = Callable[..., Estimate]
+
+
+def evaluate(q: Gradient, scene: Scene, outcomes: Outcomes | None, walk: Evaluate) -> Estimate:
+    """(B, M, n)."""
+    variables = blocks(q.wrt, scene.world.parameters)
+    scene.says(NAME)
+    if not is_code(q.of):
+        if outcomes is not None:
+            raise Unsuitable("differences of a random formula: take its expectation first")
+        return _formula(q, variables, scene)
+    shifts = [(k, i, STEP * n) for k, v in enumerate(variables) for i in range(v.atoms.size) for n in (1, -1, 2, -2)]
+    value = walk(Value(q.of), scene.at(stack([shifted(scene.points, variables[k], i, h) for k, i, h in shifts])), _repeat(outcomes, len(shifts)))
+    size = len(scene.points)
+    y = value.map(lambda x: x.reshape(-1, 4, size, *x.shape[1:]))
+    near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
+    gap = np.abs(near.value - far.value)
+    best = (4 * near.value - far.value) / 3
+    return Estimate(_last(best), _last(gap + 2 * near.radius), Evidence.FLOAT)
+
+
+def _slope(y: Estimate, at: int, h: Any) -> Estimate:
+    up, down = y.map(lambda x: x[:, at]), y.map(lambda x: x[:, at + 1])
+    return Estimate((up.value - down.value) / (2 * float(h)), (up.radius + down.radius) / (2 * float(h)))
+
+
+def _last(x: Any) -> Any:
+    """(P, B, M, 1) as (B, M, P)."""
+    return np.moveaxis(x[..., 0], 0, -1)
+
+
+def _repeat(outcomes: Outcomes | None, times: int) -> Outcomes | None:
+    if outcomes is None:
+        return None
+
+    def tile(x: Any) -> Any:
+        return x if x.shape[0] == 1 else np.concatenate([x] * times)
+
+    return Outcomes({a: tile(x) for a, x in outcomes.columns.items()}, outcomes.weights.map(tile), outcomes.names, outcomes.exact)
+
+
+def shifted(points: Points, variable: Variable, i: int, h: Any) -> Points:
+    """The points with one entry of one variable moved."""
+    moved = points.exact[variable.name].copy().reshape(len(points), -1)
+    moved[:, i] = moved[:, i] + h
+    return points.with_(variable.name, moved.reshape(points.exact[variable.name].shape))
+
+
+def _formula(q: Gradient, variables: list[Variable], scene: Scene) -> Estimate:
+    """With every stop-gradient held at the point, at 200 bits."""
+    formulas = entries(q.of)
+    twins = {node: sp.Dummy("held", real=True) for e in formulas for node in e.atoms(frozen_)}
+    held = [e.xreplace(twins) for e in formulas]
+    out: list[list[Any]] = []
+    for b in range(len(scene.points)):
+        here = scene.points.take([b])
+        fixed = dict(zip(twins.values(), values(list(twins), here.rows).exact[0], strict=True)) if twins else {}  # pyright: ignore[reportOptionalSubscript]
+        rows = [shifted(here, v, i, h).rows[0] | fixed for v in variables for i in range(v.atoms.size) for h in (TINY, -TINY)]
+        y = values(held, rows).exact
+        assert y is not None
+        out.append([(y[2 * k, j] - y[2 * k + 1, j]) / (2 * TINY) for j in range(len(held)) for k in range(len(rows) // 2)])
+    found = Estimate.of(np.array(out, dtype=object)[:, None, :])
+    return Estimate(found.value, found.radius + 2.0 ** -50 * np.maximum(1.0, np.abs(found.value)), Evidence.FLOAT)
+
+
+def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
+    """Antisymmetric part of the derivative of a field that code computes: (B, 1, pairs)."""
+    atoms = by_wrt(field, scene.world.parameters)
+    variables = list(dict.fromkeys(a.home for a in atoms))
+    if sum(v.atoms.size for v in variables) != len(atoms):
+        raise ProblemError("Curl needs the gradient by whole variables.")
+    points = scene.points.image()
+    shifts = [(v, i, STEP * n) for v in variables for i in range(v.atoms.size) for n in (1, -1, 2, -2)]
+    there = walk(field, scene.at(stack([shifted(points, v, i, h) for v, i, h in shifts])))
+    y = there.map(lambda x: x[:, 0, :].reshape(-1, 4, len(points), x.shape[-1]))
+    near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
+    best, radius = (4 * near.value - far.value) / 3, np.abs(near.value - far.value) + 2 * near.radius
+    pairs = [(i, j) for i in range(len(atoms)) for j in range(i)]
+    value = np.stack([best[j, :, i] - best[i, :, j] for i, j in pairs], axis=-1)
+    room = np.stack([radius[j, :, i] + radius[i, :, j] for i, j in pairs], axis=-1)
+    scene.says(NAME)
+    return Estimate(value[:, None, :], room[:, None, :], Evidence.FLOAT)
+

@@ -1,0 +1,53 @@
+"""Finite draws: every outcome once, with its exact weight. The first witness for anything finite."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+
+from ..errors import ProblemError, Unsuitable
+from ..estimate import Estimate
+from ..expressions import Program
+from ..laws import Draw, Finite, randoms, with_parents
+from ..rings import EXACT
+from ..symbols import Symbols, by_name
+from .scene import Outcomes, Scene
+
+NAME = "listed"
+LIMIT = 5000
+
+
+def applies(draws: Sequence[Draw]) -> bool:
+    return all(isinstance(d.law, Finite) for d in draws)
+
+
+def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -> Outcomes:
+    """Every joint outcome of these draws and their parents."""
+    draws = with_parents(atoms)
+    if not applies(draws):
+        raise Unsuitable("a continuous draw cannot be listed")
+    sizes = [len(d.law.weights) for d in draws]
+    total = int(np.prod(sizes, dtype=float))
+    if total > LIMIT:
+        raise ProblemError(f"{total} outcomes are more than the {LIMIT} that are listed: shorten the horizon or the batch, or add by='sampled' to the claim.")
+    index = np.stack(np.unravel_index(np.arange(total), sizes), axis=1)
+    rows = scene.points.rows
+    weights = np.full((len(rows), total), fmpq(1), dtype=object)
+    position = {d.atoms[0]: k for k, d in enumerate(draws)}
+    for k, draw in enumerate(draws):
+        parents = [a for a in randoms(draw.law) if a in position]
+        fixed = by_name(draw.law.free_symbols - set(parents))
+        program = Program(list(draw.law.weights), [*fixed, *parents])
+        combos, back = np.unique(index[:, [position[a] for a in parents]], axis=0, return_inverse=True)
+        for b, row in enumerate(rows):
+            table = np.empty((len(combos), sizes[k]), dtype=object)
+            for c, combo in enumerate(combos):
+                table[c] = program(EXACT, [*(row[s] for s in fixed), *(fmpq(int(j)) for j in combo)])
+            weights[b] = weights[b] * table[back.ravel(), index[:, k]]
+    keep = np.flatnonzero(np.frompyfunc(lambda w: w != 0, 1, 1)(weights).astype(bool).any(axis=0))
+    columns = {d.atoms[0]: index[keep, k][None, :].astype(float) for k, d in enumerate(draws)}
+    exact = {d.atoms[0]: index[keep, k] for k, d in enumerate(draws)}
+    scene.says(NAME)
+    return Outcomes(columns, Estimate.of(weights[:, keep]), names, exact)

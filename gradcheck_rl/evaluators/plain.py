@@ -1,0 +1,50 @@
+"""numpy code: called once for each point and outcome; its value is the estimate, and it has no gradient of its own."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ..errors import CodeError
+from ..estimate import EPS, Estimate, Evidence
+from ..quantities import Value
+from .scene import Outcomes, Scene, arrays
+
+NAME = "numpy"
+
+
+def is_numpy(code: Callable[..., Any]) -> bool:
+    """Does the function use numpy and no torch? Read off the names it mentions, never by trying."""
+    function = inspect.unwrap(code)
+    function = getattr(function, "func", function)
+    body = getattr(function, "__code__", None)
+    if body is None:
+        return False
+    used = {getattr(function.__globals__.get(n), "__name__", "") for n in body.co_names if isinstance(function.__globals__.get(n), ModuleType)}
+    return "numpy" in used and not any(u.endswith("torch") for u in used)
+
+
+def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    code = scene.resolve(q.of)
+    name = getattr(code, "__name__", "the function")
+    asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
+    fixed, drawn = arrays(scene, asked, outcomes)
+    size, count = len(scene.points), outcomes.count if outcomes else 1
+    rows: list[Any] = []
+    for b in range(size):
+        for m in range(count):
+            try:
+                out = np.asarray(code(**{k: v[b] for k, v in fixed.items()}, **{k: v[b, m] for k, v in drawn.items()}))
+            except Exception as error:
+                raise CodeError(q.of, f"`{name}` raised {type(error).__name__}: {error}") from error
+            if out.dtype.kind not in "fiub":
+                raise CodeError(q.of, f"`{name}` returned {'None' if out.ndim == 0 and out[()] is None else f'dtype {out.dtype}'}; a number or a float array was expected.")
+            rows.append(out.astype(float).ravel())
+    if len({r.shape for r in rows}) != 1:
+        raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
+    scene.says(NAME)
+    x = np.stack(rows).reshape(size, count, -1)
+    return Estimate(x, 64 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)

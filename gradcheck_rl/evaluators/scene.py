@@ -1,0 +1,136 @@
+"""Where a quantity is evaluated: the names of the problem, the points, the answer under test, and what was worked out already."""
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ProblemError, did_you_mean
+from ..estimate import Estimate
+from ..laws import Bundle, Draw, Named
+from ..points import Points
+from ..quantities import Quantity, is_code
+from ..symbols import Symbols, Variable
+
+
+@dataclass(frozen=True, eq=False)
+class World:
+    """What functions may ask for by name."""
+
+    variables: Mapping[str, Variable]
+    names: Mapping[str, Symbols]
+
+    @property
+    def parameters(self) -> list[Variable]:
+        return [v for v in self.variables.values() if v.parameter]
+
+    def over(self, bundle: Bundle | Draw | None) -> Mapping[str, Symbols]:
+        """The names as these rows or copies define them."""
+        if isinstance(bundle, Bundle):
+            return {**self.names, **bundle.names}
+        return self.names if bundle is None else {**self.names, bundle.name: bundle}
+
+    def asked(self, code: Callable[..., Any], names: Mapping[str, Symbols]) -> dict[str, Symbols]:
+        """The arguments a function asks for; a parameter with a default keeps it."""
+        found: dict[str, Symbols] = {}
+        for p in inspect.signature(code).parameters.values():
+            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) or p.default is not p.empty:
+                continue
+            if p.name not in names:
+                title = getattr(code, "__name__", "the function")
+                raise ProblemError(f"`{title}` asks for `{p.name}`; this problem has {', '.join(names)}.{did_you_mean(p.name, names)}")
+            found[p.name] = names[p.name]
+        return found
+
+
+@dataclass(eq=False)
+class Scene:
+    world: World
+    points: Points
+    answer: Mapping[Any, Any] = field(default_factory=dict)
+    route: str | None = None
+    resolution: float = 1e-6
+    seed: int = 0
+    name: str = ""
+    memo: dict[Any, Estimate] = field(default_factory=dict)
+    used: dict[str, None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def at(self, points: Points) -> Scene:
+        return replace(self, points=points, memo={})
+
+    def by(self, route: str) -> Scene:
+        return replace(self, route=route)
+
+    def without_answer(self) -> Scene:
+        return replace(self, answer={}, notes=[])
+
+    def says(self, route: str) -> None:
+        self.used[route] = None
+
+    def resolve(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The function in this slot, with the answer's replacements for the functions it calls by default."""
+        chosen = self.answer.get(function, function)
+        inner = {p.name: self.resolve(p.default) for p in inspect.signature(chosen).parameters.values() if is_code(p.default)}
+        changed = {k: v for k, v in inner.items() if v is not inspect.signature(chosen).parameters[k].default}
+        if not changed:
+            return chosen
+        bound = functools.wraps(chosen)(functools.partial(chosen, **changed))
+        return bound
+
+    def key(self, quantity: Quantity, route: str) -> Any:
+        return (id(quantity), route, id(self.points), tuple(sorted((id(k), id(v)) for k, v in self.answer.items())))
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """What the draws came out as: float columns (B, M) for each atom, and the weight of each outcome (B, M)."""
+
+    columns: Mapping[Any, Any]
+    weights: Estimate
+    names: Mapping[str, Symbols]
+    exact: Mapping[Any, Any] | None = None
+
+    @property
+    def count(self) -> int:
+        return self.weights.shape[1]
+
+
+def is_index(symbols: Symbols) -> bool:
+    """Does code index with it? Then it is passed as whole numbers."""
+    from ..laws import Finite
+
+    if isinstance(symbols, Draw):
+        return isinstance(symbols.law, Finite)
+    return isinstance(symbols, Named) and symbols.whole
+
+
+def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The arguments of code: those fixed at a point (B, ...), and those drawn (B, M, ...)."""
+    from ..expressions import floats
+    from ..laws import randoms
+    from ..symbols import entries
+
+    here = scene.points.floats
+    fixed, random = {}, {}
+    size = len(scene.points)
+    columns: dict[Any, Any] = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns if outcomes else {})
+    count = outcomes.count if outcomes else 1
+    for name, symbols in asked.items():
+        if isinstance(symbols, Variable):
+            if name not in here:
+                raise ProblemError(f"the point gives no `{name}`, which the code asks for.")
+            fixed[name] = here[name]
+            continue
+        cells = entries(symbols)
+        loose = [a for a in randoms(*cells) if a not in columns]
+        if loose:
+            raise ProblemError(f"`{name}` is random here: take Mean(...) over it, or name the rows with over=Rows({name}=...).")
+        table = np.stack([np.broadcast_to(x, (size, count)) for x in floats(cells, columns)], axis=-1)
+        whole = is_index(symbols) or is_index(scene.world.names.get(name, symbols))
+        random[name] = (table.astype(np.int64) if whole else table).reshape(size, count, *symbols.shape)
+    return fixed, random

@@ -1,0 +1,478 @@
+"""A formula compiled once, then evaluated in any ring: a list of instructions, each subexpression in it once.
+
+There is no source text and nothing is executed that was ever text. An expectation is one instruction: it runs its own
+programs, one for each law and one for what stands inside, over the outcomes (exact rings, with dynamic programming over the
+draws that still matter) or over broadcast nodes (floats, where a draw is continuous).
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import acb, arb, fmpq
+
+from .errors import ProblemError, Unsuitable
+from .estimate import Estimate, Floats, quadrature
+from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
+from .rings import ANALYTIC, EXACT, ONE, ZERO, Analytic, Exact, Float
+from .symbols import Pick, by_name, frozen_, step_
+
+FUNCTIONS: dict[Any, str] = {
+    sp.exp: "exp", sp.log: "log", sp.tanh: "tanh", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.atan: "atan",
+    sp.erf: "erf", sp.erfc: "erfc", sp.Abs: "absolute", sp.sign: "sign", step_: "step", sp.Heaviside: "side",
+}
+CONSTANTS: dict[Any, str] = {sp.pi: "pi", sp.E: "e", sp.oo: "oo", -sp.oo: "-oo", sp.nan: "nan", sp.zoo: "nan"}
+
+VISITS = 400_000
+
+
+class Program:
+    """Outputs as instructions over the inputs, in order."""
+
+    def __init__(self, outputs: Sequence[Any], inputs: Sequence[Any]) -> None:
+        self.inputs = list(inputs)
+        self._slots: dict[Any, int] = {s: i for i, s in enumerate(self.inputs)}
+        self._code: list[tuple[str, tuple[int, ...], Any]] = []
+        self._size = len(self.inputs)
+        self._expectations(outputs)
+        self._outputs = [self._visit(e) for e in outputs]
+
+    def __call__(self, ring: Any, values: Sequence[Any]) -> list[Any]:
+        v: list[Any] = [*values, *([None] * (self._size - len(self.inputs)))]
+        for at, (word, args, extra) in enumerate(self._code, start=len(self.inputs)):
+            match word:
+                case "add" | "multiply" | "minimum" | "maximum":
+                    v[at] = getattr(ring, word)(v[args[0]], v[args[1]])
+                case "number":
+                    v[at] = ring.number(*extra)
+                case "constant":
+                    v[at] = ring.constant(extra)
+                case "same":
+                    v[at] = v[args[0]]
+                case "power":
+                    v[at] = ring.power(v[args[0]], extra)
+                case "pick":
+                    v[at] = ring.pick([v[i] for i in args[: extra[1]]], extra[0], *(v[i] for i in args[extra[1]:]))
+                case "expect" | "integrate":
+                    v[at] = extra(ring, [v[i] for i in args])
+                case "item":
+                    v[at] = v[args[0]][extra]
+                case _:
+                    v[at] = getattr(ring, word)(*(v[i] for i in args))
+        return [v[i] for i in self._outputs]
+
+    def _emit(self, word: str, args: Sequence[int], extra: Any = None) -> int:
+        self._code.append((word, tuple(args), extra))
+        self._size += 1
+        return self._size - 1
+
+    def _expectations(self, outputs: Sequence[Any]) -> None:
+        """Expectations over the same draws share one walk over the outcomes."""
+        groups: dict[Any, list[Any]] = {}
+        for e in dict.fromkeys(node for o in outputs for node in outermost(o)):
+            e_ = e.args[0] if isinstance(e, Slope) else e
+            groups.setdefault(e_.pairs, []).append(e)
+        for pairs, nodes in groups.items():
+            walk = Walk(pairs, nodes)
+            at = self._emit("expect", [self._visit(s) for s in walk.inputs], walk)
+            for i, node in enumerate(nodes):
+                self._slots[node] = self._emit("item", [at], i)
+
+    def _visit(self, e: Any) -> int:
+        if e not in self._slots:
+            self._slots[e] = self._translate(e)
+        return self._slots[e]
+
+    def _chain(self, word: str, parts: Sequence[Any]) -> int:
+        at = self._visit(parts[0])
+        for p in parts[1:]:
+            at = self._emit(word, [at, self._visit(p)])
+        return at
+
+    def _translate(self, e: Any) -> int:
+        if e.is_Rational:
+            return self._emit("number", [], (int(e.p), int(e.q)))
+        if e in CONSTANTS:
+            return self._emit("constant", [], CONSTANTS[e])
+        if e.is_Add:
+            return self._chain("add", e.args)
+        if e.is_Mul:
+            return self._chain("multiply", e.args)
+        if e.is_Pow:
+            return self._power(*e.args)
+        if isinstance(e, (sp.Min, sp.Max)):
+            return self._chain("minimum" if isinstance(e, sp.Min) else "maximum", e.args)
+        if isinstance(e, frozen_):
+            return self._visit(e.args[0])
+        if isinstance(e, Pick):
+            table, shape, *index = e.args
+            return self._emit("pick", [self._visit(x) for x in (*table, *index)], (tuple(map(int, shape)), len(table)))
+        if isinstance(e, sp.Integral):
+            inside = Integration(e)
+            return self._emit("integrate", [self._visit(s) for s in inside.inputs], inside)
+        if e.func in FUNCTIONS:
+            return self._emit(FUNCTIONS[e.func], [self._visit(e.args[0])])
+        if e.is_Float:
+            raise ProblemError(f"{e} is a rounded number inside a formula: write Rational(...) so that the model stays exact.")
+        if e.is_Symbol:
+            raise ProblemError(f"`{e}` has no value here: it is no variable of this problem and no draw under an expectation.")
+        raise ProblemError(f"no way to evaluate {type(e).__name__} in {e}: write it with the words of gradcheck_rl.")
+
+    def _power(self, base: Any, exponent: Any) -> int:
+        if exponent.is_Integer:
+            return self._emit("power", [self._visit(base)], int(exponent))
+        if exponent.is_Rational and exponent.q == 2:
+            root = self._emit("root", [self._visit(base)])
+            return root if exponent.p == 1 else self._emit("power", [root], int(exponent.p))
+        return self._emit("raised", [self._visit(base), self._visit(exponent)])
+
+
+def outermost(e: Any) -> list[Any]:
+    """The expectations of a formula that stand inside no other."""
+    if isinstance(e, (Expected, Slope)):
+        return [e]
+    return [node for a in e.args for node in outermost(a)] if e.has(Expected) else []
+
+
+class Walk:
+    """E[body] and its exact slopes, for several bodies under the same laws."""
+
+    def __init__(self, pairs: Sequence[Any], nodes: Sequence[Any]) -> None:
+        self.laws: list[Any] = [law for _, law in pairs]
+        self.atoms: list[tuple[Any, ...]] = [tuple(atoms) for atoms, _ in pairs]
+        bodies = [n.args[0].body if isinstance(n, Slope) else n.body for n in nodes]
+        self.by: list[Any] = [n.args[1] if isinstance(n, Slope) else None for n in nodes]
+        self.xs = by_name({x for x in self.by if x is not None})
+        free = set().union(*(b.free_symbols for b in bodies), *(law.free_symbols for law in self.laws)) - {a for group in self.atoms for a in group}
+        self.inputs = by_name(free)
+        slopes = [b if x is None else b.diff(x) for b, x in zip(bodies, self.by, strict=True)]
+        known = list(self.inputs)
+        self._laws: list[Program] = []
+        for group, law in zip(self.atoms, self.laws, strict=True):
+            self._laws.append(_law_program(group, law, known, self.xs))
+            known += group
+        self._body = Program([*bodies, *slopes], known)
+        needed = set().union(*(b.free_symbols for b in bodies + slopes))
+        self._live: list[list[int]] = []
+        for law, group in zip(reversed(self.laws), reversed(self.atoms), strict=True):
+            needed = (needed - set(group)) | law.free_symbols
+            self._live.append([i for i, a in enumerate(known[len(self.inputs):]) if a in needed])
+        self._live.reverse()
+
+    @property
+    def continuous(self) -> bool:
+        return any(isinstance(law, Gaussian) for law in self.laws)
+
+    def __call__(self, ring: Any, outer: Sequence[Any]) -> list[Any]:
+        if isinstance(ring, Float):
+            return self._nodes(ring, outer)
+        if self.continuous:
+            raise Unsuitable("a continuous draw without a closed form needs integration")
+        return self._listed(ring, outer)
+
+    def _listed(self, ring: Any, outer: Sequence[Any]) -> list[Any]:
+        """Backwards over the draws; what is still to come depends only on the draws that live on, so it is worked out once for each."""
+        memo: dict[Any, list[Any]] = {}
+        xs = len(self.xs)
+        at = [self.xs.index(x) if x is not None else -1 for x in self.by]
+
+        def rest(k: int, path: tuple[Any, ...]) -> list[Any]:
+            if k == len(self.laws):
+                values = self._body(ring, [*outer, *path])
+                return values
+            key = (k, *(path[i] for i in self._live[k]))
+            if key not in memo:
+                if len(memo) > VISITS:
+                    raise ProblemError(f"the draws have more than {VISITS} histories: shorten the horizon, or state the claim at a smaller size.")
+                memo[key] = self._mix(ring, rest, k, path, outer, at, xs)
+            return memo[key]
+
+        out = rest(0, ())
+        n = len(self.by)
+        return [out[i] if x is None else out[n + i] for i, x in enumerate(self.by)]
+
+    def _mix(self, ring: Any, rest: Any, k: int, path: tuple[Any, ...], outer: Sequence[Any], at: list[int], xs: int) -> list[Any]:
+        weights = self._laws[k](ring, [*outer, *path])
+        count, n = len(self.laws[k].weights), len(self.by)
+        total: list[Any] = [ZERO] * (2 * n)
+        for j in range(count):
+            p, slopes = weights[j], weights[count + j * xs: count + (j + 1) * xs]
+            if p == 0 and not any(s != 0 for s in slopes):
+                continue
+            inner = rest(k + 1, (*path, fmpq(j)))
+            for i in range(n):
+                total[i] = total[i] + p * inner[i]
+                if at[i] >= 0:
+                    total[n + i] = total[n + i] + p * inner[n + i] + slopes[at[i]] * inner[i]
+        return total
+
+    def _nodes(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
+        """All outcomes or nodes of all draws at once, one trailing axis for each coordinate."""
+        values, mass, slopes = spread(ring, self._laws, self.laws, self.atoms, outer, len(self.xs))
+        axes = tuple(range(-sum(map(len, self.atoms)), 0))
+        with np.errstate(all="ignore"):
+            out = self._body(ring, values)
+        n = len(self.by)
+        result: list[Any] = []
+        for i, x in enumerate(self.by):
+            if x is None:
+                result.append(_integral(mass, out[i], axes))
+            else:
+                result.append(_integral(mass, out[n + i], axes) + _integral(slopes[self.xs.index(x)], out[i], axes))
+        return result
+
+
+def spread(ring: Float, programs: Sequence[Program], laws: Sequence[Any], atoms: Sequence[Any], outer: Sequence[Any], xs: int) -> tuple[list[Any], Any, list[Any]]:
+    """All outcomes or nodes of all draws: every value with one more axis for each coordinate, their weights, and the weights' slopes."""
+    values: list[Any] = [np.asarray(v, dtype=float) for v in outer]
+    mass: Any = np.ones(())
+    slopes: list[Any] = [np.zeros(())] * xs
+    for program, law, group in zip(programs, laws, atoms, strict=True):
+        drawn, weight, change = _spread(ring, program, law, len(group), values, xs)
+        axes = len(group)
+        values = [_trail(v, axes) for v in values] + drawn
+        slopes = [_trail(s, axes) * weight + _trail(mass, axes) * c for s, c in zip(slopes, change, strict=True)]
+        mass = _trail(mass, axes) * weight
+    return values, mass, slopes
+
+
+def nodes(draws: Sequence[Any], columns: Mapping[Any, Floats], size: int, order: int) -> tuple[dict[Any, Floats], Floats]:
+    """Nodes of draws (B, M) for each atom, and their weights (B, M)."""
+    inputs = by_name(set().union(*(d.law.free_symbols for d in draws)) - {a for d in draws for a in d.atoms})
+    known = list(inputs)
+    programs: list[Program] = []
+    for d in draws:
+        programs.append(_law_program(d.atoms, d.law, known, []))
+        known += d.atoms
+    outer = [np.broadcast_to(np.asarray(v, dtype=float), (size,)) for v in _lookup(inputs, columns)]
+    values, mass, _ = spread(Float(order), programs, [d.law for d in draws], [d.atoms for d in draws], outer, 0)
+    atoms = [a for d in draws for a in d.atoms]
+    shape = np.broadcast_shapes((size, *([1] * len(atoms))), mass.shape, *(v.shape for v in values))
+    flat = [np.broadcast_to(v, shape).reshape(size, -1) for v in (mass, *values[len(inputs):])]
+    return dict(zip(atoms, flat[1:], strict=True)), flat[0]
+
+
+def _integral(weight: Any, value: Any, axes: tuple[int, ...]) -> Any:
+    with np.errstate(all="ignore"):
+        return np.sum(np.where(weight == 0, 0.0, weight * value), axis=axes)
+
+
+def _trail(x: Any, axes: int) -> Any:
+    return np.asarray(x)[(..., *([None] * axes))]
+
+
+def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Sequence[Any]) -> Program:
+    if isinstance(law, Finite):
+        return Program([*law.weights, *(w.diff(x) for w in law.weights for x in xs)], known)
+    density = law.log_prob(group)
+    slopes = [density.diff(x) for x in xs]
+    return Program([*law.mean, *(f for row in law.factor for f in row), *(b for points in law.breaks for b in points), *slopes], [*known, *group])
+
+
+# ---- nodes and weights ----------------------------------------------------------------------------------------------------
+
+REACH = 10.0
+
+
+@lru_cache
+def trapezoid(order: int) -> tuple[Floats, Floats]:
+    """Equal steps over +-10 standard deviations: exponentially accurate for analytic integrands."""
+    steps = (3, 4)[order]
+    z = np.arange(-int(REACH) * steps, int(REACH) * steps + 1) / steps
+    return z, np.exp(-z * z / 2) / math.sqrt(2 * math.pi) / steps
+
+
+@lru_cache
+def hermite(order: int) -> tuple[Floats, Floats]:
+    z, w = np.polynomial.hermite_e.hermegauss((12, 16)[order])
+    return z, w / w.sum()
+
+
+@lru_cache
+def tanh_sinh(order: int) -> tuple[Floats, Floats]:
+    """On (-1, 1), for integrands with any behaviour at the ends."""
+    steps = (14, 20)[order]
+    t = np.arange(-3.2 * steps, 3.2 * steps + 0.5) / steps
+    x = np.tanh(math.pi / 2 * np.sinh(t))
+    return x, math.pi / 2 * np.cosh(t) / np.cosh(math.pi / 2 * np.sinh(t)) ** 2 / steps
+
+
+@lru_cache
+def legendre(order: int) -> tuple[Floats, Floats]:
+    return np.polynomial.legendre.leggauss((20, 28)[order])
+
+
+def _spread(ring: Float, program: Program, law: Any, size: int, known: list[Any], xs: int) -> tuple[list[Any], Any, list[Any]]:
+    """Nodes of one draw, their weights, and the derivative of the weights by each x."""
+    order = ring.order
+    if isinstance(law, Finite):
+        with np.errstate(all="ignore"):
+            out = [np.asarray(o, dtype=float) for o in program(ring, known)]
+        count = len(law.weights)
+        weight = np.stack(np.broadcast_arrays(*out[:count]), axis=-1)
+        change = [np.stack(np.broadcast_arrays(*(out[count + j * xs + i] for j in range(count))), axis=-1) for i in range(xs)]
+        return [np.arange(count, dtype=float)], weight, change
+    weight: Any = np.ones(())
+    drawn: list[Any] = []
+    z: list[Any] = []
+    for i in range(size):
+        axes = i
+        blank = [np.zeros(())] * size
+        for j, x in enumerate(drawn):
+            blank[j] = x
+        with np.errstate(all="ignore"):
+            out = program(ring, [*(_trail(v, axes) for v in known), *blank])
+        mean, factor, marks = out[i], out[size + i * size: size + (i + 1) * size], out[size + size * size:]
+        centre, scale = np.asarray(mean + sum(factor[j] * z[j] for j in range(i))), np.asarray(factor[i])
+        breaks = marks[sum(len(b) for b in law.breaks[:i]):][: len(law.breaks[i])] if law.breaks else []
+        nodes, w = _nodes_of(centre, scale, breaks, order, size, last=i == size - 1)
+        drawn = [_trail(x, 1) for x in drawn] + [nodes]
+        z = [_trail(x, 1) for x in z] + [(nodes - centre[..., None]) / scale[..., None]]
+        weight = _trail(weight, 1) * w
+    with np.errstate(all="ignore"):
+        out = program(ring, [*(_trail(v, size) for v in known), *drawn])
+        return drawn, weight, [np.where(weight == 0, 0.0, weight * d) for d in out[len(out) - xs:]]
+
+
+def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], order: int, size: int, last: bool) -> tuple[Any, Any]:
+    if not breaks:
+        z, w = trapezoid(order) if size <= 2 else hermite(order)
+        return centre[..., None] + scale[..., None] * z, np.broadcast_to(w, (*np.broadcast_shapes(centre.shape, scale.shape), len(w)))
+    low, high = centre - REACH * scale, centre + REACH * scale
+    with np.errstate(invalid="ignore"):
+        inner = [np.clip(np.nan_to_num(b, nan=np.inf, posinf=np.inf), low, high) for b in breaks]
+    edges = np.sort(np.stack(np.broadcast_arrays(low, *inner, high), axis=-1), axis=-1)
+    t, w = legendre(order) if last else tanh_sinh(order)
+    a, b = edges[..., :-1, None], edges[..., 1:, None]
+    nodes = (a + b) / 2 + (b - a) / 2 * t
+    weights = (b - a) / 2 * w * np.exp(-(((nodes - centre[..., None, None]) / scale[..., None, None]) ** 2) / 2) / math.sqrt(2 * math.pi) / scale[..., None, None]
+    flat = (*nodes.shape[:-2], -1)
+    return nodes.reshape(flat), weights.reshape(flat)
+
+
+class Integration:
+    """A written integral: certified over a finite range where the integrand is analytic, by two step sizes otherwise."""
+
+    def __init__(self, integral: Any) -> None:
+        if len(integral.limits) != 1 or len(integral.limits[0]) != 3:
+            raise ProblemError(f"{integral} needs one variable and two limits: write Integral(f, (x, a, b)), nested where there are more.")
+        (self._over, low, high), = integral.limits
+        self._line = (low, high) == (-sp.oo, sp.oo)
+        if not self._line and (low.is_infinite or high.is_infinite):
+            raise ProblemError(f"{integral} runs to infinity on one side: substitute x = exp(y), so that y runs over the whole line.")
+        self.inputs = by_name(integral.free_symbols)
+        self._ends = Program([] if self._line else [low, high], self.inputs)
+        self._inside = Program([integral.function], [*self.inputs, self._over])
+
+    def __call__(self, ring: Any, outer: Sequence[Any]) -> Any:
+        if isinstance(ring, Float):
+            return self._floats(ring, outer)
+        if isinstance(ring, Analytic) or self._line:
+            raise Unsuitable("an integral over the whole line, or inside another, is not certified")
+        low, high = self._ends(EXACT, outer)
+        return certified(lambda z: self._inside(ANALYTIC, [*(acb(_ball(v)) for v in outer), z])[0], _ball(low), _ball(high))
+
+    def _floats(self, ring: Float, outer: Sequence[Any]) -> Any:
+        values = [_trail(v, 1) for v in outer]
+        if self._line:
+            steps = (16, 22)[ring.order]
+            x = np.arange(-24 * steps, 24 * steps + 1) / steps
+            w: Any = np.full(x.shape, 1 / steps)
+        else:
+            low, high = (np.asarray(v, dtype=float)[..., None] for v in self._ends(ring, outer))
+            t, w = tanh_sinh(ring.order)
+            x, w = (low + high) / 2 + (high - low) / 2 * t, (high - low) / 2 * w
+        with np.errstate(all="ignore"):
+            y = self._inside(ring, [*values, x])[0]
+            return np.sum(np.nan_to_num(w * y), axis=-1)
+
+
+def _ball(x: Any) -> Any:
+    return arb(x) if isinstance(x, fmpq) else x.ball() if hasattr(x, "ball") else x
+
+
+def certified(f: Any, low: Any, high: Any) -> Any:
+    """The integral of an analytic function as a ball that contains it."""
+    return acb.integral(lambda z, _: f(z), acb(low), acb(high)).real
+
+
+# ---- values at points -----------------------------------------------------------------------------------------------------
+
+@lru_cache(maxsize=512)
+def program(outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> Program:
+    return Program(outputs, inputs)
+
+
+@lru_cache(maxsize=512)
+def prepared(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """With every expectation over a continuous draw worked out where it has a closed form."""
+    return tuple(_close_continuous(e) for e in outputs)
+
+
+def _close_continuous(e: Any) -> Any:
+    if not any(isinstance(law, Gaussian) for node in outermost(e) for law in _laws(node)):
+        return e
+    try:
+        return closed(e)
+    except Unsuitable:
+        return e
+
+
+def _laws(node: Any) -> list[Any]:
+    return [law for _, law in (node.args[0] if isinstance(node, Slope) else node).pairs]
+
+
+def needs_integration(outputs: Sequence[Any]) -> bool:
+    """Is there a continuous draw without closed form, or a written integral?"""
+    return any(e.has(sp.Integral) or any(isinstance(law, Gaussian) for law in e.atoms(Gaussian)) for e in prepared(tuple(outputs)))
+
+
+def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimate:
+    """Exact or certified values of formulas, one row for each point (symbol: number)."""
+    run, inputs = _compiled(outputs)
+    table = np.empty((len(rows), len(outputs)), dtype=object)
+    for i, row in enumerate(rows):
+        table[i] = [x if not isinstance(x, int) else fmpq(x) for x in run(EXACT, _lookup(inputs, row))]
+    return Estimate.of(table)
+
+
+def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate:
+    """Values by float64 quadrature, all points at once, at two orders."""
+    run, inputs = _compiled(outputs)
+    given = _lookup(inputs, columns)
+    size = len(next(iter(columns.values()))) if columns else 1
+    coarse, fine = (np.stack([np.broadcast_to(o, (size,)) for o in run(Float(order), given)], axis=1) for order in (0, 1))
+    return quadrature(coarse, fine, np.maximum(1.0, np.abs(fine)), 2 ** 12)
+
+
+def floats(outputs: Sequence[Any], columns: Mapping[Any, Any]) -> list[Any]:
+    """Formulas on float64 arrays that broadcast: what code receives as its arguments."""
+    run, inputs = _compiled(outputs)
+    with np.errstate(all="ignore"):
+        return run(Float(1), _lookup(inputs, columns))
+
+
+def number(e: Any) -> Any:
+    """A formula without symbols as a ring element."""
+    return Program([e], [])(EXACT, [])[0]
+
+
+def _compiled(outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
+    ready = prepared(tuple(outputs))
+    inputs = by_name(set().union(*(e.free_symbols for e in ready))) if ready else []
+    return program(ready, tuple(inputs)), inputs
+
+
+def _lookup(inputs: Sequence[Any], row: Mapping[Any, Any]) -> list[Any]:
+    for s in inputs:
+        if s not in row:
+            what = "draw" if randoms(s) else "symbol"
+            raise ProblemError(f"the {what} `{s}` has no value here: take the expectation E(...) or Mean(...) over it, or give it in the point.")
+    return [row[s] for s in inputs]
+
+
+__all__ = ["ONE", "Exact", "Program", "certified", "floats", "integrals", "needs_integration", "nodes", "number", "outermost", "prepared", "values"]

@@ -1,0 +1,186 @@
+"""From a name or a path to a problem, and from a path to the functions of an answer. Listing loads nothing heavy."""
+from __future__ import annotations
+
+import ast
+import itertools
+import re
+import sys
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from traceback import TracebackException
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from .errors import GradcheckError, InputError, ProblemError, did_you_mean
+
+if TYPE_CHECKING:
+    from .problem import Problem
+
+HOMES = (Path(__file__).parent / "problems", Path(__file__).parents[1] / "problems")
+
+_shipped_name = re.compile(r"(problem(\d+))_(\w+)")
+_count = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A problem that comes with the package, by what its file is called: problems/problemN_slug.py."""
+
+    id: str
+    slug: str
+    path: Path
+
+    @property
+    def title(self) -> str:
+        """The first line of the file's docstring, without its full stop."""
+        return (ast.get_docstring(parse(self.path)) or "").partition("\n")[0].rstrip(".")
+
+
+def shipped() -> list[Shipped]:
+    """The problems of the installed package, else of the checkout, in the order of their numbers."""
+    home = next((home for home in HOMES if home.is_dir()), None)
+    if home is None:
+        return []
+    matches = [(match, path) for path in home.glob("*.py") if (match := _shipped_name.fullmatch(path.stem))]
+    return [Shipped(match[1], match[3], path) for match, path in sorted(matches, key=lambda found: int(found[0][2]))]
+
+
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a problem file."""
+    try:
+        return ast.parse(_text(path, ProblemError), str(path))
+    except (SyntaxError, ValueError) as error:
+        raise ProblemError(_why(path, error)) from error
+
+
+def locate(name: str, words: Iterable[str] = ()) -> Path:
+    """The file that a name (problem1, masked_softmax) or a path means; `words` are what else may have been meant."""
+    if name.endswith(".py") or "/" in name or "\\" in name:
+        return _file(name, "a problem file")
+    known = shipped()
+    for problem in known:
+        if name in (problem.id, problem.slug):
+            return problem.path
+    suggestion = did_you_mean(name, [word for problem in known for word in (problem.id, problem.slug)] + list(words))
+    if not suggestion and Path(f"{name}.py").is_file():
+        suggestion = f" Did you mean the file `{name}.py`?"
+    raise InputError(f"unknown problem '{name}'.{suggestion} `list` shows all {len(known)}; others are named by their path.")
+
+
+def load(name_or_path: str) -> Problem:
+    """The problem of a page, run once, and again for each other size that the page names."""
+    from .symbols import Size, sizes
+
+    path = locate(name_or_path)
+    page = _execute(path, ProblemError)
+    others: list[tuple[dict[str, int], Problem]] = []
+    for size in [value for value in vars(page).values() if type(value) is Size]:
+        for n in size.also:
+            with sizes({size.name: n}):
+                others.append(({size.name: n}, _problem(path, _execute(path, ProblemError), ())))
+    return _problem(path, page, tuple(others))
+
+
+def load_functions(path: str) -> dict[str, Callable[..., Any]]:
+    """What can be called in an answer's file, by name."""
+    module = _execute(_file(path, "a file with functions"), InputError)
+    return {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
+
+
+def identity(path: Path) -> str:
+    """What a problem is called in reports: problem1 for problem1_masked_softmax.py, else the name of its file."""
+    match = _shipped_name.fullmatch(path.stem)
+    return match[1] if match else path.stem
+
+
+def _problem(path: Path, module: ModuleType, also: tuple[tuple[dict[str, int], Problem], ...]) -> Problem:
+    from .problem import Problem
+
+    values = vars(module)
+    if "problem" not in values:
+        raise ProblemError(f"{path} has no `problem`: end it with `problem = Problem(title=..., claims=...)`.")
+    problem = values["problem"]
+    if type(problem) is not Problem:
+        raise ProblemError(f"`problem` in {path} is a {type(problem).__name__}, not a Problem: write `problem = Problem(...)`.")
+    try:
+        return problem.named(values, id=identity(path), about=module.__doc__ or "", path=str(path), also=also)
+    except GradcheckError as error:
+        raise ProblemError(f"{path}: {error}") from error
+
+
+def _file(name: str, expected: str) -> Path:
+    path = Path(name)
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; {expected} was expected.")
+    if not path.is_file():
+        names = [str(other) for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        raise InputError(f"there is no file {path}; {expected} was expected.{did_you_mean(str(path), names)}")
+    return path
+
+
+class _Fresh(SourceFileLoader):
+    """Compiles what the file says now. Cached bytecode knows whole seconds only, and litters other people's folders."""
+
+    def get_code(self, fullname: str) -> CodeType:
+        return self.source_to_code(self.get_data(self.path), self.path)
+
+
+def _execute(path: Path, wrong: type[GradcheckError]) -> ModuleType:
+    """The module that a file makes, under a name of its own; what goes wrong in it is raised as `wrong`, in one sentence."""
+    _text(path, wrong)
+    name = f"gradcheck_rl_page_{next(_count)}_{path.stem}"
+    loader = _Fresh(name, str(path))
+    spec = spec_from_file_location(name, path, loader=loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    # While it runs a module must be found by its name: dataclasses look it up.
+    sys.modules[name] = module
+    try:
+        with _beside(path):
+            loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        if isinstance(error, (Exception, SystemExit)):
+            raise wrong(_why(path, error)) from error
+        raise
+    return module
+
+
+@contextmanager
+def _beside(path: Path) -> Generator[None]:
+    """A file may import its neighbours, as a script may, but hides nothing that is installed."""
+    folder = str(path.parent.resolve())
+    sys.path.append(folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)
+
+
+def _text(path: Path, wrong: type[GradcheckError]) -> str:
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise wrong(f"{path} is not UTF-8 (byte 0x{byte:02X} at {error.start}): save it as UTF-8.") from error
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def _why(path: Path, error: BaseException) -> str:
+    """file:line and the exception, in one line."""
+    told = TracebackException.from_exception(error)
+    place, line = str(path), next((frame.lineno for frame in reversed(told.stack) if frame.filename == str(path)), None)
+    if isinstance(error, SyntaxError):
+        place, line = error.filename or place, error.lineno
+        says = f"this is not Python: {error.msg}"
+    elif isinstance(error, GradcheckError):
+        says = str(error)
+    else:
+        says = " ".join(list(told.format_exception_only())[-1].split())
+    # An exception may carry a whole tensor in its text.
+    return f"{place}:{line}: {says[:400]}" if line else f"{place}: {says[:400]}"

@@ -1,0 +1,126 @@
+"""Points: numbers for the variables of a problem, exact and as the float64 that code receives, many at once."""
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .errors import ProblemError, did_you_mean
+from .estimate import Floats
+from .expressions import number
+from .rings import each, image, rational
+from .spaces import exact_array, show
+from .symbols import Variable, plain
+
+
+class Point:
+    """Given data: exact numbers for some variables, by name. 0.2 means one fifth, as on a page."""
+
+    def __init__(self, **values: Any) -> None:
+        self.values: dict[str, Any] = values
+
+    def but(self, **values: Any) -> Point:
+        return Point(**(self.values | values))
+
+    def exact(self, variable: Variable) -> Any:
+        return each(_exact, exact_array(plain(self.values[variable.name]), variable.shape, variable.name))
+
+    def __repr__(self) -> str:
+        return f"Point({', '.join(f'{k}={v}' for k, v in self.values.items())})"
+
+
+def _exact(x: Any) -> Any:
+    return number(x) if isinstance(x, sp.Basic) else rational(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Points:
+    """A batch: exact arrays (B, *shape) for each variable."""
+
+    variables: Mapping[str, Variable]
+    exact: Mapping[str, Any]
+    size: int
+    given: bool = False
+
+    def __len__(self) -> int:
+        return self.size
+
+    @property
+    def floats(self) -> dict[str, Floats]:
+        return {k: each(image, v).astype(float) for k, v in self.exact.items()}
+
+    @property
+    def rows(self) -> list[dict[Any, Any]]:
+        """One {symbol: exact number} for each point."""
+        flat = {k: (self.variables[k].atoms.ravel(), v.reshape(self.size, -1)) for k, v in self.exact.items()}
+        return [{a: x for atoms, values in flat.values() for a, x in zip(atoms, values[b], strict=True)} for b in range(self.size)]
+
+    @property
+    def columns(self) -> dict[Any, Floats]:
+        """{symbol: float64 array over the points}."""
+        return {a: v.reshape(self.size, -1)[:, i] for k, v in self.floats.items() for i, a in enumerate(self.variables[k].atoms.ravel())}
+
+    def image(self) -> Points:
+        """The same points at the numbers that code receives: rounding its input is then nobody's error."""
+        return Points(self.variables, {k: _rational_of(v) for k, v in self.floats.items()}, self.size, self.given)
+
+    def take(self, keep: Sequence[int]) -> Points:
+        return Points(self.variables, {k: v[list(keep)] for k, v in self.exact.items()}, len(keep), self.given)
+
+    def with_(self, name: str, values: Any) -> Points:
+        return Points(self.variables, {**self.exact, name: values}, len(values), self.given)
+
+    def witness(self, at: int, names: Sequence[str]) -> dict[str, Any]:
+        return {k: show(np.asarray(self.exact[k][at], dtype=object)) for k in names if k in self.exact}
+
+
+def _rational_of(values: Floats) -> Any:
+    """Floats as the exact binary fractions they are."""
+    from flint import fmpq
+
+    return each(lambda x: fmpq(*float(x).as_integer_ratio()), values)
+
+
+def stack(points: Sequence[Points]) -> Points:
+    first = points[0]
+    return Points(first.variables, {k: np.concatenate([p.exact[k] for p in points]) for k in first.exact}, sum(p.size for p in points), first.given)
+
+
+def generator(seed: int, *names: str) -> np.random.Generator:
+    """Randomness from a seed and names, never from a position."""
+    return np.random.default_rng([seed, *(zlib.crc32(n.encode()) for n in names)])
+
+
+def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: int, seed: int, name: str) -> Points:
+    """Corners first, what they leave open drawn; then `count` draws."""
+    rng = generator(seed, name, "points")
+    rows: list[dict[str, Any]] = []
+    for corner in [*corners, *([Point()] * count)]:
+        rows.append({k: corner.exact(v) if k in corner.values else v.over.draw(rng, v.shape) for k, v in variables.items()})
+    return Points(variables, {k: np.stack([r[k] for r in rows]) for k in variables}, len(rows))
+
+
+def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str]) -> Points:
+    for k in needed:
+        if k not in point.values:
+            raise ProblemError(f"the point gives no `{k}`, which this claim needs: it has {', '.join(point.values) or 'nothing'}.")
+    return Points(variables, {k: point.exact(variables[k])[None] for k in point.values if k in variables}, 1, given=True)
+
+
+def check_names(point: Point, variables: Mapping[str, Variable], where: str) -> None:
+    for k in point.values:
+        if k not in variables:
+            raise ProblemError(f"{where} gives `{k}`; this problem has {', '.join(variables)}.{did_you_mean(k, variables)}")
+        point.exact(variables[k])
+
+
+def simpler(points: Points, names: Sequence[str]) -> Iterator[Points]:
+    """Single changes of one point towards simpler values, simplest first."""
+    for k in names:
+        variable = points.variables[k]
+        for value in variable.over.simpler(points.exact[k].reshape(variable.shape)):
+            yield points.with_(k, value[None])

@@ -1,0 +1,212 @@
+"""A problem: the page, with every name on it bound to what it means before anything is computed."""
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .claims import Claim, Erratum, Mistake, Raises, Relation
+from .derivation import Derivation
+from .errors import ProblemError
+from .evaluators import ROUTES
+from .evaluators.scene import World
+from .laws import Bundle, Draw, Random, with_parents
+from .points import Point, check_names
+from .quantities import Combined, Gradient, Over, Quantity, is_code, slots
+from .symbols import Atom, Symbols, Variable, entries, resized
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The world is what the claims mention; `world` adds what only code asks for and this file does not name."""
+
+    title: str
+    claims: Sequence[Claim]
+    errata: Sequence[Erratum] = ()
+    derivations: Sequence[Derivation] = ()
+    mistakes: Sequence[Mistake] = ()
+    corners: Sequence[Point] = ()
+    figures: Sequence[Any] = ()
+    world: Sequence[Symbols | Bundle] = ()
+    points: int = 12
+    id: str = ""
+    about: str = ""
+    path: str = ""
+    also: Sequence[tuple[Mapping[str, int], Problem]] = ()
+    given_names: Mapping[int, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind, items, noun in ((Claim, self.claims, "claims"), (Erratum, self.errata, "errata"), (Mistake, self.mistakes, "mistakes"),
+                                  (Derivation, self.derivations, "derivations"), (Point, self.corners, "corners")):
+            for item in items:
+                if not isinstance(item, kind):
+                    raise ProblemError(f"{noun}=(...) of {self.title!r} holds {type(item).__name__}: only {kind.__name__} belongs there.")
+        if resized():  # given data, and what is built on it, belongs to the size of the page
+            kept = [c for c in self.claims if c.at is None]
+            for name, value in {"claims": kept, "errata": (), "derivations": (), "mistakes": (), "corners": ()}.items():
+                object.__setattr__(self, name, value)
+        for m in self.mistakes:
+            if m.breaks not in self.claims:
+                raise ProblemError(f"the mistake {m.says!r} breaks a claim that is not in claims=(...): add it there.")
+        object.__setattr__(self, "bound", self._bind())
+
+    bound: World = field(init=False)
+
+    # ---- names ------------------------------------------------------------------------------------------------------------
+
+    def _bind(self) -> World:
+        found = _Found()
+        for extra in self.world:
+            found.add(extra)
+        for claim in self.stated:
+            for q in _quantities(claim):
+                found.quantity(q)
+        for claim in self.stated:
+            for function in claim.code():
+                for slot in slots(function):
+                    found.globals(slot)
+        for corner in self.corners:
+            check_names(corner, found.variables, "a corner")
+        world = World(found.variables, found.names)
+        for claim in self.stated:
+            if claim.at is not None:
+                check_names(claim.at, found.variables, f"the point of {claim.says!r}")
+            for route in claim.routes:
+                if route not in ROUTES:
+                    raise ProblemError(f"{claim.says!r} asks for the route {route!r}; there are {', '.join(ROUTES)}.")
+            for function, over in _code(claim):
+                world.asked(function, world.over(over))
+        return world
+
+    @property
+    def stated(self) -> list[Claim]:
+        """Every claim, also those that errata and derivations make."""
+        errata = [c for e in self.errata for c in (e.stated, e.instead)]
+        return [*self.claims, *errata, *(c for d in self.derivations for c in d.claims())]
+
+    @property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """The reference functions, which an answer may replace."""
+        found: dict[str, Callable[..., Any]] = {}
+        for claim in self.stated:
+            for top in claim.code():
+                for f in slots(top):
+                    if found.setdefault(f.__name__, f) is not f:
+                        raise ProblemError(f"two functions of this problem are called `{f.__name__}`: rename one, since answers name them.")
+        return found
+
+    # ---- ids --------------------------------------------------------------------------------------------------------------
+
+    def named(self, variables: Mapping[str, object], id: str, about: str, path: str, also: Sequence[tuple[Mapping[str, int], Problem]] = ()) -> Problem:
+        """The problem with the names its file gives to claims, errata and mistakes."""
+        kinds = (Claim, Erratum, Mistake, Derivation)
+        names = {__import__("builtins").id(v): k for k, v in variables.items() if type(v) in kinds}
+        return replace(self, id=id, about=about, path=path, also=also, given_names=names)
+
+    @property
+    def names(self) -> dict[str, Any]:
+        """id -> claim, erratum, derivation or mistake: its variable's name in the file, else a slug of its sentence."""
+        out: dict[str, Any] = {}
+        for item in [*self.claims, *self.errata, *self.derivations, *self.mistakes]:
+            name = self.given_names.get(id(item)) or slug(item.title if isinstance(item, Derivation) else item.says)
+            unique = name if name not in out else next(f"{name}_{n}" for n in range(2, 1000) if f"{name}_{n}" not in out)
+            out[unique] = item
+        return out
+
+
+def slug(text: str) -> str:
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return "_".join(words[:6]) or "claim"
+
+
+class _Found:
+    def __init__(self) -> None:
+        self.variables: dict[str, Variable] = {}
+        self.names: dict[str, Symbols] = {}
+
+    def add(self, x: Any) -> None:
+        if isinstance(x, Bundle):
+            for named in x.names.values():
+                self._name(named)
+            for d in x.draws:
+                self.formula(d.law)
+        elif isinstance(x, Draw):
+            self._draw(x)
+        elif isinstance(x, Variable):
+            self._name(x)
+            self.variables[x.name] = x
+        else:
+            self._name(x)
+            self.formula(*entries(x))
+
+    def _name(self, x: Symbols) -> None:
+        if self.names.setdefault(x.name, x) is not x:
+            raise ProblemError(f"two things of this problem are called `{x.name}`: rename one, since code asks for them by name.")
+
+    def _draw(self, draw: Draw) -> None:
+        for d in with_parents(draw.atoms):
+            if d.bundle is not None:
+                for named in d.bundle.names.values():
+                    self._name(named)
+            else:
+                self._name(d)
+            self.formula(d.law)
+
+    def formula(self, *expressions: Any) -> None:
+        for e in expressions:
+            for atom in sorted(e.atoms(Atom), key=lambda a: (a.name, a.dummy_index)):
+                if isinstance(atom, Random):
+                    if atom.home.name not in self.names and (atom.home.bundle is None or not set(atom.home.bundle.names) <= set(self.names)):
+                        self._draw(atom.home)
+                elif self.variables.get(atom.home.name) is not atom.home:
+                    self.add(atom.home)
+
+    def quantity(self, q: Quantity) -> None:
+        if isinstance(q, Gradient) and q.wrt is not None:
+            for v in [q.wrt] if isinstance(q.wrt, Variable) else q.wrt:
+                if self.variables.get(v.name) is not v:
+                    self.add(v)
+        if isinstance(q, Over) and isinstance(over := getattr(q, "over", None), Bundle):
+            for d in over.draws:
+                self.formula(*(s for s in sorted(d.law.free_symbols, key=str) if not isinstance(s, Random)))
+        for part in q.parts:
+            if isinstance(part, Quantity):
+                self.quantity(part)
+            elif not is_code(part):
+                self.formula(*entries(part))
+
+    def globals(self, function: Callable[..., Any]) -> None:
+        """What the function asks for and its file defines under that name."""
+        inner = inspect.unwrap(function)
+        around = getattr(inner, "__globals__", {})
+        for p in inspect.signature(function).parameters.values():
+            x = around.get(p.name)
+            if p.default is p.empty and p.name not in self.names and isinstance(x, Symbols) and x.name == p.name:
+                self.add(x)
+
+
+def _quantities(claim: Claim) -> Iterable[Quantity]:
+    relations = [r for r in (claim.that, claim.where) if isinstance(r, Relation)]
+    for r in relations:
+        yield from r.sides
+
+
+def _code(claim: Claim) -> Iterable[tuple[Callable[..., Any], Any]]:
+    """Functions and the rows or draws they are averaged over."""
+    def walk(q: Quantity, over: Any) -> Iterable[tuple[Callable[..., Any], Any]]:
+        for part in q.parts:
+            if isinstance(part, Quantity):
+                yield from walk(part, getattr(q, "over", None) or over)
+            elif is_code(part):
+                yield part, over
+
+    if isinstance(claim.that, Raises):
+        yield claim.that.function, None
+    else:
+        for side in claim.that.sides:
+            yield from walk(side, None)
+
+
+__all__ = ["Combined", "Problem", "slug"]

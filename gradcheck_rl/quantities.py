@@ -1,0 +1,284 @@
+"""What a claim talks about: values, gradients, their means and covariances, as mathematics. How they are computed is the evaluators'."""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .errors import ProblemError
+from .laws import Bundle, Draw, E, Expected, Random
+from .symbols import Variable, entries, thaw
+
+Of = Any  # an expression, an array of them, or a function of torch or numpy
+
+
+def is_code(x: Any) -> bool:
+    """A function under test: an opaque leaf whose arguments are bound by name."""
+    return callable(x) and not isinstance(x, (sp.Basic, type)) and hasattr(x, "__name__")
+
+
+def slots(function: Callable[..., Any]) -> Iterable[Callable[..., Any]]:
+    """A function, and the functions its parameters default to: each can be replaced by an answer."""
+    yield function
+    for p in inspect.signature(function).parameters.values():
+        if is_code(p.default):
+            yield from slots(p.default)
+
+
+class Quantity:
+    """Closed under + - * /."""
+
+    def __add__(self, other: Any) -> Quantity:
+        return Combined("+", self, quantity(other))
+
+    def __radd__(self, other: Any) -> Quantity:
+        return Combined("+", quantity(other), self)
+
+    def __sub__(self, other: Any) -> Quantity:
+        return Combined("-", self, quantity(other))
+
+    def __rsub__(self, other: Any) -> Quantity:
+        return Combined("-", quantity(other), self)
+
+    def __mul__(self, other: Any) -> Quantity:
+        return Combined("*", self, quantity(other))
+
+    def __rmul__(self, other: Any) -> Quantity:
+        return Combined("*", quantity(other), self)
+
+    def __truediv__(self, other: Any) -> Quantity:
+        return Combined("/", self, quantity(other))
+
+    def __rtruediv__(self, other: Any) -> Quantity:
+        return Combined("/", quantity(other), self)
+
+    def __neg__(self) -> Quantity:
+        return Combined("*", Exact(-1), self)
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """The quantities and leaves this one is made of."""
+        return ()
+
+    def leaves(self) -> Iterable[Any]:
+        """The expressions and functions at the bottom."""
+        for part in self.parts:
+            if isinstance(part, Quantity):
+                yield from part.leaves()
+            else:
+                yield part
+
+    def code(self) -> list[Callable[..., Any]]:
+        return [x for x in self.leaves() if is_code(x)]
+
+
+def quantity(x: Any) -> Quantity:
+    """A bare number or expression is exact."""
+    return x if isinstance(x, Quantity) else Exact(x)
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf(Quantity):
+    of: Of
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, eq=False)
+class Value(Leaf):
+    """The value of an expression, or what a function returns."""
+
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True, eq=False)
+class Gradient(Leaf):
+    """What autograd returns: stop-gradients and samples are constants, expectations are differentiated with their law."""
+
+    wrt: Variable | Sequence[Variable] | None = None
+    dtype: str = "float64"
+
+
+@dataclass(frozen=True, eq=False)
+class Exact(Leaf):
+    """Exact numbers or expressions."""
+
+
+class Printed(Quantity):
+    """Numbers as a page prints them: known to half a unit of their last digit."""
+
+    def __init__(self, *digits: str) -> None:
+        for d in digits:
+            if not isinstance(d, str):
+                raise ProblemError(f"Printed({d!r}) needs the digits as text, since their number matters: write Printed('{d}').")
+            try:
+                Decimal(d)
+            except InvalidOperation:
+                raise ProblemError(f"Printed({d!r}) is no decimal number: write its digits, as in Printed('0.2645').") from None
+        self.digits = digits
+
+    @property
+    def radii(self) -> list[Decimal]:
+        return [Decimal(1).scaleb(int(Decimal(d).as_tuple().exponent)) / 2 for d in self.digits]
+
+
+@dataclass(frozen=True, eq=False)
+class Combined(Quantity):
+    sign: str
+    left: Quantity
+    right: Quantity
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True, eq=False)
+class Over(Quantity):
+    """A quantity of a quantity."""
+
+    of: Quantity
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        return (self.of,)
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Over):
+    """The expectation over every draw inside, or over the draws or rows that are named."""
+
+    over: Bundle | Draw | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Covariance(Over):
+    """The covariance matrix, row by row."""
+
+    over: Bundle | Draw | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Trace(Over):
+    """The trace of a square quantity."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curl(Over):
+    """The antisymmetric part of the derivative of a field: zero exactly when the field is somebody's gradient.
+
+    Stop-gradients are lifted before the second derivative: torch's own would be that of another field.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class Hull(Over):
+    """Clarke's interval of a gradient: what it spans when every tied switch is taken both ways. A set, not an uncertainty."""
+
+
+@dataclass(frozen=True, eq=False)
+class NonFinite(Over):
+    """1 where the quantity is NaN or infinite, else 0."""
+
+
+def blocks(wrt: Any, parameters: Sequence[Variable]) -> list[Variable]:
+    """What a gradient is taken by: by default every parameter."""
+    return list(parameters) if wrt is None else [wrt] if isinstance(wrt, Variable) else list(wrt)
+
+
+def rename(expressions: Sequence[Any], here: Mapping[str, Any], names: Mapping[str, Any]) -> list[Any]:
+    """Formulas in the draws of this problem, read on what the rows or copies define under the same names."""
+    rule: dict[Any, Any] = {}
+    for name, replacement in here.items():
+        if (symbols := names.get(name, replacement)) is not replacement:
+            rule |= {a: e for a, e in zip(entries(symbols), entries(replacement), strict=False) if isinstance(a, Random)}
+    return [e.xreplace(rule) for e in expressions] if rule else list(expressions)
+
+
+def _over(over: Bundle | Draw | None) -> Mapping[str, Any]:
+    return over.names if isinstance(over, Bundle) else {}
+
+
+def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any]) -> list[Any] | None:
+    """The quantity as formulas, if there is no code in it."""
+    def lower(x: Quantity) -> list[Any] | None:
+        return lowered(x, parameters, names)
+
+    match q:
+        case Value(of=of) | Exact(of=of):
+            return None if is_code(of) else entries(of)
+        case Gradient(of=of, wrt=wrt):
+            if is_code(of):
+                return None
+            variables = [a for v in blocks(wrt, parameters) for a in v.atoms.ravel()]
+            return [e.diff(a) for e in entries(of) for a in variables]
+        case Combined(sign=sign, left=left, right=right):
+            a, b = lower(left), lower(right)
+            if a is None or b is None:
+                return None
+            return [_apply(sign, x, y) for x, y in zip(*_paired(a, b), strict=True)]
+        case Mean(of=of, over=over):
+            inner = lower(of)
+            return None if inner is None else [E(e) for e in rename(inner, _over(over), names)]
+        case Covariance(of=of, over=over):
+            inner = lower(of)
+            if inner is None:
+                return None
+            inner = rename(inner, _over(over), names)
+            return [E(a * b) - E(a) * E(b) for a in inner for b in inner]
+        case Trace(of=of):
+            inner = lower(of)
+            return None if inner is None else [sp.Add(*inner[:: round(len(inner) ** 0.5) + 1])]
+        case Curl(of=of):
+            inner = lower(of)
+            variables = by_wrt(of, parameters)
+            if inner is None:
+                return None
+            field = [thaw(e.doit() if e.has(Expected) else e) for e in inner]
+            pairs = [(i, j) for i in range(len(field)) for j in range(i)]
+            return [field[i].diff(variables[j]) - field[j].diff(variables[i]) for i, j in pairs]
+        case _:
+            return None
+
+
+def by_wrt(q: Quantity, parameters: Sequence[Variable]) -> list[Any]:
+    """The symbols a field is a gradient by."""
+    while not isinstance(q, Gradient):
+        if not isinstance(q, Over) and not isinstance(q, Combined):
+            raise ProblemError("Curl needs the gradient of something: write Curl(Gradient(f)) or Curl(Mean(Gradient(f))).")
+        q = q.left if isinstance(q, Combined) else q.of
+    return [a for v in blocks(q.wrt, parameters) for a in v.atoms.ravel()]
+
+
+def labels(q: Quantity, parameters: Sequence[Variable]) -> list[str] | None:
+    """Names of the coordinates, where they have one."""
+    match q:
+        case Gradient(of=of, wrt=wrt):
+            names = [str(a) for v in blocks(wrt, parameters) for a in v.atoms.ravel()]
+            rows = 1 if is_code(of) else np.size(np.asarray(entries(of), dtype=object))
+            return names * rows
+        case Combined(left=left, right=right):
+            return labels(left, parameters) or labels(right, parameters)
+        case Mean(of=of) | NonFinite(of=of):
+            return labels(of, parameters)
+        case _:
+            return None
+
+
+def _apply(sign: str, a: Any, b: Any) -> Any:
+    return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+
+
+def _paired(a: list[Any], b: list[Any]) -> tuple[list[Any], list[Any]]:
+    if len(a) != len(b) and 1 not in (len(a), len(b)):
+        raise ProblemError(f"{len(a)} coordinates cannot be combined with {len(b)}.")
+    n = max(len(a), len(b))
+    return a * (n // len(a)), b * (n // len(b))
+

@@ -1,0 +1,52 @@
+"""The report as JSON: a contract (report.schema.json), strict, and enough to render everything again."""
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from ..report import Report
+
+WORDS = {"nan": math.nan, "oo": math.inf, "-oo": -math.inf}
+
+# Only these are floats by declaration: elsewhere "oo" is an exact number and stays the word it is.
+FLOATS = frozenset({"elapsed_s", "gap", "slack", "radius", "resolution"})
+
+
+def render(reports: Sequence[Report]) -> str:
+    """One report as itself, several as {"reports": [...]}."""
+    data = [_words(report.to_dict()) for report in reports]
+    whole = data[0] if len(data) == 1 else {"reports": data}
+    return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+
+
+def read(text: str) -> list[Report]:
+    """The reports that `render` wrote."""
+    whole = json.loads(text)
+    return [Report.from_dict(_floats(data)) for data in whole.get("reports", [whole])]
+
+
+def _words(value: Any) -> Any:
+    """Strict JSON has no NaN and no infinities: they are written as words."""
+    match value:
+        case dict():
+            return {name: _words(part) for name, part in value.items()}
+        case list() | tuple():
+            return [_words(part) for part in value]
+        case float() if not math.isfinite(value):
+            return "nan" if math.isnan(value) else "oo" if value > 0 else "-oo"
+        case _:
+            return value
+
+
+def _floats(value: Any, name: str = "") -> Any:
+    match value:
+        case dict():
+            return {inner: _floats(part, inner) for inner, part in value.items()}
+        case list():
+            return [_floats(part, name) for part in value]
+        case str() if name in FLOATS:
+            return WORDS.get(value, value)
+        case _:
+            return value

@@ -1,0 +1,310 @@
+"""The report for a person at a terminal. Readable without colour, at 80 columns, and where only ASCII can be written."""
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from ..report import Caught, Chain, Line, Report, plain
+
+STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
+PLAIN_MARKS = str.maketrans({"✓": "+", "✗": "x", "→": ">", "·": "-"})
+MOST_COMPONENTS = 8
+# Narrower than this, columns hold a letter or two each: better that the terminal wraps.
+LEAST_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class Screen:
+    """What the text is written for."""
+
+    width: int = 80
+    colour: bool = False
+    encoding: str = "utf-8"
+
+
+def render(reports: Sequence[Report], screen: Screen | None = None) -> str:
+    """Everything there is to say of each problem; of several, a table at the end."""
+    parts = [_page(report) for report in reports]
+    return _print([*parts, _overview(reports)] if len(reports) > 1 else parts, screen)
+
+
+def overview(reports: Sequence[Report], screen: Screen | None = None) -> str:
+    """A line for each problem."""
+    return _print([_overview(reports)], screen)
+
+
+def explain(report: Report, screen: Screen | None = None) -> str:
+    """Of each line all that is known, whether or not it is as it should be."""
+    return _print([Group(_heading(report), "", *_details(report.claims), *_mistakes(report))], screen)
+
+
+def mistakes(report: Report, screen: Screen | None = None) -> str:
+    """The planted mistakes, each with the claims that caught it."""
+    return _print([Group(_heading(report), *(_mistakes(report) or [_text("No mistake is planted here.")]))], screen)
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], screen: Screen | None = None) -> str:
+    """Plain rows under a title."""
+    grid = _grid(*columns)
+    for row in rows:
+        grid.add_row(*map(_text, row))
+    return _print([Group(_text(title, "bold"), grid)], screen)
+
+
+def printable(text: str) -> str:
+    """The text with every character that does not print written as its escape: a file's text may not drive the terminal."""
+    lines = str(text).expandtabs(4).split("\n")
+    return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
+
+
+def _print(parts: Sequence[RenderableType], screen: Screen | None) -> str:
+    screen = screen or Screen()
+    console = Console(
+        file=io.StringIO(), width=max(screen.width, LEAST_WIDTH), legacy_windows=False, markup=False, highlight=False,
+        emoji=False, force_terminal=screen.colour, no_color=not screen.colour, color_system="standard" if screen.colour else None,
+    )
+    with console.capture() as capture:
+        for n, part in enumerate(parts):
+            console.print(*["\n"] * min(n, 1), part, sep="\n")
+    text = "\n".join(line.rstrip() for line in capture.get().split("\n"))
+    try:
+        text.encode(screen.encoding)
+    except UnicodeEncodeError:
+        text = text.translate(PLAIN_MARKS).encode(screen.encoding, "backslashreplace").decode(screen.encoding)
+    return text
+
+
+def _page(report: Report) -> RenderableType:
+    parts: list[RenderableType] = [_heading(report)]
+    if about := _about(report):
+        parts.append(_text(about))
+    if report.answer:
+        parts.append(_text(f"Answer: {', '.join(report.answer)}"))
+    parts += _forms(report) + _claims(report) + _errata(report) + _mistakes(report) + _flow(report) + _blind_spots(report)
+    if wrong := [line for line in report.claims if not line.ok]:
+        parts += _section("Not as it should be", *_details(wrong))
+    return Group(*parts, "", _last(report))
+
+
+def _heading(report: Report) -> RenderableType:
+    return _text(report.title, "bold") + _text(f"  {report.problem}", "dim")
+
+
+def _about(report: Report) -> str:
+    """The first paragraph that says more than the title."""
+    paragraphs = [" ".join(part.split()) for part in report.about.split("\n\n")]
+    return next((part for part in paragraphs if part and part.rstrip(".") != report.title.rstrip(".")), "")
+
+
+def _forms(report: Report) -> list[RenderableType]:
+    lines = {line.id: line for line in report.claims}
+    parts: list[RenderableType] = []
+    for chain in report.derivations:
+        if chain.forms:
+            parts += [_text(f"{chain.title}{_steps(chain, lines)}"), Padding(_formula(chain), (0, 0, 0, 2))]
+    return _section("Closed forms", *parts) if parts else []
+
+
+def _formula(chain: Chain) -> Text:
+    """The last line of a derivation. What is drawn over several lines is never wrapped."""
+    form = chain.forms[-1]
+    joint = " = " if "\n" not in form.text else " =\n"
+    text = _text(f"{form.name}{joint}{form.text}" if form.name else form.text)
+    if "\n" in form.text:
+        text.no_wrap, text.overflow = True, "ignore"
+    return text
+
+
+def _steps(chain: Chain, lines: dict[str, Line]) -> str:
+    steps = [lines[step] for step in chain.steps if step in lines]
+    shown = sum(step.ok for step in steps)
+    return f" ({shown} of {len(steps)} steps hold)" if steps else ""
+
+
+def _claims(report: Report) -> list[RenderableType]:
+    claims = [line for line in report.claims if line.kind != "erratum"]
+    if not claims:
+        return []
+    usual = max({line.resolution for line in claims}, key=[line.resolution for line in claims].count)
+    grid = _lines(sorted(claims, key=lambda line: line.kind == "step"), usual)
+    return _section("Claims", grid, _text(f"An error of {usual:g} would be seen, unless another resolution is named.", "dim"))
+
+
+def _errata(report: Report) -> list[RenderableType]:
+    errata = [line for line in report.claims if line.kind == "erratum"]
+    if not errata:
+        return []
+    title = "Errata: refuted, as they should be" if all(line.ok for line in errata) else "Errata: each should be refuted"
+    return _section(title, _lines(errata, errata[0].resolution))
+
+
+def _lines(lines: Sequence[Line], usual: float) -> Table:
+    grid = _grid("verdict", "sentence", "how", "how well", "time")
+    for line in lines:
+        how_well, time = _text(_how_well(line, usual)), _text(_time(line.elapsed_s), "dim")
+        grid.add_row(_verdict(line), _sentence(line), _how(line), how_well, time)
+    return grid
+
+
+def _verdict(line: Line) -> Text:
+    mark = "✓" if line.ok else "?" if line.verdict == "undecided" else "✗"
+    return _text(f"{mark} {line.verdict}", "green" if line.ok else STYLE.get(line.verdict, ""))
+
+
+def _sentence(line: Line) -> Text:
+    notes = [" · ".join(filter(None, (line.id, line.source)))]
+    if line.sizes:
+        sizes = [size if word == line.verdict else f"{size} ({word})" for size, word in line.sizes.items()]
+        notes.append(f"also at {', '.join(sizes)}")
+    if line.removed:
+        notes.append(f"{line.points} points; {line.removed} more removed, on kinks")
+    notes.append(line.remark)
+    says = _text(line.says)
+    if line.correction:
+        says += _text(f"\n→ {line.correction}", "green")
+    return says + _text("".join(f"\n{note}" for note in notes if note), "dim")
+
+
+def _how(line: Line) -> Text:
+    """The routes that answered; in parentheses those too wide to tell."""
+    words = {"undecided": "({})", "refuted": "{} refutes"}
+    return _text("\n".join(words.get(route.verdict, "{}").format(route.route) for route in line.routes))
+
+
+def _how_well(line: Line, usual: float) -> str:
+    said = [line.evidence]
+    answering = [route for route in line.routes if route.verdict == line.verdict]
+    if line.verdict == "refuted":
+        gaps = [route.gap for route in answering if route.gap is not None]
+        said += [f"gap {max(gaps):.1e}"] if gaps else []
+    else:
+        slacks = [route.slack for route in answering if route.slack]
+        said += [f"to {min(slacks):.1e}"] if slacks else []
+    if line.resolution != usual:
+        said.append(f"resolution {line.resolution:g}")
+    return "\n".join(filter(None, said))
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _mistakes(report: Report) -> list[RenderableType]:
+    if not report.mistakes:
+        return []
+    grid = _grid("", "mistake", "caught by")
+    for mistake in report.mistakes:
+        grid.add_row(_text("✓", "green") if mistake.caught else _text("✗", "red"), _text(mistake.says), _caught(mistake))
+    caught = all(mistake.caught for mistake in report.mistakes)
+    return _section("Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught", grid)
+
+
+def _caught(mistake: Caught) -> Text:
+    if mistake.caught:
+        return _text(", ".join(mistake.by))
+    others = f" It broke {', '.join(mistake.by)}." if mistake.by else ""
+    return _text(f"NOT caught by {mistake.breaks}.{others} {mistake.reason}".rstrip(), "red")
+
+
+def _flow(report: Report) -> list[RenderableType]:
+    if not report.flow:
+        return []
+    blocks = list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
+    grid = _grid("function", *blocks)
+    for flow in report.flow:
+        grid.add_row(_text(flow.function), *(_text(flow.blocks.get(block, "")) for block in blocks))
+    legend = _text("none: no path; zero: a path that carries nothing", "dim")
+    return _section("What each function sends to each parameter", grid, legend)
+
+
+def _blind_spots(report: Report) -> list[RenderableType]:
+    if not report.blind_spots:
+        return []
+    spots = [_text(spot.says) + _text("".join(f"\n  {name}" for name in spot.inputs), "dim") for spot in report.blind_spots]
+    return _section("Blind spots of the published data", *spots)
+
+
+def _details(lines: Iterable[Line]) -> list[RenderableType]:
+    """Each with a blank line between it and the next."""
+    blocks = [part for line in lines for part in ("", _detail(line))]
+    return blocks[1:]
+
+
+def _detail(line: Line) -> RenderableType:
+    """Why the verdict is what it is: the reason, the point, and the two sides there."""
+    head = _verdict(line) + _text(f"  {line.says}", "bold") + _text(f"  {line.id}", "dim")
+    said = (f"→ {line.correction}" if line.correction else "", line.source and f"source: {line.source}", line.reason, line.remark)
+    parts: list[RenderableType] = [_text(text) for text in said if text]
+    parts += [_text(f"at {name} = {plain(value)}") for name, value in (line.witness or {}).items()]
+    if line.value is not None:
+        parts.append(_sides(line))
+    return Group(head, Padding(Group(*parts), (0, 0, 0, 4)))
+
+
+def _sides(line: Line) -> RenderableType:
+    """The two sides, component by component; where there are many, those that differ first."""
+    value, expected = line.value or [], line.expected or []
+    labels = line.labels or [str(n) for n in range(len(value))]
+    rows = [
+        (labels[n] if n < len(labels) else str(n), _number(left), _number(expected[n]) if n < len(expected) else "")
+        for n, left in enumerate(value)
+    ]
+    if len(rows) > MOST_COMPONENTS:
+        rows.sort(key=lambda row: row[1] == row[2])
+    grid = _grid("", "value", "expected")
+    for row in rows[:MOST_COMPONENTS]:
+        grid.add_row(*map(_text, row))
+    rest = len(rows) - MOST_COMPONENTS
+    return Group(grid, _text(f"and {rest} more: --json has them", "dim")) if rest > 0 else grid
+
+
+def _number(value: Any) -> str:
+    return f"{value:.12g}" if isinstance(value, float) else plain(value)
+
+
+def _last(report: Report) -> RenderableType:
+    """One line that says it all, and the line that runs it again."""
+    counts = report.summary
+    words = {"proved": "proved", "agrees": "agree", "refuted": "refuted", "undecided": "undecided"}
+    said = [f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict]]
+    if counts["errata"]:
+        said.append(f"{sum(c.ok for c in report.claims if c.kind == 'erratum')} of {counts['errata']} errata refuted")
+    if report.mistakes:
+        said.append(f"{sum(m.caught for m in report.mistakes)} of {len(report.mistakes)} mistakes caught")
+    says = f"{'All' if report.ok else 'Not all'} as it should be: {', '.join(said)}" if said else "Nothing was checked"
+    line = _text(f"{says}. {_time(report.elapsed_s)}.", "bold green" if report.ok else "bold red")
+    return line + _text(f"\nreplay: {report.replay}" if report.replay else "", "dim")
+
+
+def _overview(reports: Sequence[Report]) -> RenderableType:
+    grid = _grid("", "problem", "proved", "agree", "refuted", "undecided", "errata", "mistakes", "time")
+    for report in reports:
+        counts = report.summary
+        caught = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
+        numbers = [str(counts[name]) for name in ("proved", "agrees", "refuted", "undecided", "errata")]
+        mark = _text("✓", "green") if report.ok else _text("✗", "red")
+        grid.add_row(mark, _text(report.problem), *map(_text, [*numbers, caught, _time(report.elapsed_s)]))
+    return Group(*_section("Together", grid))
+
+
+def _section(title: str, *parts: RenderableType) -> list[RenderableType]:
+    return ["", _text(title, "bold underline"), Padding(Group(*parts), (0, 0, 0, 2))]
+
+
+def _grid(*columns: str) -> Table:
+    grid = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns), header_style="dim", pad_edge=False)
+    for column in columns:
+        grid.add_column(_text(column), overflow="fold", ratio=1 if column == "sentence" else None)
+    return grid
+
+
+def _text(text: str, style: str = "") -> Text:
+    # A style of the whole would spill over what is added to it.
+    return Text.assemble((printable(text), style))

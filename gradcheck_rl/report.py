@@ -1,0 +1,201 @@
+"""Everything a renderer needs and nothing else: plain data, no SymPy, no torch. A saved report renders without recomputing."""
+from __future__ import annotations
+
+import html
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+SCHEMA = "gradcheck_rl/report/1"
+
+VERDICTS = ("proved", "agrees", "refuted", "undecided")
+
+NUMBER = "a float, or a string for an exact number: -1/3, log(2), oo"
+
+
+@dataclass(frozen=True)
+class Route:
+    """One way in which a claim was evaluated, and what it says."""
+
+    route: str
+    verdict: str
+    gap: float | None = None
+    slack: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One claim, erratum or step of a derivation, and what became of it.
+
+    value, radius and expected are the two sides at the point that is shown: the given data, the witness, or the first point.
+    """
+
+    id: str
+    says: str
+    kind: str
+    source: str
+    verdict: str
+    ok: bool
+    routes: tuple[Route, ...] = ()
+    value: list[Any] | None = None
+    radius: list[float] | None = None
+    expected: list[Any] | None = None
+    labels: list[str] | None = None
+    witness: dict[str, Any] | None = None
+    reason: str = ""
+    remark: str = ""
+    resolution: float = 1e-6
+    evidence: str = ""
+    correction: str = ""
+    points: int = 0
+    removed: int = 0
+    sizes: dict[str, str] = field(default_factory=dict)
+    elapsed_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Caught:
+    """A planted mistake, the claim that must catch it, and whether it did."""
+
+    id: str
+    says: str
+    breaks: str
+    caught: bool
+    by: list[str]
+    reason: str = ""
+    witness: dict[str, Any] | None = None
+    signature: list[Any] | None = None
+
+
+@dataclass(frozen=True)
+class BlindSpot:
+    """Published data on which an answer does not move when an input does."""
+
+    id: str
+    says: str
+    inputs: list[str]
+
+
+@dataclass(frozen=True)
+class Form:
+    """A closed form, or one line of a derivation, ready to print."""
+
+    name: str
+    text: str
+    latex: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A derivation: forms joined by equals signs; each sign is a step among the report's claims."""
+
+    title: str
+    forms: tuple[Form, ...]
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What one function sends to each block of parameters: 'none' (no path), 'zero', or 'some'."""
+
+    function: str
+    blocks: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Report:
+    problem: str
+    title: str
+    about: str
+    seed: int
+    versions: dict[str, str]
+    elapsed_s: float
+    claims: tuple[Line, ...]
+    mistakes: tuple[Caught, ...] = ()
+    blind_spots: tuple[BlindSpot, ...] = ()
+    derivations: tuple[Chain, ...] = ()
+    flow: tuple[Flow, ...] = ()
+    figures: dict[str, Any] = field(default_factory=dict)
+    answer: list[str] = field(default_factory=list)
+    replay: str = ""
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        stated = [c for c in self.claims if c.kind != "erratum"]
+        counts: dict[str, Any] = {v: sum(c.verdict == v for c in stated) for v in VERDICTS}
+        return counts | {"errata": sum(c.kind == "erratum" for c in self.claims), "ok": self.ok}
+
+    @property
+    def ok(self) -> bool:
+        return self.exit_code == 0
+
+    @property
+    def exit_code(self) -> int:
+        """0 all as it should be; 1 refuted, or an erratum that holds; 3 undecided; 4 a mistake not caught; 5 nothing checked."""
+        codes = [0 if c.ok else 3 if c.verdict == "undecided" else 1 for c in self.claims] + [0 if m.caught else 4 for m in self.mistakes]
+        return worst(codes) if codes else 5
+
+    def require(self) -> Report:
+        """This report, if all is as it should be; otherwise an AssertionError that says what is not."""
+        if not self.ok:
+            raise AssertionError(self.text())
+        return self
+
+    def text(self) -> str:
+        """What is not as it should be, in a few lines; all that is, in one."""
+        counts = self.summary
+        head = f"{self.title}: {counts['proved']} proved, {counts['agrees']} agree, {counts['refuted']} refuted, {counts['undecided']} undecided"
+        rows = [head if self.claims else f"{self.title}: nothing was checked"]
+        for c in self.claims:
+            if not c.ok:
+                rows.append(f"  {c.id}: {c.says} {c.verdict.upper()}. {c.reason}".rstrip())
+                rows += [f"      at {name} = {plain(value)}" for name, value in (c.witness or {}).items()]
+        rows += [f"  {m.id}: the mistake '{m.says}' was not caught by {m.breaks}. {m.reason}".rstrip() for m in self.mistakes if not m.caught]
+        if not self.ok:
+            rows.append(f"  replay: {self.replay}")
+        return "\n".join(rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        data = asdict(self)
+        return {"schema": SCHEMA, **{f.name: data[f.name] for f in fields(self)}, "summary": self.summary}
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> Report:
+        return Report(**{
+            **{f.name: data[f.name] for f in fields(Report) if f.name in data},
+            "claims": tuple(Line(**{**_known(Line, c), "routes": tuple(Route(**_known(Route, r)) for r in c["routes"])}) for c in data["claims"]),
+            "mistakes": tuple(Caught(**_known(Caught, m)) for m in data["mistakes"]),
+            "blind_spots": tuple(BlindSpot(**_known(BlindSpot, b)) for b in data["blind_spots"]),
+            "derivations": tuple(
+                Chain(d["title"], tuple(Form(**_known(Form, f)) for f in d["forms"]), tuple(d["steps"])) for d in data.get("derivations", ())
+            ),
+            "flow": tuple(Flow(**_known(Flow, f)) for f in data.get("flow", ())),
+        })
+
+    def _repr_html_(self) -> str:
+        cells = "".join(
+            f"<tr><td>{html.escape(c.id)}</td><td>{html.escape(c.says)}</td><td>{html.escape(c.verdict)}</td><td>{html.escape(c.reason or c.remark)}</td></tr>"
+            for c in self.claims
+        )
+        return f"<h4>{html.escape(self.title)}</h4><table><tr><th>id</th><th>claim</th><th>verdict</th><th></th></tr>{cells}</table>"
+
+    def _repr_latex_(self) -> str:
+        lines = [f.latex for d in self.derivations for f in d.forms[-1:]]
+        return "$\\displaystyle " + r" \\ ".join(lines) + "$" if lines else ""
+
+
+def _known(kind: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """A key that a later version added is no error."""
+    names = {f.name for f in fields(kind)}
+    return {k: v for k, v in data.items() if k in names}
+
+
+def worst(codes: list[int]) -> int:
+    """Of several exit codes the one to return: 4, then 1, 3, 5, 0."""
+    return next((c for c in (130, 2, 4, 1, 3, 5) if c in codes), 0)
+
+
+def plain(value: Any) -> str:
+    """Nested lists of numbers as a person writes them: (1, (2, 3))."""
+    return f"({', '.join(map(plain, value))})" if isinstance(value, (list, tuple)) else str(value)

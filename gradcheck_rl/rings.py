@@ -1,0 +1,339 @@
+"""Where numbers live: exact ones (rationals, logarithms of rationals, certified balls) and float64 arrays.
+
+A ring is a small object with one method for each operation of a formula. Numbers stay rational while they can: a softmax at
+logits log 2, log 3 is a finite sum of fractions, and its witness can be read. Where they cannot, they become balls that
+contain the true value. Nothing here raises on 0/0 or log 0: the result is NaN or infinite, and the comparison says so.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Protocol
+
+import numpy as np
+from flint import acb, arb, ctx, fmpq
+from numpy.typing import NDArray
+
+from .errors import Unsuitable
+
+EPS = 2.0 ** -53
+BITS = 200
+ctx.prec = BITS
+
+ZERO, ONE = fmpq(0), fmpq(1)
+
+
+class LogOf:
+    """log(q) of a positive rational q != 1, kept as such: its exponential and its differences are rational again."""
+
+    __slots__ = ("q",)
+
+    def __init__(self, q: Any) -> None:
+        self.q = q
+
+    def ball(self) -> Any:
+        return arb(self.q).log()
+
+    def __add__(self, other: Any) -> Any:
+        if isinstance(other, LogOf):
+            return log_of(self.q * other.q)
+        return self if other == 0 else self.ball() + other
+
+    __radd__ = __add__
+
+    def __neg__(self) -> Any:
+        return LogOf(1 / self.q)
+
+    def __sub__(self, other: Any) -> Any:
+        return self + -other
+
+    def __rsub__(self, other: Any) -> Any:
+        return -self + other
+
+    def __mul__(self, other: Any) -> Any:
+        if isinstance(other, LogOf):
+            return self.ball() * other.ball()
+        if isinstance(other, fmpq) and other.q == 1 and abs(int(other.p)) < 64:
+            return log_of(self.q ** int(other.p))
+        return self.ball() * other
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: Any) -> Any:
+        return self * divide(ONE, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return other / self.ball()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, LogOf) and bool(self.q == other.q)
+
+    def __hash__(self) -> int:
+        return hash(("log", self.q))
+
+    def __abs__(self) -> Any:
+        return self if self.q > 1 else -self
+
+    def __lt__(self, other: Any) -> bool:
+        return bool(self.ball() < ball(other))
+
+    def __gt__(self, other: Any) -> bool:
+        return bool(self.ball() > ball(other))
+
+    def __le__(self, other: Any) -> bool:
+        return self == other or self < other
+
+    def __ge__(self, other: Any) -> bool:
+        return self == other or self > other
+
+    def __repr__(self) -> str:
+        return f"log({self.q})"
+
+
+def log_of(q: Any) -> Any:
+    return ZERO if q == 1 else LogOf(q)
+
+
+def ball(x: Any) -> Any:
+    return x.ball() if isinstance(x, LogOf) else arb(x)
+
+
+def divide(a: Any, b: Any) -> Any:
+    if b == 0:
+        return arb.nan()
+    return a / b
+
+
+def rational(x: Any) -> Any:
+    """An exact number from what a person writes in Python: 0.2 means one fifth, as on the page."""
+    if isinstance(x, (fmpq, LogOf, arb)):
+        return x
+    f = Fraction(repr(float(x))) if isinstance(x, (float, np.floating)) else Fraction(int(x)) if isinstance(x, (int, np.integer)) else Fraction(x)
+    return fmpq(f.numerator, f.denominator)
+
+
+def image(x: Any) -> float:
+    """The nearest float64, the number that code receives."""
+    if isinstance(x, fmpq):
+        return float(Fraction(int(x.p), int(x.q))) if abs(x.p) < 2 ** 1000 * x.q else math.copysign(math.inf, int(x.p))
+    return float(ball(x).mid())
+
+
+def blur(x: Any) -> float:
+    """A radius around `image(x)` that contains the true value."""
+    if isinstance(x, fmpq):
+        f = image(x)
+        return math.inf if math.isinf(f) else 0.0 if Fraction(f) == Fraction(int(x.p), int(x.q)) else EPS * abs(f)
+    b = ball(x)
+    if not b.is_finite():
+        return 0.0 if math.isinf(float(b.mid())) else math.nan
+    return float(b.rad()) * (1 + EPS) + EPS * abs(float(b.mid()))
+
+
+def written(x: Any) -> str:
+    """As a page writes it: -1/3, log(2), 0.127; a ball by the digits it is sure of."""
+    if isinstance(x, fmpq):
+        q = int(x.q)
+        while q % 2 == 0:
+            q //= 2
+        while q % 5 == 0:
+            q //= 5
+        short = q == 1 and int(x.q) > 8 and int(x.q) <= 10 ** 6
+        return repr(image(x)) if short else str(x)
+    return str(x) if isinstance(x, LogOf) else x.str(25, radius=False) if x.is_finite() else str(float(x.mid()))
+
+
+def each(function: Callable[..., Any], *arrays: Any) -> NDArray[Any]:
+    """The function on every entry, as an array of objects also where there is one entry."""
+    return np.asarray(np.frompyfunc(function, len(arrays), 1)(*arrays), dtype=object)
+
+
+class Ring(Protocol):
+    """One method for each operation of a formula."""
+
+    def number(self, p: int, q: int) -> Any: ...
+    def constant(self, name: str) -> Any: ...
+    def power(self, x: Any, n: int) -> Any: ...
+    def root(self, x: Any) -> Any: ...
+    def minimum(self, x: Any, y: Any) -> Any: ...
+    def maximum(self, x: Any, y: Any) -> Any: ...
+    def step(self, x: Any) -> Any: ...
+    def side(self, x: Any) -> Any: ...
+    def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any: ...
+
+
+class Exact:
+    """Rationals, logarithms of rationals and balls."""
+
+    def number(self, p: int, q: int) -> Any:
+        return fmpq(p, q)
+
+    def constant(self, name: str) -> Any:
+        return {"pi": arb.pi, "e": arb.const_e, "oo": arb.pos_inf, "-oo": arb.neg_inf, "nan": arb.nan}[name]()
+
+    def add(self, x: Any, y: Any) -> Any:
+        return x + y
+
+    def multiply(self, x: Any, y: Any) -> Any:
+        return x * y
+
+    def power(self, x: Any, n: int) -> Any:
+        if n < 0:
+            return divide(ONE, self.power(x, -n))
+        if isinstance(x, fmpq):
+            return x ** n
+        out = x  # arb(0, r) ** 2 is NaN in python-flint 0.9: multiply
+        for _ in range(n - 1):
+            out = out * x
+        return out
+
+    def root(self, x: Any) -> Any:
+        if isinstance(x, fmpq) and x >= 0:
+            p, q = math.isqrt(int(x.p)), math.isqrt(int(x.q))
+            if p * p == x.p and q * q == x.q:
+                return fmpq(p, q)
+        return ball(x).sqrt()
+
+    def raised(self, x: Any, y: Any) -> Any:
+        return ball(x) ** ball(y)
+
+    def exp(self, x: Any) -> Any:
+        return x.q if isinstance(x, LogOf) else ONE if isinstance(x, fmpq) and x == 0 else ball(x).exp()
+
+    def log(self, x: Any) -> Any:
+        if isinstance(x, fmpq):
+            return log_of(x) if x > 0 else arb.neg_inf() if x == 0 else arb.nan()
+        return ball(x).log()
+
+    def tanh(self, x: Any) -> Any:
+        if isinstance(x, LogOf):
+            square = x.q * x.q
+            return (square - 1) / (square + 1)
+        return ZERO if isinstance(x, fmpq) and x == 0 else ball(x).tanh()
+
+    def minimum(self, x: Any, y: Any) -> Any:
+        return x if x <= y else y if y <= x else ball(x).min(ball(y))
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        return x if x >= y else y if y >= x else ball(x).max(ball(y))
+
+    def step(self, x: Any) -> Any:
+        return ONE if x >= 0 else ZERO if x < 0 else arb.nan()
+
+    def side(self, x: Any) -> Any:
+        return ONE if x > 0 else ZERO if x < 0 else fmpq(1, 2) if x == 0 else arb.nan()
+
+    def sign(self, x: Any) -> Any:
+        return ONE if x > 0 else -ONE if x < 0 else ZERO if x == 0 else arb.nan()
+
+    def absolute(self, x: Any) -> Any:
+        return abs(x)
+
+    def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any:
+        return table[flat_index(shape, [int(i) for i in index])]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda x: ZERO if isinstance(x, fmpq) and x == 0 and name in ODD else getattr(ball(x), name)()
+
+
+ODD = frozenset({"sin", "tan", "atan", "erf"})
+
+
+class Analytic(Exact):
+    """Complex balls: what certified integration needs. A formula with corners or jumps is not analytic."""
+
+    def number(self, p: int, q: int) -> Any:
+        return acb(arb(fmpq(p, q)))
+
+    def constant(self, name: str) -> Any:
+        return acb(super().constant(name))
+
+    def power(self, x: Any, n: int) -> Any:
+        return 1 / self.power(x, -n) if n < 0 else x if n == 1 else x * self.power(x, n - 1)
+
+    def root(self, x: Any) -> Any:
+        return x.sqrt(analytic=True)
+
+    def raised(self, x: Any, y: Any) -> Any:
+        return (y * x.log(analytic=True)).exp()
+
+    def log(self, x: Any) -> Any:
+        return x.log(analytic=True)
+
+    def exp(self, x: Any) -> Any:
+        return x.exp()
+
+    def tanh(self, x: Any) -> Any:
+        return x.tanh()
+
+    def _refuse(self, *_: Any) -> Any:
+        raise Unsuitable("the integrand has a corner or a jump: certified integration needs an analytic one")
+
+    minimum = maximum = step = side = sign = absolute = pick = _refuse
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return lambda x: getattr(x, name)()
+
+
+class Float:
+    """float64 arrays that broadcast: many points, outcomes or nodes at once. `order` is that of the quadrature rules, 0 or 1."""
+
+    def __init__(self, order: int = 1) -> None:
+        self.order = order
+
+    def number(self, p: int, q: int) -> Any:
+        return np.float64(Fraction(p, q)) if abs(p) < 2 ** 1000 * q else np.float64(math.copysign(math.inf, p))
+
+    def constant(self, name: str) -> Any:
+        return np.float64({"pi": math.pi, "e": math.e, "oo": math.inf, "-oo": -math.inf, "nan": math.nan}[name])
+
+    def power(self, x: Any, n: int) -> Any:
+        return np.power(x, float(n)) if n < 0 else np.power(x, n)
+
+    def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any:
+        rows = np.broadcast_arrays(*table)
+        at = np.asarray(flat_index(shape, [np.asarray(i, dtype=np.intp) for i in index]))
+        whole = np.stack(rows, axis=-1)
+        at, whole = _align(at, whole)
+        return np.take_along_axis(whole, at[..., None], axis=-1)[..., 0]
+
+    def erf(self, x: Any) -> Any:
+        from scipy.special import erf
+
+        return erf(x)
+
+    def erfc(self, x: Any) -> Any:
+        from scipy.special import erfc
+
+        return erfc(x)
+
+    add, multiply, raised, root = np.add, np.multiply, np.power, np.sqrt
+    minimum, maximum, absolute, sign = np.minimum, np.maximum, np.abs, np.sign
+    exp, log, tanh, sin, cos, tan, atan = np.exp, np.log, np.tanh, np.sin, np.cos, np.tan, np.arctan
+
+    def step(self, x: Any) -> Any:
+        return np.where(np.isnan(x), np.nan, np.asarray(x) >= 0)
+
+    def side(self, x: Any) -> Any:
+        return np.heaviside(x, 0.5)
+
+
+def _align(at: NDArray[Any], whole: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    shape = np.broadcast_shapes(at.shape, whole.shape[:-1])
+    return np.broadcast_to(at, shape), np.broadcast_to(whole, (*shape, whole.shape[-1]))
+
+
+def flat_index(shape: tuple[int, ...], index: list[Any]) -> Any:
+    """Row-major position of an index."""
+    at: Any = 0
+    for i, n in zip(index, shape, strict=True):
+        at = at * n + i
+    return at
+
+
+EXACT, ANALYTIC = Exact(), Analytic()

@@ -1,0 +1,222 @@
+"""Where the values of a variable come from: draws that are easy to read, and an order from simple to less simple.
+
+A draw is an array of exact numbers: short decimals, sixty-fourths, logarithms of small fractions. Degenerate values hide
+mistakes (equal logits, sigma = 1), so a space draws generic ones; the simple ones are what a failing point is shrunk to.
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from flint import fmpq
+from numpy.typing import NDArray
+
+from .errors import ProblemError
+from .rings import each, image, log_of, rational, written
+
+Shape = tuple[int, ...]
+
+
+class Space(Protocol):
+    """Draws arrays of exact numbers, and proposes simpler values for one of them, simplest first."""
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]: ...
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]: ...
+    def holds(self, value: NDArray[Any]) -> bool: ...
+
+
+def _decimals(x: NDArray[np.float64], places: int = 3) -> NDArray[Any]:
+    scale = 10 ** places
+    return each(lambda v: fmpq(round(float(v) * scale), scale), x)
+
+
+def _one_by_one(value: NDArray[Any], options: Any) -> Iterator[NDArray[Any]]:
+    """Every array that differs from `value` in one entry by one of that entry's simpler options."""
+    for at in np.ndindex(*value.shape):
+        for simple in options(value[at]):
+            out = value.copy()
+            out[at] = simple
+            yield out
+
+
+def _simple_numbers(x: Any) -> Iterator[Any]:
+    """0, 1, -1, 2, the nearest integer, half and tenth, while simpler than x."""
+    near = image(x)
+    whole = [fmpq(n) for n in (0, 1, -1, 2, -2)]
+    close = [fmpq(round(near)), fmpq(round(near * 2), 2), fmpq(round(near * 10), 10), fmpq(round(near * 100), 100)] if math.isfinite(near) else []
+    for y in dict.fromkeys([*whole, *close]):
+        if y == x:
+            return
+        yield y
+
+
+@dataclass(frozen=True)
+class Normal:
+    """Around zero, spread `scale`, to three decimals, never zero."""
+
+    scale: float = 1.0
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+        return each(lambda x: x if x != 0 else fmpq(1, 1000), _decimals(rng.normal(0, self.scale, shape)))
+
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        return _one_by_one(value, _simple_numbers)
+
+    def holds(self, value: NDArray[Any]) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Between two bounds, to three decimals."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        if not self.low < self.high:
+            raise ProblemError(f"Uniform({self.low}, {self.high}) is empty: write the smaller bound first.")
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+        inner = np.clip(rng.uniform(self.low, self.high, shape), math.ceil(self.low * 1000) / 1000, math.floor(self.high * 1000) / 1000)
+        return _decimals(inner)
+
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        return _one_by_one(value, lambda x: (y for y in _simple_numbers(x) if self.low <= image(y) <= self.high))
+
+    def holds(self, value: NDArray[Any]) -> bool:
+        return all(self.low <= image(x) <= self.high for x in value.flat)
+
+
+@dataclass(frozen=True)
+class Integers:
+    """Whole numbers from low to high, both included."""
+
+    low: int
+    high: int
+
+    def __post_init__(self) -> None:
+        if self.low > self.high:
+            raise ProblemError(f"Integers({self.low}, {self.high}) is empty: write the smaller bound first.")
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+        return each(rational, rng.integers(self.low, self.high + 1, shape))
+
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        order = sorted(range(self.low, self.high + 1), key=lambda n: (abs(n), n < 0))
+        return _one_by_one(value, lambda x: (fmpq(n) for n in order[: order.index(int(x))] if n in order))
+
+    def holds(self, value: NDArray[Any]) -> bool:
+        return all(isinstance(x, fmpq) and x.q == 1 and self.low <= x <= self.high for x in value.flat)
+
+
+@dataclass(frozen=True)
+class LogRational:
+    """Logarithms of fractions p/q with p, q <= top: softmax and sigmoid of them are rational."""
+
+    top: int = 6
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+        p, q = rng.integers(1, self.top + 1, (2, *shape))
+        return each(lambda a, b: log_of(fmpq(int(a), int(b))), p, q)
+
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        order = [log_of(fmpq(*pq)) for pq in ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3))]
+        return _one_by_one(value, lambda x: order[: order.index(x)] if x in order else order)
+
+    def holds(self, value: NDArray[Any]) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Simplex:
+    """Probabilities along the last axis, in sixty-fourths, none of them zero.
+
+    The last entry is 1 minus the others in the model too: true identities need it.
+    """
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+        *outer, n = shape
+        rows = np.array([np.sort(rng.choice(63, n - 1, replace=False)) + 1 for _ in range(math.prod(outer))]).reshape(-1, n - 1)
+        ends = np.ones((len(rows), 1), dtype=int)
+        counts = np.diff(np.concatenate([0 * ends, rows, 64 * ends], axis=1))
+        return each(lambda c: fmpq(int(c), 64), counts).reshape(shape)
+
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        n = value.shape[-1]
+        for simple in ([fmpq(1, n)] * n, [fmpq(1)] + [fmpq(0)] * (n - 1)):
+            for at in np.ndindex(*value.shape[:-1]):
+                if list(value[at]) != simple:
+                    out = value.copy()
+                    out[at] = simple
+                    yield out
+
+    def holds(self, value: NDArray[Any]) -> bool:
+        return all(x >= 0 for x in value.flat) and all(sum(row) == 1 for row in value.reshape(-1, value.shape[-1]))
+
+
+@dataclass(frozen=True, init=False)
+class OneOf:
+    """One of the listed values (arrays of the variable's shape, or numbers for all entries), simplest first."""
+
+    choices: tuple[Any, ...]
+
+    def __init__(self, *choices: Any) -> None:
+        if len(choices) == 1 and isinstance(choices[0], (tuple, list)):
+            choices = tuple(choices[0])
+        object.__setattr__(self, "choices", choices)
+
+    def _all(self, shape: Shape) -> list[NDArray[Any]]:
+        return [np.broadcast_to(each(rational, np.asarray(c, dtype=object)), shape).copy() for c in self.choices]
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+        return self._all(shape)[int(rng.integers(len(self.choices)))]
+
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        for choice in self._all(value.shape):
+            if np.array_equal(choice, value):
+                return
+            yield choice
+
+    def holds(self, value: NDArray[Any]) -> bool:
+        return any(np.array_equal(choice, value) for choice in self._all(value.shape))
+
+
+@dataclass(frozen=True)
+class Masks:
+    """0s and 1s along the last axis, at least one 1 in each row, and a 0 in every second draw."""
+
+    def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
+        mask = rng.integers(0, 2, shape)
+        keep = rng.integers(0, shape[-1], shape[:-1])
+        np.put_along_axis(mask, np.asarray(keep)[..., None], 1, axis=-1)
+        return each(rational, mask)
+
+    def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
+        return _one_by_one(value, lambda x: [fmpq(1)] if x == 0 else [])
+
+    def holds(self, value: NDArray[Any]) -> bool:
+        return all(x in (0, 1) for x in value.flat) and bool((value != 0).any(-1).all())
+
+
+def exact_array(values: Any, shape: Shape, name: str) -> NDArray[Any]:
+    """What a person wrote for a variable, as exact numbers in its shape."""
+    given = np.array(values, dtype=object)
+    if given.shape not in ((), shape):
+        raise ProblemError(f"`{name}` has shape {shape}; the point gives {given.shape}. Write {math.prod(shape)} numbers in that shape.")
+    return np.broadcast_to(given, shape)
+
+
+def show(values: NDArray[Any]) -> Any:
+    """Nested lists of readable numbers."""
+    if values.shape == ():
+        return written(values[()])
+    return [show(np.asarray(v, dtype=object)) for v in values]
+
+
+def positive(space: Space) -> bool:
+    return isinstance(space, Uniform) and space.low > 0
+

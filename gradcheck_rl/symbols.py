@@ -1,0 +1,353 @@
+"""Variables as arrays of SymPy symbols, and the words a formula is made of. No random draws yet, no torch."""
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, ClassVar
+
+import numpy as np
+import sympy as sp
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from .errors import ProblemError
+from .rings import flat_index
+from .spaces import Normal, Shape, Simplex, Space, positive
+
+_sizes: ContextVar[Mapping[str, int]] = ContextVar("sizes")
+
+
+class Size(int):
+    """An int that may stand in any shape. The loader runs the page again at the sizes in `also`."""
+
+    name: str
+    also: tuple[int, ...]
+
+    def __new__(cls, name: str, value: int, also: tuple[int, ...] = ()) -> Size:
+        size = super().__new__(cls, _sizes.get({}).get(name, value))
+        size.name, size.also = name, also
+        return size
+
+
+@contextmanager
+def sizes(chosen: Mapping[str, int]) -> Iterator[None]:
+    """Within this block a Size takes the chosen value."""
+    token = _sizes.set(chosen)
+    try:
+        yield
+    finally:
+        _sizes.reset(token)
+
+
+def resized() -> bool:
+    """Is the page being read at another size than its own?"""
+    return bool(_sizes.get({}))
+
+
+class Atom(sp.Dummy):
+    """One entry of a named array. A dummy: two problems may both have a theta. It prints by its name."""
+
+    home: Any
+
+    @staticmethod
+    def of(home: Any, name: str, **assumptions: bool) -> Atom:
+        atom = Atom(name, **(assumptions or {"real": True}))
+        atom.home = home
+        return atom
+
+    __slots__ = ("home",)
+
+    def _sympystr(self, printer: Any) -> str:
+        return self.name
+
+    def _latex(self, printer: Any) -> str:
+        return indexed(self.name)
+
+    _pretty: ClassVar[Any] = None
+
+
+Atom._pretty = lambda self, printer: printer._print(sp.Symbol(self.name))
+
+
+def indexed(name: str) -> str:
+    """theta_0_1 as LaTeX: \\theta_{0,1}."""
+    head, *tail = name.split("_")
+    index = ",".join(tail)
+    word = sp.latex(sp.Symbol(head))
+    return f"{word}_{{{index}}}" if index else word
+
+
+class Array(np.ndarray):
+    """An array of formulas. A random or symbolic index looks entries up: `reward[action]`, `policy[state]`."""
+
+    def __getitem__(self, index: Any) -> Any:
+        parts = index if isinstance(index, tuple) else (index,)
+        parts = tuple(p.array[()] if isinstance(p, Symbols) and p.shape == () else p for p in parts)
+        if not any(isinstance(p, sp.Basic) for p in parts):
+            out = np.asarray(self)[parts]
+            return out.view(Array) if isinstance(out, np.ndarray) else out
+        axes, kept = [], 0
+        for p in parts:
+            if isinstance(p, sp.Basic):
+                axes.append(kept)
+            kept += not isinstance(p, (int, np.integer))
+        rest = np.asarray(self)[tuple(slice(None) if isinstance(p, sp.Basic) else p for p in parts)]
+        rest = np.moveaxis(rest, axes, range(len(axes)))
+        symbolic = [p for p in parts if isinstance(p, sp.Basic)]
+        shape, inner = rest.shape[: len(axes)], rest.shape[len(axes):]
+        flat = rest.reshape(math.prod(shape), *inner)
+        out = np.empty(inner, dtype=object)
+        for at in np.ndindex(*inner):
+            out[at] = Pick(sp.Tuple(*flat[(slice(None), *at)]), sp.Tuple(*shape), *symbolic)
+        return out.view(Array) if inner else out[()]
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return array[()] if array.ndim == 0 else array.view(Array)
+
+
+
+    def _whole(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
+        out = getattr(np.asarray(self), name)(*args, **options)
+        return out.view(Array) if isinstance(out, np.ndarray) else out
+
+    def sum(self, *args: Any, **options: Any) -> Any:
+        return self._whole("sum", args, options)
+
+    def mean(self, axis: Any = None) -> Any:
+        total = self.sum(axis=axis)
+        return total * sp.Rational(np.size(total), self.size)
+
+
+class Symbols(NDArrayOperatorsMixin):
+    """A name and an array of formulas or symbols; used as that array."""
+
+    name: str
+    array: Any
+
+    def __init__(self, name: str, array: Any) -> None:
+        if not name.isidentifier():
+            raise ProblemError(f"{name!r} cannot be the name of an argument: write letters, digits and underscores.")
+        self.name = name
+        self.array = np.asarray(array, dtype=object).view(Array)
+
+    @property
+    def shape(self) -> Shape:
+        return self.array.shape
+
+    @property
+    def T(self) -> Any:
+        return self.array.T
+
+    def sum(self, *args: Any, **options: Any) -> Any:
+        return self.array.sum(*args, **options)
+
+    def mean(self, axis: Any = None) -> Any:
+        return self.array.mean(axis)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        return getattr(ufunc, method)(*(plain(x) for x in inputs), **options)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        return np.asarray(self.array)
+
+    def _sympy_(self) -> Any:
+        if self.shape == ():
+            return self.array[()]
+        raise ProblemError(f"`{self.name}` has shape {self.shape}; a number was expected here: write an index, as in {self.name}[0].")
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.array[index]
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.array[i] for i in range(len(self)))
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __ne__(self, other: object) -> bool:
+        return self is not other
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def plain(x: Any) -> Any:
+    return x.array if isinstance(x, Symbols) else x
+
+
+def as_shape(shape: int | Sequence[int]) -> Shape:
+    return (int(shape),) if isinstance(shape, int) else tuple(int(n) for n in shape)
+
+
+class Variable(Symbols):
+    """Named symbols in an array, and the space their values come from."""
+
+    parameter: ClassVar[bool] = False
+
+    def __init__(self, name: str, shape: int | Sequence[int] = (), over: Space | None = None) -> None:
+        self.over: Space = over or Normal()
+        assume = {"positive": True} if positive(self.over) else {"real": True}
+        entries = np.empty(as_shape(shape), dtype=object)
+        for i in np.ndindex(*entries.shape):
+            entries[i] = Atom.of(self, "_".join([name, *map(str, i)]), **assume)
+        self.atoms = entries.copy()
+        if isinstance(self.over, Simplex):
+            entries[..., -1] = 1 - entries[..., :-1].sum(-1)
+        super().__init__(name, entries)
+
+
+class Parameter(Variable):
+    """A variable one differentiates by."""
+
+    parameter: ClassVar[bool] = True
+
+
+class frozen_(sp.Function):
+    """Stop-gradient: the same value, derivative zero."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        return x if x.is_number or isinstance(x, frozen_) else None
+
+    def fdiff(self, argindex: int = 1) -> Any:
+        return sp.S.Zero
+
+    def _eval_is_real(self) -> Any:
+        return self.args[0].is_real
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"frozen({printer._print(self.args[0])})"
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        body = rf"\bot\!\left({printer._print(self.args[0])}\right)"
+        return f"{body}^{{{exp}}}" if exp else body
+
+
+class step_(sp.Function):
+    """1 where x >= 0, else 0. Its derivative is a jump: only an expectation may be differentiated through it."""
+
+    nargs = 1
+
+    @classmethod
+    def eval(cls, x: Any) -> Any:
+        if x.is_number and x.is_comparable:
+            return sp.S.One if x >= 0 else sp.S.Zero
+        return None
+
+    def _eval_is_real(self) -> bool:
+        return True
+
+    def _eval_derivative(self, s: Any) -> Any:
+        if self.args[0].has(s):
+            raise ProblemError(f"the derivative by {s} meets the jump {self}: take the expectation first, or write frozen(...) around it.")
+        return sp.S.Zero
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        return rf"\mathbf{{1}}\left[{printer._print(self.args[0])}\ge 0\right]"
+
+
+class Pick(sp.Function):
+    """A table entry at a random or symbolic index: Pick((entries), (shape), i, j, ...)."""
+
+    @classmethod
+    def eval(cls, entries: Any, shape: Any, *index: Any) -> Any:
+        if all(i.is_Integer for i in index):
+            return entries[int(flat_index(tuple(map(int, shape)), [int(i) for i in index]))]
+        return None
+
+    def _eval_derivative(self, s: Any) -> Any:
+        entries, shape, *index = self.args
+        slopes = [e.diff(s) for e in entries]
+        return Pick(sp.Tuple(*slopes), shape, *index) if any(slopes) else sp.S.Zero
+
+    def _eval_is_real(self) -> Any:
+        return True if all(e.is_real for e in self.args[0]) else None
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        return set().union(*(a.free_symbols for a in self.args))
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"{_table(self.args[0], printer._print)}[{', '.join(map(printer._print, self.args[2:]))}]"
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        body = f"{_table(self.args[0], printer._print)}_{{{','.join(map(printer._print, self.args[2:]))}}}"
+        return rf"\left({body}\right)^{{{exp}}}" if exp else body
+
+
+def _table(entries: Any, show: Callable[[Any], str]) -> str:
+    """The name of the array a table came from, else its entries."""
+    homes = {id(e.home): e.home for e in entries if isinstance(e, Atom)}
+    if len(homes) == 1 and all(isinstance(e, Atom) for e in entries):
+        return next(iter(homes.values())).name
+    return "(" + ", ".join(map(show, entries)) + ")"
+
+
+def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
+    each = np.frompyfunc(lambda *xs: function(*(sp.sympify(x, strict=True) for x in xs)), arity, 1)
+
+    def apply(*xs: Any) -> Any:
+        out = each(*(plain(x) for x in xs))
+        return out.view(Array) if isinstance(out, np.ndarray) else out
+
+    return apply
+
+
+exp, log, tanh, sin, cos, tan, sqrt, erf, erfc, atan = map(_word, (sp.exp, sp.log, sp.tanh, sp.sin, sp.cos, sp.tan, sp.sqrt, sp.erf, sp.erfc, sp.atan))
+minimum, maximum, frozen, step = _word(sp.Min, 2), _word(sp.Max, 2), _word(frozen_), _word(step_)
+
+
+def clip(x: Any, low: Any, high: Any) -> Any:
+    return minimum(maximum(x, low), high)
+
+
+def softmax(x: Any, allowed: Any = 1) -> Any:
+    """Along the last axis, over the allowed entries. The mask is a multiplier: no case distinction, no infinity."""
+    weights = np.asarray(plain(allowed) * exp(x))
+    return (weights / weights.sum(axis=-1, keepdims=True)).view(Array)
+
+
+def log_softmax(x: Any, allowed: Any = 1) -> Any:
+    weights = np.asarray(plain(allowed) * exp(x))
+    return (np.asarray(plain(x)) - np.asarray(log(weights.sum(axis=-1, keepdims=True)))).view(Array)
+
+
+def sigmoid(x: Any) -> Any:
+    return 1 / (1 + exp(-x))
+
+
+def softplus(x: Any) -> Any:
+    return log(1 + exp(x))
+
+
+def array(*entries: Any) -> Any:
+    """An array of formulas: array(a, b), or rows of equal length."""
+    return np.array([plain(e) for e in entries], dtype=object).view(Array)
+
+
+def thaw(e: Any) -> Any:
+    """The formula with every stop-gradient removed."""
+    return e.replace(frozen_, lambda x: x) if e.has(frozen_) else e
+
+
+def entries(x: Any) -> list[Any]:
+    """The entries of a number, formula or array, as SymPy expressions; never text."""
+    return [sp.sympify(plain(e), strict=True) for e in np.asarray(plain(x), dtype=object).ravel()]
+
+
+def by_name(symbols: Any) -> list[Any]:
+    """Symbols in an order that does not depend on the run."""
+    return sorted(symbols, key=lambda s: (s.name, getattr(s, "dummy_index", 0)))
+
+
+def pairs(n: int) -> list[tuple[int, int]]:
+    return list(itertools.combinations(range(n), 2))

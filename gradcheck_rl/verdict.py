@@ -1,0 +1,87 @@
+"""What can be said of a claim, and the one comparison that says it."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .estimate import Estimate, Evidence, Floats
+
+
+class Verdict(Enum):
+    """The outcome and its sentence."""
+
+    PROVED = "the two sides are identical"
+    AGREES = "equal at every point tried, as far as they are known"
+    REFUTED = "the two sides differ by more than their uncertainty"
+    UNDECIDED = "no way of computing resolves it"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self} is not true or false: compare it, as in `verdict is Verdict.PROVED`.")
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """What one route says of one claim: the verdict, where it was decided, and how well."""
+
+    route: str
+    verdict: Verdict
+    gap: float = 0.0
+    slack: float = 0.0
+    at: int = 0
+    coordinate: int = 0
+    note: str = ""
+    remark: str = ""
+    left: Estimate | None = None
+    right: Estimate | None = None
+    points: Any = None
+    removed: int = 0
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def evidence(self) -> Evidence:
+        return max((e.evidence for e in (self.left, self.right) if e is not None), default=Evidence.EXACT)
+
+
+def compare(
+    excess: Floats, left: Estimate, right: Estimate, slack: Floats, blur: Floats, resolution: float, faint: bool
+) -> tuple[Verdict, tuple[int, ...], float, float, str]:
+    """Component by component. Finiteness comes first: NaN makes every comparison false, in a value and in a radius.
+
+    `faint`: code against the model, where a gap within the resolution is right mathematics in inexact arithmetic.
+    Returns the verdict, the index and gap and slack of the deciding component, and a remark.
+    """
+    both = np.isfinite(left.value) & np.isfinite(right.value)
+    same = (left.value == right.value) & ~both
+    gap = np.where(both, np.where(np.isnan(excess), np.inf, excess), np.where(same, 0.0, np.inf))
+    room = np.where(both, slack, 0.0)
+    scale = 1 + np.where(np.isfinite(right.value), np.abs(right.value), 0.0)
+    known = np.isfinite(room)
+    over = known & (gap > room)
+    wide = np.where(both, blur, 0.0)
+    blind = ~known | ~np.isfinite(wide) | (wide > resolution * scale)
+    if over.any():
+        within = gap <= resolution * scale
+        if not (over & ~within).any() and faint:
+            at = _worst(gap, over)
+            return Verdict.AGREES, at, float(gap[at]), float(room[at]), f"accurate only to {float(gap[at]):.0e} here"
+        at = _worst(gap - room, over & ~within if faint else over)
+        return Verdict.REFUTED, at, float(gap[at]), float(room[at]), ""
+    at = _worst(np.where(known, gap, np.inf) if not blind.any() else np.where(known, room / scale, np.inf), blind if blind.any() else np.ones_like(both))
+    return (Verdict.UNDECIDED if blind.any() else Verdict.AGREES), at, float(gap[at]), float(room[at]), ""
+
+
+def _worst(size: Floats, among: Any) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.where(among, size, -np.inf))), size.shape))
+
+
+def combine(rulings: list[Ruling]) -> Ruling:
+    """A route that refutes, refutes; else one that shows it suffices; those too wide are listed, not counted."""
+    order = (Verdict.REFUTED, Verdict.PROVED, Verdict.AGREES, Verdict.UNDECIDED)
+    return min(rulings, key=lambda r: order.index(r.verdict))
