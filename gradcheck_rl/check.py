@@ -15,12 +15,12 @@ from .claims import Claim, Differs, Equal, Erratum, Mistake, Raises, Relation, W
 from .derivation import Derivation
 from .errors import CodeError, InputError, ProblemError, Unsuitable, did_you_mean
 from .estimate import Estimate, Evidence, Floats
-from .evaluators import Scene, World, autodiff, evaluate, hull, integrated, listed, proof, random_atoms, sampled
+from .evaluators import Scene, World, autodiff, evaluate, hull, integrated, listed, loose_atoms, proof, random_atoms, sampled
 from .evaluators.scene import Outcomes
 from .laws import with_parents
-from .points import Points, drawn, given, simpler
+from .points import Points, drawn, generator, given, simpler
 from .problem import Problem, slug
-from .quantities import Covariance, Exact, Hull, Mean, Printed, Quantity, Trace, is_code, labels, lowered
+from .quantities import Covariance, Exact, Gradient, Hull, Mean, Printed, Quantity, Trace, is_code, labels, lowered
 from .report import BlindSpot, Caught, Chain, Flow, Form, Line, Report, Route
 from .rings import written
 from .symbols import Atom, Variable, entries
@@ -28,6 +28,7 @@ from .verdict import Ruling, Verdict, combine, compare
 
 EVALUATIONS = 200
 SAMPLED_POINTS = 4
+FEW = 16
 
 Answer = Mapping[Any, Any]
 Progress = Callable[[int, int, str], None]
@@ -90,7 +91,8 @@ class _Run:
         self.points = drawn(self.world.variables, self.problem.corners, self.count, self.seed, self.name)
         self.memo: dict[Any, Any] = {}
         self.keep: dict[Any, Points] = {}
-        self.settled: dict[tuple[int, Any], _Settled] = {}
+        self.settled: dict[Any, _Settled] = {}
+        self.runs: dict[Problem, _Run] = {}
         self.done = 0
 
     def seconds(self, start: float) -> float:
@@ -115,7 +117,8 @@ class _Run:
 
     def line(self, name: str, item: Claim | Erratum | Derivation) -> list[Line]:
         if isinstance(item, Derivation):
-            return [self._line(f"{name}.{n}", c, "step", self.settle(c, self.answer)) for n, c in enumerate(item.claims(), start=1)]
+            run = self._run_of(Problem(title=item.title, claims=item.claims, id=f"{self.name}/{name}"))
+            return [self._line(f"{name}.{n}", c, "step", run.settle(c, {})) for n, c in enumerate(item.claims, start=1)]
         if isinstance(item, Erratum):
             return [self._erratum(name, item)]
         return [self._line(name, item, "claim", self.settle(item, self.answer), self._other_sizes(name))]
@@ -153,18 +156,17 @@ class _Run:
         for sizes, other in self.problem.also:
             claim = other.names.get(name)
             if isinstance(claim, Claim) and claim.at is None:
-                run = self._sized(other)
+                run = self._run_of(other)
                 label = ", ".join(f"{k} = {n}" for k, n in sizes.items())
                 by_name = other.functions
                 answer = {by_name[f.__name__]: g for f, g in self.answer.items() if f.__name__ in by_name}
                 out[label] = run.settle(claim, answer).best.verdict.word
         return out
 
-    def _sized(self, other: Problem) -> _Run:
-        runs = self.__dict__.setdefault("runs", {})
-        if id(other) not in runs:
-            runs[id(other)] = _Run(other, {}, self.seed, max(3, self.count // 3), None, self.timed)
-        return runs[id(other)]
+    def _run_of(self, other: Problem) -> _Run:
+        if other not in self.runs:
+            self.runs[other] = _Run(other, {}, self.seed, max(3, self.count // 3), None, self.timed)
+        return self.runs[other]
 
     def caught(self, name: str, mistake: Mistake) -> Caught:
         settled = self.settle(mistake.breaks, dict(mistake.answer), witness=False)
@@ -182,11 +184,10 @@ class _Run:
     # ---- one claim --------------------------------------------------------------------------------------------------------
 
     def settle(self, claim: Claim, answer: Answer, strict: bool = False, witness: bool = True) -> _Settled:
-        key = (id(claim), tuple(sorted((id(k), id(v)) for k, v in answer.items())))
+        key = (claim, frozenset(answer.items()))
         if key not in self.settled:
             start = time.perf_counter()
             settled = self._settle(claim, answer, strict, witness)
-            self.keep[key] = claim  # pyright: ignore[reportArgumentType]
             self.settled[key] = replace(settled, seconds=round(time.perf_counter() - start, 4))
         return self.settled[key]
 
@@ -242,7 +243,7 @@ class _Run:
         for q in that.sides:
             formulas = lowered(q, self.world.parameters, self.world.names)
             if formulas is not None and hull.has_kinks([e.doit() for e in formulas]):
-                key = (id(q), id(points), "kinks")
+                key = (q, points, "kinks")
                 if key not in self.memo:
                     self.memo[key] = hull.kinked(formulas, Scene(self.world, points))
                 removed |= self.memo[key]
@@ -251,10 +252,10 @@ class _Run:
         return self._take(points, np.flatnonzero(~removed)), int(removed.sum())
 
     def _image(self, points: Points) -> Points:
-        return self._once(("image", id(points)), points.image)
+        return self._once(("image", points), points.image)
 
     def _take(self, points: Points, keep: Any) -> Points:
-        return points if len(keep) == len(points) else self._once(("take", id(points), tuple(map(int, keep))), lambda: points.take(keep))
+        return points if len(keep) == len(points) else self._once(("take", points, tuple(map(int, keep))), lambda: points.take(keep))
 
     def _once(self, key: Any, make: Callable[[], Points]) -> Points:
         if key not in self.keep:
@@ -395,7 +396,7 @@ class _Run:
         if r.left is None or r.right is None:
             return r.note
         names = labels(that.left, self.world.parameters) or labels(that.right, self.world.parameters)
-        where = f"{names[r.coordinate]}: " if names and r.coordinate < len(names) and len(names) > 1 else ""
+        where = f"{names[r.coordinate % len(names)]}: " if names and len(names) > 1 else ""
         relation = {"AtMost": "is larger than", "Within": "lies outside", "Differs": "equals"}.get(type(that).__name__, "is not")
         return f"{where}{_number(r.left, r.at, r.coordinate)} {relation} {_number(r.right, r.at, r.coordinate)}"
 
@@ -419,7 +420,7 @@ class _Run:
             if not (isinstance(claim, Claim) and claim.at is not None and type(claim.that) is Equal):
                 continue
             left, right = claim.that.sides
-            if not isinstance(right, (Printed, Exact)) or isinstance(left, (Printed, Exact)):
+            if not isinstance(right, (Printed, Exact)) or not isinstance(left, (Mean, Gradient)):
                 continue
             names = self._needed(claim)
             here = given(self.world.variables, claim.at, names)
@@ -438,8 +439,6 @@ class _Run:
     def flows(self) -> list[Flow]:
         """What each torch function of the claims sends to each block of parameters."""
         from .evaluators.plain import is_numpy
-        from .quantities import Gradient
-
         found: dict[str, Flow] = {}
         if not self.world.parameters or not len(self.points):
             return []
@@ -463,13 +462,7 @@ class _Run:
         if not atoms:
             return None
         names = scene.world.over(over)
-        draws = with_parents(atoms)
-        if listed.applies(draws):
-            return listed.outcomes(atoms, names, scene)
-        rng = np.random.default_rng(self.seed)
-        columns = sampled.ancestral(draws, {a: v[:, None] for a, v in scene.points.take([0]).columns.items()}, 16, rng)
-        size = len(scene.points)
-        return Outcomes({a: np.broadcast_to(v, (size, 16)) for a, v in columns.items()}, Estimate(np.full((size, 16), 1 / 16), np.zeros((size, 16))), names)
+        return some_outcomes(atoms, names, scene)
 
     def chains(self) -> list[Chain]:
         import sympy as sp
@@ -500,9 +493,13 @@ class _Settled:
 
 def measure(that: Relation, scene: Scene) -> tuple[Floats, Estimate, Estimate, Floats, Floats]:
     """Both sides at the points, as (points, coordinates): excess, left, right, slack, and the blur that limits what is resolved."""
-    a, b = (evaluate(q, scene).map(lambda x: x[:, 0, :]) for q in that.sides)
-    if a.shape[1] != b.shape[1] and 1 not in (a.shape[1], b.shape[1]):
-        raise CodeError(None, f"the left side has {a.shape[1]} coordinates, the right side {b.shape[1]}: they must be as many, or one.")
+    outcomes = _every_outcome(that, scene)
+    a, b = (evaluate(q, scene, outcomes) for q in that.sides)
+    if a.shape[2] != b.shape[2] and 1 not in (a.shape[2], b.shape[2]):
+        raise CodeError(None, f"the left side has {a.shape[2]} coordinates, the right side {b.shape[2]}: they must be as many, or one.")
+    if outcomes is not None:
+        return _sample_by_sample(that, a, b, outcomes)
+    a, b = (e.map(lambda x: x[:, 0, :]) for e in (a, b))
     shape = (max(a.shape[0], b.shape[0]), max(a.shape[1], b.shape[1]))
     a, b = (e.map(lambda x: np.broadcast_to(x, shape)) for e in (a, b))
     if isinstance(that, Within):
@@ -511,6 +508,39 @@ def measure(that: Relation, scene: Scene) -> tuple[Floats, Estimate, Estimate, F
         return that.excess(a, b), a, b, room, a.radius
     slack = that.slack(a, b)
     return that.excess(a, b), a, b, slack, slack
+
+
+def _every_outcome(that: Relation, scene: Scene) -> Outcomes | None:
+    """A claim in which a draw stands outside every mean is about each of its outcomes."""
+    atoms = dict.fromkeys(a for q in that.sides for a in loose_atoms(q, scene))
+    return some_outcomes(list(atoms), scene.world.names, scene) if atoms else None
+
+
+def _sample_by_sample(that: Relation, a: Estimate, b: Estimate, outcomes: Outcomes) -> tuple[Floats, Estimate, Estimate, Floats, Floats]:
+    """As (points, outcomes x coordinates); an outcome that cannot happen agrees with itself."""
+    shape = (a.shape[0], outcomes.count, max(a.shape[2], b.shape[2]))
+    can = np.broadcast_to((outcomes.weights.value != 0)[:, :, None], shape).reshape(shape[0], -1)
+
+    def flat(e: Estimate) -> Estimate:
+        e = Estimate(e.value, e.radius, e.evidence) if not can.all() else e
+        e = e.map(lambda x: np.broadcast_to(x, shape).reshape(shape[0], -1))
+        return e if can.all() else Estimate(np.where(can, e.value, 0.0), np.where(can, e.radius, 0.0), e.evidence)
+
+    left, right = flat(a), flat(b)
+    slack = that.slack(left, right)
+    return that.excess(left, right), left, right, slack, slack
+
+
+def some_outcomes(atoms: Sequence[Any], names: Mapping[str, Any], scene: Scene) -> Outcomes:
+    """All outcomes of finite draws, a few of continuous ones."""
+    draws = with_parents(atoms)
+    if listed.applies(draws):
+        return listed.outcomes(atoms, names, scene)
+    size = len(scene.points)
+    rows = [sampled.ancestral(draws, {a: v[b:b + 1, None] for a, v in scene.points.columns.items()}, FEW, generator(scene.seed, scene.name, str(b)))
+            for b in range(size)]
+    columns = {a: np.concatenate([r[a] for r in rows]) for a in rows[0]}
+    return Outcomes(columns, Estimate(np.full((size, FEW), 1 / FEW), np.zeros((size, FEW))), names)
 
 
 def _differ(excess: Floats, slack: Floats, b: Estimate, resolution: float) -> tuple[Verdict, tuple[int, int], float, float]:
@@ -565,8 +595,6 @@ def _bundled(q: Quantity) -> dict[str, Any]:
 
 
 def _gradients(claim: Claim) -> list[tuple[Any, Any]]:
-    from .quantities import Gradient
-
     found: list[tuple[Any, Any]] = []
 
     def walk(q: Quantity, over: Any) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -153,7 +154,7 @@ class Erratum:
             raise ProblemError(f"the erratum {self.says!r} needs instead=..., the claim that is right.")
         self.stated  # its own form is checked as a claim's
 
-    @property
+    @cached_property
     def stated(self) -> Claim:
         return Claim(self.says, self.that, self.at, self.where, self.by, self.source, self.resolution)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
-from .load import identity, lint_warnings, load, load_functions, locate, mentions, shipped, sources
+from .load import doubts, load, load_functions, locate, shipped, sources, statements
 
 if TYPE_CHECKING:
     from .problem import Problem
     from .render.text import Screen
     from .report import Report
+
+Function = Callable[..., Any]
 
 MOST_POINTS = 10_000
 
@@ -125,9 +127,9 @@ def explain(options: argparse.Namespace) -> int:
 
     word = options.id
     pages = [(problem, sources(problem.path)) for problem in shipped()]
-    places = {problem: [line for source, line in found if mentions(source, [word])] for problem, found in pages}
+    places = {problem: [line for source, line in found if word in statements(source)] for problem, found in pages}
     if not any(places.values()):
-        known = {part.strip() for _, found in pages for source, _ in found for part in source.split(",")}
+        known = {statement for _, found in pages for source, _ in found for statement in statements(source)}
         raise InputError(f"no problem speaks of '{word}'.{did_you_mean(word, known)} {len(known)} statements are decided here.")
     codes: list[int] = []
     for page, lines in places.items():
@@ -152,7 +154,7 @@ def new(options: argparse.Namespace) -> int:
         raise InputError(f"{path} exists already and was left alone: choose another name.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from error
-    _say(f"{path} is written: fill it in, then `python -m gradcheck_rl {_typed(path)}`.\n")
+    _say(f"{path} is written: fill it in, then `python -m gradcheck_rl {path}`.\n")
     return 0
 
 
@@ -160,8 +162,7 @@ def lint(options: argparse.Namespace) -> int:
     code = 0
     for name in options.files:
         try:
-            warnings = lint_warnings(locate(name), _load(name))
-            _say("".join(f"{warning}\n" for warning in warnings) or f"{name}: nothing to say.\n")
+            _say("".join(f"{doubt}\n" for doubt in doubts(locate(name), _load(name))) or f"{name}: nothing to say.\n")
         except ProblemError as error:
             code = _refuse(error)
     return code
@@ -213,8 +214,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="gradcheck_rl", description="Says whether a gradient in reinforcement learning is right, from an exact model.", epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        prog="gradcheck_rl", description="Says whether a gradient in reinforcement learning is right, from an exact model.",
+        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="the versions of what is used")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -237,15 +238,10 @@ def _names(typed: Sequence[str]) -> list[str]:
 def _problems(names: Sequence[str], only: Sequence[str] | None, codes: list[int]) -> Generator[tuple[Problem, list[str] | None]]:
     """Each problem, and the ids of it to check. With --only, a problem that has none of them is passed over."""
     if not only:
-        for name in names:
-            with _told(codes):
-                yield _load(name), None
+        yield from ((problem, None) for problem in _loaded(names, codes))
         return
-    loaded: list[Problem] = []
-    for name in names:
-        with _told(codes):
-            loaded.append(_load(name))
-    known = {part for problem in loaded for part in _ids(problem)}
+    loaded = list(_loaded(names, codes))
+    known = {word for problem in loaded for word in _ids(problem)}
     for word in only:
         if loaded and word not in known:
             raise InputError(f"no claim or statement here is called '{word}'.{did_you_mean(word, known)}")
@@ -254,8 +250,15 @@ def _problems(names: Sequence[str], only: Sequence[str] | None, codes: list[int]
             yield problem, wanted
 
 
+def _loaded(names: Sequence[str], codes: list[int]) -> Generator[Problem]:
+    for name in names:
+        with _told(codes):
+            problem = _load(name)
+            yield problem
+
+
 def _ids(problem: Problem) -> set[str]:
-    return {word for name, item in problem.names.items() for word in (name, *map(str.strip, item.source.split(","))) if word}
+    return {word for name, item in problem.names.items() for word in (name, *statements(item.source))}
 
 
 def _load(name: str) -> Problem:
@@ -263,7 +266,7 @@ def _load(name: str) -> Problem:
         return load(name)
 
 
-def _answer(problem: Problem, functions: dict[str, Callable[..., Any]], path: str) -> dict[Callable[..., Any], Callable[..., Any]]:
+def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> dict[Function, Function]:
     """The functions of the file that stand for a function of the problem; a name that nearly does is told."""
     slots = problem.functions
     near = [
@@ -302,7 +305,9 @@ def _check(problem: Problem, options: argparse.Namespace, only: Sequence[str] | 
     try:
         # What the functions print must not end up in the report.
         with redirect_stdout(sys.stderr):
-            return check(problem, answer, seed=options.seed, points=options.points, only=only, progress=_progress if shown else None)
+            return check(problem, answer, options.seed, options.points, only, _progress if shown else None)
+    except ProblemError as error:
+        raise ProblemError(f"{problem.path}: {error}") from error
     finally:
         if shown:
             _progress_line("")
@@ -371,11 +376,6 @@ def _printable(text: str) -> str:
     from .render.text import printable
 
     return printable(text)
-
-
-def _typed(path: Path) -> str:
-    """A path as one types it, so that it is not taken for a name."""
-    return str(path)
 
 
 @contextmanager

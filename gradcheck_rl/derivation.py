@@ -4,14 +4,17 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
 from .claims import Claim, Equal
 from .errors import ProblemError
 from .quantities import Exact
-from .symbols import entries
+from .spaces import Normal, Uniform
+from .symbols import Atom, Variable, entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,15 +36,13 @@ class Derivation:
     def lines(self) -> list[tuple[Any, str]]:
         return [(self.start, ""), *self.steps]
 
+    @cached_property
     def claims(self) -> list[Claim]:
         """One claim for each equals sign."""
         found: list[Claim] = []
+        known: dict[Any, Any] = {}
         for n, ((before, _), (after, why)) in enumerate(zip(self.lines, self.lines[1:], strict=False), start=1):
-            left: list[Any] = []
-            right: list[Any] = []
-            for case in self._cases():
-                left += [_at_size(e, case) for e in entries(before)]
-                right += [_at_size(e, case) for e in entries(after)]
+            left, right = ([_evaluable(_at_size(e, case), known) for case in self._cases() for e in entries(line)] for line in (before, after))
             found.append(Claim(f"{self.title}, line {n}: {why}", Equal(Exact(left), Exact(right)), source=self.source))
         return found
 
@@ -53,9 +54,20 @@ class Derivation:
 
 
 def _at_size(e: Any, case: Mapping[Any, int]) -> Any:
-    """A formula with sums over a symbolic range, written out at one size; its indexed entries become symbols of their own."""
-    if not case:
-        return e
-    concrete = e.subs(case).doit()
-    names = {i: sp.Symbol(re.sub(r"\\W+", "_", str(i)).strip("_"), real=True) for i in concrete.atoms(sp.Indexed)}
-    return concrete.xreplace(names)
+    """A formula with sums over a symbolic range, written out at one size."""
+    return e.subs(case).doit() if case else e
+
+
+def _evaluable(e: Any, known: dict[Any, Any]) -> Any:
+    """With a variable in the place of every bare symbol and indexed entry, so that the step can be tried at points too."""
+    rule: dict[Any, Any] = {}
+    indexed = e.atoms(sp.Indexed)
+    bound = {v for i in e.atoms(sp.Integral, sp.Sum) for v in i.variables}
+    inside = set().union(*(i.free_symbols for i in indexed))
+    for s in sorted(indexed | {s for s in e.free_symbols if not isinstance(s, (Atom, sp.Indexed)) and s not in inside} - bound, key=str):
+        if s not in known and not e.has(sp.Derivative, AppliedUndef):
+            name = re.sub(r"\W+", "_", str(s)).strip("_")
+            known[s] = Variable(name, over=Uniform(0.1, 3) if s.is_positive else Normal())[()]
+        if s in known:
+            rule[s] = known[s]
+    return e.xreplace(rule)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import AppliedUndef
 from flint import acb, arb, fmpq
 
 from .errors import ProblemError, Unsuitable
@@ -116,6 +117,8 @@ class Program:
             return self._emit("integrate", [self._visit(s) for s in inside.inputs], inside)
         if e.func in FUNCTIONS:
             return self._emit(FUNCTIONS[e.func], [self._visit(e.args[0])])
+        if e.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum):
+            raise Unsuitable("generic functions and symbolic sums have no value")
         if e.is_Float:
             raise ProblemError(f"{e} is a rounded number inside a formula: write Rational(...) so that the model stays exact.")
         if e.is_Symbol:

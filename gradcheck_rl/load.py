@@ -97,6 +97,66 @@ def identity(path: Path) -> str:
     return match[1] if match else path.stem
 
 
+def sources(path: Path) -> list[tuple[str, int]]:
+    """Each source="..." that a problem file writes, and its line; the file is read, not run."""
+    calls = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
+    words = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "source"]
+    return [(word.value, word.lineno) for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+
+
+def statements(source: str) -> list[str]:
+    """The ids in a source: 'A-005, A-006'."""
+    return [word for part in source.split(",") if (word := part.strip())]
+
+
+def doubts(path: Path, problem: Problem) -> list[str]:
+    """What a problem file may want to mend though it loads: path:line and a sentence each."""
+    tree = parse(path)
+    found = [*_torch_at_once(tree), *_left_out(tree, problem), *_unprovoked(tree, problem)]
+    return [f"{path}:{line}: {says}" for line, says in sorted(found)]
+
+
+def _torch_at_once(tree: ast.Module) -> Iterable[tuple[int, str]]:
+    for node in tree.body:
+        match node:
+            case ast.Import(names=names):
+                modules = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module)):
+                modules = [module]
+            case _:
+                modules = []
+        if any(module.partition(".")[0] == "torch" for module in modules):
+            yield node.lineno, "torch is imported when the file is read, which is slow: write `from gradcheck_rl import torch`."
+
+
+def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+    """What has a name in the file and no place in the problem."""
+    placed = {id(item) for item in problem.names.values()} | {id(erratum.instead) for erratum in problem.errata}
+    for number, name in problem.given_names.items():
+        if number not in placed:
+            yield _line(tree, name), f"`{name}` is written but not listed in `problem`: it is not checked."
+
+
+def _unprovoked(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+    """Functions of which no planted mistake shows that a claim would notice."""
+    replaced = {function for mistake in problem.mistakes for function in mistake.answer}
+    for name, function in problem.functions.items():
+        if function not in replaced:
+            yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
+
+
+def _line(tree: ast.Module, name: str) -> int:
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=defined) if defined == name:
+                return node.lineno
+            case ast.Assign(targets=[ast.Name(id=defined)]) if defined == name:
+                return node.lineno
+            case _:
+                pass
+    return 1
+
+
 def _problem(path: Path, module: ModuleType, also: tuple[tuple[dict[str, int], Problem], ...]) -> Problem:
     from .problem import Problem
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,7 +66,7 @@ def _shown(expr: Expr, form: _Form) -> bool:
     if len(form.sides) > len(form.chosen):
         return len(form.chosen) < _CASES and all(_shown(expr, form.again(side)) for side in (1, -1))
     symbols = sorted(expr.free_symbols, key=lambda s: s.sort_key())
-    if not symbols or not form.analytic(expr):
+    if form.chosen or not symbols or not form.analytic(expr):
         return False
     # Equal slope along one symbol and equal at one value of it: equal, where the domain is an interval.
     x = symbols[0]
@@ -161,6 +162,7 @@ class _Form:
         # The first absolute values met are opened to these sides; the rest stay generators.
         self.chosen = chosen
         self.sides: dict[Hashable, Expr] = {}
+        self.opened: list[Expr] = []
         self.order: dict[Expr, int] = {}
         # 1: nonnegative, -1: nonpositive, 0: real, None: perhaps not real.
         self.sign: dict[Expr, int | None] = {}
@@ -360,11 +362,16 @@ class _Form:
         return sp.Mul(*out)
 
     def _absolute(self, base: Expr) -> Expr:
+        # A side that another opened side implies is no choice: x > 6/5 is not tried where x < 4/5.
+        for side, known in itertools.product((1, -1), self.opened):
+            if self.sign_of(side * base - known) == 1:
+                return side * base
         key = ("absolute", self.key(base))
         if key not in self.sides:
             met = len(self.sides)
             if met < len(self.chosen):
                 self.sides[key] = self.chosen[met] * base
+                self.opened.append(self.sides[key])
             else:
                 g = self.sides[key] = self.atom(key, 1)
                 self.relation[g] = 2, base**2

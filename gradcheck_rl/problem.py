@@ -63,6 +63,9 @@ class Problem:
         for claim in self.stated:
             for q in _quantities(claim):
                 found.quantity(q)
+        for d in self.derivations:
+            for line, _ in d.lines:
+                found.formula(*entries(line))
         for claim in self.stated:
             for function in claim.code():
                 for slot in slots(function):
@@ -82,9 +85,8 @@ class Problem:
 
     @property
     def stated(self) -> list[Claim]:
-        """Every claim, also those that errata and derivations make."""
-        errata = [c for e in self.errata for c in (e.stated, e.instead)]
-        return [*self.claims, *errata, *(c for d in self.derivations for c in d.claims())]
+        """Every claim, also those that errata make."""
+        return [*self.claims, *(c for e in self.errata for c in (e.stated, e.instead))]
 
     @property
     def functions(self) -> dict[str, Callable[..., Any]]:

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import sympy as sp
@@ -59,6 +59,12 @@ class Quantity:
 
     def __neg__(self) -> Quantity:
         return Combined("*", Exact(-1), self)
+
+    def __getitem__(self, index: int | slice) -> Quantity:
+        return Component(self, index)
+
+    def __iter__(self) -> NoReturn:
+        raise TypeError("how many coordinates a quantity has is known only when it is evaluated: write an index, as in q[0].")
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -152,6 +158,17 @@ class Over(Quantity):
 
 
 @dataclass(frozen=True, eq=False)
+class Component(Over):
+    """Some coordinates of a quantity: q[1], q[:2]."""
+
+    index: int | slice
+
+    @property
+    def slice(self) -> slice:
+        return self.index if isinstance(self.index, slice) else slice(self.index, self.index + 1 or None)
+
+
+@dataclass(frozen=True, eq=False)
 class Mean(Over):
     """The expectation over every draw inside, or over the draws or rows that are named."""
 
@@ -233,6 +250,9 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
                 return None
             inner = rename(inner, _over(over), names)
             return [E(a * b) - E(a) * E(b) for a in inner for b in inner]
+        case Component(of=of):
+            inner = lower(of)
+            return None if inner is None else inner[q.slice]
         case Trace(of=of):
             inner = lower(of)
             return None if inner is None else [sp.Add(*inner[:: round(len(inner) ** 0.5) + 1])]
@@ -266,6 +286,9 @@ def labels(q: Quantity, parameters: Sequence[Variable]) -> list[str] | None:
             return names * rows
         case Combined(left=left, right=right):
             return labels(left, parameters) or labels(right, parameters)
+        case Component(of=of):
+            names = labels(of, parameters)
+            return names and names[q.slice]
         case Mean(of=of) | NonFinite(of=of):
             return labels(of, parameters)
         case _:

@@ -13,7 +13,7 @@ import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .errors import ProblemError
-from .rings import flat_index
+from .rings import each, flat_index
 from .spaces import Normal, Shape, Simplex, Space, positive
 
 _sizes: ContextVar[Mapping[str, int]] = ContextVar("sizes")
@@ -331,7 +331,8 @@ def softplus(x: Any) -> Any:
 
 def array(*entries: Any) -> Any:
     """An array of formulas: array(a, b), or rows of equal length."""
-    return np.array([plain(e) for e in entries], dtype=object).view(Array)
+    rows = np.array([plain(e) for e in entries], dtype=object)
+    return each(lambda e: sp.sympify(e, strict=True), rows).view(Array)  # Python's 1 / 3 would be a float
 
 
 def thaw(e: Any) -> Any:

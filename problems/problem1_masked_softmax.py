@@ -1,18 +1,16 @@
 """Softmax policy with an action mask.
 
-One state, seen as a price s0; an action is chosen by a softmax over the logits w_i s0, among those that are allowed. The
-objective is the expected reward, its estimate the reward-weighted score averaged over data. A forbidden action has
-probability zero, and its weight must receive no gradient. The exercise computes both by hand, without and with a mask, and
-says that the difference shows what the mask does. On its data the mask does nothing.
+One state, seen as a price s0. An action is drawn from a softmax over the logits w_i s0 of the actions that are allowed, and
+pays its reward. The gradient of the expected reward is estimated by the score, weighted with the reward. A forbidden
+action has probability zero, and its weight must receive no gradient. The exercise works this out for three actions, without
+and with a mask, and says that the difference shows what the mask does. On its data the mask does nothing.
 """
 
-from sympy import Eq, IndexedBase, Integral, KroneckerDelta, Piecewise, Rational, Sum, atanh, diff, oo, symbols
-from sympy import exp as e
-from sympy import log as ln
+from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, diff, exp, log, symbols
 
 from gradcheck_rl import (
-    AtMost, Categorical, Claim, Covariance, Derivation, Differs, Draw, E, Equal, Erratum, Gradient, LogRational, Masks, Mean, Mistake, NonFinite, OneOf, Parameter,
-    Point, Problem, Rows, Size, Trace, Uniform, Value, Variable, array, frozen, log, log_softmax, softmax, torch,
+    AtMost, Categorical, Claim, Covariance, Derivation, Differs, Draw, E, Equal, Erratum, Gradient, LogRational, Masks, Mean, Mistake, NonFinite,
+    OneOf, Parameter, Point, Problem, Rows, Size, Trace, Uniform, Value, Variable, array, log_softmax, softmax, torch,
 )
 
 # The setting: a weight for each action, the price, the rewards, and which actions are allowed.
@@ -24,13 +22,18 @@ allowed = Variable("allowed", K, over=Masks())
 baseline = Variable("baseline", over=Uniform(-2, 2))
 penalty = Variable("penalty", over=OneOf(5, 10, 20))
 
-# The policy and the objective.
+# The policy, and the objective.
 pi = softmax(w * s0, allowed)
 action = Draw("action", Categorical(logits=w * s0, allowed=allowed))
 J = E(reward[action])
 
-chosen = array(*([int(i == k) for i in range(K)] for k in range(K)))[action]
-score = s0 * (chosen - pi)
+# The same without a mask.
+pi_all = softmax(w * s0)
+any_action = Draw("any_action", Categorical(logits=w * s0))
+J_all = E(reward[any_action])
+
+identity = array(*([int(i == k) for i in range(K)] for k in range(K)))
+score = s0 * (identity[action] - pi)
 
 
 # What a student writes, in torch. Arguments are bound by name.
@@ -50,70 +53,329 @@ def with_baseline(w, s0, allowed, reward, baseline, action, log_prob=log_prob):
     return log_prob(w, s0, allowed, action) * (reward[action] - baseline)
 
 
+def entropy(w, s0, allowed):
+    return torch.distributions.Categorical(logits=(w * s0).masked_fill(allowed == 0, -torch.inf)).entropy()
+
+
 def unmasked(w, s0, reward, action):
     return (w * s0).log_softmax(-1)[action] * reward[action]
 
 
-# The data on the page: weight 1 everywhere, price 1, rewards -1, 0, 1, each action once; then without the middle action.
+# Other ways to forbid an action.
+def added(w, s0, allowed, action):
+    return (w * s0 + torch.where(allowed == 0, -torch.inf, 0.0)).log_softmax(-1)[action]
+
+
+def removed(w, s0, allowed, action):  # the forbidden logits are not there at all
+    kept = allowed.nonzero().squeeze(-1)
+    return (w * s0)[kept].log_softmax(-1)[(kept == action).nonzero().squeeze()]
+
+
+def by_categorical(w, s0, allowed, action):
+    return torch.distributions.Categorical(logits=(w * s0).masked_fill(allowed == 0, -torch.inf)).log_prob(action)
+
+
+def chosen_first(w, s0, allowed, action):
+    return (w * s0).masked_fill(allowed == 0, -torch.inf).softmax(-1)[action].log()
+
+
+def finite_mask(w, s0, allowed, penalty, reward, action):
+    return (w * s0 - penalty * (1 - allowed)).log_softmax(-1)[action] * reward[action]
+
+
+def probabilities(w, s0, allowed):
+    return (w * s0).masked_fill(allowed == 0, -torch.inf).softmax(-1)
+
+
+def probabilities_less_1e8(w, s0, allowed):
+    return (w * s0 - 1e8 * (1 - allowed)).softmax(-1)
+
+
+def divergence(w, s0, allowed):
+    here = torch.distributions.Categorical(logits=w * s0 + torch.where(allowed == 0, -torch.inf, 0.0))
+    return torch.distributions.kl_divergence(here, here)
+
+
+# What an optimiser makes of a gradient that is zero.
+def after(optimiser, w, gradients, **options):
+    weight = w.detach().clone().requires_grad_()
+    run = optimiser([weight], lr=0.1, **options)
+    for gradient in gradients:
+        weight.grad = torch.tensor(gradient)
+        run.step()
+    return weight.detach()
+
+
+def by_descent(w):
+    return after(torch.optim.SGD, w, [[0.5, 0.0, -0.5]])
+
+
+def by_decaying_descent(w):
+    return after(torch.optim.SGD, w, [[0.5, 0.0, -0.5]], weight_decay=0.1)
+
+
+def by_adam(w):  # one step before the mask, one after
+    return after(torch.optim.Adam, w, [[0.5, -1.0, 0.5], [0.5, 0.0, -0.5]])
+
+
+# What must be true, at every point and for every K.
+scores = Claim(
+    "The score of an action is s0 (1[a = i] - pi_i), in every sample.", source="A-001, A-009",
+    that=Equal(Gradient(log_prob), score),
+)
+derivative = Claim(
+    "Differentiating log pi gives the same score.", source="A-001",
+    that=Equal(Gradient(log_softmax(w * s0)), array(*(s0 * (identity[k] - pi_all) for k in range(K)))),
+)
+shift = Claim(
+    "A constant added to every logit changes nothing: each row of scores sums to zero.", source="A-002",
+    that=Equal(Value(array(*(sum(diff(x, weight) for weight in w) for x in log_softmax(w * s0)))), 0),
+)
+centred = Claim("The score has mean zero.", Equal(Mean(Gradient(log_prob)), 0), source="A-002")
+slope = Claim("The gradient of the expected reward is s0 pi_i (r_i - J).", Equal(Gradient(J), s0 * pi * (reward - J)), source="A-007")
+unbiased = Claim("REINFORCE is unbiased.", Equal(Mean(Gradient(reinforce)), Gradient(J)), source="A-007")
+drawn = Claim("Samples say so too.", Equal(Mean(Gradient(reinforce)), Gradient(J)), by=("listed", "sampled"), resolution=0.05, source="A-007")
+improbable = Claim("A forbidden action has probability zero.", Equal(Value(probabilities) * (1 - allowed), 0), source="A-009, A-012")
+silent = Claim(
+    "Its weight receives no gradient, in no sample.", source="A-009",
+    that=Equal(Gradient(reinforce) * (1 - allowed), 0),
+)
+likely = Claim("The mean log-probability is minus the entropy.", Equal(Mean(Value(log_prob)), E(action.log_prob())), source="A-015")
+disorder = Claim("The gradient of the entropy is that of the allowed actions.", Equal(Gradient(entropy), Gradient(-E(action.log_prob()))), source="A-015")
+soft = softmax(w * s0 - penalty * (1 - allowed))
+residue = Claim(
+    "Subtracting C instead leaves every weight s0 (share_i - soft_i total): a forbidden one receives -s0 soft_i total.", source="A-010",
+    that=Equal(Mean(Gradient(finite_mask)), s0 * (pi * reward - soft * J)),
+)
+
+# Baselines.
+loudness = E((score * score).sum())
+best = E(reward[action] * (score * score).sum()) / loudness
+spread, spread_with = Trace(Covariance(Gradient(reinforce))), Trace(Covariance(Gradient(with_baseline)))
+harmless = Claim("A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline)), Gradient(J)), source="A-014")
+parabola = Claim(
+    "A baseline b changes the variance by b (b - 2 b*) E|g|^2, where b* = E[|g|^2 r] / E[|g|^2].", source="A-014", where=Differs(loudness, 0),
+    that=Equal(spread_with - spread, baseline * (baseline - 2 * best) * loudness),
+)
+lower = Claim(
+    "Strictly between 0 and 2 b* it lowers the variance.", source="A-014", where=AtMost(baseline * E((baseline - 2 * reward[action]) * (score * score).sum()), 0),
+    that=AtMost(spread_with, spread),
+)
+
+# On the page: every weight 1, price 1, rewards -1, 0, 1, each action once; then without the middle action.
+third, half = Rational(1, 3), Rational(1, 2)
 published = Point(w=1, s0=1, reward=(-1, 0, 1), allowed=1)
 masked = published.but(allowed=(1, 0, 1))
-telling = published.but(reward=(-1, 0, 2))
-telling_masked = masked.but(reward=(-1, 0, 2))
-each = Rows(action=(0, 1, 2))
-outer = Rows(action=(0, 2))
+telling, telling_masked = published.but(reward=(-1, 0, 2)), masked.but(reward=(-1, 0, 2))
+each, outer, middle = Rows(action=(0, 1, 2)), Rows(action=(0, 2)), Rows(action=(1,))
 
 
 def estimate(f, data):
     return Mean(Gradient(f), over=data)
 
 
-third, half = Rational(1, 3), Rational(1, 2)
-
-# What must be true, at every point and every K.
-scores = Claim(
-    "The score of an action is s0 (1[a = i] - pi_i), sample by sample.", source="A-001",
-    that=Equal(Mean((Gradient(log_prob) - score) * (Gradient(log_prob) - score)), 0),
-)
-modelled = Claim("The model's own derivative is the same score.", Equal(Gradient(array(*(log_softmax(w * s0)[k] for k in range(K)))), array(
-    *(s0 * (int(i == k) - softmax(w * s0)[i]) for k in range(K) for i in range(K)))), source="A-001")
-shift = Claim("Adding a constant to every logit changes nothing: each row of scores sums to zero.", source="A-002",
-              that=Equal(Value(array(*(sum(diff(x, y) for y in w) for x in log_softmax(w * s0)))), 0))
-centred = Claim("The score has mean zero.", Equal(Mean(Gradient(log_prob)), 0), source="A-002")
-exact = Claim("The gradient of the expected reward is s0 pi_i (r_i - J).", Equal(Gradient(J), s0 * pi * (reward - J)), source="A-007")
-unbiased = Claim("REINFORCE is unbiased.", Equal(Mean(Gradient(reinforce)), Gradient(J)), source="A-007")
-sampled = Claim("Samples say so too.", Equal(Mean(Gradient(reinforce)), Gradient(J)), by=("listed", "sampled"), resolution=0.05, source="A-007")
-silent = Claim("A forbidden action's weight receives no gradient, in no sample.", source="A-009",
-               that=Equal(Mean(Gradient(reinforce) * Gradient(reinforce)) * (1 - allowed), 0))
-harmless = Claim("A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline)), Gradient(J)), source="A-014")
-improbable = Claim("A forbidden action has probability zero.", Equal(pi * (1 - allowed), 0), source="A-009")
-subtracted = Claim(
-    "Subtracting C from the forbidden logits leaves the weight of a forbidden action a gradient of -s0 pi_i J.", source="A-010",
-    that=Equal(Gradient(E(frozen(reward[action]) * log_softmax(w * s0 - penalty * (1 - allowed))[action])) * (1 - allowed),
-               -s0 * softmax(w * s0 - penalty * (1 - allowed)) * J * (1 - allowed)),
-)
-
-# At the data on the page.
 first = Claim("Question 1: the estimate is (-1/3, 0, 1/3).", Equal(estimate(reinforce, each), (-third, 0, third)), at=published, source="A-003")
-second = Claim("Question 2: with the middle action forbidden it is (-1/2, 0, 1/2).", Equal(estimate(reinforce, outer), (-half, 0, half)), at=masked, source="A-004")
-rows = Claim("The masked scores of the outer actions are (1/2, 0, -1/2) and its negative.", at=masked, source="A-004",
-             that=Equal(Mean(Gradient(log_prob), over=Rows(action=(0,))), (half, 0, -half)))
-same = Claim("On this data the gradient is the same with and without the mask: the returns sum to zero.", at=masked, source="A-005",
-             that=Equal(estimate(reinforce, outer), estimate(unmasked, outer)))
-anywhere = Claim("It is the same at other weights too.", Equal(estimate(reinforce, outer), (-half, 0, half)), at=masked.but(w=(third, -2, 5)), source="A-005")
-told = Claim("Rewards (-1, 0, 2) tell: all three actions give (-4/9, -1/9, 5/9).", at=telling, source="A-006",
-             that=Equal(estimate(reinforce, each), (-Rational(4, 9), -Rational(1, 9), Rational(5, 9))))
-told_two = Claim("The outer actions alone give (-2/3, -1/6, 5/6) without the mask,", at=telling, source="A-006",
-                 that=Equal(estimate(reinforce, outer), (-Rational(2, 3), -Rational(1, 6), Rational(5, 6))))
-told_masked = Claim("and (-3/4, 0, 3/4) with it.", Equal(estimate(reinforce, outer), (-Rational(3, 4), 0, Rational(3, 4))), at=telling_masked, source="A-006")
-agree = Claim("At w = (1, 1, 1) the estimate is the true gradient, since each action occurs as often as it should.", at=published, source="A-007",
-              that=Equal(estimate(reinforce, each), Gradient(J)))
-agree_masked = Claim("So it is under the mask.", Equal(estimate(reinforce, outer), Gradient(J)), at=masked, source="A-007")
-skewed = Claim("At w = (0, log 2, log 3) the true gradient is (-2/9, -1/9, 1/3).", at=published.but(w=(0, ln(2), ln(3))), source="A-007",
-               that=Equal(Gradient(J), (-Rational(2, 9), -Rational(1, 9), third)))
-noise = Claim("One sample has variance 2/27 in each weight,", Equal(Covariance(Gradient(reinforce)) * array(1, 0, 0, 0, 1, 0, 0, 0, 1), array(
-    *(Rational(2, 27) * int(i == j) for i in range(3) for j in range(3)))), at=published, source="A-014")
-quiet = Claim("and none at all under the mask: every sample gives the same vector.", Equal(Covariance(Gradient(reinforce)), 0), at=masked, source="A-014")
-residue = Claim(
-    "With C = 10 the forbidden weight still receives -exp(-10)/(2 (2 + exp(-10))).", at=telling_masked.but(penalty=10), source="A-010",
-    that=Equal(Mean(Gradient(lambda_free := None), over=outer), 0) if False else Equal(Value(-s0 * softmax(w * s0 - penalty * (1 - allowed))[1] / 2), -e(-10) / (2 * (2 + e(-10)))),
-) if K == 3 else None
+second = Claim("Question 2, masked: it is (-1/2, 0, 1/2).", Equal(estimate(reinforce, outer), (-half, 0, half)), at=masked, source="A-004")
+rows = Claim(
+    "Under the mask the score of the first action is (1/2, 0, -1/2).", at=masked, source="A-004, A-008",
+    that=Equal(Mean(Gradient(log_prob), over=Rows(action=(0,))), (half, 0, -half)),
+)
+same = Claim(
+    "On this data the estimate is the same with and without the mask, since the returns sum to zero.", at=masked, source="A-005",
+    that=Equal(estimate(reinforce, outer), estimate(unmasked, outer)),
+)
+anywhere = Claim(
+    "It is the same at any other weights.", at=masked.but(w=(third, -2, 5)), source="A-005", that=Equal(estimate(reinforce, outer), (-half, 0, half)),
+)
+told = Claim(
+    "Rewards -1, 0, 2 can tell. All three actions give (-4/9, -1/9, 5/9),", at=telling, source="A-006",
+    that=Equal(estimate(reinforce, each), array(-4, -1, 5) / 9),
+)
+told_two = Claim("the outer two (-2/3, -1/6, 5/6),", Equal(estimate(reinforce, outer), array(-4, -1, 5) / 6), at=telling, source="A-006")
+told_masked = Claim("and under the mask (-3/4, 0, 3/4).", Equal(estimate(reinforce, outer), array(-3, 0, 3) / 4), at=telling_masked, source="A-006")
+lucky = Claim(
+    "At w = (1, 1, 1) the estimate is the true gradient: each action occurs as often as it should.", at=published, source="A-007",
+    that=Equal(estimate(reinforce, each), Gradient(J)),
+)
+skewed = Claim(
+    "At w = (0, log 2, log 3) the true gradient is (-2/9, -1/9, 1/3), and the estimate what it was.", at=published.but(w=(0, log(2), log(3))),
+    source="A-007", that=Equal(Gradient(J) - estimate(reinforce, each), array(1, -1, 0) / 9),
+)
+residual = Claim(
+    "C = 10 leaves the middle weight -exp(-10) / (2 (2 + exp(-10))).", at=telling_masked.but(penalty=10), source="A-010",
+    that=Equal(estimate(finite_mask, outer)[1], -exp(-10) / (2 * (2 + exp(-10)))),
+)
+noise = Claim("One sample has variance 2/27 in each weight,", Equal(Covariance(Gradient(reinforce))[::4], Rational(2, 27)), at=published, source="A-014")
+quiet = Claim("and none under the mask: every sample is the same vector.", Equal(Covariance(Gradient(reinforce)), 0), at=masked, source="A-014")
+large = Claim("Logits 800, 0, -800 do no harm.", Equal(Mean(Gradient(reinforce)), Gradient(J)), at=published.but(w=(800, 0, -800)), source="A-015")
+twins = Claim("The divergence of a masked policy from itself has the value 0,", Equal(Value(divergence), 0), at=masked, source="A-015")
+torn = Claim("and no gradient: it is not a number.", Equal(NonFinite(Gradient(divergence)), 1), at=masked, source="A-015")
+ways = tuple(
+    Claim(f"`{f.__name__}` has the same scores.", Equal(Gradient(f), score), source="A-015")
+    for f in (added, removed, by_categorical, chosen_first)
+)
+pushes = Claim(
+    "A datum on the forbidden action sends its own weight nothing through masked_fill, and still pushes the others.", at=masked, source="A-016",
+    that=Equal(estimate(log_prob, middle), (-half, 0, -half)),
+)
+pulls = Claim("Through an added -inf it sends it 1.", Equal(estimate(added, middle), (-half, 1, -half)), at=masked, source="A-016")
+nothing_left = Claim("With every action forbidden, -inf leaves no policy.", Equal(NonFinite(Value(log_pi)), 1), at=masked.but(allowed=0), source="A-012")
+illegal = Claim(
+    "With every action forbidden, a large number leaves an ordinary policy over forbidden actions.", at=masked.but(allowed=0, w=(0, log(2), log(3))),
+    source="A-012", that=Equal(Value(probabilities_less_1e8), array(1, 2, 3) / 6),
+)
+absorbed = Claim(
+    "In float32 the logits 1, 2, 3 vanish beside 1e8: that policy is uniform.", at=masked.but(allowed=0, w=(1, 2, 3)), source="A-012",
+    that=Equal(Value(probabilities_less_1e8, dtype="float32"), third),
+)
+still = Claim("Plain descent leaves the forbidden weight where it is,", Equal(Value(by_descent)[1], w[1]), source="A-011", at=masked)
+decayed = Claim("weight decay does not: 1 becomes 99/100.", Equal(Value(by_decaying_descent)[1], Rational(99, 100)), source="A-011", at=masked)
+
+
+def pace(objective):  # dJ/dt of gradient flow
+    return Value(sum(diff(objective, weight) ** 2 for weight in w))
+
+
+x = symbols("x", real=True)
+faster = Claim("At the start this mask speeds learning up: 1/2 against 2/9.", Equal(pace(J) - pace(J_all), half - Rational(2, 9)), at=masked, source="A-013")
+arrival = Claim(
+    "Under it gradient flow, at speed (1 - J^2)^2 / 2, reaches J = 9/10 at time J / (1 - J^2) + artanh J.", at=masked, source="A-013",
+    that=Equal(Value(Integral(2 / (1 - x ** 2) ** 2, (x, 0, Rational(9, 10)))), Rational(90, 19) + atanh(Rational(9, 10)).rewrite(log)),
+)
+
+# What is printed and wrong.
+shows = Erratum(
+    "The difference between the two printed gradients shows what the mask does.", source="A-005", at=masked,
+    that=Differs(estimate(reinforce, outer), estimate(unmasked, outer)), instead=same,
+)
+equals = Erratum("The estimate from each action once is the gradient.", Equal(estimate(reinforce, each), Gradient(J_all)), source="A-007", instead=unbiased,
+                 where=Equal(allowed, 1))
+displayed = Erratum(
+    "The masked score, with exp(w_1 s0) in numerator and denominator as displayed.", source="A-008", at=masked,
+    that=Equal(Value(s0 * (identity[0] - pi_all)), (half, 0, -half)), instead=rows,
+)
+untouched = Erratum("The update leaves forbidden weights alone, whatever the optimiser.", Equal(Value(by_adam)[1], w[1]), at=masked, source="A-011", instead=still)
+always = Erratum(
+    "A mask speeds learning up.", AtMost(pace(J_all), pace(J)), at=published.but(allowed=(1, 1, 0)), source="A-013", instead=faster,
+)
+zero = Erratum("A large number in place of infinity stops the gradient.", Equal(estimate(finite_mask, outer)[1], 0), at=telling_masked.but(penalty=10),
+               source="A-010", instead=residual)
+nothing = Erratum("A datum on a forbidden action contributes nothing.", Equal(estimate(log_prob, middle), 0), at=masked, source="A-016", instead=pushes)
+guarantee = Erratum("A large number guarantees legal actions.", Equal(Value(soft * (1 - allowed)), 0), source="A-012", instead=improbable)
+calmer = Erratum("A baseline lowers the variance.", AtMost(spread_with, spread), source="A-014", instead=lower)
+
+# Why, for any number of actions K, any mask m and any data: R_k is the sum of the returns of the data that took action k, over N.
+i, k, size = symbols("i k K", integer=True)
+weight, returns, mask = IndexedBase("w", real=True), IndexedBase("R", real=True), IndexedBase("m", positive=True)
+price = symbols("s_0", real=True)
+partition = Sum(mask[k] * exp(weight[k] * price), (k, 0, size - 1))
+share = mask[i] * exp(weight[i] * price) / partition
+closed_form = Derivation(
+    "The estimate", Derivative(Sum(returns[k] * (log(mask[k]) + weight[k] * price - log(partition)), (k, 0, size - 1)), weight[i]), (
+        (Sum(returns[k] * price * (KroneckerDelta(k, i) - share), (k, 0, size - 1)), "the score of each action"),
+        (price * (returns[i] - share * Sum(returns[k], (k, 0, size - 1))), "only its own data see the first term"),
+    ), sizes={size: (2, 3, 4, 5, 6), i: (0, 1)}, source="A-009",
+)
+
+
+# What people get wrong, and the claim that must catch it.
+def mask_forgotten(w, s0, allowed):
+    return (w * s0).log_softmax(-1)
+
+
+def mask_inverted(w, s0, allowed):
+    return (w * s0).masked_fill(allowed == 1, -torch.inf).log_softmax(-1)
+
+
+def masked_afterwards(w, s0, allowed):
+    return (w * s0).log_softmax(-1).masked_fill(allowed == 0, -torch.inf)
+
+
+def masked_by_zero(w, s0, allowed):
+    return (w * s0 * allowed).log_softmax(-1)
+
+
+def masked_by_ten(w, s0, allowed):
+    return (w * s0 - 10 * (1 - allowed)).log_softmax(-1)
+
+
+def infinity_times_zero(w, s0, allowed):
+    return (w * s0 + (1 - allowed) * -torch.inf).log_softmax(-1)
+
+
+def log_of_softmax(w, s0, allowed):  # the value is right, the gradient 0 * inf
+    return (w * s0).masked_fill(allowed == 0, -torch.inf).softmax(-1).log()
+
+
+def log_of_softmax_less_1e9(w, s0, allowed):
+    return (w * s0 - 1e9 * (1 - allowed)).softmax(-1).log()
+
+
+def renormalised(w, s0, allowed):
+    p = (w * s0).softmax(-1) * allowed
+    return (p / p.sum()).log()
+
+
+def one_hot(w, s0, allowed, action):  # the gradient is right, the value 0 * inf
+    return ((torch.arange(len(w)) == action) * log_pi(w, s0, allowed)).sum()
+
+
+def price_forgotten(w, s0, allowed):
+    return w.masked_fill(allowed == 0, -torch.inf).log_softmax(-1)
+
+
+def probability(w, s0, allowed, action):
+    return log_pi(w, s0, allowed)[action].exp()
+
+
+def descent(w, s0, allowed, reward, action):
+    return -reinforce(w, s0, allowed, reward, action)
+
+
+def averaged_reward(w, s0, allowed, reward, action):
+    return log_prob(w, s0, allowed, action) * reward.mean()
+
+
+def baseline_of_the_action(w, s0, allowed, reward, baseline, action):
+    return log_prob(w, s0, allowed, action) * (reward[action] - baseline * action)
+
+
+def entropy_by_hand(w, s0, allowed):
+    logs = log_pi(w, s0, allowed)
+    return -(logs.exp() * logs).sum()
+
+
+def one_less(w, s0, allowed, penalty, reward, action):
+    return finite_mask(w, s0, allowed, penalty - 1, reward, action)
+
+
+problem = Problem(
+    title="Softmax policy with an action mask",
+    claims=(
+        scores, derivative, shift, centred, slope, unbiased, drawn, improbable, silent, likely, disorder, residue, harmless, parabola, lower, *ways,
+        first, second, rows, same, anywhere, told, told_two, told_masked, lucky, skewed, residual, noise, quiet, large, twins, torn, pushes, pulls,
+        nothing_left, illegal, absorbed, still, decayed, faster, arrival,
+    ),
+    errata=(shows, equals, displayed, zero, untouched, guarantee, always, calmer, nothing),
+    derivations=(closed_form,),
+    corners=(Point(w=(800, 0, -800)), masked.but(w=(0, log(2), log(3))), telling_masked),
+    mistakes=(
+        Mistake("mask forgotten", {log_pi: mask_forgotten}, breaks=unbiased, source="A-009"),
+        Mistake("mask inverted", {log_pi: mask_inverted}, breaks=unbiased, source="A-009"),
+        Mistake("masked after the softmax, not renormalised", {log_pi: masked_afterwards}, breaks=scores, source="A-015"),
+        Mistake("forbidden logits set to zero", {log_pi: masked_by_zero}, breaks=scores, source="A-015"),
+        Mistake("10 subtracted from forbidden logits", {log_pi: masked_by_ten}, breaks=scores, source="A-015"),
+        Mistake("(1 - allowed) times -inf", {log_pi: infinity_times_zero}, breaks=scores, source="A-015"),
+        Mistake("log of the masked softmax", {log_pi: log_of_softmax}, breaks=scores, source="A-015"),
+        Mistake("log of the softmax, masked by -1e9", {log_pi: log_of_softmax_less_1e9}, breaks=scores, source="A-015"),
+        Mistake("masked, renormalised, then log", {log_pi: renormalised}, breaks=scores, source="A-015"),
+        Mistake("one-hot times log-probabilities", {log_prob: one_hot}, breaks=likely, source="A-015"),
+        Mistake("entropy written by hand", {entropy: entropy_by_hand}, breaks=disorder, source="A-015"),
+        Mistake("price forgotten", {log_pi: price_forgotten}, breaks=unbiased),
+        Mistake("probability instead of its logarithm", {log_prob: probability}, breaks=unbiased),
+        Mistake("sign", {reinforce: descent}, breaks=unbiased),
+        Mistake("mean reward instead of the action's", {reinforce: averaged_reward}, breaks=unbiased),
+        Mistake("baseline sees the action", {with_baseline: baseline_of_the_action}, breaks=harmless),
+        Mistake("another C", {finite_mask: one_less}, breaks=residual, source="A-010"),
+    ),
+)

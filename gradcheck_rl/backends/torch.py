@@ -48,12 +48,14 @@ def precision(dtype: str) -> Iterator[Any]:
 
 
 def run(
-    code: Callable[..., Any], leaves: Mapping[str, Any], fixed: Mapping[str, Any], drawn: Mapping[str, Any], dtype: str, gradient: bool, key: Any
+    code: Callable[..., Any], leaves: Mapping[str, Any], fixed: Mapping[str, Any], drawn: Mapping[str, Any], dtype: str, gradient: bool, key: Any,
+    possible: Any = None,
 ) -> Batch:
-    """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed."""
+    """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed; `possible` (B, M)
+    says which outcomes can happen: code that is called for one at a time need not survive the others."""
     name = getattr(key, "__name__", "the function")
     with precision(dtype) as kind:
-        batch = _Call(code, name, gradient, kind, leaves, fixed, drawn)
+        batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         ladder = [batch.mapped, batch.points, batch.loop] if batch.w or batch.o else [batch.loop]
         for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
             try:
@@ -76,8 +78,8 @@ def _first(error: Exception) -> str:
 
 
 class _Call:
-    def __init__(self, code: Any, name: str, gradient: bool, kind: Any, leaves: Any, fixed: Any, drawn: Any) -> None:
-        self.code, self.name, self.gradient, self.kind = code, name, gradient, kind
+    def __init__(self, code: Any, name: str, gradient: bool, kind: Any, leaves: Any, fixed: Any, drawn: Any, possible: Any) -> None:
+        self.code, self.name, self.gradient, self.kind, self.possible = code, name, gradient, kind, possible
         self.w = {k: self._tensor(v) for k, v in leaves.items()}
         self.f = {k: self._tensor(v) for k, v in fixed.items()}
         self.o = {k: self._drawn(v) for k, v in drawn.items()}
@@ -142,11 +144,16 @@ class _Call:
         rows = []
         for b in range(self.B):
             for m in range(self.M):
+                if self.possible is not None and not self.possible[b, m]:
+                    rows.append(None)
+                    continue
                 at = {k: x[b, m] for k, x in leaves.items()}
                 rows.append(self.call(at, {k: x[b] for k, x in self.f.items()}, {k: x[b, m] for k, x in self.o.items()}))
-        if len({r.shape for r in rows}) != 1:
+        shapes = {r.shape for r in rows if r is not None}
+        if len(shapes) != 1:
             raise CodeError(self.code, f"`{self.name}` returned different shapes at different points: return one shape.")
-        return self._back(torch.stack(rows), leaves)
+        blank = torch.zeros(shapes.pop())
+        return self._back(torch.stack([blank if r is None else r for r in rows]), leaves)
 
 
 def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str) -> Callable[..., Any]:

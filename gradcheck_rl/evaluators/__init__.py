@@ -10,7 +10,7 @@ from ..errors import CodeError, Unsuitable
 from ..estimate import EPS, Estimate, Evidence, quadrature, weighted_sum
 from ..expressions import floats, values
 from ..laws import Bundle, Draw, randoms
-from ..quantities import Combined, Covariance, Curl, Gradient, Hull, Leaf, Mean, NonFinite, Over, Printed, Quantity, Trace, Value, is_code, lowered, rename
+from ..quantities import Combined, Component, Covariance, Curl, Gradient, Hull, Leaf, Mean, NonFinite, Over, Printed, Quantity, Trace, Value, is_code, lowered, rename
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, sampled, symbolic
 from .scene import Outcomes, Scene, World
@@ -52,6 +52,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
         case Mean() | Covariance():
             return _reduce(q, scene)
+        case Component(of=of):
+            return evaluate(of, scene, outcomes).map(lambda x: x[..., q.slice])
         case Trace(of=of):
             square = evaluate(of, scene, outcomes)
             step = round(square.shape[-1] ** 0.5) + 1
@@ -103,6 +105,15 @@ def random_atoms(q: Quantity, scene: Scene, over: Bundle | Draw | None) -> list[
     return randoms(*cells)
 
 
+def loose_atoms(q: Quantity, scene: Scene) -> list[Any]:
+    """The atoms of draws that stand outside every mean."""
+    if isinstance(q, (Mean, Covariance)):
+        return []
+    if isinstance(q, Leaf):
+        return random_atoms(q, scene, None)
+    return [a for part in q.parts for a in loose_atoms(part, scene)]
+
+
 def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     names = scene.world.over(q.over)
     atoms = random_atoms(q.of, scene, q.over)
@@ -136,4 +147,4 @@ def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate
     return weighted_sum(weights, flat, axis=1).map(lambda a: a[:, None, :])
 
 
-__all__ = ["ROUTES", "Leaf", "Outcomes", "Over", "Scene", "World", "evaluate", "random_atoms"]
+__all__ = ["ROUTES", "Leaf", "Outcomes", "Over", "Scene", "World", "evaluate", "loose_atoms", "random_atoms"]

@@ -15,7 +15,7 @@ from ..errors import CodeError
 from ..estimate import Estimate, Evidence, Floats
 from ..quantities import Gradient, Value, blocks
 from ..rings import EPS
-from .scene import Outcomes, Scene, arrays
+from .scene import Outcomes, Scene, arrays, possible
 
 NAME = "autodiff"
 SINGLE = 2.0 ** -24
@@ -39,7 +39,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     def run(dtype: str) -> Floats:
         if gradient and not own:
             return np.zeros((*shape, sum(b.array.size for b in wanted)))
-        got = backend.run(code, leaves, rest, drawn, dtype, gradient, q.of if code is q.of else code)
+        got = backend.run(code, leaves, rest, drawn, dtype, gradient, q.of if code is q.of else code, possible(outcomes))
         x = got.gradients if gradient else got.values
         assert x is not None
         x = np.broadcast_to(x, (shape[0], shape[1], x.shape[-1]))
@@ -87,7 +87,7 @@ def flow(function: Any, scene: Scene, outcomes: Outcomes | None) -> dict[str, st
     own = [p.name for p in parameters if p.name in fixed]
     if not own:
         return {p.name: "none" for p in parameters}
-    got = backend.run(code, {k: fixed[k] for k in own}, {k: v for k, v in fixed.items() if k not in own}, drawn, "float64", True, function)
+    got = backend.run(code, {k: fixed[k] for k in own}, {k: v for k, v in fixed.items() if k not in own}, drawn, "float64", True, function, possible(outcomes))
     assert got.gradients is not None
     out, at = {p.name: "none" for p in parameters}, 0
     for k in own:

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import CodeError
 from ..estimate import EPS, Estimate, Evidence
 from ..quantities import Value
-from .scene import Outcomes, Scene, arrays
+from .scene import Outcomes, Scene, arrays, possible
 
 NAME = "numpy"
 
@@ -34,8 +34,12 @@ def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:
     fixed, drawn = arrays(scene, asked, outcomes)
     size, count = len(scene.points), outcomes.count if outcomes else 1
     rows: list[Any] = []
+    can = possible(outcomes)
     for b in range(size):
         for m in range(count):
+            if can is not None and not can[b, m]:
+                rows.append(None)
+                continue
             try:
                 out = np.asarray(code(**{k: v[b] for k, v in fixed.items()}, **{k: v[b, m] for k, v in drawn.items()}))
             except Exception as error:
@@ -43,8 +47,10 @@ def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             if out.dtype.kind not in "fiub":
                 raise CodeError(q.of, f"`{name}` returned {'None' if out.ndim == 0 and out[()] is None else f'dtype {out.dtype}'}; a number or a float array was expected.")
             rows.append(out.astype(float).ravel())
-    if len({r.shape for r in rows}) != 1:
+    shapes = {r.shape for r in rows if r is not None}
+    if len(shapes) != 1:
         raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
     scene.says(NAME)
-    x = np.stack(rows).reshape(size, count, -1)
+    blank = np.zeros(shapes.pop())
+    x = np.stack([blank if r is None else r for r in rows]).reshape(size, count, -1)
     return Estimate(x, 64 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)

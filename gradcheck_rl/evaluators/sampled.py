@@ -24,7 +24,8 @@ from . import listed
 from .scene import Outcomes, Scene
 
 NAME = "sampled"
-ALPHA = 1e-6
+ALPHA = 1e-6  # of refuting a right answer, over all points, coordinates and looks; and of passing one that is off by the resolution
+HALF = 0.45  # a radius under half the resolution leaves an error of the whole resolution no room
 KURTOSIS = 100.0
 CHUNK = 1 << 15
 MOST = 4_000_000
@@ -34,14 +35,13 @@ Walk = Callable[..., Estimate]
 
 def evaluate(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> Estimate:
     """(B, 1, n)."""
-    rows = [_at_point(q, replace(scene, points=scene.points.take([b]), memo={}), atoms, walk, b) for b in range(len(scene.points))]
+    rows = [_at_point(q, replace(scene, points=scene.points.take([b]), memo={}), atoms, walk, b, ALPHA / len(scene.points)) for b in range(len(scene.points))]
     scene.says(NAME)
     values, radii = (np.stack(x)[:, None, :] for x in zip(*rows, strict=True))
     return Estimate(values, radii, Evidence.SAMPLED)
 
 
-def _at_point(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, at: int) -> tuple[Floats, Floats]:
-    alpha = ALPHA / 2
+def _at_point(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, at: int, alpha: float) -> tuple[Floats, Floats]:
     declared = _declared(q, scene, walk)
     rng = generator(scene.seed, scene.name, "sampled", str(at))
     draw = _sampler(q, scene, atoms, walk, rng)
@@ -50,23 +50,23 @@ def _at_point(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, at: int) 
         centre, variance, kurtosis = pilot.mean(axis=0), pilot.var(axis=0) * 2 + 1e-12, KURTOSIS
     else:
         centre, variance, kurtosis = declared
-    margin = 0.9 * scene.resolution * (1 + np.abs(centre))
+    margin = HALF * scene.resolution * (1 + np.abs(centre))
     finite = np.isfinite(variance)
     if not finite.any():
         return centre, np.full(centre.shape, np.inf)
-    looks = planned_looks(variance[finite], margin[finite], alpha)
+    looks = planned_looks(variance[finite], margin[finite], alpha / 2)
     tally = Tally.empty(centre, variance, min(looks[-1].draws, MOST))
     middle, radius = centre, np.full(centre.shape, np.inf)
     for look in looks:
         goal = min(look.draws, MOST)
         while tally.draws < goal:
             tally = tally.add(*draw(min(CHUNK, goal - tally.draws) if draw.streamed else goal - tally.draws))  # pyright: ignore[reportFunctionMemberAccess]
-        bound = variance
-        if declared is None or departs(tally, variance, kurtosis, alpha).any():
-            bound = variance_from_kurtosis(tally, kurtosis, look.alpha / 2)
+        bound, share = variance, look.alpha
+        if declared is None or departs(tally, variance, kurtosis, look.alpha).any():
+            bound, share = variance_from_kurtosis(tally, kurtosis, look.alpha / 2), look.alpha / 2
             _note(scene, declared is None, kurtosis)
-        middle, radius = interval(tally, bound, look.alpha)
-        if (np.abs(middle - centre) > radius).any() or goal == MOST:
+        middle, radius = interval(tally, bound, share)
+        if (np.abs(middle - centre) > radius).any() or (radius[finite] <= margin[finite]).all() or goal == MOST:
             break
     return middle, radius
 

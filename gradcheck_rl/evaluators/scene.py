@@ -83,7 +83,7 @@ class Scene:
         return bound
 
     def key(self, quantity: Quantity, route: str) -> Any:
-        return (id(quantity), route, id(self.points), tuple(sorted((id(k), id(v)) for k, v in self.answer.items())))
+        return (quantity, route, self.points, frozenset(self.answer.items()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +98,14 @@ class Outcomes:
     @property
     def count(self) -> int:
         return self.weights.shape[1]
+
+
+def possible(outcomes: Outcomes | None) -> Any:
+    """Which outcomes can happen at which point; None where all can."""
+    if outcomes is None:
+        return None
+    can = outcomes.weights.value != 0
+    return None if can.all() else can
 
 
 def is_index(symbols: Symbols) -> bool:

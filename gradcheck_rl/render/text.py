@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -16,6 +16,7 @@ from ..report import Caught, Chain, Line, Report, plain
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
 PLAIN_MARKS = str.maketrans({"✓": "+", "✗": "x", "→": ">", "·": "-"})
 MOST_COMPONENTS = 8
+MOST_HOW = 18
 # Narrower than this, columns hold a letter or two each: better that the terminal wraps.
 LEAST_WIDTH = 60
 
@@ -104,22 +105,29 @@ def _about(report: Report) -> str:
 
 
 def _forms(report: Report) -> list[RenderableType]:
+    """Of each derivation where it starts and where it ends."""
     lines = {line.id: line for line in report.claims}
     parts: list[RenderableType] = []
     for chain in report.derivations:
-        if chain.forms:
-            parts += [_text(f"{chain.title}{_steps(chain, lines)}"), Padding(_formula(chain), (0, 0, 0, 2))]
+        ends = [form.text for form in (*chain.forms[:1], *chain.forms[1:][-1:])]
+        drawings = [part for text in ends for part in ("=", _Drawing(text))][1:]
+        parts += [_text(f"{chain.title}{_steps(chain, lines)}"), Padding(Group(*drawings), (0, 0, 0, 2))]
     return _section("Closed forms", *parts) if parts else []
 
 
-def _formula(chain: Chain) -> Text:
-    """The last line of a derivation. What is drawn over several lines is never wrapped."""
-    form = chain.forms[-1]
-    joint = " = " if "\n" not in form.text else " =\n"
-    text = _text(f"{form.name}{joint}{form.text}" if form.name else form.text)
-    if "\n" in form.text:
-        text.no_wrap, text.overflow = True, "ignore"
-    return text
+class _Drawing:
+    """A formula drawn over several lines. What is wider than the screen goes on below, in blocks: wrapped lines would mix."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = printable(text).split("\n")
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        if len(self.lines) == 1:
+            yield Text(self.lines[0], overflow="fold")
+            return
+        width = options.max_width
+        for start in range(0, max(map(len, self.lines)), width):
+            yield Text("\n".join(line[start : start + width] for line in self.lines), no_wrap=True, overflow="ignore")
 
 
 def _steps(chain: Chain, lines: dict[str, Line]) -> str:
@@ -301,7 +309,7 @@ def _section(title: str, *parts: RenderableType) -> list[RenderableType]:
 def _grid(*columns: str) -> Table:
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns), header_style="dim", pad_edge=False)
     for column in columns:
-        grid.add_column(_text(column), overflow="fold", ratio=1 if column == "sentence" else None)
+        grid.add_column(_text(column), overflow="fold", max_width=MOST_HOW if column == "how" else None)
     return grid
 
 
