@@ -1,4 +1,5 @@
 """Relations between quantities, and the sentences built on them."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
@@ -12,12 +13,13 @@ from .errors import ProblemError
 from .estimate import Estimate, Floats
 from .points import Point
 from .quantities import Hull, Quantity, quantity, slots
+from .rings import each
 
 COARSEST = 0.05
 
 
 class Relation:
-    """What is stated of two quantities. `excess` is how far it fails, coordinate by coordinate: beyond the slack, it is refuted."""
+    """What is stated of two quantities. `excess` is how far it fails in each coordinate: beyond the slack, it is refuted."""
 
     def __init__(self, left: Any, right: Any) -> None:
         self.left: Quantity = quantity(left)
@@ -40,7 +42,7 @@ def _gap(a: Estimate, b: Estimate) -> Floats:
         difference = a - b if a.exact is not None and b.exact is not None else None
         if difference is None:
             return np.abs(a.value - b.value)
-        inside = np.frompyfunc(_contains_zero, 1, 1)(difference.exact).astype(bool)
+        inside = each(_contains_zero, difference.exact).astype(bool)
         return np.where(inside, 0.0, np.maximum(np.abs(difference.value), np.nextafter(a.radius + b.radius, np.inf)))
 
 
@@ -115,7 +117,9 @@ class Claim:
 
     def __post_init__(self) -> None:
         if not isinstance(self.that, (Relation, Raises)):
-            raise ProblemError(f"{self.says!r} states {type(self.that).__name__}: write Equal(a, b), AtMost, Differs, Within or Raises.")
+            raise ProblemError(
+                f"{self.says!r} states {type(self.that).__name__}: write Equal(a, b), AtMost, Differs, Within or Raises."
+            )
         if not 0 < self.resolution <= COARSEST:
             raise ProblemError(f"{self.says!r} has resolution {self.resolution}: it must be positive and at most {COARSEST}.")
         if self.at is not None and not isinstance(self.at, Point):
@@ -152,7 +156,7 @@ class Erratum:
     def __post_init__(self) -> None:
         if not isinstance(self.instead, Claim):
             raise ProblemError(f"the erratum {self.says!r} needs instead=..., the claim that is right.")
-        self.stated  # its own form is checked as a claim's
+        Claim(self.says, self.that, self.at, self.where, self.by, self.source, self.resolution)  # its form is a claim's
 
     @cached_property
     def stated(self) -> Claim:

@@ -1,4 +1,5 @@
 """A chain of formulas with a reason at each equals sign. Every sign is a claim."""
+
 from __future__ import annotations
 
 import re
@@ -19,7 +20,7 @@ from .symbols import Atom, Variable, entries
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
-    """`start`, then ((formula, reason), ...). `sizes={K: (2, 3, 5)}`: a chain for symbolic K, every sign checked at each of these."""
+    """`start`, then ((formula, reason), ...). `sizes={K: (2, 3, 5)}`: a chain for symbolic K, checked at each of these."""
 
     title: str
     start: Any
@@ -42,7 +43,10 @@ class Derivation:
         found: list[Claim] = []
         known: dict[Any, Any] = {}
         for n, ((before, _), (after, why)) in enumerate(zip(self.lines, self.lines[1:], strict=False), start=1):
-            left, right = ([_evaluable(_at_size(e, case), known) for case in self._cases() for e in entries(line)] for line in (before, after))
+            left, right = (
+                [_evaluable(_at_size(e, case), known) for case in self._cases() for e in entries(line)]
+                for line in (before, after)
+            )
             found.append(Claim(f"{self.title}, line {n}: {why}", Equal(Exact(left), Exact(right)), source=self.source))
         return found
 
@@ -64,7 +68,9 @@ def _evaluable(e: Any, known: dict[Any, Any]) -> Any:
     indexed = e.atoms(sp.Indexed)
     bound = {v for i in e.atoms(sp.Integral, sp.Sum) for v in i.variables}
     inside = set().union(*(i.free_symbols for i in indexed))
-    for s in sorted(indexed | {s for s in e.free_symbols if not isinstance(s, (Atom, sp.Indexed)) and s not in inside} - bound, key=str):
+    for s in sorted(
+        indexed | {s for s in e.free_symbols if not isinstance(s, (Atom, sp.Indexed)) and s not in inside} - bound, key=str
+    ):
         if s not in known and not e.has(sp.Derivative, AppliedUndef):
             name = re.sub(r"\W+", "_", str(s)).strip("_")
             known[s] = Variable(name, over=Uniform(0.1, 3) if s.is_positive else Normal())[()]

@@ -25,6 +25,10 @@ class Law(sp.Basic):
     """What a draw follows. Its arguments are formulas, which may contain other draws."""
 
     shape: Shape = ()
+    weights: Any = None
+
+    def log_prob(self, value: Sequence[Any]) -> Any:
+        raise NotImplementedError
 
 
 class Finite(Law):

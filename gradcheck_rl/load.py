@@ -131,9 +131,9 @@ def _torch_at_once(tree: ast.Module) -> Iterable[tuple[int, str]]:
 
 def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
     """What has a name in the file and no place in the problem."""
-    placed = {id(item) for item in problem.names.values()} | {id(erratum.instead) for erratum in problem.errata}
-    for number, name in problem.given_names.items():
-        if number not in placed:
+    placed = {*problem.names.values(), *(erratum.instead for erratum in problem.errata)}
+    for item, name in problem.given_names.items():
+        if item not in placed:
             yield _line(tree, name), f"`{name}` is written but not listed in `problem`: it is not checked."
 
 
@@ -165,7 +165,7 @@ def _problem(path: Path, module: ModuleType, also: tuple[tuple[dict[str, int], P
         raise ProblemError(f"{path} has no `problem`: end it with `problem = Problem(title=..., claims=...)`.")
     problem = values["problem"]
     if type(problem) is not Problem:
-        raise ProblemError(f"`problem` in {path} is a {type(problem).__name__}, not a Problem: write `problem = Problem(...)`.")
+        raise ProblemError(f"`problem` in {path} is of type {type(problem).__name__}: write `problem = Problem(...)`.")
     try:
         return problem.named(values, id=identity(path), about=module.__doc__ or "", path=str(path), also=also)
     except GradcheckError as error:

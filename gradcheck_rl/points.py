@@ -1,4 +1,5 @@
 """Points: numbers for the variables of a problem, exact and as the float64 that code receives, many at once."""
+
 from __future__ import annotations
 
 import zlib
@@ -57,12 +58,18 @@ class Points:
     def rows(self) -> list[dict[Any, Any]]:
         """One {symbol: exact number} for each point."""
         flat = {k: (self.variables[k].atoms.ravel(), v.reshape(self.size, -1)) for k, v in self.exact.items()}
-        return [{a: x for atoms, values in flat.values() for a, x in zip(atoms, values[b], strict=True)} for b in range(self.size)]
+        return [
+            {a: x for atoms, values in flat.values() for a, x in zip(atoms, values[b], strict=True)} for b in range(self.size)
+        ]
 
     @property
     def columns(self) -> dict[Any, Floats]:
         """{symbol: float64 array over the points}."""
-        return {a: v.reshape(self.size, -1)[:, i] for k, v in self.floats.items() for i, a in enumerate(self.variables[k].atoms.ravel())}
+        return {
+            a: v.reshape(self.size, -1)[:, i]
+            for k, v in self.floats.items()
+            for i, a in enumerate(self.variables[k].atoms.ravel())
+        }
 
     def image(self) -> Points:
         """The same points at the numbers that code receives: rounding its input is then nobody's error."""
@@ -87,7 +94,12 @@ def _rational_of(values: Floats) -> Any:
 
 def stack(points: Sequence[Points]) -> Points:
     first = points[0]
-    return Points(first.variables, {k: np.concatenate([p.exact[k] for p in points]) for k in first.exact}, sum(p.size for p in points), first.given)
+    return Points(
+        first.variables,
+        {k: np.concatenate([p.exact[k] for p in points]) for k in first.exact},
+        sum(p.size for p in points),
+        first.given,
+    )
 
 
 def generator(seed: int, *names: str) -> np.random.Generator:
@@ -107,7 +119,9 @@ def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: in
 def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str]) -> Points:
     for k in needed:
         if k not in point.values:
-            raise ProblemError(f"the point gives no `{k}`, which this claim needs: it has {', '.join(point.values) or 'nothing'}.")
+            raise ProblemError(
+                f"the point gives no `{k}`, which this claim needs: it has {', '.join(point.values) or 'nothing'}."
+            )
     return Points(variables, {k: point.exact(variables[k])[None] for k in point.values if k in variables}, 1, given=True)
 
 

@@ -1,4 +1,5 @@
 """A problem: the page, with every name on it bound to what it means before anything is computed."""
+
 from __future__ import annotations
 
 import inspect
@@ -14,7 +15,7 @@ from .evaluators import ROUTES
 from .evaluators.scene import World
 from .laws import Bundle, Draw, Random, with_parents
 from .points import Point, check_names
-from .quantities import Combined, Gradient, Over, Quantity, is_code, slots
+from .quantities import Gradient, Over, Quantity, is_code, slots
 from .symbols import Atom, Symbols, Variable, entries, resized
 
 
@@ -35,14 +36,21 @@ class Problem:
     about: str = ""
     path: str = ""
     also: Sequence[tuple[Mapping[str, int], Problem]] = ()
-    given_names: Mapping[int, str] = field(default_factory=dict)
+    given_names: Mapping[Any, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for kind, items, noun in ((Claim, self.claims, "claims"), (Erratum, self.errata, "errata"), (Mistake, self.mistakes, "mistakes"),
-                                  (Derivation, self.derivations, "derivations"), (Point, self.corners, "corners")):
+        for kind, items, noun in (
+            (Claim, self.claims, "claims"),
+            (Erratum, self.errata, "errata"),
+            (Mistake, self.mistakes, "mistakes"),
+            (Derivation, self.derivations, "derivations"),
+            (Point, self.corners, "corners"),
+        ):
             for item in items:
                 if not isinstance(item, kind):
-                    raise ProblemError(f"{noun}=(...) of {self.title!r} holds {type(item).__name__}: only {kind.__name__} belongs there.")
+                    raise ProblemError(
+                        f"{noun}=(...) of {self.title!r} holds {type(item).__name__}: only {kind.__name__} belongs there."
+                    )
         if resized():  # given data, and what is built on it, belongs to the size of the page
             kept = [c for c in self.claims if c.at is None]
             for name, value in {"claims": kept, "errata": (), "derivations": (), "mistakes": (), "corners": ()}.items():
@@ -84,6 +92,10 @@ class Problem:
         return world
 
     @property
+    def name(self) -> str:
+        return self.id or slug(self.title)
+
+    @property
     def stated(self) -> list[Claim]:
         """Every claim, also those that errata make."""
         return [*self.claims, *(c for e in self.errata for c in (e.stated, e.instead))]
@@ -96,15 +108,24 @@ class Problem:
             for top in claim.code():
                 for f in slots(top):
                     if found.setdefault(f.__name__, f) is not f:
-                        raise ProblemError(f"two functions of this problem are called `{f.__name__}`: rename one, since answers name them.")
+                        raise ProblemError(
+                            f"two functions of this problem are called `{f.__name__}`: rename one, since answers name them."
+                        )
         return found
 
     # ---- ids --------------------------------------------------------------------------------------------------------------
 
-    def named(self, variables: Mapping[str, object], id: str, about: str, path: str, also: Sequence[tuple[Mapping[str, int], Problem]] = ()) -> Problem:
+    def named(
+        self,
+        variables: Mapping[str, object],
+        id: str,
+        about: str,
+        path: str,
+        also: Sequence[tuple[Mapping[str, int], Problem]] = (),
+    ) -> Problem:
         """The problem with the names its file gives to claims, errata and mistakes."""
         kinds = (Claim, Erratum, Mistake, Derivation)
-        names = {__import__("builtins").id(v): k for k, v in variables.items() if type(v) in kinds}
+        names = {v: k for k, v in variables.items() if type(v) in kinds}
         return replace(self, id=id, about=about, path=path, also=also, given_names=names)
 
     @property
@@ -112,7 +133,7 @@ class Problem:
         """id -> claim, erratum, derivation or mistake: its variable's name in the file, else a slug of its sentence."""
         out: dict[str, Any] = {}
         for item in [*self.claims, *self.errata, *self.derivations, *self.mistakes]:
-            name = self.given_names.get(id(item)) or slug(item.title if isinstance(item, Derivation) else item.says)
+            name = self.given_names.get(item) or slug(item.title if isinstance(item, Derivation) else item.says)
             unique = name if name not in out else next(f"{name}_{n}" for n in range(2, 1000) if f"{name}_{n}" not in out)
             out[unique] = item
         return out
@@ -160,7 +181,9 @@ class _Found:
         for e in expressions:
             for atom in sorted(e.atoms(Atom), key=lambda a: (a.name, a.dummy_index)):
                 if isinstance(atom, Random):
-                    if atom.home.name not in self.names and (atom.home.bundle is None or not set(atom.home.bundle.names) <= set(self.names)):
+                    if atom.home.name not in self.names and (
+                        atom.home.bundle is None or not set(atom.home.bundle.names) <= set(self.names)
+                    ):
                         self._draw(atom.home)
                 elif self.variables.get(atom.home.name) is not atom.home:
                     self.add(atom.home)
@@ -197,6 +220,7 @@ def _quantities(claim: Claim) -> Iterable[Quantity]:
 
 def _code(claim: Claim) -> Iterable[tuple[Callable[..., Any], Any]]:
     """Functions and the rows or draws they are averaged over."""
+
     def walk(q: Quantity, over: Any) -> Iterable[tuple[Callable[..., Any], Any]]:
         for part in q.parts:
             if isinstance(part, Quantity):
@@ -209,6 +233,3 @@ def _code(claim: Claim) -> Iterable[tuple[Callable[..., Any], Any]]:
     else:
         for side in claim.that.sides:
             yield from walk(side, None)
-
-
-__all__ = ["Combined", "Problem", "slug"]

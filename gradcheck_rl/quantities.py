@@ -1,4 +1,5 @@
-"""What a claim talks about: values, gradients, their means and covariances, as mathematics. How they are computed is the evaluators'."""
+"""What a claim talks about: values, gradients, their means and covariances. How they are computed is the evaluators'."""
+
 from __future__ import annotations
 
 import inspect
@@ -225,6 +226,7 @@ def _over(over: Bundle | Draw | None) -> Mapping[str, Any]:
 
 def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any]) -> list[Any] | None:
     """The quantity as formulas, if there is no code in it."""
+
     def lower(x: Quantity) -> list[Any] | None:
         return lowered(x, parameters, names)
 
@@ -304,4 +306,3 @@ def _paired(a: list[Any], b: list[Any]) -> tuple[list[Any], list[Any]]:
         raise ProblemError(f"{len(a)} coordinates cannot be combined with {len(b)}.")
     n = max(len(a), len(b))
     return a * (n // len(a)), b * (n // len(b))
-

@@ -1,4 +1,5 @@
 """Everything a renderer needs and nothing else: plain data, no SymPy, no torch. A saved report renders without recomputing."""
+
 from __future__ import annotations
 
 import html
@@ -133,7 +134,9 @@ class Report:
     @property
     def exit_code(self) -> int:
         """0 all as it should be; 1 refuted, or an erratum that holds; 3 undecided; 4 a mistake not caught; 5 nothing checked."""
-        codes = [0 if c.ok else 3 if c.verdict == "undecided" else 1 for c in self.claims] + [0 if m.caught else 4 for m in self.mistakes]
+        codes = [0 if c.ok else 3 if c.verdict == "undecided" else 1 for c in self.claims] + [
+            0 if m.caught else 4 for m in self.mistakes
+        ]
         return worst(codes) if codes else 5
 
     def require(self) -> Report:
@@ -145,13 +148,18 @@ class Report:
     def text(self) -> str:
         """What is not as it should be, in a few lines; all that is, in one."""
         counts = self.summary
-        head = f"{self.title}: {counts['proved']} proved, {counts['agrees']} agree, {counts['refuted']} refuted, {counts['undecided']} undecided"
+        words = {"proved": "proved", "agrees": "agree", "refuted": "refuted", "undecided": "undecided"}
+        head = f"{self.title}: {', '.join(f'{counts[v]} {word}' for v, word in words.items())}"
         rows = [head if self.claims else f"{self.title}: nothing was checked"]
         for c in self.claims:
             if not c.ok:
                 rows.append(f"  {c.id}: {c.says} {c.verdict.upper()}. {c.reason}".rstrip())
                 rows += [f"      at {name} = {plain(value)}" for name, value in (c.witness or {}).items()]
-        rows += [f"  {m.id}: the mistake '{m.says}' was not caught by {m.breaks}. {m.reason}".rstrip() for m in self.mistakes if not m.caught]
+        rows += [
+            f"  {m.id}: the mistake '{m.says}' was not caught by {m.breaks}. {m.reason}".rstrip()
+            for m in self.mistakes
+            if not m.caught
+        ]
         if not self.ok:
             rows.append(f"  replay: {self.replay}")
         return "\n".join(rows)
@@ -162,31 +170,37 @@ class Report:
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Report:
-        return Report(**{
-            **{f.name: data[f.name] for f in fields(Report) if f.name in data},
-            "claims": tuple(Line(**{**_known(Line, c), "routes": tuple(Route(**_known(Route, r)) for r in c["routes"])}) for c in data["claims"]),
+        """The report that was saved; keys that a later version added are passed over."""
+
+        def line(c: Any) -> Line:
+            routes: Any = tuple(Route(**_known(Route, r)) for r in c["routes"])
+            return Line(**{**_known(Line, c), "routes": routes})
+
+        def chain(d: Any) -> Chain:
+            return Chain(d["title"], tuple(Form(**_known(Form, f)) for f in d["forms"]), tuple(d["steps"]))
+
+        parts: dict[str, Any] = {
+            "claims": tuple(map(line, data["claims"])),
             "mistakes": tuple(Caught(**_known(Caught, m)) for m in data["mistakes"]),
             "blind_spots": tuple(BlindSpot(**_known(BlindSpot, b)) for b in data["blind_spots"]),
-            "derivations": tuple(
-                Chain(d["title"], tuple(Form(**_known(Form, f)) for f in d["forms"]), tuple(d["steps"])) for d in data.get("derivations", ())
-            ),
+            "derivations": tuple(map(chain, data.get("derivations", ()))),
             "flow": tuple(Flow(**_known(Flow, f)) for f in data.get("flow", ())),
-        })
+        }
+        return Report(**_known(Report, data) | parts)
 
     def _repr_html_(self) -> str:
-        cells = "".join(
-            f"<tr><td>{html.escape(c.id)}</td><td>{html.escape(c.says)}</td><td>{html.escape(c.verdict)}</td><td>{html.escape(c.reason or c.remark)}</td></tr>"
-            for c in self.claims
+        rows = [(c.id, c.says, c.verdict, c.reason or c.remark) for c in self.claims]
+        cells = "".join(f"<tr>{''.join(f'<td>{html.escape(x)}</td>' for x in row)}</tr>" for row in rows)
+        return (
+            f"<h4>{html.escape(self.title)}</h4><table><tr><th>id</th><th>claim</th><th>verdict</th><th></th></tr>{cells}</table>"
         )
-        return f"<h4>{html.escape(self.title)}</h4><table><tr><th>id</th><th>claim</th><th>verdict</th><th></th></tr>{cells}</table>"
 
     def _repr_latex_(self) -> str:
         lines = [f.latex for d in self.derivations for f in d.forms[-1:]]
         return "$\\displaystyle " + r" \\ ".join(lines) + "$" if lines else ""
 
 
-def _known(kind: Any, data: dict[str, Any]) -> dict[str, Any]:
-    """A key that a later version added is no error."""
+def _known(kind: Any, data: Any) -> dict[str, Any]:
     names = {f.name for f in fields(kind)}
     return {k: v for k, v in data.items() if k in names}
 

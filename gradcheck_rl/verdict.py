@@ -1,4 +1,5 @@
 """What can be said of a claim, and the one comparison that says it."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -42,7 +43,7 @@ class Ruling:
     right: Estimate | None = None
     points: Any = None
     removed: int = 0
-    extra: dict[str, Any] = field(default_factory=dict)
+    drawn: dict[str, Any] = field(default_factory=dict)
 
     @property
     def evidence(self) -> Evidence:
@@ -73,7 +74,10 @@ def compare(
             return Verdict.AGREES, at, float(gap[at]), float(room[at]), f"accurate only to {float(gap[at]):.0e} here"
         at = _worst(gap - room, over & ~within if faint else over)
         return Verdict.REFUTED, at, float(gap[at]), float(room[at]), ""
-    at = _worst(np.where(known, gap, np.inf) if not blind.any() else np.where(known, room / scale, np.inf), blind if blind.any() else np.ones_like(both))
+    at = _worst(
+        np.where(known, gap, np.inf) if not blind.any() else np.where(known, room / scale, np.inf),
+        blind if blind.any() else np.ones_like(both),
+    )
     return (Verdict.UNDECIDED if blind.any() else Verdict.AGREES), at, float(gap[at]), float(room[at]), ""
 
 

@@ -26,8 +26,8 @@ LAYERS = (
     ("quantities",),
     ("evaluators",),
     ("verdict", "claims", "derivation"),
-    ("problem", "check", "report", "mutants", "flow", "blind_spots"),
-    ("render", "load", "strategies"),
+    ("problem", "judge", "exhibits", "check", "report", "mutants"),
+    ("render", "load", "compare", "strategies"),
     ("cli",),
     ("__init__", "__main__", "extend"),
 )

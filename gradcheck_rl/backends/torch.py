@@ -4,10 +4,11 @@ The forward pass is mapped over points and outcomes, then one ordinary backward 
 outcome). Code that cannot be mapped (it indexes or branches by a draw) steps down to concrete outcomes, then to a plain loop:
 on RuntimeError only, so that an author's own errors surface.
 """
+
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -32,7 +33,7 @@ class Batch:
 
 
 @contextmanager
-def precision(dtype: str) -> Iterator[Any]:
+def precision(dtype: str) -> Generator[Any]:
     """One thread and this default dtype: a bare `torch.tensor(0.1)` in the code under test follows it."""
     before, threads = torch.get_default_dtype(), torch.get_num_threads()
     kind = getattr(torch, dtype)
@@ -48,7 +49,13 @@ def precision(dtype: str) -> Iterator[Any]:
 
 
 def run(
-    code: Callable[..., Any], leaves: Mapping[str, Any], fixed: Mapping[str, Any], drawn: Mapping[str, Any], dtype: str, gradient: bool, key: Any,
+    code: Callable[..., Any],
+    leaves: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    drawn: Mapping[str, Any],
+    dtype: str,
+    gradient: bool,
+    key: Any,
     possible: Any = None,
 ) -> Batch:
     """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed; `possible` (B, M)
@@ -78,7 +85,9 @@ def _first(error: Exception) -> str:
 
 
 class _Call:
-    def __init__(self, code: Any, name: str, gradient: bool, kind: Any, leaves: Any, fixed: Any, drawn: Any, possible: Any) -> None:
+    def __init__(
+        self, code: Any, name: str, gradient: bool, kind: Any, leaves: Any, fixed: Any, drawn: Any, possible: Any
+    ) -> None:
         self.code, self.name, self.gradient, self.kind, self.possible = code, name, gradient, kind, possible
         self.w = {k: self._tensor(v) for k, v in leaves.items()}
         self.f = {k: self._tensor(v) for k, v in fixed.items()}
@@ -98,7 +107,10 @@ class _Call:
         out = self.code(**{k: v for g in groups for k, v in g.items()})
         if isinstance(out, torch.Tensor):
             if self.gradient and out.dim() and out.numel() != 1:
-                raise CodeError(self.code, f"`{self.name}` returned shape {tuple(out.shape)}; a gradient needs one number: end with .sum() or .mean().")
+                raise CodeError(
+                    self.code,
+                    f"`{self.name}` returned shape {tuple(out.shape)}; a gradient needs one number: end with .sum() or .mean().",
+                )
             return out.reshape(()) if self.gradient else out.reshape(-1)
         if isinstance(out, (tuple, list)) and not self.gradient and all(isinstance(x, torch.Tensor) for x in out):
             return torch.cat([x.reshape(-1) for x in out])
@@ -109,16 +121,23 @@ class _Call:
         raise CodeError(self.code, f"`{self.name}` returned {what}; a tensor was expected: {fix}.")
 
     def _leaves(self) -> dict[str, Any]:
-        return {k: v[:, None].expand(self.B, self.M, *v.shape[1:]).clone().requires_grad_(self.gradient) for k, v in self.w.items()}
+        return {
+            k: v[:, None].expand(self.B, self.M, *v.shape[1:]).clone().requires_grad_(self.gradient) for k, v in self.w.items()
+        }
 
     def _back(self, y: Any, leaves: dict[str, Any]) -> Batch:
         y = y.reshape(self.B, self.M, -1)
         values = y.detach().double().numpy()
         if not self.gradient:
             return Batch(values, None, {})
-        grads = torch.autograd.grad(y.sum(), list(leaves.values()), allow_unused=True) if y.requires_grad else [None] * len(leaves)
+        grads = (
+            torch.autograd.grad(y.sum(), list(leaves.values()), allow_unused=True) if y.requires_grad else [None] * len(leaves)
+        )
         reached = {k: g is not None for k, g in zip(leaves, grads, strict=True)}
-        flat = [(torch.zeros_like(v) if g is None else g).reshape(self.B, self.M, -1) for v, g in zip(leaves.values(), grads, strict=True)]
+        flat = [
+            (torch.zeros_like(v) if g is None else g).reshape(self.B, self.M, -1)
+            for v, g in zip(leaves.values(), grads, strict=True)
+        ]
         return Batch(values, torch.cat(flat, -1).double().numpy() if flat else np.zeros((self.B, self.M, 0)), reached)
 
     def mapped(self) -> Batch:
@@ -136,7 +155,11 @@ class _Call:
             same = {k: x[0] for k, x in drawn.items() if bool((x == x[:1]).all()) and not x.dtype.is_floating_point}
             other = {k: x for k, x in drawn.items() if k not in same}
             row = {k: x[:, m] for k, x in leaves.items()}
-            columns.append(vmap(lambda w, f, o, same=same: self.call(w, f, o, same), in_dims=(0, 0, 0), randomness="error")(row, self.f, other))
+            columns.append(
+                vmap(lambda w, f, o, same=same: self.call(w, f, o, same), in_dims=(0, 0, 0), randomness="error")(
+                    row, self.f, other
+                )
+            )
         return self._back(torch.stack(columns, 1), leaves)
 
     def loop(self) -> Batch:
@@ -157,7 +180,7 @@ class _Call:
 
 
 def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str) -> Callable[..., Any]:
-    """An nn.Module in the slot of the function `like`: which argument becomes which of the module's parameters, the others are its inputs.
+    """An nn.Module in the slot of the function `like`: which argument becomes which parameter; the others are its inputs.
 
     `module(Policy, policy, W="n1.weight", b="n1.bias")`.
     """
@@ -168,7 +191,11 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
     def forward(*args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args, strict=False)) | kwargs
         net = make()
-        return functional_call(net, {parameters[k]: v for k, v in given.items() if k in parameters}, tuple(v for k, v in given.items() if k not in parameters))
+        return functional_call(
+            net,
+            {parameters[k]: v for k, v in given.items() if k in parameters},
+            tuple(v for k, v in given.items() if k not in parameters),
+        )
 
     forward.__name__ = getattr(make, "__name__", "module")
     forward.__signature__ = inspect.signature(like)  # pyright: ignore[reportFunctionMemberAccess]

@@ -1,7 +1,8 @@
 """How a quantity is evaluated at points: one file for each way, and here the walk over a quantity that asks them."""
+
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +10,32 @@ import numpy as np
 from ..errors import CodeError, Unsuitable
 from ..estimate import EPS, Estimate, Evidence, quadrature, weighted_sum
 from ..expressions import floats, values
-from ..laws import Bundle, Draw, randoms
-from ..quantities import Combined, Component, Covariance, Curl, Gradient, Hull, Leaf, Mean, NonFinite, Over, Printed, Quantity, Trace, Value, is_code, lowered, rename
+from ..laws import Bundle, Draw, randoms, with_parents
+from ..points import generator
+from ..quantities import (
+    Combined,
+    Component,
+    Covariance,
+    Curl,
+    Gradient,
+    Hull,
+    Leaf,
+    Mean,
+    NonFinite,
+    Over,
+    Printed,
+    Quantity,
+    Trace,
+    Value,
+    is_code,
+    lowered,
+    rename,
+)
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, sampled, symbolic
 from .scene import Outcomes, Scene, World
 
+FEW = 16
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
 ROUTES = (symbolic.NAME, "proof", *REDUCTIONS, autodiff.NAME, differences.NAME)
 
@@ -42,10 +63,16 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
         return _formulas(formulas, scene, outcomes)
     match q:
         case Value():
-            return plain.evaluate(q, scene, outcomes) if plain.is_numpy(scene.resolve(q.of)) else autodiff.evaluate(q, scene, outcomes)
+            return (
+                plain.evaluate(q, scene, outcomes)
+                if plain.is_numpy(scene.resolve(q.of))
+                else autodiff.evaluate(q, scene, outcomes)
+            )
         case Gradient():
             if plain.is_numpy(scene.resolve(q.of)):
-                raise CodeError(q.of, f"`{q.of.__name__}` is numpy code, which has no gradient: state the claim about Value(...).")
+                raise CodeError(
+                    q.of, f"`{q.of.__name__}` is numpy code, which has no gradient: state the claim about Value(...)."
+                )
             return autodiff.evaluate(q, scene, outcomes)
         case Combined(sign=sign, left=left, right=right):
             a, b = evaluate(left, scene, outcomes), evaluate(right, scene, outcomes)
@@ -58,13 +85,17 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             square = evaluate(of, scene, outcomes)
             step = round(square.shape[-1] ** 0.5) + 1
             diagonal = square.map(lambda x: x[..., ::step])
-            return weighted_sum(Estimate(np.ones(diagonal.shape), np.zeros(diagonal.shape), Evidence.EXACT), diagonal, -1).map(lambda x: x[..., None])
+            return weighted_sum(Estimate(np.ones(diagonal.shape), np.zeros(diagonal.shape), Evidence.EXACT), diagonal, -1).map(
+                lambda x: x[..., None]
+            )
         case NonFinite(of=of):
             x = evaluate(of, scene, outcomes)
             return Estimate((~np.isfinite(x.value)).astype(float), np.zeros(x.shape), x.evidence)
         case Printed(digits=digits):
             value, radius = np.array([float(d) for d in digits]), np.array([float(r) for r in q.radii])
-            return Estimate(*(np.broadcast_to(x, (len(scene.points), 1, len(digits))) for x in (value, radius + EPS * np.abs(value))), Evidence.EXACT)
+            shape = (len(scene.points), 1, len(digits))
+            width = radius + EPS * np.abs(value)
+            return Estimate(np.broadcast_to(value, shape), np.broadcast_to(width, shape), Evidence.EXACT)
         case Curl(of=of):
             return differences.curl(of, scene, evaluate)
         case Hull(of=of):
@@ -85,7 +116,7 @@ def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) 
         return values(here, rows).map(lambda x: np.asarray(x).reshape(size, count, -1))
     columns = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns)
     x = np.stack([np.broadcast_to(o, (size, count)) for o in floats(here, columns)], axis=-1)
-    return Estimate(x, 2 ** 10 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
+    return Estimate(x, 2**10 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
 
 
 def _on(formulas: Sequence[Any], outcomes: Outcomes | None, scene: Scene) -> list[Any]:
@@ -114,6 +145,18 @@ def loose_atoms(q: Quantity, scene: Scene) -> list[Any]:
     return [a for part in q.parts for a in loose_atoms(part, scene)]
 
 
+def some_outcomes(atoms: Sequence[Any], names: Mapping[str, Any], scene: Scene) -> Outcomes:
+    """Every outcome of finite draws, a few of continuous ones."""
+    draws = with_parents(atoms)
+    if listed.applies(draws):
+        return listed.outcomes(atoms, names, scene)
+    size = len(scene.points)
+    known = [{a: v[b : b + 1, None] for a, v in scene.points.columns.items()} for b in range(size)]
+    rows = [sampled.ancestral(draws, k, FEW, generator(scene.seed, scene.name, str(b))) for b, k in enumerate(known)]
+    weights = Estimate(np.full((size, FEW), 1 / FEW), np.zeros((size, FEW)))
+    return Outcomes({a: np.concatenate([r[a] for r in rows]) for a in rows[0]}, weights, names)
+
+
 def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     names = scene.world.over(q.over)
     atoms = random_atoms(q.of, scene, q.over)
@@ -121,8 +164,6 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     draws = [a.home for a in atoms]
     if route == sampled.NAME and isinstance(q, Mean):
         return sampled.evaluate(q, scene, atoms, evaluate)
-    from ..laws import with_parents
-
     if route == listed.NAME or (route is None and listed.applies(with_parents(atoms))):
         return _moments(q, scene, listed.outcomes(atoms, names, scene))
     if not draws:
@@ -130,7 +171,7 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     coarse, fine = (_moments(q, scene, integrated.outcomes(atoms, names, scene, order)) for order in (0, 1))
     with np.errstate(all="ignore"):
         size = np.maximum(1.0, np.abs(fine.value))
-        both = quadrature(coarse.value, fine.value, size, 2 ** 10)
+        both = quadrature(coarse.value, fine.value, size, 2**10)
     return Estimate(both.value, both.radius + fine.radius, Evidence.FLOAT)
 
 
@@ -147,4 +188,4 @@ def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate
     return weighted_sum(weights, flat, axis=1).map(lambda a: a[:, None, :])
 
 
-__all__ = ["ROUTES", "Leaf", "Outcomes", "Over", "Scene", "World", "evaluate", "loose_atoms", "random_atoms"]
+__all__ = ["ROUTES", "Leaf", "Outcomes", "Over", "Scene", "World", "evaluate", "loose_atoms", "random_atoms", "some_outcomes"]

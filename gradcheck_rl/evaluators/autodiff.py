@@ -5,6 +5,7 @@ The largest distance over the coordinates, times 16, plus a floor of 16 eps, cov
 on. It cannot see constants rounded to float32 inside the code, nor a result that saturates in both: hence the remark that
 code may be right and accurate only to so much.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -18,7 +19,7 @@ from ..rings import EPS
 from .scene import Outcomes, Scene, arrays, possible
 
 NAME = "autodiff"
-SINGLE = 2.0 ** -24
+SINGLE = 2.0**-24
 
 
 def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
@@ -48,10 +49,11 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         at, parts = 0, []
         for b in wanted:
             n = b.array.size
-            parts.append(x[..., at: at + n] if b.name in own else np.zeros((*shape, n)))
+            parts.append(x[..., at : at + n] if b.name in own else np.zeros((*shape, n)))
             at += n if b.name in own else 0
         if not any(got.reached.values()):
-            scene.notes.append(f"no gradient flows from `{getattr(code, '__name__', 'the function')}` to {', '.join(b.name for b in wanted)}: was it detached?")
+            to = ", ".join(b.name for b in wanted)
+            scene.notes.append(f"no gradient flows from `{code.__name__}` to {to}: was it detached?")
         return np.concatenate(parts, -1)
 
     scene.says(NAME)
@@ -72,8 +74,8 @@ def radius(fine: Floats, coarse: Floats) -> Floats:
     moved = np.where(np.isfinite(moved), moved, 0.0).max(axis=-1, keepdims=True, initial=0.0)
     size = np.where(np.isfinite(fine), np.abs(fine), 0.0).max(axis=-1, keepdims=True, initial=1.0)
     overflowed = np.isfinite(fine) & ~np.isfinite(coarse)
-    extra: Any = np.where(overflowed.any(axis=-1, keepdims=True), 2.0 ** -30 * size, 0.0)
-    return np.broadcast_to(16 * 2.0 ** -29 * moved + 16 * EPS * size + extra, fine.shape)
+    extra: Any = np.where(overflowed.any(axis=-1, keepdims=True), 2.0**-30 * size, 0.0)
+    return np.broadcast_to(16 * 2.0**-29 * moved + 16 * EPS * size + extra, fine.shape)
 
 
 def flow(function: Any, scene: Scene, outcomes: Outcomes | None) -> dict[str, str]:
@@ -87,11 +89,20 @@ def flow(function: Any, scene: Scene, outcomes: Outcomes | None) -> dict[str, st
     own = [p.name for p in parameters if p.name in fixed]
     if not own:
         return {p.name: "none" for p in parameters}
-    got = backend.run(code, {k: fixed[k] for k in own}, {k: v for k, v in fixed.items() if k not in own}, drawn, "float64", True, function, possible(outcomes))
+    got = backend.run(
+        code,
+        {k: fixed[k] for k in own},
+        {k: v for k, v in fixed.items() if k not in own},
+        drawn,
+        "float64",
+        True,
+        function,
+        possible(outcomes),
+    )
     assert got.gradients is not None
     out, at = {p.name: "none" for p in parameters}, 0
     for k in own:
         n = fixed[k][0].size
-        out[k] = "none" if not got.reached[k] else "some" if np.any(got.gradients[..., at: at + n] != 0) else "zero"
+        out[k] = "none" if not got.reached[k] else "some" if np.any(got.gradients[..., at : at + n] != 0) else "zero"
         at += n
     return out

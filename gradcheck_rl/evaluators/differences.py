@@ -3,6 +3,7 @@
 A formula is differenced at 200 bits with its stop-gradients held at the point: an exact check of the symbolic derivative.
 Code is differenced in float64, and has no stop-gradients that could be held: it is compared where it has none.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -21,8 +22,8 @@ from ..symbols import Variable, entries, frozen_
 from .scene import Outcomes, Scene
 
 NAME = "differences"
-STEP = fmpq(1, 2 ** 12)
-TINY = fmpq(1, 2 ** 60)
+STEP = fmpq(1, 2**12)
+TINY = fmpq(1, 2**60)
 
 Evaluate = Callable[..., Estimate]
 
@@ -36,7 +37,11 @@ def evaluate(q: Gradient, scene: Scene, outcomes: Outcomes | None, walk: Evaluat
             raise Unsuitable("differences of a random formula: take its expectation first")
         return _formula(q, variables, scene)
     shifts = [(k, i, STEP * n) for k, v in enumerate(variables) for i in range(v.atoms.size) for n in (1, -1, 2, -2)]
-    value = walk(Value(q.of), scene.at(stack([shifted(scene.points, variables[k], i, h) for k, i, h in shifts])), _repeat(outcomes, len(shifts)))
+    value = walk(
+        Value(q.of),
+        scene.at(stack([shifted(scene.points, variables[k], i, h) for k, i, h in shifts])),
+        _repeat(outcomes, len(shifts)),
+    )
     size = len(scene.points)
     y = value.map(lambda x: x.reshape(-1, 4, size, *x.shape[1:]))
     near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
@@ -86,7 +91,7 @@ def _formula(q: Gradient, variables: list[Variable], scene: Scene) -> Estimate:
         assert y is not None
         out.append([(y[2 * k, j] - y[2 * k + 1, j]) / (2 * TINY) for j in range(len(held)) for k in range(len(rows) // 2)])
     found = Estimate.of(np.array(out, dtype=object)[:, None, :])
-    return Estimate(found.value, found.radius + 2.0 ** -50 * np.maximum(1.0, np.abs(found.value)), Evidence.FLOAT)
+    return Estimate(found.value, found.radius + 2.0**-50 * np.maximum(1.0, np.abs(found.value)), Evidence.FLOAT)
 
 
 def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
@@ -106,4 +111,3 @@ def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
     room = np.stack([radius[j, :, i] + radius[i, :, j] for i, j in pairs], axis=-1)
     scene.says(NAME)
     return Estimate(value[:, None, :], room[:, None, :], Evidence.FLOAT)
-

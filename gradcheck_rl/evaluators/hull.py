@@ -3,6 +3,7 @@
 PPO's min is tied on an open set with equal slopes: a tied switch alone is no kink, and dropping ties would drop every
 interesting point.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -65,17 +66,22 @@ def spans(formulas: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:
         tied = [i for i, x in enumerate(at) if abs(x) < NEAR]
         base = {m: _bit(x > 0) for m, x in zip(marks, at, strict=True)}
         here = values(marked, [row | base]).value[0]
-        live = [i for i in tied if np.abs(values(marked, [row | base | {marks[i]: _bit(at[i] <= 0)}]).value[0] - here).max() > WIDTH]
+        live = [
+            i for i in tied if np.abs(values(marked, [row | base | {marks[i]: _bit(at[i] <= 0)}]).value[0] - here).max() > WIDTH
+        ]
         if len(live) > SWITCHES:
             raise Unsuitable(f"{len(live)} switches are tied at once")
-        choices = [base | {marks[i]: _bit(bool(c)) for i, c in zip(live, bits, strict=True)} for bits in itertools.product((0, 1), repeat=len(live))]
+        choices = [
+            base | {marks[i]: _bit(c) for i, c in zip(live, bits, strict=True)}
+            for bits in itertools.product((0, 1), repeat=len(live))
+        ]
         spread = values(marked, [row | c for c in choices]).value
         low.append(spread.min(axis=0))
         high.append(spread.max(axis=0))
     return np.array(low), np.array(high)
 
 
-def _bit(on: bool) -> Any:
+def _bit(on: Any) -> Any:
     from flint import fmpq
 
     return fmpq(int(on))

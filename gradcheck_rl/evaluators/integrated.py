@@ -4,6 +4,7 @@ Normal draws without breaks: equal steps over the whole line, exponentially accu
 coordinates, and Gauss-Hermite beyond. With breaks: tanh-sinh between them, Gauss-Legendre in the innermost coordinate. Plain
 Gauss-Hermite across a jump is wrong by a tenth and says nothing.
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,9 @@ def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
 def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene, order: int) -> Outcomes:
     draws = with_parents(atoms)
     if not applies(draws):
-        raise Unsuitable(f"more than {COORDINATES} continuous coordinates are too many to integrate: add by='sampled' to the claim")
+        raise Unsuitable(
+            f"more than {COORDINATES} continuous coordinates are too many to integrate: add by='sampled' to the claim"
+        )
     columns, weights = nodes(draws, scene.points.columns, len(scene.points), order)
     scene.says(NAME)
     return Outcomes(columns, Estimate(weights, np.zeros(weights.shape), Evidence.FLOAT), names)

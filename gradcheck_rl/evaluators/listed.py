@@ -1,4 +1,5 @@
 """Finite draws: every outcome once, with its exact weight. The first witness for anything finite."""
+
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +32,9 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -
     sizes = [len(d.law.weights) for d in draws]
     total = int(np.prod(sizes, dtype=float))
     if total > LIMIT:
-        raise ProblemError(f"{total} outcomes are more than the {LIMIT} that are listed: shorten the horizon or the batch, or add by='sampled' to the claim.")
+        raise ProblemError(
+            f"{total} outcomes exceed the {LIMIT} that are listed: shorten the horizon or the batch, or write by='sampled'."
+        )
     index = np.stack(np.unravel_index(np.arange(total), sizes), axis=1)
     rows = scene.points.rows
     weights = np.full((len(rows), total), fmpq(1), dtype=object)

@@ -1,4 +1,5 @@
 """numpy code: called once for each point and outcome; its value is the estimate, and it has no gradient of its own."""
+
 from __future__ import annotations
 
 import inspect
@@ -23,7 +24,11 @@ def is_numpy(code: Callable[..., Any]) -> bool:
     body = getattr(function, "__code__", None)
     if body is None:
         return False
-    used = {getattr(function.__globals__.get(n), "__name__", "") for n in body.co_names if isinstance(function.__globals__.get(n), ModuleType)}
+    used = {
+        getattr(function.__globals__.get(n), "__name__", "")
+        for n in body.co_names
+        if isinstance(function.__globals__.get(n), ModuleType)
+    }
     return "numpy" in used and not any(u.endswith("torch") for u in used)
 
 
@@ -45,7 +50,8 @@ def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             except Exception as error:
                 raise CodeError(q.of, f"`{name}` raised {type(error).__name__}: {error}") from error
             if out.dtype.kind not in "fiub":
-                raise CodeError(q.of, f"`{name}` returned {'None' if out.ndim == 0 and out[()] is None else f'dtype {out.dtype}'}; a number or a float array was expected.")
+                what = "None" if out.shape == () and out.item() is None else f"dtype {out.dtype}"
+                raise CodeError(q.of, f"`{name}` returned {what}; a number or an array of floats was expected.")
             rows.append(out.astype(float).ravel())
     shapes = {r.shape for r in rows if r is not None}
     if len(shapes) != 1:

@@ -1,4 +1,5 @@
 """Identities: both sides as formulas, their difference shown to be identically zero. It proves or stays silent."""
+
 from __future__ import annotations
 
 import itertools

@@ -1,9 +1,10 @@
-"""Monte Carlo with both error rates guaranteed: the midpoint and radius of an interval that holds for every law with the stated variance.
+"""Monte Carlo with both error rates guaranteed, by an interval that holds for every law with the stated variance.
 
 The variance is the exact one of the reference estimator, listed or integrated; the claim's resolution is the margin that the
 number of draws is planned for. Where the variance cannot be computed, a kurtosis cap stands in for it and the report says
 so. An infinite variance never resolves.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -24,7 +25,9 @@ from . import listed
 from .scene import Outcomes, Scene
 
 NAME = "sampled"
-ALPHA = 1e-6  # of refuting a right answer, over all points, coordinates and looks; and of passing one that is off by the resolution
+ALPHA = (
+    1e-6  # of refuting a right answer, over all points, coordinates and looks; and of passing one that is off by the resolution
+)
 HALF = 0.45  # a radius under half the resolution leaves an error of the whole resolution no room
 KURTOSIS = 100.0
 CHUNK = 1 << 15
@@ -35,7 +38,10 @@ Walk = Callable[..., Estimate]
 
 def evaluate(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> Estimate:
     """(B, 1, n)."""
-    rows = [_at_point(q, replace(scene, points=scene.points.take([b]), memo={}), atoms, walk, b, ALPHA / len(scene.points)) for b in range(len(scene.points))]
+    rows = [
+        _at_point(q, replace(scene, points=scene.points.take([b]), memo={}), atoms, walk, b, ALPHA / len(scene.points))
+        for b in range(len(scene.points))
+    ]
     scene.says(NAME)
     values, radii = (np.stack(x)[:, None, :] for x in zip(*rows, strict=True))
     return Estimate(values, radii, Evidence.SAMPLED)
@@ -74,7 +80,8 @@ def _at_point(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, at: int, 
 def _note(scene: Scene, unknown: bool, kurtosis: Any) -> None:
     cap = float(np.max(kurtosis))
     scene.notes.append(
-        f"conditional on kurtosis <= {cap:.3g}" if unknown
+        f"conditional on kurtosis <= {cap:.3g}"
+        if unknown
         else f"not the declared estimator: its variance is another; the mean is judged conditional on kurtosis <= {cap:.3g}"
     )
 
@@ -90,8 +97,8 @@ def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats
         return None
     variance = np.maximum(second.value[0, 0] + second.radius[0, 0], 0)
     with np.errstate(all="ignore"):
-        kurtosis = np.where(variance > 0, (fourth.value[0, 0] + fourth.radius[0, 0]) / variance ** 2, 1.0)
-    return mean, np.where(variance < 1e-12 * (1 + mean ** 2), 0.0, variance * (1 + 1e-9)), np.maximum(2 * kurtosis, 2)
+        kurtosis = np.where(variance > 0, (fourth.value[0, 0] + fourth.radius[0, 0]) / variance**2, 1.0)
+    return mean, np.where(variance < 1e-12 * (1 + mean**2), 0.0, variance * (1 + 1e-9)), np.maximum(2 * kurtosis, 2)
 
 
 def _sampler(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, rng: np.random.Generator) -> Any:
@@ -136,4 +143,3 @@ def ancestral(draws: Sequence[Any], known: dict[Any, Any], n: int, rng: np.rando
                 out[atom] = np.broadcast_to(cells[i] + sum(cells[size + i * size + j] * z[j] for j in range(i + 1)), (1, n))
         known |= out
     return out
-

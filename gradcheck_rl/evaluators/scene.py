@@ -1,4 +1,5 @@
 """Where a quantity is evaluated: the names of the problem, the points, the answer under test, and what was worked out already."""
+
 from __future__ import annotations
 
 import functools
@@ -42,7 +43,9 @@ class World:
                 continue
             if p.name not in names:
                 title = getattr(code, "__name__", "the function")
-                raise ProblemError(f"`{title}` asks for `{p.name}`; this problem has {', '.join(names)}.{did_you_mean(p.name, names)}")
+                raise ProblemError(
+                    f"`{title}` asks for `{p.name}`; this problem has {', '.join(names)}.{did_you_mean(p.name, names)}"
+                )
             found[p.name] = names[p.name]
         return found
 
@@ -126,7 +129,9 @@ def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None
     here = scene.points.floats
     fixed, random = {}, {}
     size = len(scene.points)
-    columns: dict[Any, Any] = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns if outcomes else {})
+    columns: dict[Any, Any] = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(
+        outcomes.columns if outcomes else {}
+    )
     count = outcomes.count if outcomes else 1
     for name, symbols in asked.items():
         if isinstance(symbols, Variable):

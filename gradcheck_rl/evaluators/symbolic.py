@@ -1,4 +1,5 @@
 """The model: SymPy derivatives, compiled once, evaluated exactly where the point is rational and as certified balls elsewhere."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -287,8 +287,8 @@ def _last(report: Report) -> RenderableType:
     if report.mistakes:
         said.append(f"{sum(m.caught for m in report.mistakes)} of {len(report.mistakes)} mistakes caught")
     says = f"{'All' if report.ok else 'Not all'} as it should be: {', '.join(said)}" if said else "Nothing was checked"
-    line = _text(f"{says}. {_time(report.elapsed_s)}.", "bold green" if report.ok else "bold red")
-    return line + _text(f"\nreplay: {report.replay}" if report.replay else "", "dim")
+    line = _text(f"{says}.", "bold green" if report.ok else "bold red")
+    return line + _text(f"\ntook {_time(report.elapsed_s)}; replay: {report.replay}", "dim")
 
 
 def _overview(reports: Sequence[Report]) -> RenderableType:

@@ -1,0 +1,120 @@
+"""What a page shows beside its claims: blind spots of its data, the flow of gradients, its derivations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import fmpq
+
+from .claims import Claim, Equal, Relation
+from .derivation import Derivation
+from .errors import CodeError, ProblemError, Unsuitable
+from .estimate import Estimate
+from .evaluators import Scene, autodiff, evaluate, plain, random_atoms, some_outcomes
+from .judge import Answer, Judge
+from .points import Points, given
+from .problem import Problem
+from .quantities import Exact, Gradient, Mean, Printed, Quantity, is_code
+from .report import BlindSpot, Chain, Flow, Form
+from .symbols import entries
+
+FEW = 4
+
+
+def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
+    """At the published data, which inputs could be anything? Each is moved, and the answer watched."""
+    found: list[BlindSpot] = []
+    for name, claim in problem.names.items():
+        if not (isinstance(claim, Claim) and claim.at is not None and type(claim.that) is Equal):
+            continue
+        left, right = claim.that.sides
+        if not isinstance(right, (Printed, Exact)) or not isinstance(left, (Mean, Gradient)):
+            continue
+        here = given(judge.world.variables, claim.at, judge.needed(claim))
+        try:
+            base = evaluate(left, judge.scene(claim, here, {}))
+            moves = [move for n in judge.needed(claim) for move in _moves(here, n)]
+            still = [label for label, moved in moves if not _moved(base, evaluate(left, judge.scene(claim, moved, {})))]
+        except (CodeError, Unsuitable):
+            continue
+        if still:
+            found.append(BlindSpot(name, claim.says, still))
+    return found
+
+
+def _moves(points: Points, name: str) -> list[tuple[str, Points]]:
+    """The point with one entry of a variable moved to another value that its space holds."""
+    variable, value = points.variables[name], points.exact[name]
+    out: list[tuple[str, Points]] = []
+    for i, atom in enumerate(variable.atoms.ravel()):
+        for step in (fmpq(1, 7), fmpq(1), fmpq(-1)):
+            moved = value.copy().reshape(1, -1)
+            moved[0, i] = moved[0, i] + step
+            if variable.over.holds(moved.reshape(variable.shape)):
+                out.append((str(atom), points.with_(name, moved.reshape(value.shape))))
+                break
+    return out
+
+
+def _moved(a: Estimate, b: Estimate) -> bool:
+    with np.errstate(all="ignore"):
+        far = np.abs(a.value - b.value) > 1e-9 * (1 + np.abs(a.value)) + a.radius + b.radius
+    return bool((far | (np.isfinite(a.value) != np.isfinite(b.value))).any())
+
+
+def flows(problem: Problem, judge: Judge, answer: Answer) -> list[Flow]:
+    """What each torch function of the claims sends to each block of parameters."""
+    found: dict[str, Flow] = {}
+    if not judge.world.parameters or not len(judge.points):
+        return []
+    points = judge.image(judge.take(judge.points, range(min(FEW, len(judge.points)))))
+    for claim in problem.claims:
+        if answer and not claim.reaches(answer):
+            continue
+        for q, over in _gradients(claim):
+            name = q.of.__name__
+            if name in found or plain.is_numpy(q.of):
+                continue
+            scene = Scene(judge.world, points, answer, seed=judge.seed, name=name)
+            try:
+                atoms = random_atoms(q, scene, over)
+                outcomes = some_outcomes(atoms, scene.world.over(over), scene) if atoms else None
+                found[name] = Flow(name, autodiff.flow(q.of, scene, outcomes))
+            except (CodeError, Unsuitable, ProblemError):
+                continue
+    return list(found.values())
+
+
+def _gradients(claim: Claim) -> list[tuple[Gradient, Any]]:
+    """Gradients of code in a claim, each with the rows or draws it is averaged over."""
+    found: list[tuple[Gradient, Any]] = []
+
+    def walk(q: Quantity, over: Any) -> None:
+        if isinstance(q, Gradient) and is_code(q.of):
+            found.append((q, over))
+        for part in q.parts:
+            if isinstance(part, Quantity):
+                walk(part, getattr(q, "over", None) or over)
+
+    for side in claim.that.sides if isinstance(claim.that, Relation) else ():
+        walk(side, None)
+    return found
+
+
+def chains(problem: Problem) -> list[Chain]:
+    out: list[Chain] = []
+    for name, d in problem.names.items():
+        if isinstance(d, Derivation):
+            forms = tuple(
+                Form(f"{name}.{n}", str(sp.pretty(_whole(e), use_unicode=True)), sp.latex(_whole(e)), why)
+                for n, (e, why) in enumerate(d.lines)
+            )
+            out.append(Chain(d.title, forms, tuple(f"{name}.{n}" for n in range(1, len(d.lines)))))
+    return out
+
+
+def _whole(e: Any) -> Any:
+    cells = entries(e)
+    return cells[0] if len(cells) == 1 else sp.Matrix(cells)

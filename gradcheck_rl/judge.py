@@ -1,0 +1,382 @@
+"""One claim, at the points of a problem: by every route that is asked for, with the smallest counterexample where it fails."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .claims import Claim, Differs, Equal, Raises, Relation, Within
+from .errors import CodeError, ProblemError, Unsuitable
+from .estimate import Estimate, Evidence, Floats
+from .evaluators import Outcomes, Scene, World, evaluate, hull, integrated, listed, loose_atoms, proof, sampled, some_outcomes
+from .laws import Bundle, Random
+from .points import Points, drawn, given, simpler
+from .problem import Problem
+from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, lowered
+from .rings import written
+from .symbols import Atom, Variable, entries
+from .verdict import Ruling, Verdict, combine, compare
+
+EVALUATIONS = 200
+SAMPLED_POINTS = 4
+
+Answer = Mapping[Any, Any]
+Formulas = list[Any] | None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What became of a claim: every route's ruling, the one that counts, and what to show of it."""
+
+    rulings: tuple[Ruling, ...]
+    best: Ruling
+    reason: str = ""
+    witness: dict[str, Any] | None = None
+    shown: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Both sides of a relation as (points, coordinates), how far it fails, and how much of that the uncertainty explains."""
+
+    excess: Floats
+    left: Estimate
+    right: Estimate
+    slack: Floats
+    blur: Floats
+    outcomes: Outcomes | None = None
+    width: int = 1
+
+    def drawn(self, coordinate: int) -> dict[str, Any]:
+        """The outcome that a coordinate of a claim about every sample belongs to."""
+        if self.outcomes is None:
+            return {}
+        m = coordinate // self.width
+        return {str(a): _plain(float(x[0, m])) for a, x in self.outcomes.columns.items()}
+
+
+class Judge:
+    """A problem's points, and what was worked out at them."""
+
+    def __init__(self, problem: Problem, seed: int, count: int) -> None:
+        self.world: World = problem.bound
+        self.name, self.seed, self.count = problem.name, seed, count
+        self.points = drawn(self.world.variables, problem.corners, count, seed, self.name)
+        self.memo: dict[Any, Any] = {}
+        self._once: dict[Any, Points] = {}
+        self._settled: dict[Any, Settled] = {}
+
+    def settle(self, claim: Claim, answer: Answer, strict: bool = False, witness: bool = True) -> Settled:
+        """`strict`: a claim that is to be refuted must fail by more than its resolution. Without `witness` nothing is shrunk."""
+        key = (claim, frozenset(answer.items()))
+        if key not in self._settled:
+            start = time.perf_counter()
+            settled = self._settle(claim, answer, strict, witness)
+            self._settled[key] = replace(settled, seconds=round(time.perf_counter() - start, 4))
+        return self._settled[key]
+
+    def _settle(self, claim: Claim, answer: Answer, strict: bool, witness: bool) -> Settled:
+        that = claim.that
+        if isinstance(that, Raises):
+            return self._raises(claim, that, answer)
+        points, removed = self._where_checked(claim, that)
+        if not len(points):
+            none = Ruling("points", Verdict.UNDECIDED, note="no point is left: every one lies on a kink or outside the condition")
+            return Settled((none,), none, none.note)
+        rulings = [replace(r, removed=removed) for r in self._routes(claim, that, points, answer, strict)]
+        best = combine(rulings)
+        seen = next((r for r in [best, *rulings[::-1]] if r.left is not None), best)
+        if best.verdict is not Verdict.REFUTED:
+            best = replace(best, points=seen.points, left=seen.left, right=seen.right, remark=best.remark or seen.remark)
+            reason = best.note if best.verdict is Verdict.UNDECIDED else ""
+            return Settled(tuple(rulings), best, reason, shown=self._shown(that, best))
+        if witness and claim.at is None and best.left is not None:
+            best = self._shrunk(claim, that, best, answer)
+        found = best.points.witness(best.at, self.needed(claim)) if best.points is not None else {}
+        return Settled(
+            tuple(rulings), best, best.note or self._difference(that, best), found | best.drawn, self._shown(that, best)
+        )
+
+    def _routes(self, claim: Claim, that: Relation, points: Points, answer: Answer, strict: bool) -> list[Ruling]:
+        asked = list(claim.routes)
+        rulings: list[Ruling] = []
+        formulas = [self.formulas(q) for q in that.sides]
+        wanted = proof.NAME in asked or not asked
+        if wanted and type(that) is Equal and claim.at is None and claim.where is None and None not in formulas:
+            left, right = (f or [] for f in formulas)
+            if proof.proves(left, right, self.scene(claim, points, answer)):
+                rulings.append(Ruling(proof.NAME, Verdict.PROVED))
+        others = [r for r in asked if r != proof.NAME]
+        if not asked or (not others and not rulings):
+            return [*rulings, self._rule(claim, that, points, answer, None, strict)]
+        return rulings + [self._rule(claim, that, points, answer, r, strict) for r in others]
+
+    def _rule(self, claim: Claim, that: Relation, points: Points, answer: Answer, route: str | None, strict: bool) -> Ruling:
+        """What one route says."""
+        if route == sampled.NAME:
+            points = self.take(points, range(min(SAMPLED_POINTS, len(points))))
+        scene = replace(self.scene(claim, points, answer), route=route)
+        try:
+            m = measure(that, scene)
+        except Unsuitable as reason:
+            return Ruling(route or "none", Verdict.UNDECIDED, note=str(reason))
+        except CodeError as error:
+            if not answer:
+                raise ProblemError(str(error)) from error
+            return Ruling(route or "called", Verdict.REFUTED, note=str(error))
+        name = " + ".join(scene.used) or "exact"
+        if isinstance(that, Differs):
+            return self._apart(m, claim.resolution, Ruling(name, Verdict.UNDECIDED, left=m.left, right=m.right, points=points))
+        faint = bool(claim.code()) and claim.at is None and not strict
+        verdict, at, gap, room, remark = compare(m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint)
+        ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(at[1]))
+        if strict and verdict is Verdict.REFUTED and gap <= claim.resolution * (1 + abs(float(m.right.value[at]))):
+            return replace(
+                ruling, verdict=Verdict.UNDECIDED, note=f"the sides differ by {gap:.1e} only, less than the resolution"
+            )
+        if verdict is Verdict.UNDECIDED:
+            wide = f"known only to {room:.1e}, wider than the resolution {claim.resolution:.0e}"
+            return replace(ruling, note=wide if math.isfinite(room) else "its radius is not finite")
+        hints = list(dict.fromkeys(scene.notes))
+        if verdict is Verdict.REFUTED:
+            return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling
+        other = self._other_estimator(that, scene) if answer else ""
+        return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "kurtosis" in h)))))
+
+    def _apart(self, m: Measured, resolution: float, ruling: Ruling) -> Ruling:
+        """Differs holds if at every point some coordinate is apart."""
+        gap = np.where(np.isnan(m.excess), np.inf, m.excess)
+        limit = resolution * (1 + np.abs(np.where(np.isfinite(m.right.value), m.right.value, 0)))
+        far = ((gap > m.slack) & (gap > limit)).any(axis=1)
+        close = ((gap <= m.slack) & (m.slack <= limit)).all(axis=1)
+        b = int(np.argmin(far)) if not far.all() else int(np.argmin(gap.max(axis=1)))
+        i = int(np.argmax(gap[b]))
+        verdict = Verdict.AGREES if far.all() else Verdict.REFUTED if np.asarray(close)[b] else Verdict.UNDECIDED
+        note = "the sides are not known well enough to tell them apart" if verdict is Verdict.UNDECIDED else ""
+        return replace(ruling, verdict=verdict, gap=float(gap[b, i]), slack=float(m.slack[b, i]), at=b, coordinate=i, note=note)
+
+    def _raises(self, claim: Claim, that: Raises, answer: Answer) -> Settled:
+        points = given(self.world.variables, claim.at, []) if claim.at is not None else self.take(self.points, [0])
+        scene = self.scene(claim, points, answer)
+        name, wanted = scene.resolve(that.function).__name__, that.error.__name__
+        found, note = False, f"`{name}` returned; it was to raise {wanted}"
+        try:
+            evaluate(Value(that.function), scene)
+        except CodeError as error:
+            cause = error.__cause__
+            found = isinstance(cause, that.error)
+            note = "" if found else f"`{name}` raised {type(cause).__name__}, not {wanted}" if cause else str(error)
+        ruling = Ruling("called", Verdict.AGREES if found else Verdict.REFUTED, note=note, points=points)
+        return Settled((ruling,), ruling, note)
+
+    def _other_estimator(self, that: Relation, scene: Scene) -> str:
+        """The mean is right; is it the declared estimator? Its exact variance tells, where it can be listed or integrated."""
+        for q in that.sides:
+            if isinstance(q, Mean) and q.code() and scene.route in (None, listed.NAME, integrated.NAME):
+                spread = Trace(Covariance(q.of, q.over))
+                try:
+                    ours, theirs = (evaluate(spread, s).value[:, 0, 0] for s in (scene.without_answer(), scene))
+                except (CodeError, Unsuitable):
+                    return ""
+                gap = np.abs(theirs - ours) / (1 + ours)
+                b = int(np.argmax(gap))
+                if float(gap[b]) > scene.resolution:
+                    here = f"its variance is {theirs[b]:.4g}, the declared one's {ours[b]:.4g}"
+                    return f"the mean is right, but this is another estimator: {here}"
+        return ""
+
+    # ---- where a claim is checked -----------------------------------------------------------------------------------------
+
+    def scene(self, claim: Claim, points: Points, answer: Answer) -> Scene:
+        return Scene(
+            self.world,
+            points,
+            answer,
+            resolution=claim.resolution,
+            seed=self.seed,
+            name=f"{self.name}/{claim.says}",
+            memo=self.memo,
+        )
+
+    def formulas(self, q: Quantity) -> Formulas:
+        return lowered(q, self.world.parameters, self.world.names)
+
+    def _where_checked(self, claim: Claim, that: Relation) -> tuple[Points, int]:
+        """The points, and how many were kept away from kinks."""
+        if claim.at is not None:
+            points = given(self.world.variables, claim.at, self.needed(claim))
+        else:
+            points = self._fulfilling(claim.where)
+        if claim.code() and not (claim.at is not None and any(_on_a_page(q) for q in that.sides)):
+            points = self.image(points)
+        if claim.at is not None or isinstance(that, Within):
+            return points, 0
+        smooth = ~self._kinked(that, points)
+        return self.take(points, np.flatnonzero(smooth)), int((~smooth).sum())
+
+    def _fulfilling(self, where: Relation | None) -> Points:
+        if where is None:
+            return self.points
+        m = measure(where, Scene(self.world, self.points))
+        return self.take(self.points, np.flatnonzero(_holds(where, m)))
+
+    def _kinked(self, that: Relation, points: Points) -> Any:
+        out = np.zeros(len(points), dtype=bool)
+        for q in that.sides:
+            formulas = self.formulas(q)
+            if formulas is not None and hull.has_kinks(formulas):
+                key = (q, points, "kinks")
+                if key not in self.memo:
+                    self.memo[key] = hull.kinked(formulas, Scene(self.world, points))
+                out |= self.memo[key]
+        return out
+
+    def image(self, points: Points) -> Points:
+        return self._make(("image", points), points.image)
+
+    def take(self, points: Points, keep: Sequence[int] | Any) -> Points:
+        """The same points give the same batch, so that what was worked out at it is found again."""
+        chosen = tuple(map(int, keep))
+        return points if len(chosen) == len(points) else self._make(("take", points, chosen), lambda: points.take(chosen))
+
+    def _make(self, key: Any, make: Callable[[], Points]) -> Points:
+        if key not in self._once:
+            self._once[key] = make()
+        return self._once[key]
+
+    def needed(self, claim: Claim) -> list[str]:
+        """The variables a claim depends on."""
+        used: set[str] = set()
+        for q in claim.that.sides if isinstance(claim.that, Relation) else ():
+            for leaf in q.leaves():
+                if is_code(leaf):
+                    for symbols in self.world.asked(leaf, {**self.world.names, **_bundled(q)}).values():
+                        used |= {symbols.name} if isinstance(symbols, Variable) else _homes(entries(symbols))
+                else:
+                    used |= _homes(entries(leaf))
+        return [n for n in self.world.variables if n in used]
+
+    # ---- counterexamples --------------------------------------------------------------------------------------------------
+
+    def _shrunk(self, claim: Claim, that: Relation, worst: Ruling, answer: Answer) -> Ruling:
+        """The failing point, one entry at a time towards simpler values while it still fails."""
+        names, point = self.needed(claim), worst.points.take([worst.at])
+        best, left, moved = worst, EVALUATIONS, True
+        route = sampled.NAME if worst.route == sampled.NAME else None
+        while moved and left > 0:
+            moved = False
+            for candidate in simpler(point, names):
+                left -= 1
+                if left < 0:
+                    break
+                if not self._allowed(claim, that, candidate):
+                    continue
+                ruling = self._rule(claim, that, candidate.image() if claim.code() else candidate, answer, route, True)
+                if (
+                    ruling.verdict is Verdict.REFUTED
+                    and ruling.left is not None
+                    and math.isfinite(ruling.gap) == math.isfinite(worst.gap)
+                ):
+                    point, best, moved = candidate, replace(ruling, points=candidate, removed=worst.removed), True
+                    break
+        return best
+
+    def _allowed(self, claim: Claim, that: Relation, point: Points) -> bool:
+        if claim.where is not None and not _holds(claim.where, measure(claim.where, Scene(self.world, point))).all():
+            return False
+        return isinstance(that, Within) or not self._kinked(that, point).any()
+
+    def _difference(self, that: Relation, r: Ruling) -> str:
+        if r.left is None or r.right is None:
+            return r.note
+        names = self._labels(that)
+        where = f"{names[r.coordinate % len(names)]}: " if names and len(names) > 1 else ""
+        words = {"AtMost": "is larger than", "Within": "lies outside", "Differs": "equals"}
+        left, right = (number(e, r.at, r.coordinate) for e in (r.left, r.right))
+        return f"{where}{left} {words.get(type(that).__name__, 'is not')} {right}"
+
+    def _labels(self, that: Relation) -> list[str] | None:
+        return labels(that.left, self.world.parameters) or labels(that.right, self.world.parameters)
+
+    def _shown(self, that: Relation, r: Ruling) -> dict[str, Any]:
+        if r.left is None or r.right is None:
+            return {}
+        b = r.at if r.verdict in (Verdict.REFUTED, Verdict.UNDECIDED) else 0
+        return {
+            "value": [number(r.left, b, i) for i in range(r.left.shape[1])],
+            "radius": [x if math.isfinite(x) else None for x in map(float, r.left.radius[b])],
+            "expected": [number(r.right, b, i) for i in range(r.right.shape[1])],
+            "labels": self._labels(that),
+        }
+
+
+def measure(that: Relation, scene: Scene) -> Measured:
+    """Both sides at the points. A draw that stands outside every mean makes it a statement about each of its outcomes."""
+    atoms = list(dict.fromkeys(a for q in that.sides for a in loose_atoms(q, scene)))
+    outcomes = some_outcomes(atoms, scene.world.names, scene) if atoms else None
+    a, b = (evaluate(q, scene, outcomes) for q in that.sides)
+    if a.shape[2] != b.shape[2] and 1 not in (a.shape[2], b.shape[2]):
+        raise CodeError(
+            None, f"the left side has {a.shape[2]} coordinates, the right side {b.shape[2]}: they must be as many, or one."
+        )
+    width = max(a.shape[2], b.shape[2])
+    a, b = (_flat(e, len(scene.points), width, outcomes) for e in (a, b))
+    if not isinstance(that, Within):
+        slack = a.radius + b.radius
+        return Measured(that.excess(a, b), a, b, slack, slack, outcomes, width)
+    set_width = _flat(evaluate(that.width, scene), len(scene.points), width, None).value if that.width is not None else 0
+    return Measured(that.excess(a, b), a, b, a.radius + b.radius + set_width, a.radius)
+
+
+def _flat(e: Estimate, size: int, width: int, outcomes: Outcomes | None) -> Estimate:
+    """As (points, outcomes x coordinates); an outcome that cannot happen is zero on both sides."""
+    shape = (size, outcomes.count if outcomes else 1, width)
+    e = e.map(lambda x: np.broadcast_to(x, shape).reshape(size, -1))
+    if outcomes is None or (outcomes.weights.value != 0).all():
+        return e
+    can = np.broadcast_to((outcomes.weights.value != 0)[:, :, None], shape).reshape(size, -1)
+    return Estimate(np.where(can, e.value, 0.0), np.where(can, e.radius, 0.0), e.evidence)
+
+
+def _holds(where: Relation, m: Measured) -> Any:
+    return (m.excess > m.slack).any(axis=1) if isinstance(where, Differs) else (m.excess <= m.slack).all(axis=1)
+
+
+def _on_a_page(q: Quantity) -> bool:
+    """Numbers that were written down, to be compared at the exact data."""
+    return isinstance(q, Printed) or (isinstance(q, Exact) and all(e.is_number for e in entries(q.of)))
+
+
+def number(e: Estimate, b: int, i: int) -> Any:
+    """For a report: text where it is exact, else a float, or the name of what is not finite."""
+    if e.exact is not None and e.evidence is Evidence.EXACT:
+        return written(e.exact[b, i])
+    return _plain(float(e.value[b, i]))
+
+
+def _plain(x: float) -> Any:
+    return x if math.isfinite(x) else "nan" if math.isnan(x) else "oo" if x > 0 else "-oo"
+
+
+def _homes(expressions: Sequence[Any]) -> set[str]:
+    """The variables in formulas and in the laws of their draws."""
+    out: set[str] = set()
+    for a in {a for e in expressions for a in e.atoms(Atom)}:
+        out |= _homes([a.home.law]) if isinstance(a, Random) else {a.home.name}
+    return out
+
+
+def _bundled(q: Quantity) -> dict[str, Any]:
+    """The names that rows and copies define anywhere in a quantity."""
+    over = getattr(q, "over", None)
+    found = dict(over.names) if isinstance(over, Bundle) else {}
+    for part in q.parts:
+        if isinstance(part, Quantity):
+            found |= _bundled(part)
+    return found

@@ -1,0 +1,364 @@
+"""The command line: every word that can be typed ends in an exit code and a sentence, never in a traceback."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import gradcheck_rl.check
+import gradcheck_rl.load as loading
+from gradcheck_rl.cli import COMMANDS, OPTIONS, main
+from gradcheck_rl.render import json as json_renderer
+from gradcheck_rl.report import Caught, Line, Report
+
+TINY = Path(__file__).parent / "pages" / "tiny.py"
+SCHEMA = json.loads((Path(loading.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
+CHECKING = sys.modules["gradcheck_rl.check"]
+
+DOUBLED = "from gradcheck_rl import torch\ndef log_pi(theta):\n    print('noise')\n    return 2 * theta.log_softmax(-1)\n"
+
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in, and one shipped problem."""
+    folder = tmp_path / "problems"
+    folder.mkdir()
+    (folder / "problem1_two_logits.py").write_text(TINY.read_text())
+    monkeypatch.setattr(loading, "HOMES", (folder,))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path
+
+
+def line(verdict: str, ok: bool) -> Line:
+    return Line("a", "A claim.", "claim", "", verdict, ok)
+
+
+# Each problem that the fake check is given answers with a report that has this exit code.
+REPORTS = {
+    0: Report("p", "P", "", 0, {}, 0.0, (line("agrees", True),)),
+    1: Report("p", "P", "", 0, {}, 0.0, (line("refuted", False),)),
+    3: Report("p", "P", "", 0, {}, 0.0, (line("undecided", False),)),
+    4: Report("p", "P", "", 0, {}, 0.0, (line("agrees", True),), (Caught("m", "M", "a", False, []),)),
+    5: Report("p", "P", "", 0, {}, 0.0, ()),
+}
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[[list[Any]], list[str]]:
+    """Has the check answer so, without computing; one page for each answer."""
+
+    def plan(codes: list[Any]) -> list[str]:
+        left = list(codes)
+
+        def check(*_: Any) -> Report:
+            code = left.pop(0)
+            if isinstance(code, BaseException):
+                raise code
+            return REPORTS[code]
+
+        monkeypatch.setattr(CHECKING, "check", check)
+        for n in range(len(codes)):
+            (home / f"p{n}.py").write_text("from gradcheck_rl import Problem\nproblem = Problem(title='P', claims=())\n")
+        return [f"p{n}.py" for n in range(len(codes))]
+
+    return plan
+
+
+# ---- what is typed --------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_typed_is_a_short_help(capsys: Shown) -> None:
+    assert main([]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and all(command in err for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", ["--help", *(f"{name} --help" for name in COMMANDS)])
+def test_every_command_has_help(command: str, capsys: Shown) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(command.split())
+    assert end.value.code == 0 and "usage: gradcheck_rl" in capsys.readouterr().out
+
+
+def test_the_list_names_what_is_shipped(capsys: Shown) -> None:
+    assert main(["list"]) == 0
+    assert capsys.readouterr().out == "problem1  two_logits  Two logits\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("problem9", "unknown problem 'problem9'. Did you mean `problem1`?"),
+        ("problem1 two_logit", "Did you mean `two_logits`?"),
+        ("explan T-001", "unknown problem 'explan'. Did you mean `explain`?"),
+        ("problem1 --sed 3", "`run` has no `--sed`. Did you mean `--seed`?"),
+        ("problem1 --jsn", "Did you mean `--json`?"),
+        ("list --json", "`list` has no `--json`."),
+        ("problem1 --only halvd", "no claim or statement here is called 'halvd'. Did you mean `halved`?"),
+        ("problem1 --only T-01", "Did you mean `T-001`?"),
+        ("explain T-04", "no problem speaks of 'T-04'. Did you mean `T-004`? 4 statements are decided here."),
+        ("problem1 -o absent/r.json", "-o absent/r.json cannot be written: No such file or directory."),
+        ("problem1 -o problems", "-o problems cannot be written: Is a directory."),
+        ("problem1 -o problems/problem1_two_logits.py", "would overwrite what is to be read"),
+        ("all two.py --answer f.py", "there is no file two.py"),
+        ("problem1 --answer absent.py", "there is no file absent.py; a file with functions was expected."),
+        ("mistakes problem2", "Did you mean `problem1`?"),
+        ("new two-words", "'two-words' cannot name a problem file"),
+        ("lint absent.py", "there is no file absent.py"),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_one_line(typed: str, sentence: str, capsys: Shown) -> None:
+    assert main(typed.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and sentence in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["--seed -1", "--seed x", "--seed 1_0", f"--seed {'9' * 5000}", "--points 0", "--points 10001"])
+def test_impossible_numbers_are_refused(option: str, capsys: Shown) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["problem1", *option.split()])
+    assert end.value.code == 2 and "a whole number from" in capsys.readouterr().err
+
+
+typed_words = st.sampled_from([*(set(COMMANDS) - {"new"}), "problem1", "all", "-o", *(w for w in OPTIONS if w[0] == "-")])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(words=st.lists(typed_words | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6), max_size=5))
+def test_no_words_make_a_traceback(words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setattr(CHECKING, "check", lambda *_: REPORTS[0])
+    monkeypatch.setattr(loading, "load", lambda name: None)
+    monkeypatch.chdir(tmp_path_factory.mktemp("typed"))
+    try:
+        code = main([word for word in words if word != "--mutants"])
+    except SystemExit as end:
+        code = end.code
+    assert code in (0, 1, 2, 3, 4, 5)
+
+
+# ---- exit codes -----------------------------------------------------------------------------------------------------------
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(codes=st.lists(st.sampled_from(sorted(REPORTS)), min_size=1, max_size=4))
+def test_the_exit_code_is_the_worst_of_4_1_3_5(codes: list[int], answers: Any) -> None:
+    rank = {0: 0, 5: 1, 3: 2, 1: 3, 4: 4}
+    assert main([*answers(codes), "--quiet"]) == max(codes, key=lambda code: rank[code])
+
+
+def test_a_broken_page_is_told_and_the_others_go_on(answers: Any, home: Path, capsys: Shown) -> None:
+    pages = answers([0])
+    (home / "broken.py").write_text("1 / 0")
+    assert main(["broken.py", *pages]) == 4
+    out, err = capsys.readouterr()
+    assert "All as it should be" in out
+    assert err == "error: broken.py:1: ZeroDivisionError: division by zero\n"
+
+
+def test_what_was_finished_when_interrupted_is_reported(answers: Any, capsys: Shown) -> None:
+    pages = answers([0, KeyboardInterrupt(), 0])
+    assert main([*pages, "--json"]) == 130
+    out, err = capsys.readouterr()
+    assert json_renderer.read(out) == [REPORTS[0]]
+    assert err.endswith("interrupted; what was finished is reported.\n")
+
+
+def test_a_problem_named_twice_is_run_once(answers: Any, capsys: Shown) -> None:
+    answers([0])
+    assert main(["problem1", "two_logits", "all", "problems/problem1_two_logits.py"]) == 0
+    assert capsys.readouterr().out.count("All as it should be") == 1
+
+
+def test_nothing_is_computed_when_the_output_cannot_be_written(answers: Any, home: Path) -> None:
+    pages = answers([AssertionError("computed")])
+    assert main([*pages, "-o", "absent/r.json"]) == 2
+
+
+@pytest.mark.parametrize("before", [None, "old"])
+def test_a_failed_run_leaves_the_output_as_it_was(before: str | None, home: Path) -> None:
+    target = home / "r.json"
+    if before is not None:
+        target.write_text(before)
+    (home / "broken.py").write_text("1 / 0")
+    assert main(["broken.py", "-o", "r.json"]) == 4
+    assert (target.read_text() if target.exists() else None) == before
+
+
+# ---- output ---------------------------------------------------------------------------------------------------------------
+
+
+class Terminal(io.StringIO):
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "coloured"),
+    [([], {}, True), (["--no-color"], {}, False), ([], {"NO_COLOR": "1"}, False), ([], {"NO_COLOR": ""}, True), ([], {"TERM": "dumb"}, False)],
+)
+def test_colour_only_where_it_is_wanted(
+    options: list[str], environment: dict[str, str], coloured: bool, answers: Any, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    [page] = answers([0])
+    monkeypatch.setattr(sys, "stdout", screen := Terminal())
+    assert main([page, *options]) == 0
+    assert ("\x1b[" in screen.getvalue()) == coloured
+
+
+def test_no_colour_and_no_progress_without_a_terminal(capsys: Shown) -> None:
+    assert main(["problem1", "--only", "uniform"]) == 0
+    out, err = capsys.readouterr()
+    assert "\x1b" not in out and err == ""
+
+
+def test_progress_on_a_terminal_is_on_standard_error_and_cleared(monkeypatch: pytest.MonkeyPatch, capsys: Shown) -> None:
+    monkeypatch.setattr(sys, "stderr", screen := Terminal())
+    assert main(["problem1", "--only", "uniform"]) == 0
+    assert "[1/1] Equal logits make equal chances." in screen.getvalue()
+    assert screen.getvalue().rsplit("\r", 2)[1].strip() == ""
+    screen.truncate(0)
+    assert main(["problem1", "--only", "uniform", "--quiet"]) == 0
+    assert "[1/1]" not in screen.getvalue()
+
+
+def test_quiet_says_one_line_when_all_is_well(answers: Any, capsys: Shown) -> None:
+    assert main([*answers([0]), "--quiet"]) == 0
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_several_problems_end_in_a_table_and_one_json(answers: Any, home: Path, capsys: Shown) -> None:
+    pages = answers([0, 1])
+    assert main([*pages, "-o", "r.json"]) == 1
+    assert "Together" in capsys.readouterr().out
+    data = json.loads((home / "r.json").read_text())
+    assert list(data) == ["reports"] and len(data["reports"]) == 2
+    jsonschema.validate(data, SCHEMA)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes are closed otherwise elsewhere")
+@pytest.mark.parametrize("command", ["list", "new page_of_mine"])
+def test_a_reader_that_has_enough_is_no_error(command: str, home: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    program = [sys.executable, "-m", "gradcheck_rl", *command.split()]
+    env = os.environ | {"PYTHONPATH": str(TINY.parents[2])}
+    done = subprocess.run(program, stdout=write, stderr=subprocess.PIPE, text=True, timeout=120, cwd=home, env=env)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
+def test_a_full_disk_is_said(home: Path) -> None:
+    env = os.environ | {"PYTHONPATH": str(TINY.parents[2])}
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "gradcheck_rl", "list"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, env=env)
+    assert done.returncode == 2 and done.stderr == "error: standard output cannot be written: No space left on device.\n"
+
+
+# ---- whole runs of a tiny page --------------------------------------------------------------------------------------------
+
+
+def test_a_whole_page_is_as_it_should_be(home: Path, capsys: Shown) -> None:
+    assert main(["two_logits", "-o", "r.json"]) == 0
+    [report] = json_renderer.read((home / "r.json").read_text())
+    verdicts = {c.id: (c.kind, c.verdict, c.ok) for c in report.claims}
+    assert verdicts["halved"] == ("erratum", "refuted", True)
+    assert {c.id for c in report.claims if c.ok} == {"unbiased", "uniform", "halved", "square.1"}
+    assert [(m.id, m.by) for m in report.mistakes] == [("unnormalised", ["unbiased"])]
+    out = capsys.readouterr().out
+    assert "refuted, as they should be" in out and "→ REINFORCE is unbiased." in out and "logits for log-probabilities" in out
+
+
+def test_the_json_is_the_same_bytes_but_for_times(capsys: Shown) -> None:
+    def run() -> Report:
+        assert main(["problem1", "--json", "--seed", "7"]) == 0
+        [report] = json_renderer.read(capsys.readouterr().out)
+        return replace(report, elapsed_s=0.0, claims=tuple(replace(c, elapsed_s=0.0) for c in report.claims))
+
+    assert json_renderer.render([run()]) == json_renderer.render([run()])
+
+
+def test_a_wrong_answer_is_refuted_and_its_prints_stay_out_of_the_json(home: Path, capsys: Shown) -> None:
+    (home / "mine.py").write_text(DOUBLED)
+    assert main(["problem1", "--answer", "mine.py", "--json"]) == 1
+    out, err = capsys.readouterr()
+    data = json.loads(out)
+    jsonschema.validate(data, SCHEMA)
+    assert data["answer"] == ["log_pi"] and "noise" in err
+    assert {c["id"]: c["verdict"] for c in data["claims"]} == {"unbiased": "refuted"}
+
+
+def test_an_answer_without_the_functions_is_told_what_is_asked_for(home: Path, capsys: Shown) -> None:
+    (home / "mine.py").write_text(DOUBLED.replace("log_pi", "log_pie"))
+    assert main(["problem1", "--answer", "mine.py"]) == 2
+    err = capsys.readouterr().err
+    assert "mine.py defines none of the functions: problem1 asks for " in err
+    assert "`log_pie`, which problem1 does not ask for. Did you mean `log_pi`?" in err
+
+
+def test_an_answer_goes_with_one_problem(home: Path, answers: Any, capsys: Shown) -> None:
+    assert main([*answers([0, 0]), "--answer", "mine.py"]) == 2
+    assert "--answer goes with one problem; 2 were named." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("only", "found"), [("uniform", {"uniform"}), ("T-002", {"unbiased"}), ("T-004", {"halved"})])
+def test_only_takes_claims_and_statements(only: str, found: set[str], capsys: Shown) -> None:
+    assert main(["problem1", "--only", only, "--json"]) == 0
+    assert {c["id"] for c in json.loads(capsys.readouterr().out)["claims"]} == found
+
+
+def test_mistakes_are_shown_with_what_caught_them(capsys: Shown) -> None:
+    assert main(["mistakes", "problem1"]) == 0
+    out = capsys.readouterr().out
+    assert "✓  logits for log-probabilities  unbiased" in out and "Claims" not in out
+
+
+def test_explain_says_what_is_known_and_where(capsys: Shown) -> None:
+    assert main(["explain", "T-004"]) == 0
+    out = capsys.readouterr().out
+    written = TINY.read_text().splitlines()
+    number = next(n for n, text in enumerate(written, start=1) if "T-004" in text)
+    assert f"T-004 is decided at problem1_two_logits.py:{number}" in out
+    for expected in ("It is half of it.", "✓ refuted", "→ REINFORCE is unbiased.", "at theta = ", "value", "expected"):
+        assert expected in out
+    assert "uniform" not in out
+
+
+def test_a_new_page_runs_passes_lint_and_is_never_overwritten(home: Path, capsys: Shown) -> None:
+    assert main(["new", "mine"]) == 0
+    assert main(["mine.py"]) == 0
+    assert main(["lint", "mine.py"]) == 0
+    assert "mine.py: nothing to say." in capsys.readouterr().out
+    (home / "mine.py").write_text("mine")
+    assert main(["new", "mine"]) == 2
+    assert (home / "mine.py").read_text() == "mine"
+    assert "exists already" in capsys.readouterr().err
+
+
+def test_lint_tells_errors_from_doubts(home: Path, capsys: Shown) -> None:
+    (home / "broken.py").write_text("problem = 3")
+    assert main(["lint", "broken.py", str(TINY)]) == 4
+    out, err = capsys.readouterr()
+    assert "`problem` in broken.py is of type int" in err
+    assert "no mistake replaces `reinforce`" in out

@@ -1,0 +1,235 @@
+"""From a name or a path to a problem; whatever stands in the file, what goes wrong is said in one sentence."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import gradcheck_rl.load as loading
+from gradcheck_rl.errors import GradcheckError, InputError, ProblemError
+from gradcheck_rl.load import doubts, load, load_functions, locate, shipped, sources, statements
+
+TINY = Path(__file__).parent / "pages" / "tiny.py"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of shipped problems."""
+    folder = tmp_path / "problems"
+    folder.mkdir()
+    monkeypatch.setattr(loading, "HOMES", (tmp_path / "absent", folder))
+    return folder
+
+
+def page(folder: Path, text: str | bytes, name: str = "page.py") -> Path:
+    path = folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def pages() -> set[str]:
+    return {name for name in sys.modules if name.startswith("gradcheck_rl_page_")}
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------------
+
+
+def test_problems_are_listed_by_number(home: Path) -> None:
+    for number in (10, 2, 1):
+        page(home, f'"""Title {number}.\n\nMore.\n"""', f"problem{number}_slug{number}.py")
+    page(home, "", "helper.py")
+    page(home, "", "problemx_y.py")
+    assert [(p.id, p.slug, p.title) for p in shipped()] == [(f"problem{n}", f"slug{n}", f"Title {n}") for n in (1, 2, 10)]
+
+
+def test_a_problem_has_three_names(home: Path) -> None:
+    path = page(home, "", "problem7_gaussian_policy.py")
+    assert locate("problem7") == locate("gaussian_policy") == locate(str(path)) == path
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("problem77", "problem7"), ("gausian_policy", "gaussian_policy"), ("lst", "list")])
+def test_a_misspelt_name_gets_a_suggestion(home: Path, typed: str, meant: str) -> None:
+    page(home, "", "problem7_gaussian_policy.py")
+    with pytest.raises(InputError, match=f"unknown problem '{typed}'. Did you mean `{meant}`\\? `list` shows all 1"):
+        locate(typed, ["list"])
+
+
+def test_the_name_of_a_file_without_its_ending_gets_a_suggestion(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    page(home, "", "mine.py")
+    with pytest.raises(InputError, match=r"Did you mean the file `mine\.py`\?"):
+        locate("mine")
+
+
+def test_a_missing_file_and_a_directory_are_named(tmp_path: Path) -> None:
+    page(tmp_path, "", "policy.py")
+    sentence = r"there is no file .*polcy\.py; a problem file was expected\. Did you mean `.*policy\.py`\?"
+    with pytest.raises(InputError, match=sentence):
+        load(str(tmp_path / "polcy.py"))
+    with pytest.raises(InputError, match="is a directory"):
+        load(f"{tmp_path}/")
+
+
+# ---- what a file may do wrong ---------------------------------------------------------------------------------------------
+
+
+WRONG = [
+    (b"x = '\xb5'", r"page\.py is not UTF-8 \(byte 0xB5 at 5\)"),
+    ("x = 1\ny = (\n", r"page\.py:2: this is not Python: '\(' was never closed"),
+    ("x = 1\n\n1 / 0\n", r"page\.py:3: ZeroDivisionError: division by zero"),
+    ("def f():\n    return 1 / 0\n\n\nf()\n", r"page\.py:2: ZeroDivisionError"),
+    ("raise ValueError('one\\ntwo')", r"page\.py:1: ValueError: one"),
+    ("import no_such_module_here", r"page\.py:1: ModuleNotFoundError: No module named 'no_such_module_here'"),
+    ("raise SystemExit(3)", r"page\.py:1: SystemExit: 3"),
+    ("from gradcheck_rl.errors import ProblemError\nraise ProblemError('so it is.')", r"page\.py:2: so it is\.$"),
+    ("x = 1\0", r"page\.py: .*null bytes"),
+    ("", r"page\.py has no `problem`: end it with `problem = Problem\("),
+    ("problem = 3", r"`problem` in .*page\.py is of type int: write `problem = Problem\(\.\.\.\)`"),
+]
+
+
+@pytest.mark.parametrize(("text", "sentence"), WRONG, ids=[sentence for _, sentence in WRONG])
+def test_a_wrong_file_is_described_in_one_line_and_leaves_nothing(tmp_path: Path, text: str | bytes, sentence: str) -> None:
+    path = page(tmp_path, text)
+    before, search = pages(), list(sys.path)
+    with pytest.raises(ProblemError, match=sentence) as caught:
+        load(str(path))
+    assert "\n" not in str(caught.value)
+    executed = "problem" in sentence
+    assert executed or pages() == before
+    assert sys.path == search
+
+
+def test_an_exception_that_cannot_be_shown_is_described(tmp_path: Path) -> None:
+    path = page(tmp_path, "class Mute(Exception):\n    def __str__(self):\n        raise Mute\n\n\nraise Mute\n")
+    with pytest.raises(ProblemError, match=r"page\.py:6: .*Mute"):
+        load(str(path))
+
+
+def test_an_interrupt_is_no_error_of_the_file(tmp_path: Path) -> None:
+    before = pages()
+    with pytest.raises(KeyboardInterrupt):
+        load(str(page(tmp_path, "raise KeyboardInterrupt")))
+    assert pages() == before
+
+
+@given(st.one_of(st.binary(max_size=80), st.text(max_size=80).map(str.encode)))
+def test_no_file_makes_another_kind_of_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    path = page(tmp_path_factory.mktemp("any"), content)
+    with pytest.raises(GradcheckError):
+        load(str(path))
+
+
+# ---- functions of an answer -----------------------------------------------------------------------------------------------
+
+
+def test_what_can_be_called_is_found_by_name(tmp_path: Path) -> None:
+    text = "import math\nfrom gradcheck_rl import torch\nx = 3\n\n\ndef f():\n    return x\n\n\ndef _g():\n    pass\n"
+    path = page(tmp_path, text)
+    functions = load_functions(str(path))
+    assert list(functions) == ["f"]
+    assert functions["f"]() == 3
+
+
+def test_an_error_in_an_answer_is_the_input_s(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"page\.py:1: NameError"):
+        load_functions(str(page(tmp_path, "nothing_like_this")))
+
+
+def test_a_byte_order_mark_is_no_error(tmp_path: Path) -> None:
+    assert load_functions(str(page(tmp_path, b"\xef\xbb\xbfdef f(): return 1")))["f"]() == 1
+
+
+@given(st.lists(st.integers(0, 9), min_size=2, max_size=4))
+def test_a_file_is_read_as_it_is_now_and_nothing_is_written_beside_it(
+    tmp_path_factory: pytest.TempPathFactory, digits: list[int]
+) -> None:
+    folder = tmp_path_factory.mktemp("now")
+    for digit in digits:
+        path = page(folder, f"def f(): return {digit}")
+        assert load_functions(str(path))["f"]() == digit
+    assert [p.name for p in folder.iterdir()] == ["page.py"]
+
+
+def test_a_file_may_import_its_neighbour_but_hides_no_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    page(tmp_path, "value = 5", "neighbour_of_the_page.py")
+    page(tmp_path, "raise ValueError", "colorsys.py")
+    path = page(tmp_path, "import colorsys\nfrom neighbour_of_the_page import value\n\n\ndef f():\n    return value\n")
+    assert load_functions(str(path))["f"]() == 5
+
+
+def test_a_dataclass_in_an_answer_finds_its_module(tmp_path: Path) -> None:
+    text = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass Policy:\n    width: int\n"
+    assert load_functions(str(page(tmp_path, text)))["Policy"](3).width == 3
+
+
+# ---- a whole page ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_is_run_again_at_its_other_sizes() -> None:
+    problem = load(str(TINY))
+    assert (problem.id, problem.path) == ("tiny", str(TINY))
+    assert problem.about.startswith("Two logits.")
+    assert {"unbiased", "uniform", "halved", "square", "unnormalised"} == set(problem.names)
+    [(sizes, other)] = problem.also
+    assert dict(sizes) == {"K": 3}
+    assert set(other.names) == {"unbiased"}, "only what is said of every point is said at other sizes"
+    assert [p.bound.variables["theta"].shape for p in (problem, other)] == [(2,), (3,)]
+
+
+def test_a_shipped_file_has_its_short_name_as_id(home: Path) -> None:
+    page(home, TINY.read_text(), "problem3_tiny.py")
+    assert load("tiny").id == load(str(home / "problem3_tiny.py")).id == "problem3"
+
+
+def test_loading_a_page_does_not_load_torch() -> None:
+    program = f"""
+import sys
+from gradcheck_rl.load import load
+load({str(TINY)!r})
+assert 'sympy' in sys.modules
+assert 'torch' not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120, cwd=TINY.parents[2])
+
+
+def test_sources_are_read_without_running_the_page(tmp_path: Path) -> None:
+    text = 'raise ValueError\nClaim("x", source="A-1, B-2")\nErratum("y",\n  source="C-3")\nopen(name="z")\nClaim(source=word)\n'
+    assert sources(page(tmp_path, text)) == [("A-1, B-2", 2), ("C-3", 4)]
+
+
+@given(st.lists(st.from_regex(r"[A-D]-[0-9]{3}", fullmatch=True)))
+def test_statements_are_separated_by_commas(ids: list[str]) -> None:
+    assert statements(", ".join(ids)) == statements(" ,".join(ids)) == ids
+
+
+# ---- doubts ---------------------------------------------------------------------------------------------------------------
+
+
+def test_each_planted_doubt_is_found_at_its_line(tmp_path: Path) -> None:
+    text = TINY.read_text()
+    assert [doubt.partition(": ")[2] for doubt in doubts(TINY, load(str(TINY)))] == [
+        "no mistake replaces `reinforce`: nothing shows that a claim would notice a wrong one."
+    ]
+    planted = text.replace("claims=(unbiased, uniform)", "claims=(unbiased,)").replace(", mistakes=(unnormalised,)", "")
+    planted = planted.replace("from gradcheck_rl", "import torch.nn\nfrom gradcheck_rl")
+    path = page(tmp_path, planted)
+    at = {line: number for number, line in enumerate(planted.splitlines(), start=1)}
+
+    def line(start: str) -> int:
+        return next(number for text, number in at.items() if text.startswith(start))
+
+    slow = "torch is imported when the file is read, which is slow: write `from gradcheck_rl import torch`."
+    assert doubts(path, load(str(path))) == [
+        f"{path}:{line('import torch')}: {slow}",
+        f"{path}:{line('def log_pi')}: no mistake replaces `log_pi`: nothing shows that a claim would notice a wrong one.",
+        f"{path}:{line('def reinforce')}: no mistake replaces `reinforce`: nothing shows that a claim would notice a wrong one.",
+        f"{path}:{line('uniform')}: `uniform` is written but not listed in `problem`: it is not checked.",
+        f"{path}:{line('unnormalised')}: `unnormalised` is written but not listed in `problem`: it is not checked.",
+    ]

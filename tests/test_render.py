@@ -1,0 +1,233 @@
+"""Whatever a report holds, its JSON is strict and reads back equal, and its text is safe to print and hides nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+import gradcheck_rl
+from gradcheck_rl.render import RENDERERS, text
+from gradcheck_rl.render import json as json_renderer
+from gradcheck_rl.render.text import Screen
+from gradcheck_rl.report import VERDICTS, BlindSpot, Caught, Chain, Flow, Form, Line, Report, Route
+
+SCHEMA = json.loads((Path(gradcheck_rl.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
+words = st.text("abcdefgh", min_size=1, max_size=8)
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> st.SearchStrategy[Report]:
+    """Reports whose sentences and floats are drawn from these."""
+
+    def tuples(of: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, ...]]:
+        return st.lists(of, max_size=3).map(tuple)
+
+    some = st.lists(texts, max_size=3)
+    numbers = st.none() | st.lists(finite | texts, max_size=12)
+    points = st.none() | st.dictionaries(texts, finite | texts | some, max_size=3)
+    verdicts = st.sampled_from(VERDICTS)
+    routes = st.builds(Route, route=texts, verdict=verdicts, gap=st.none() | floats, slack=st.none() | floats, note=texts)
+    lines = st.builds(
+        Line, id=texts, says=texts, kind=st.sampled_from(["claim", "erratum", "step"]), source=texts, verdict=verdicts,
+        ok=st.booleans(), routes=tuples(routes), value=numbers, radius=st.none() | st.lists(floats, max_size=3), expected=numbers,
+        labels=st.none() | some, witness=points, reason=texts, remark=texts, resolution=floats, evidence=texts, correction=texts,
+        points=st.integers(0, 99), removed=st.integers(0, 9), sizes=st.dictionaries(texts, verdicts, max_size=2), elapsed_s=floats,
+    )
+    mistakes = st.builds(
+        Caught, id=texts, says=texts, breaks=texts, caught=st.booleans(), by=some, reason=texts, witness=points, signature=numbers
+    )
+    chains = st.builds(
+        Chain, title=texts, forms=tuples(st.builds(Form, name=texts, text=texts, latex=texts, reason=texts)), steps=tuples(texts)
+    )
+    flows = st.builds(Flow, function=texts, blocks=st.dictionaries(texts, st.sampled_from(["none", "zero", "some"]), max_size=3))
+    return st.builds(
+        Report, problem=texts, title=texts, about=texts, seed=st.integers(0), versions=st.dictionaries(texts, texts, max_size=2),
+        elapsed_s=floats, claims=tuples(lines), mistakes=tuples(mistakes), derivations=tuples(chains), flow=tuples(flows),
+        blind_spots=tuples(st.builds(BlindSpot, id=texts, says=texts, inputs=some)), answer=some, replay=texts,
+        figures=st.dictionaries(texts, st.lists(finite, max_size=3), max_size=2),
+    )
+
+
+PLAIN = Report(
+    "tiny", "Two logits", "Two logits.\n\nA softmax\nover two actions.\n\nMore.", 0, {"torch": "2"}, 1.5,
+    (
+        Line("unbiased", "It is unbiased.", "claim", "T-001", "agrees", True, (Route("listed", "agrees", 0.0, 2e-15),), evidence="float"),
+        Line(
+            "halved", "It is half.", "erratum", "T-004", "refuted", True, (Route("listed", "refuted", 0.25, 0.0),),
+            correction="It is whole.",
+        ),
+    ),
+    (Caught("m", "sign lost", "unbiased", True, ["unbiased"]),), replay="python -m gradcheck_rl tiny --seed 0",
+)
+
+
+# ---- JSON -----------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(reports(st.text(max_size=8), finite | st.sampled_from([math.inf, -math.inf])), min_size=1, max_size=2))
+def test_reports_read_back_equal(found: list[Report]) -> None:
+    assert json_renderer.read(json_renderer.render(found)) == found
+
+
+@given(reports(words, st.floats()))
+def test_the_json_is_strict_whatever_the_floats(report: Report) -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(f"{word} is not JSON")
+
+    written = json_renderer.render([report])
+    json.loads(written, parse_constant=refuse)
+    assert json_renderer.render(json_renderer.read(written)) == written
+
+
+@given(st.lists(reports(st.text(max_size=8), st.floats()), max_size=2))
+def test_the_json_fits_the_published_schema(found: list[Report]) -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.validate(json.loads(json_renderer.render(found)), SCHEMA, jsonschema.Draft202012Validator)
+
+
+def paths(data: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    return [found for name, part in inner for found in [(*at, name), *paths(part, (*at, name))]]
+
+
+FREE = {"versions", "figures", "witness", "sizes"}
+FULL = json.loads(json_renderer.render([PLAIN]))
+
+
+@pytest.mark.parametrize("path", [p for p in paths(FULL) if isinstance(p[-1], str) and not FREE & set(p[:-1])], ids=str)
+@pytest.mark.parametrize("plant", ["removed", "of another type"])
+def test_the_schema_refuses_a_planted_fault(path: tuple[Any, ...], plant: str) -> None:
+    data = json.loads(json_renderer.render([PLAIN]))
+    owner = data
+    for name in path[:-1]:
+        owner = owner[name]
+    if plant == "removed":
+        del owner[path[-1]]
+    else:
+        owner[path[-1]] = {1: 2}.keys()
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(data, SCHEMA, jsonschema.Draft202012Validator)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("report", Report), ("line", Line), ("route", Route), ("mistake", Caught), ("blind_spot", BlindSpot), ("derivation", Chain),
+        ("flow", Flow),
+    ],
+)
+def test_the_schema_names_every_field(name: str, kind: type) -> None:
+    expected = {field.name for field in fields(kind)} | ({"schema", "summary"} if kind is Report else set())
+    assert set(SCHEMA["$defs"][name]["properties"]) == set(SCHEMA["$defs"][name]["required"]) == expected
+
+
+def test_a_key_of_a_later_version_is_no_error() -> None:
+    data = json.loads(json_renderer.render([PLAIN]))
+    data["claims"][0]["later"] = data["later"] = 1
+    assert json_renderer.read(json.dumps(data)) == [PLAIN]
+
+
+# ---- text -----------------------------------------------------------------------------------------------------------------
+
+
+@given(reports(st.text(max_size=12), st.floats()), st.integers(1, 140), st.sampled_from(["utf-8", "ascii", "cp1252"]))
+def test_the_text_prints_on_any_screen_and_cannot_drive_it(report: Report, width: int, encoding: str) -> None:
+    for written in (render([report], Screen(width, False, encoding)) for render in (text.render, text.overview)):
+        written.encode(encoding)
+        assert all(c.isprintable() for c in written.replace("\n", ""))
+
+
+def test_an_escape_sequence_is_shown_not_sent() -> None:
+    report = replace(PLAIN, title="A\x1b[31m\u202eb")
+    assert "A\\x1b[31m\\u202eb" in text.render([report])
+
+
+@given(reports(words, finite), st.integers(60, 140))
+def test_no_line_is_wider_than_the_screen(report: Report, width: int) -> None:
+    assert max(cell_len(line) for line in text.render([report], Screen(width)).split("\n")) <= width
+
+
+@given(reports(words, finite))
+def test_colour_adds_nothing_but_colour(report: Report) -> None:
+    coloured = text.render([report], Screen(colour=True))
+    assert [line.rstrip() for line in COLOUR.sub("", coloured).split("\n")] == text.render([report]).split("\n")
+    assert COLOUR.search(coloured)
+
+
+@given(reports(words, finite))
+def test_what_is_not_as_it_should_be_is_said(report: Report) -> None:
+    written = text.render([report], Screen(140))
+    section = written.partition("Not as it should be\n")[2]
+    for line in report.claims:
+        assert line.id in written and line.says in written and line.correction in written
+        if not line.ok:
+            assert line.reason in section and all(f"at {name} = " in section for name in line.witness or {})
+    for mistake in report.mistakes:
+        assert mistake.caught or f"NOT caught by {mistake.breaks}" in written
+    assert ("Not as it should be" in written) == any(not line.ok for line in report.claims)
+    assert ("All as it should be" in written) == report.ok
+    assert report.replay in written
+
+
+def test_a_report_as_it_should_be() -> None:
+    written = text.render([PLAIN])
+    for expected in (
+        "Two logits  tiny\nA softmax over two actions.\n",
+        "✓ agrees ", "It is unbiased.", "unbiased · T-001", "to 2.0e-15",
+        "Errata: refuted, as they should be", "✓ refuted", "→ It is whole.", "listed refutes", "gap 2.5e-01",
+        "Mistakes, and the claims that caught them", "✓  sign lost  unbiased",
+        "All as it should be: 1 agree, 1 of 1 errata refuted, 1 of 1 mistakes caught.\n",
+        "took 1.5 s; replay: python -m gradcheck_rl tiny --seed 0",
+    ):
+        assert expected in written
+
+
+@pytest.mark.parametrize("planted", [
+    replace(PLAIN, claims=(replace(PLAIN.claims[0], verdict="refuted", ok=False), PLAIN.claims[1])),
+    replace(PLAIN, claims=(PLAIN.claims[0], replace(PLAIN.claims[1], verdict="agrees", ok=False))),
+    replace(PLAIN, mistakes=(replace(PLAIN.mistakes[0], caught=False),)),
+])
+def test_a_planted_failure_is_seen_in_the_last_line_and_in_a_mark(planted: Report) -> None:
+    written = text.render([planted])
+    assert "Not all as it should be" in written and "✗" in written
+    assert "✗" not in text.render([PLAIN])
+
+
+def test_where_only_ascii_can_be_written_the_marks_are_ascii() -> None:
+    written = text.render([PLAIN], Screen(encoding="ascii"))
+    assert "+ agrees" in written and "> It is whole." in written and "\\u" not in written
+
+
+@given(st.integers(1, 300), st.integers(2, 4), st.integers(60, 120))
+def test_a_formula_wider_than_the_screen_goes_on_below(length: int, height: int, width: int) -> None:
+    rows = ["abcdefghij"[row] * length for row in range(height)]
+    report = replace(PLAIN, derivations=(Chain("T", (Form("f", "\n".join(rows), ""),), ()),))
+    written = text.render([report], Screen(width)).partition("Closed forms\n  T\n")[2].partition("\nClaims")[0].split()
+    for row, whole in enumerate(rows):
+        assert "".join(written[row::height]) == whole
+
+
+def test_of_many_components_those_that_differ_come_first() -> None:
+    value = [0.0] * 20 + [1.0]
+    labels = [f"w_{n}" for n in range(21)]
+    line = replace(PLAIN.claims[0], ok=False, verdict="refuted", value=value, expected=[0.0] * 21, labels=labels)
+    written = text.render([replace(PLAIN, claims=(line,))])
+    assert "w_20" in written and "and 13 more: --json has them" in written
+
+
+def test_every_renderer_takes_reports_and_returns_text() -> None:
+    assert set(RENDERERS) == {"text", "json"}
+    for render in RENDERERS.values():
+        assert "Two logits" in render([PLAIN]) and render([PLAIN, PLAIN]).count("T-001") == 2
