@@ -15,7 +15,7 @@ _HOMES = {
     "derivation": "Derivation",
     "points": "Point",
     "problem": "Problem",
-    "check": "check",
+    "loop": "check",
     "verdict": "Verdict",
     "report": "Report",
     "errors": "GradcheckError InputError ProblemError",

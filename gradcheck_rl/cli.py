@@ -231,8 +231,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def _names(typed: Sequence[str]) -> list[str]:
     """The problems that were typed, each once, in that order; an unknown one is an error before anything runs."""
-    named = [name for word in typed for name in ([p.id for p in shipped()] if word == "all" else [word])]
-    return list({locate(name, [*COMMANDS, "all"]).resolve(): name for name in reversed(named)}.values())[::-1]
+    found: dict[Path, str] = {}
+    for word in typed:
+        for name in [problem.id for problem in shipped()] if word == "all" else [word]:
+            found.setdefault(locate(name, [*COMMANDS, "all"]).resolve(), name)
+    return list(found.values())
 
 
 def _problems(names: Sequence[str], only: Sequence[str] | None, codes: list[int]) -> Generator[tuple[Problem, list[str] | None]]:
@@ -299,7 +302,7 @@ def _writable(path: Path, inputs: Iterable[Path]) -> None:
 
 
 def _check(problem: Problem, options: argparse.Namespace, only: Sequence[str] | None = None, answer: Any = None) -> Report:
-    from .check import check
+    from .loop import check
 
     shown = sys.stderr.isatty() and not options.quiet
     try:
@@ -397,7 +400,7 @@ def _complain(sentence: str, kind: str = "error") -> None:
 
 
 def _version() -> int:
-    from .check import versions
+    from .loop import versions
 
     _say("".join(f"{name} {version}\n" for name, version in versions().items()))
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -17,7 +18,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import gradcheck_rl.check
 import gradcheck_rl.load as loading
 from gradcheck_rl.cli import COMMANDS, OPTIONS, main
 from gradcheck_rl.render import json as json_renderer
@@ -25,7 +25,7 @@ from gradcheck_rl.report import Caught, Line, Report
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 SCHEMA = json.loads((Path(loading.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
-CHECKING = sys.modules["gradcheck_rl.check"]
+CHECKING = importlib.import_module("gradcheck_rl.loop")
 
 DOUBLED = "from gradcheck_rl import torch\ndef log_pi(theta):\n    print('noise')\n    return 2 * theta.log_softmax(-1)\n"
 
@@ -128,7 +128,10 @@ def test_what_cannot_be_run_is_said_in_one_line(typed: str, sentence: str, capsy
     assert out == "" and err.startswith("error: ") and sentence in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("option", ["--seed -1", "--seed x", "--seed 1_0", f"--seed {'9' * 5000}", "--points 0", "--points 10001"])
+IMPOSSIBLE = ("--seed -1", "--seed x", "--seed 1_0", f"--seed {'9' * 5000}", "--points 0", "--points 10001")
+
+
+@pytest.mark.parametrize("option", IMPOSSIBLE, ids=range(len(IMPOSSIBLE)))
 def test_impossible_numbers_are_refused(option: str, capsys: Shown) -> None:
     with pytest.raises(SystemExit) as end:
         main(["problem1", *option.split()])
@@ -140,9 +143,10 @@ typed_words = st.sampled_from([*(set(COMMANDS) - {"new"}), "problem1", "all", "-
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(words=st.lists(typed_words | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6), max_size=5))
-def test_no_words_make_a_traceback(words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_no_words_make_a_traceback(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     monkeypatch.setattr(CHECKING, "check", lambda *_: REPORTS[0])
-    monkeypatch.setattr(loading, "load", lambda name: None)
     monkeypatch.chdir(tmp_path_factory.mktemp("typed"))
     try:
         code = main([word for word in words if word != "--mutants"])
@@ -211,7 +215,10 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(
     ("options", "environment", "coloured"),
-    [([], {}, True), (["--no-color"], {}, False), ([], {"NO_COLOR": "1"}, False), ([], {"NO_COLOR": ""}, True), ([], {"TERM": "dumb"}, False)],
+    [
+        ([], {}, True), (["--no-color"], {}, False), ([], {"NO_COLOR": "1"}, False), ([], {"NO_COLOR": ""}, True),
+        ([], {"TERM": "dumb"}, False),
+    ],
 )
 def test_colour_only_where_it_is_wanted(
     options: list[str], environment: dict[str, str], coloured: bool, answers: Any, monkeypatch: pytest.MonkeyPatch, capsys: Shown
@@ -271,8 +278,9 @@ def test_a_reader_that_has_enough_is_no_error(command: str, home: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
 def test_a_full_disk_is_said(home: Path) -> None:
     env = os.environ | {"PYTHONPATH": str(TINY.parents[2])}
+    program = [sys.executable, "-m", "gradcheck_rl", "list"]
     with open("/dev/full", "w") as full:
-        done = subprocess.run([sys.executable, "-m", "gradcheck_rl", "list"], stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, env=env)
+        done = subprocess.run(program, stdout=full, stderr=subprocess.PIPE, text=True, timeout=120, env=env)
     assert done.returncode == 2 and done.stderr == "error: standard output cannot be written: No space left on device.\n"
 
 

@@ -26,7 +26,7 @@ LAYERS = (
     ("quantities",),
     ("evaluators",),
     ("verdict", "claims", "derivation"),
-    ("problem", "judge", "exhibits", "check", "report", "mutants"),
+    ("problem", "judge", "exhibits", "loop", "report", "mutants"),
     ("render", "load", "compare", "strategies"),
     ("cli",),
     ("__init__", "__main__", "extend"),
@@ -114,7 +114,7 @@ def plant(path: Path, line: str) -> None:
     [
         ("errors.py", "from gradcheck_rl.cli import main", "errors imports gradcheck_rl.cli.main from a higher layer."),
         ("errors.py", "from gradcheck_rl import Claim", "errors imports gradcheck_rl.Claim from a higher layer."),
-        ("evaluators/new.py", "from ..check import f", "evaluators.new imports gradcheck_rl.check.f from a higher layer."),
+        ("evaluators/new.py", "from ..loop import f", "evaluators.new imports gradcheck_rl.loop.f from a higher layer."),
         ("render/new.py", "from .text import f", "render.new imports gradcheck_rl.render.text.f: renderers stand alone."),
         ("check.py", "import torch", "check imports torch: only backends may."),
         ("check.py", "from torch import nn", "check imports torch.nn: only backends may."),

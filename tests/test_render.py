@@ -43,7 +43,8 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
         Line, id=texts, says=texts, kind=st.sampled_from(["claim", "erratum", "step"]), source=texts, verdict=verdicts,
         ok=st.booleans(), routes=tuples(routes), value=numbers, radius=st.none() | st.lists(floats, max_size=3), expected=numbers,
         labels=st.none() | some, witness=points, reason=texts, remark=texts, resolution=floats, evidence=texts, correction=texts,
-        points=st.integers(0, 99), removed=st.integers(0, 9), sizes=st.dictionaries(texts, verdicts, max_size=2), elapsed_s=floats,
+        points=st.integers(0, 99), removed=st.integers(0, 9), elapsed_s=floats,
+        sizes=st.dictionaries(texts, verdicts, max_size=2),
     )
     mistakes = st.builds(
         Caught, id=texts, says=texts, breaks=texts, caught=st.booleans(), by=some, reason=texts, witness=points, signature=numbers
@@ -63,7 +64,7 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
 PLAIN = Report(
     "tiny", "Two logits", "Two logits.\n\nA softmax\nover two actions.\n\nMore.", 0, {"torch": "2"}, 1.5,
     (
-        Line("unbiased", "It is unbiased.", "claim", "T-001", "agrees", True, (Route("listed", "agrees", 0.0, 2e-15),), evidence="float"),
+        Line("unbiased", "It is unbiased.", "claim", "T-001", "agrees", True, (Route("listed", "agrees", 0.0, 2e-15),)),
         Line(
             "halved", "It is half.", "erratum", "T-004", "refuted", True, (Route("listed", "refuted", 0.25, 0.0),),
             correction="It is whole.",
@@ -124,8 +125,8 @@ def test_the_schema_refuses_a_planted_fault(path: tuple[Any, ...], plant: str) -
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("report", Report), ("line", Line), ("route", Route), ("mistake", Caught), ("blind_spot", BlindSpot), ("derivation", Chain),
-        ("flow", Flow),
+        ("report", Report), ("line", Line), ("route", Route), ("mistake", Caught), ("blind_spot", BlindSpot),
+        ("derivation", Chain), ("flow", Flow),
     ],
 )
 def test_the_schema_names_every_field(name: str, kind: type) -> None:

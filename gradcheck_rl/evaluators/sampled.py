@@ -30,6 +30,9 @@ ALPHA = (
 )
 HALF = 0.45  # a radius under half the resolution leaves an error of the whole resolution no room
 KURTOSIS = 100.0
+PILOT = 2000
+TINY = 1e-12
+UNSURE = 1e-3
 CHUNK = 1 << 15
 MOST = 4_000_000
 
@@ -49,41 +52,46 @@ def evaluate(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> Estimat
 
 def _at_point(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, at: int, alpha: float) -> tuple[Floats, Floats]:
     declared = _declared(q, scene, walk)
-    rng = generator(scene.seed, scene.name, "sampled", str(at))
-    draw = _sampler(q, scene, atoms, walk, rng)
+    draw = _sampler(q, scene, atoms, walk, generator(scene.seed, scene.name, "sampled", str(at)))
     if declared is None:
-        pilot = draw(2000)[0]
-        centre, variance, kurtosis = pilot.mean(axis=0), pilot.var(axis=0) * 2 + 1e-12, KURTOSIS
-    else:
-        centre, variance, kurtosis = declared
-    margin = HALF * scene.resolution * (1 + np.abs(centre))
+        pilot = draw(PILOT)[0]
+        scene.notes.append(f"conditional on kurtosis <= {KURTOSIS:.3g}")
+        return _decide(draw, pilot.mean(axis=0), 2 * pilot.var(axis=0) + TINY, KURTOSIS, scene.resolution, alpha, False)[:2]
+    centre, variance, kurtosis = declared
+    middle, radius, measured = _decide(draw, centre, variance, kurtosis, scene.resolution, alpha / 2, True)
+    if measured is None:
+        return middle, radius
+    cap = float(np.max(kurtosis))
+    scene.notes.append(
+        f"not the declared estimator: its variance is another; the mean is judged conditional on kurtosis <= {cap:.3g}"
+    )
+    return _decide(draw, centre, measured + TINY, kurtosis, scene.resolution, alpha / 2, False)[:2]
+
+
+def _decide(
+    draw: Any, centre: Floats, variance: Floats, kurtosis: Any, resolution: float, alpha: float, trusted: bool
+) -> tuple[Floats, Floats, Floats | None]:
+    """Midpoint and radius; and where the variance was trusted and is another, a bound of what it is, and no decision."""
+    margin = HALF * resolution * (1 + np.abs(centre))
     finite = np.isfinite(variance)
-    if not finite.any():
-        return centre, np.full(centre.shape, np.inf)
-    looks = planned_looks(variance[finite], margin[finite], alpha / 2)
+    if not finite.all():
+        return centre, np.where(finite, 0.0, np.inf), None
+    looks = planned_looks(variance, margin, alpha)
     tally = Tally.empty(centre, variance, min(looks[-1].draws, MOST))
     middle, radius = centre, np.full(centre.shape, np.inf)
     for look in looks:
-        goal = min(look.draws, MOST)
+        goal, share = min(look.draws, MOST), look.alpha / 2
         while tally.draws < goal:
-            tally = tally.add(*draw(min(CHUNK, goal - tally.draws) if draw.streamed else goal - tally.draws))  # pyright: ignore[reportFunctionMemberAccess]
-        bound, share = variance, look.alpha
-        if declared is None or departs(tally, variance, kurtosis, look.alpha).any():
-            bound, share = variance_from_kurtosis(tally, kurtosis, look.alpha / 2), look.alpha / 2
-            _note(scene, declared is None, kurtosis)
+            tally = tally.add(*draw(goal - tally.draws))
+        bound = variance
+        if not trusted:
+            bound = variance_from_kurtosis(tally, kurtosis, share)
+        elif departs(tally, variance, kurtosis, share).any():
+            return middle, radius, variance_from_kurtosis(tally, kurtosis, share)
         middle, radius = interval(tally, bound, share)
-        if (np.abs(middle - centre) > radius).any() or (radius[finite] <= margin[finite]).all() or goal == MOST:
+        if (np.abs(middle - centre) > radius).any() or (radius <= margin).all() or goal == MOST:
             break
-    return middle, radius
-
-
-def _note(scene: Scene, unknown: bool, kurtosis: Any) -> None:
-    cap = float(np.max(kurtosis))
-    scene.notes.append(
-        f"conditional on kurtosis <= {cap:.3g}"
-        if unknown
-        else f"not the declared estimator: its variance is another; the mean is judged conditional on kurtosis <= {cap:.3g}"
-    )
+    return middle, radius, None
 
 
 def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats] | None:
@@ -95,7 +103,8 @@ def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats
         second, fourth = (walk(Mean(power, q.over), reference) for power in (off * off, off * off * off * off))
     except GradcheckError:
         return None
-    variance = np.maximum(second.value[0, 0] + second.radius[0, 0], 0)
+    unsure = second.radius[0, 0] > UNSURE * (1 + np.abs(second.value[0, 0]))  # an integral that does not settle may be infinite
+    variance = np.where(unsure, np.inf, np.maximum(second.value[0, 0] + second.radius[0, 0], 0))
     with np.errstate(all="ignore"):
         kurtosis = np.where(variance > 0, (fourth.value[0, 0] + fourth.radius[0, 0]) / variance**2, 1.0)
     return mean, np.where(variance < 1e-12 * (1 + mean**2), 0.0, variance * (1 + 1e-9)), np.maximum(2 * kurtosis, 2)
@@ -113,15 +122,14 @@ def _sampler(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, rng: np.ra
         def counted(n: int) -> tuple[Floats, Any]:
             return x, rng.multinomial(n, weights / weights.sum())
 
-        counted.streamed = False  # pyright: ignore[reportFunctionMemberAccess]
         return counted
 
     def streamed(n: int) -> tuple[Floats, None]:
+        n = min(n, CHUNK)
         columns = ancestral(draws, {a: v[:, None] for a, v in scene.points.columns.items()}, n, rng)
         weights = Estimate(np.full((1, n), 1 / n), np.zeros((1, n)))
         return walk(q.of, scene, Outcomes(columns, weights, names)).value[0], None
 
-    streamed.streamed = True  # pyright: ignore[reportFunctionMemberAccess]
     return streamed
 
 

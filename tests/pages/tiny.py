@@ -4,8 +4,25 @@ A softmax over two actions, small enough that every number can be worked out by 
 """
 
 from gradcheck_rl import (
-    Categorical, Claim, Derivation, Draw, E, Equal, Erratum, Gradient, LogRational, Mean, Mistake, Parameter, Point, Problem,
-    Size, Uniform, Value, Variable, softmax,
+    Categorical,
+    Claim,
+    Derivation,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gradient,
+    LogRational,
+    Mean,
+    Mistake,
+    Parameter,
+    Point,
+    Problem,
+    Size,
+    Uniform,
+    Value,
+    Variable,
+    softmax,
 )
 
 K = Size("K", 2, also=(3,))

@@ -1,0 +1,314 @@
+"""What people get wrong in a line of code, as edits of its syntax tree: a table, and the places where each edit applies."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+PAIRS = (("sum", "mean"), ("min", "max"), ("minimum", "maximum"), ("Min", "Max"), ("amin", "amax"), ("argmin", "argmax"))
+OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"no_grad": "enable_grad", "log_softmax": "softmax"}
+FORGETTABLE = {
+    "abs", "clamp", "clip", "cumsum", "detach", "exp", "flip", "frozen", "log", "log_softmax", "masked_fill", "relu", "sigmoid", "softmax",
+    "softplus", "sqrt", "square", "stop_gradient", "tanh", "tril", "triu",
+}  # fmt: skip
+PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
+SPREADS = {"sigma", "std", "sd", "scale"}
+SYMMETRIC = {name for pair in PAIRS for name in pair} | {"add", "mul", "logaddexp"}
+LAWS = {"Bernoulli": "p", "Categorical": "probs logits", "Gaussian": "mean sd covariance", "Named": "definition"}
+MODULES = {"F", "np", "numpy", "sp", "torch"}
+INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In,
+}  # fmt: skip
+
+Stop = Callable[[ast.expr], ast.expr]
+
+
+@dataclass(frozen=True, eq=False)
+class Place:
+    """An expression and where it hangs. `whole`: a value of its own; `term`: of a sum; `operand`: of any arithmetic."""
+
+    node: Any
+    parent: Any
+    field: str
+    index: int | None = None
+    whole: bool = False
+    term: bool = False
+    operand: bool = False
+
+    def put(self, node: Any) -> None:
+        if self.index is None:
+            setattr(self.parent, self.field, node)
+        else:
+            getattr(self.parent, self.field)[self.index] = node
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """One edit at one place of a tree."""
+
+    edit: str
+    place: Place
+    new: Any
+
+    @property
+    def line(self) -> int:
+        return self.place.node.lineno
+
+    @property
+    def says(self) -> str:
+        return f"{self.edit}: {_short(self.new)} for {_short(self.place.node)}"
+
+    @contextmanager
+    def made(self) -> Generator[None]:
+        """Within this block the tree has the edit."""
+        self.place.put(self.new)
+        try:
+            yield
+        finally:
+            self.place.put(self.place.node)
+
+
+def changes(target: ast.stmt, whole: bool = True, live: Collection[str] = (), stop: Stop | None = None) -> list[Change]:
+    """Every edit of one statement, each once. `live` names what a gradient flows through, and `stop` writes a stop-gradient.
+
+    Without `whole` the value of the statement as such is left alone.
+    """
+    found: list[Change] = []
+    seen = {ast.dump(target)}
+    flowing = _flowing(target, live)
+    for place in places(target, whole):
+        for edit, new in _at(place, flowing, stop):
+            ast.fix_missing_locations(ast.copy_location(new, place.node))
+            change = Change(edit, place, new)
+            with change.made():
+                text = ast.unparse(target)
+            if text not in seen:
+                seen.add(text)
+                found.append(change)
+    return found
+
+
+def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
+    """Where an edit may be made: every expression that is read, outside signatures, annotations and decorators."""
+    for field, value in ast.iter_fields(node):
+        if field in ("args", "decorator_list", "returns", "annotation", "targets", "target", "bases") and not isinstance(node, ast.Call):
+            continue
+        for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
+            if not isinstance(child, ast.AST):
+                continue
+            is_name = field == "func" and isinstance(child, ast.Name)
+            if isinstance(child, (ast.expr, ast.AugAssign)) and not is_name:
+                yield Place(child, node, field, index, whole and _is_whole(node, field, child), *_in_arithmetic(node, field))
+            inner = isinstance(node, (ast.Return, ast.Assign)) and isinstance(child, ast.Tuple) and whole
+            yield from (_each(child) if inner else places(child, whole))
+
+
+def _each(row: ast.Tuple) -> Iterator[Place]:
+    """The values of `return a, b`."""
+    for index, child in enumerate(row.elts):
+        yield Place(child, row, "elts", index, whole=True)
+        yield from places(child)
+
+
+def _is_whole(node: ast.AST, field: str, child: ast.AST) -> bool:
+    match node:
+        case ast.Return() | ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+            return field == "value" and not isinstance(child, ast.Tuple)
+        case _:
+            return False
+
+
+def _in_arithmetic(node: ast.AST, field: str) -> tuple[bool, bool]:
+    if not isinstance(node, ast.BinOp) or field not in ("left", "right"):
+        return False, False
+    return isinstance(node.op, (ast.Add, ast.Sub)) and not _is_complement(node), not isinstance(node.op, ast.Pow)
+
+
+def _is_complement(node: ast.AST) -> bool:
+    """1 - x. Its 1 is no count, and without it a shift of all logits remains, which a softmax does not see."""
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant) and node.left.value == 1
+
+
+# ---- the table ------------------------------------------------------------------------------------------------------------
+
+
+def _at(place: Place, live: Callable[[ast.expr], bool], stop: Stop | None) -> Iterator[tuple[str, Any]]:
+    node = place.node
+    for edit, rule in EDITS.items():
+        for new in rule(node):
+            yield edit, new
+    if isinstance(node, ast.Constant):
+        whole_number = type(node.value) is int and not (_is_complement(place.parent) and place.field == "left")
+        if whole_number:
+            yield "off by one", ast.Constant(node.value + 1)
+    elif place.whole or place.term:
+        yield "factor 2", ast.BinOp(ast.Constant(2), ast.Mult(), node)
+    if place.whole and not isinstance(node, (ast.UnaryOp, ast.Constant)):
+        yield "sign", ast.UnaryOp(ast.USub(), node)
+    if (place.whole or place.operand) and stop is not None and live(node):
+        yield "frozen where live", stop(node)
+
+
+def _sign(node: ast.AST) -> Iterator[ast.AST]:
+    other = {ast.Add: ast.Sub, ast.Sub: ast.Add}
+    match node:
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() as op, right=right):
+            yield ast.BinOp(left, other[type(op)](), right)
+        case ast.AugAssign(target=target, op=ast.Add() | ast.Sub() as op, value=value):
+            yield ast.AugAssign(target, other[type(op)](), value)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            yield operand
+        case _:
+            pass
+
+
+def _dropped_term(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            yield from (left, right)
+        case ast.BinOp(left=left, op=ast.Sub(), right=right):
+            yield left
+            if not _is_complement(node):
+                yield ast.UnaryOp(ast.USub(), right)
+        case _:
+            pass
+
+
+def _complement(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.BinOp) and _is_complement(node):
+        yield node.right
+    elif _called(node) in PROBABILITIES or (isinstance(node, ast.Name) and node.id in PROBABILITIES):
+        yield ast.BinOp(ast.Constant(1), ast.Sub(), node)
+
+
+def _missing_factor(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            yield from (left, right)
+        case ast.BinOp(left=left, op=ast.Div()):
+            yield left
+        case _:
+            pass
+
+
+def _power(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.BinOp(left=left, op=ast.Pow()):
+            yield left
+        case ast.Name(id=name) if name in SPREADS:
+            yield ast.BinOp(node, ast.Pow(), ast.Constant(2))
+        case _:
+            pass
+
+
+def _index(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=[first, second, *rest])):
+            yield ast.Subscript(value, ast.Tuple([second, first, *rest], ast.Load()), ast.Load())
+        case ast.Subscript(value=value, slice=ast.Name() | ast.BinOp()):
+            yield ast.Subscript(value, ast.Constant(0), ast.Load())
+        case _:
+            pass
+
+
+def _another_function(node: ast.AST) -> Iterator[ast.AST]:
+    if isinstance(node, ast.Call) and (name := OTHERS.get(_called(node) or "")):
+        match node.func:
+            case ast.Attribute(value=value):
+                yield ast.Call(ast.Attribute(value, name, ast.Load()), node.args, node.keywords)
+            case _ if name != "mean":  # there is no such function
+                yield ast.Call(ast.Name(name, ast.Load()), node.args, node.keywords)
+            case _:
+                pass
+
+
+def _forgotten_function(node: ast.AST) -> Iterator[ast.AST]:
+    if not isinstance(node, ast.Call) or _called(node) not in FORGETTABLE:
+        return
+    match node.func:
+        case ast.Attribute(value=value) if not (isinstance(value, ast.Name) and value.id in MODULES):
+            yield value
+        case _ if node.args:
+            yield node.args[0]
+        case _:
+            pass
+
+
+def _comparison(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.Compare(left=left, ops=[op], comparators=comparators) if type(op) in INVERSE:
+            yield ast.Compare(left, [INVERSE[type(op)]()], comparators)
+        case _:
+            pass
+
+
+def _arguments(node: ast.AST) -> Iterator[ast.AST]:
+    if not isinstance(node, ast.Call) or _called(node) in SYMMETRIC or any(isinstance(a, ast.Starred) for a in node.args):
+        return
+    for n in range(len(node.args) - 1):
+        swapped = list(node.args)
+        swapped[n], swapped[n + 1] = swapped[n + 1], swapped[n]
+        yield ast.Call(node.func, swapped, node.keywords)
+
+
+EDITS: dict[str, Callable[[ast.AST], Iterator[ast.AST]]] = {
+    "sign": _sign,
+    "dropped term": _dropped_term,
+    "p for 1 - p": _complement,
+    "missing factor": _missing_factor,
+    "another power": _power,
+    "another index": _index,
+    "another function": _another_function,
+    "forgotten function": _forgotten_function,
+    "comparison turned round": _comparison,
+    "arguments swapped": _arguments,
+}
+
+
+def _called(node: ast.AST) -> str | None:
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name)) | ast.Call(func=ast.Name(id=name)):
+            return name
+        case _:
+            return None
+
+
+# ---- names ----------------------------------------------------------------------------------------------------------------
+
+
+def loads(node: ast.AST) -> set[str]:
+    """The names that a tree reads."""
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _flowing(target: ast.stmt, live: Collection[str]) -> Callable[[ast.expr], bool]:
+    """Does a gradient flow through an expression? Through the names given, and what is computed from them."""
+    known = set(live)
+    for node in ast.walk(target):
+        if isinstance(node, (ast.Assign, ast.AugAssign)) and known & _differentiable(node.value):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            known |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+    return lambda node: bool(known & _differentiable(node))
+
+
+def _differentiable(node: ast.AST) -> set[str]:
+    """The names in a tree, without those under a stop-gradient, in an index, or in a comparison."""
+    match node:
+        case ast.Name(id=name):
+            return {name}
+        case ast.Compare():
+            return set()
+        case ast.Subscript(value=value):
+            return _differentiable(value)
+        case ast.Call() if _called(node) in ("detach", "frozen", "stop_gradient", "len"):
+            return set()
+        case _:
+            return set().union(*map(_differentiable, ast.iter_child_nodes(node)))
+
+
+def _short(node: ast.AST) -> str:
+    text = ast.unparse(node)
+    return text if len(text) <= 60 else f"{text[:57]}..."

@@ -1,0 +1,465 @@
+"""The loop over claims: names, answers, errata, mistakes, witnesses, and what is said of bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from sympy import Rational, log, sqrt
+
+from gradcheck_rl import (
+    AtMost,
+    Categorical,
+    Claim,
+    Curl,
+    Differs,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gaussian,
+    Gradient,
+    Hull,
+    InputError,
+    LogRational,
+    Mean,
+    Mistake,
+    Normal,
+    Parameter,
+    Point,
+    Printed,
+    Problem,
+    ProblemError,
+    Raises,
+    Rows,
+    Uniform,
+    Value,
+    Variable,
+    Within,
+    check,
+    clip,
+    frozen,
+    minimum,
+    module,
+    softmax,
+)
+
+theta = Parameter("theta", 3, over=LogRational())
+reward = Variable("reward", 3, over=Uniform(-2, 2))
+action = Draw("action", Categorical(softmax(theta)))
+J = E(reward[action])
+
+
+def log_pi(theta: Any) -> Any:
+    return theta.log_softmax(-1)
+
+
+def reinforce(theta: Any, reward: Any, action: Any, log_pi: Any = log_pi) -> Any:
+    return log_pi(theta)[action] * reward[action]
+
+
+unbiased = Claim("REINFORCE is unbiased.", Equal(Mean(Gradient(reinforce)), Gradient(J)), source="X-1, X-2")
+page = Problem(title="A softmax", claims=(unbiased,), corners=(Point(theta=(log(2), 0, log(3))),))
+
+
+def only(report: Any) -> Any:
+    assert len(report.claims) == 1
+    return report.claims[0]
+
+
+def test_the_reference_agrees_and_names_the_routes() -> None:
+    line = only(check(page))
+    assert (line.verdict, line.ok) == ("agrees", True)
+    assert {"listed", "autodiff", "symbolic"} <= set(line.routes[0].route.split(" + "))
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------------
+
+
+def twice(theta: Any, reward: Any, action: Any) -> Any:
+    return 2 * reinforce(theta, reward, action)
+
+
+def minus(theta: Any) -> Any:
+    return -theta.log_softmax(-1)
+
+
+def vector(theta: Any, reward: Any, action: Any) -> Any:
+    return theta * reward
+
+
+def nothing(theta: Any, reward: Any, action: Any) -> None:
+    return None
+
+
+def a_float(theta: Any, reward: Any, action: Any) -> float:
+    return 1.0
+
+
+def detached(theta: Any, reward: Any, action: Any) -> Any:
+    return reinforce(theta, reward, action).detach()
+
+
+def not_a_number(theta: Any, reward: Any, action: Any) -> Any:
+    return reinforce(theta, reward, action) + (theta - theta).sum() / 0
+
+
+def raising(theta: Any, reward: Any, action: Any) -> Any:
+    raise ValueError("out of ideas")
+
+
+def single(theta: Any, reward: Any, action: Any) -> Any:
+    return (theta.float().log_softmax(-1)[action] * reward[action].float()).double()
+
+
+def branching(theta: Any, reward: Any, action: Any) -> Any:
+    chosen = theta[int(action)] if int(action) > 0 else theta[0]
+    return (chosen - theta.logsumexp(-1)) * reward[action]
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "words"),
+    [
+        ({reinforce: twice}, "refuted", "is not"),
+        ({log_pi: minus}, "refuted", "is not"),
+        ({reinforce: vector}, "refuted", "returned shape (3,); a gradient needs one number: end with .sum() or .mean()"),
+        ({reinforce: nothing}, "refuted", "returned None; a tensor was expected: end with `return loss`"),
+        ({reinforce: a_float}, "refuted", "returned a float; a tensor was expected: keep it a tensor"),
+        ({reinforce: detached}, "refuted", "no gradient flows from `detached` to theta: was it detached?"),
+        ({reinforce: not_a_number}, "refuted", "nan"),
+        ({reinforce: raising}, "refuted", "raised ValueError: out of ideas"),
+        ({reinforce: single}, "agrees", "accurate only to"),
+        ({reinforce: branching}, "agrees", ""),
+    ],
+)
+def test_an_answer_gets_a_verdict_and_a_sentence(answer: Any, verdict: str, words: str) -> None:
+    line = only(check(page, answer))
+    assert line.verdict == verdict
+    assert words in line.reason + line.remark
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({minus: twice}, "`minus` is no function of 'A softmax'; it has reinforce, log_pi"),
+        ({reinforce: 3}, "the answer for `reinforce` is int, not a function"),
+    ],
+)
+def test_an_answer_that_does_not_fit_is_an_input_error(answer: Any, words: str) -> None:
+    with pytest.raises(InputError) as error:
+        check(page, answer)
+    assert words in str(error.value)
+
+
+def test_an_answer_with_an_unknown_argument_gets_a_suggestion() -> None:
+    def misspelt(theta: Any, rewards: Any, action: Any) -> Any:
+        return reinforce(theta, rewards, action)
+
+    with pytest.raises(ProblemError, match=r"`misspelt` asks for `rewards`; this problem has .*Did you mean `reward`\?"):
+        check(page, {reinforce: misspelt})
+
+
+def test_an_answer_runs_only_the_claims_that_reach_it() -> None:
+    other = Claim("Something else.", Equal(Gradient(J), Gradient(J)))
+    report = check(Problem(title="Two", claims=(unbiased, other)), {log_pi: minus})
+    assert [c.says for c in report.claims] == [unbiased.says]
+    assert check(Problem(title="None", claims=(other,)), {}).exit_code == 0
+
+
+def test_the_right_mean_of_another_estimator_is_told_apart() -> None:
+    def with_baseline(theta: Any, reward: Any, action: Any) -> Any:
+        return theta.log_softmax(-1)[action] * (reward[action] - 1)
+
+    line = only(check(page, {reinforce: with_baseline}))
+    assert line.verdict == "agrees"
+    assert "the mean is right, but this is another estimator: its variance is" in line.remark
+    assert only(check(page, {reinforce: branching})).remark == ""
+
+
+def test_a_module_is_an_answer() -> None:
+    class Policy(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.logits = torch.nn.Parameter(torch.zeros(3))
+
+        def forward(self) -> Any:
+            return self.logits.log_softmax(-1)
+
+    class Wrong(Policy):
+        def forward(self) -> Any:
+            return self.logits.softmax(-1)
+
+    assert only(check(page, {log_pi: module(Policy, log_pi, theta="logits")})).verdict == "agrees"
+    assert only(check(page, {log_pi: module(Wrong, log_pi, theta="logits")})).verdict == "refuted"
+
+
+mu = Parameter("mu", over=Normal())
+x = Draw("x", Gaussian(mu, 1))
+
+
+def score(x: Any, mu: Any) -> Any:
+    return np.square(x) * (x - mu)
+
+
+def test_a_numpy_estimator_is_integrated() -> None:
+    claim = Claim("The score estimator.", Equal(Mean(Value(score)), Gradient(E(x**2))))
+    problem = Problem(title="Scores", claims=(claim,))
+    assert only(check(problem)).verdict == "agrees"
+
+    def shifted(x: Any, mu: Any) -> Any:
+        return np.square(x) * (x - mu) + 1e-4
+
+    assert only(check(problem, {score: shifted})).verdict == "refuted"
+
+
+# ---- errata, mistakes, witnesses ------------------------------------------------------------------------------------------
+
+wrong = Erratum("The gradient is zero.", Equal(Gradient(J), 0), instead=unbiased)
+
+
+def test_an_erratum_is_refuted_by_a_small_witness() -> None:
+    line = check(Problem(title="E", claims=(unbiased,), errata=(wrong,))).claims[1]
+    assert line.ok
+    assert line.kind == "erratum"
+    assert line.correction == unbiased.says
+    assert line.witness is not None
+    entries = [x for row in line.witness.values() for x in (row if isinstance(row, list) else [row])]
+    assert sum(x == "0" for x in entries) >= 4  # six entries, and equal logits need one reward
+
+
+def test_an_erratum_that_holds_or_whose_correction_does_not_is_a_failure() -> None:
+    true = Erratum("The gradient is the gradient.", Equal(Gradient(J), Gradient(J)), instead=unbiased)
+    false_line = Claim("Twice it.", Equal(Mean(Gradient(reinforce)), Gradient(J) * 2))
+    unhelpful = Erratum("The gradient is zero.", Equal(Gradient(J), 0), instead=false_line)
+    for erratum in (true, unhelpful):
+        report = check(Problem(title="E", claims=(unbiased,), errata=(erratum,)))
+        assert not report.claims[1].ok
+        assert report.exit_code == 1
+
+
+def test_an_erratum_smaller_than_the_resolution_is_not_refuted() -> None:
+    close = Erratum("Nearly.", Equal(Gradient(J), Gradient(J) + Rational(1, 10**9)), instead=unbiased)
+    line = check(Problem(title="E", claims=(unbiased,), errata=(close,))).claims[1]
+    assert not line.ok
+    assert "less than the resolution" in line.reason
+
+
+def test_a_mistake_that_nothing_catches_is_an_error_of_the_page() -> None:
+    def harmless(theta: Any) -> Any:
+        return theta - theta.logsumexp(-1)
+
+    caught, missed = Mistake("sign", {log_pi: minus}, breaks=unbiased), Mistake("no mistake", {log_pi: harmless}, breaks=unbiased)
+    assert check(Problem(title="M", claims=(unbiased,), mistakes=(caught,))).exit_code == 0
+    report = check(Problem(title="M", claims=(unbiased,), mistakes=(caught, missed)))
+    assert [m.caught for m in report.mistakes] == [True, False]
+    assert report.exit_code == 4
+
+
+# ---- relations ------------------------------------------------------------------------------------------------------------
+
+a = Variable("a", over=Uniform(1, 2))
+b = Variable("b", over=Uniform(3, 4))
+
+
+@pytest.mark.parametrize(
+    ("that", "verdict"),
+    [
+        (Equal(a, a), "proved"),
+        (Equal(a, b), "refuted"),
+        (AtMost(a, b), "agrees"),
+        (AtMost(b, a), "refuted"),
+        (Differs(a, b), "agrees"),
+        (Differs(a, a), "refuted"),
+        (Within(a, (1, 2)), "agrees"),
+        (Within(b, (1, 2)), "refuted"),
+        (Equal(Value(a) - a, 0), "proved"),
+        (Equal(Value(a) * b / b, a), "proved"),
+        (Equal(Gradient(a**2, a), 2 * a), "proved"),
+        (Equal(Gradient(frozen(a) * a, a), a), "proved"),
+        (Equal(Curl(Gradient(a * b, (a, b))), 0), "proved"),
+        (Equal(Curl(Gradient(frozen(a) * b * a, (a, b))), 0), "refuted"),
+    ],
+)
+def test_relations(that: Any, verdict: str) -> None:
+    assert only(check(Problem(title="R", claims=(Claim("So.", that),)))).verdict == verdict
+
+
+def test_where_restricts_the_points() -> None:
+    sign = Variable("sign", over=Normal())
+    claim = Claim("A number at least 0 is its own size.", AtMost(-sign, 0), where=AtMost(0, sign))
+    free = Claim("Any number is.", AtMost(-sign, 0))
+    assert only(check(Problem(title="W", claims=(claim,)))).verdict == "agrees"
+    line = only(check(Problem(title="W", claims=(free,))))
+    assert line.verdict == "refuted"
+    assert line.witness == {"sign": "-1"}
+
+
+def test_raises() -> None:
+    def picky(a: Any) -> Any:
+        raise KeyError("no")
+
+    def calm(a: Any) -> Any:
+        return a
+
+    for f, error, verdict in ((picky, KeyError, "agrees"), (picky, TypeError, "refuted"), (calm, KeyError, "refuted")):
+        assert only(check(Problem(title="R", claims=(Claim("So.", Raises(f, error)),)))).verdict == verdict
+
+
+def test_printed_digits_are_known_to_half_a_unit() -> None:
+    third = Point(a=Rational(4, 3))
+    for digits, verdict in (("1.333333333", "agrees"), ("1.333333334", "refuted"), ("1.33", "undecided")):
+        assert only(check(Problem(title="P", claims=(Claim("So.", Equal(a, Printed(digits)), at=third),)))).verdict == verdict
+
+
+def test_kinks_are_left_out_and_counted_and_have_a_claim_of_their_own() -> None:
+    r = Parameter("r", over=Uniform(0.5, 1.5))
+    A = Variable("A", over=Uniform(-2, 2))
+    loss = minimum(r * A, clip(r, Rational(4, 5), Rational(6, 5)) * A)
+
+    def clipped(r: Any, A: Any) -> Any:
+        return torch.min(r * A, r.clamp(0.8, 1.2) * A)
+
+    def one_sided(r: Any, A: Any) -> Any:
+        return torch.where(r >= 1.2, 2 * A, 0) * r
+
+    at_kink = Point(r=Rational(6, 5), A=1)
+    smooth = Claim("Away from kinks the gradients agree.", Equal(Gradient(clipped), Gradient(loss)))
+    kink = Claim("On the boundary it stays in the hull.", Within(Gradient(clipped), Hull(Gradient(loss))), at=at_kink)
+    problem = Problem(title="Clip", claims=(smooth, kink), corners=(at_kink, Point(r=1, A=1)))
+    report = check(problem)
+    assert [c.verdict for c in report.claims] == ["agrees", "agrees"]
+    assert report.claims[0].removed == 1  # r = 1 is a tie, and no kink
+    assert check(problem, {clipped: one_sided}).claims[1].verdict == "refuted"
+
+
+def test_a_claim_with_a_free_draw_is_about_every_outcome() -> None:
+    shown = Claim("Every sample.", Equal(Gradient(reinforce), reward[action] * Gradient(action.log_prob())))
+    problem = Problem(title="Samples", claims=(shown, unbiased))
+    assert check(problem).claims[0].verdict == "agrees"
+
+    def swapped(theta: Any, reward: Any, action: Any) -> Any:  # unbiased up to a baseline, and another estimator
+        return theta.log_softmax(-1)[action] * (reward[action] - reward.mean())
+
+    first, second = check(problem, {reinforce: swapped}).claims
+    assert (first.verdict, second.verdict) == ("refuted", "agrees")
+    assert first.witness is not None
+    assert "action" in first.witness
+
+
+def test_rows_are_the_data_on_a_page() -> None:
+    data = Rows(action=(0, 2))
+    at = Point(theta=0, reward=(-1, 0, 2))
+    claim = Claim("So.", Equal(Mean(Gradient(reinforce), over=data), (-Rational(2, 3), -Rational(1, 6), Rational(5, 6))), at=at)
+    report = check(Problem(title="Rows", claims=(claim,)))
+    assert only(report).verdict == "agrees"
+    assert report.blind_spots[0].inputs == ["reward_1"]
+
+
+# ---- routes ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("route", ["listed", "differences", "symbolic"])
+def test_each_route_answers_and_is_named(route: str) -> None:
+    claim = Claim("So.", Equal(Mean(Gradient(reinforce)), Gradient(J)), by=route)
+    doubled = Claim("Twice.", Equal(Mean(Gradient(reinforce)), Gradient(J) * 2), by=route)
+    good, bad = check(Problem(title=route, claims=(claim, doubled))).claims
+    assert (good.verdict, bad.verdict) == ("agrees", "refuted")
+    assert route in good.routes[0].route
+
+
+def test_differences_hold_stop_gradients_and_check_the_symbolic_derivative() -> None:
+    loss = frozen(theta[0] * reward[0]) * theta[0] ** 2
+    right = Claim("So.", Equal(Gradient(loss), (2 * theta[0] ** 2 * reward[0], 0, 0)), by=("symbolic", "differences"))
+    thawed = Claim("No.", Equal(Gradient(loss), (3 * theta[0] ** 2 * reward[0], 0, 0)), by="differences")
+    assert [c.verdict for c in check(Problem(title="D", claims=(right, thawed))).claims] == ["agrees", "refuted"]
+
+
+def test_samples_have_both_error_rates() -> None:
+    claim = Claim("So.", Equal(Mean(Gradient(reinforce)), Gradient(J)), by="sampled", resolution=0.05)
+    problem = Problem(title="Samples", claims=(claim,), points=3)
+
+    def off_by_the_resolution(theta: Any, reward: Any, action: Any) -> Any:
+        return reinforce(theta, reward, action) + 0.2 * theta[0]
+
+    def louder(theta: Any, reward: Any, action: Any) -> Any:
+        return theta.log_softmax(-1)[action] * (reward[action] + 4)
+
+    assert only(check(problem)).verdict == "agrees"
+    assert only(check(problem, {reinforce: off_by_the_resolution})).verdict == "refuted"
+    other = only(check(problem, {reinforce: louder}))
+    assert other.verdict == "agrees"
+    assert "not the declared estimator: its variance is another" in other.remark
+
+
+def test_sampling_never_passes_an_infinite_variance() -> None:
+    u = Draw("u", Gaussian(0, 1))
+    weight = Variable("rate", over=Uniform(0.1, 0.4))
+
+    def heavy(u: Any, mu: Any, rate: Any) -> Any:
+        return mu * torch.exp(rate * u * u)  # E exp(2 rate u^2) is infinite from rate = 1/4
+
+    for rate, verdict in ((Rational(1, 5), "agrees"), (Rational(1, 3), "undecided"), (Rational(26, 100), "undecided")):
+        claim = Claim(
+            "So.", Equal(Mean(Gradient(heavy)), 1 / sqrt(1 - 2 * rate)), by="sampled", resolution=0.05, at=Point(rate=rate, mu=1)
+        )
+        assert only(check(Problem(title="Heavy", claims=(claim,), world=(u, weight)))).verdict == verdict
+
+
+# ---- bad pages ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_page_that_does_not_bind_says_why() -> None:
+    def misspelt(theta: Any, rewards: Any) -> Any:
+        return theta.sum()
+
+    def stray(theta: Any) -> Any:
+        return theta.sum()
+
+    good = Equal(Gradient(stray), Gradient(J))
+    cases: list[tuple[Any, str]] = [
+        (
+            lambda: Problem(title="B", claims=(Claim("So.", Equal(Gradient(misspelt), Gradient(J))),)),
+            r"asks for `rewards`.*Did you mean `reward`",
+        ),
+        (
+            lambda: Problem(title="B", claims=(Claim("So.", good, at=Point(thta=1)),)),
+            r"gives `thta`; this problem has .*Did you mean `theta`",
+        ),
+        (
+            lambda: Problem(title="B", claims=(Claim("So.", good, at=Point(theta=(1, 2))),)),
+            r"`theta` has shape \(3,\); the point gives \(2,\)",
+        ),
+        (lambda: Problem(title="B", claims=(Claim("So.", good, by="magic"),)), r"route 'magic'; there are"),
+        (lambda: Problem(title="B", claims=(unbiased,), mistakes=(Mistake("m", {}, breaks=Claim("x", good)),)), r"not in claims"),
+        (lambda: Claim("So.", good, resolution=0.5), r"at most 0.05"),
+        (lambda: Claim("So.", 3), r"write Equal\(a, b\)"),
+        (lambda: Printed(0.5), r"write Printed\('0.5'\)"),
+        (lambda: Within(a, b), r"needs a set on its right"),
+        (lambda: Erratum("E", good, instead=None), r"needs instead"),
+    ]
+    for make, words in cases:
+        with pytest.raises(ProblemError, match=words):
+            make()
+
+
+def test_only_picks_by_id_or_source_and_suggests() -> None:
+    assert only(check(page, only=["X-2"])).says == unbiased.says
+    with pytest.raises(InputError, match=r"has no claim `X-3`.*Did you mean `X-"):
+        check(page, only=["X-3"])
+
+
+def test_require_raises_with_what_a_reader_needs() -> None:
+    assert check(page).require().ok
+    with pytest.raises(AssertionError) as error:
+        check(page, {log_pi: minus}).require()
+    for words in ("REINFORCE is unbiased. REFUTED", "at theta = (", "replay: python -m gradcheck_rl"):
+        assert words in str(error.value)
+
+
+def test_the_same_seed_gives_the_same_report_and_another_draws_other_points() -> None:
+    first, second, other = (check(page, {log_pi: minus}, seed=s, timed=False) for s in (1, 1, 2))
+    assert first == second
+    assert first.claims[0].witness is not None
+    assert other != first
