@@ -400,7 +400,7 @@ def _complain(sentence: str, kind: str = "error") -> None:
 
 
 def _version() -> int:
-    from .loop import versions
+    from .report import versions
 
     _say("".join(f"{name} {version}\n" for name, version in versions().items()))
     return 0

@@ -17,7 +17,7 @@ FORGETTABLE = {
 PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
 SPREADS = {"sigma", "std", "sd", "scale"}
 SYMMETRIC = {name for pair in PAIRS for name in pair} | {"add", "mul", "logaddexp"}
-LAWS = {"Bernoulli": "p", "Categorical": "probs logits", "Gaussian": "mean sd covariance", "Named": "definition"}
+LAWS = {"Bernoulli", "Categorical", "Gaussian", "Normal"}
 MODULES = {"F", "np", "numpy", "sp", "torch"}
 INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In,
@@ -28,7 +28,7 @@ Stop = Callable[[ast.expr], ast.expr]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """An expression and where it hangs. `whole`: a value of its own; `term`: of a sum; `operand`: of any arithmetic."""
+    """An expression and where it hangs. `whole`: a value of its own; `term`: of a sum; `operand`: of any arithmetic; a law's too."""
 
     node: Any
     parent: Any
@@ -122,9 +122,17 @@ def _is_whole(node: ast.AST, field: str, child: ast.AST) -> bool:
 
 
 def _in_arithmetic(node: ast.AST, field: str) -> tuple[bool, bool]:
-    if not isinstance(node, ast.BinOp) or field not in ("left", "right"):
-        return False, False
-    return isinstance(node.op, (ast.Add, ast.Sub)) and not _is_complement(node), not isinstance(node.op, ast.Pow)
+    match node:
+        case ast.BinOp(op=ast.Add() | ast.Sub()):
+            return not _is_complement(node), True
+        case ast.BinOp(op=ast.Mult() | ast.Div()):
+            return False, True
+        case ast.Call():
+            return (field == "args" and _called(node) in LAWS,) * 2
+        case ast.keyword(arg="logits" | "logit" | "probs" | "mean" | "sd" | "covariance"):
+            return True, True
+        case _:
+            return False, False
 
 
 def _is_complement(node: ast.AST) -> bool:

@@ -1,6 +1,8 @@
 """A number that knows how well it is known."""
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -9,7 +11,7 @@ import numpy as np
 from flint import arb
 from numpy.typing import NDArray
 
-from .rings import EPS, ZERO, blur, divide, each, image
+from .rings import EPS, TINY, blur, divide, each, image, weigh
 
 Floats = NDArray[np.float64]
 
@@ -52,31 +54,40 @@ class Estimate:
         return self.value.shape
 
     def __add__(self, other: Estimate) -> Estimate:
-        return self._combine(other, np.add, lambda a, b: a.radius + b.radius)
+        return self._combine(other, operator.add, operator.add, lambda a, b: a.radius + b.radius)
 
     def __sub__(self, other: Estimate) -> Estimate:
-        return self._combine(other, np.subtract, lambda a, b: a.radius + b.radius)
+        return self._combine(other, operator.sub, operator.sub, lambda a, b: a.radius + b.radius)
 
     def __mul__(self, other: Estimate) -> Estimate:
-        return self._combine(other, np.multiply, lambda a, b: np.abs(a.value) * b.radius + a.radius * (np.abs(b.value) + b.radius))
+        def radius(a: Estimate, b: Estimate) -> Floats:
+            return np.abs(a.value) * b.radius + a.radius * (np.abs(b.value) + b.radius)
+
+        return self._combine(other, operator.mul, operator.mul, radius)
 
     def __truediv__(self, other: Estimate) -> Estimate:
         def radius(a: Estimate, b: Estimate) -> Floats:
             room = np.abs(b.value) - b.radius
             return np.where(room > 0, (a.radius + np.abs(a.value / b.value) * b.radius) / np.where(room > 0, room, 1), np.inf)
 
-        return self._combine(other, np.divide, radius)
+        return self._combine(other, divide, operator.truediv, radius)
 
-    def _combine(self, other: Estimate, operation: Any, radius: Any) -> Estimate:
+    def _combine(self, other: Estimate, exactly: Any, roughly: Any, radius: Callable[[Estimate, Estimate], Floats]) -> Estimate:
         if self.exact is not None and other.exact is not None:
-            return Estimate.of(each(divide if operation is np.divide else operation, self.exact, other.exact))
+            return Estimate.of(each(exactly, self.exact, other.exact))
         with np.errstate(all="ignore"):
-            value = operation(self.value, other.value)
-            return Estimate(value, radius(self, other) + EPS * np.abs(value), max(self.evidence, other.evidence))
+            value = roughly(self.value, other.value)
+            return Estimate(value, _rounded(radius(self, other), np.abs(value)), max(self.evidence, other.evidence))
 
-    def map(self, function: Any) -> Estimate:
+    def map(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Estimate:
         """The same rearrangement (indexing, reshaping, broadcasting) of midpoints, radii and exact entries."""
-        return Estimate(function(self.value), function(self.radius), self.evidence, None if self.exact is None else function(self.exact))
+        exact = None if self.exact is None else function(self.exact)
+        return Estimate(function(self.value), function(self.radius), self.evidence, exact)
+
+
+def _rounded(radius: Floats, size: Floats, roundings: int = 1) -> Floats:
+    """The radius after so many roundings of sums of this size, its own rounding included."""
+    return radius * (1 + 8 * EPS) + roundings * (EPS * size * (1 + 8 * EPS) + TINY)
 
 
 def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
@@ -85,14 +96,15 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
     numpy's sum over an axis that is not contiguous is not pairwise: M terms are charged M roundings.
     """
     if weights.exact is not None and terms.exact is not None:
-        product = each(lambda w, x: ZERO if w == 0 else w * x, weights.exact, terms.exact)
-        return Estimate.of(np.add.reduce(product, axis=axis))
+        return Estimate.of(np.add.reduce(each(weigh, weights.exact, terms.exact), axis=axis))
+    products = weights * terms
+    void = (weights.value == 0) & (weights.radius == 0)
+    value, radius = np.where(void, 0.0, products.value), np.where(void, 0.0, products.radius)
+    count = value.shape[axis]
     with np.errstate(all="ignore"):
-        product = np.where(weights.value == 0, 0.0, weights.value * terms.value)
-        size = np.abs(product).sum(axis)
-        spread = np.where(weights.value == 0, weights.radius, np.abs(weights.value) * terms.radius + weights.radius * np.abs(terms.value))
-        radius = spread.sum(axis) + product.shape[axis] * EPS * size
-        return Estimate(product.sum(axis), radius, Evidence(max(weights.evidence, terms.evidence)))
+        return Estimate(
+            value.sum(axis), _rounded(radius.sum(axis) * (1 + count * EPS), np.abs(value).sum(axis), count), products.evidence
+        )
 
 
 def quadrature(coarse: Floats, fine: Floats, size: Floats, nodes: int) -> Estimate:

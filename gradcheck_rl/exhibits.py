@@ -108,7 +108,7 @@ def chains(problem: Problem) -> list[Chain]:
     for name, d in problem.names.items():
         if isinstance(d, Derivation):
             forms = tuple(
-                Form(f"{name}.{n}", str(sp.pretty(_whole(e), use_unicode=True)), sp.latex(_whole(e)), why)
+                Form(f"{name}.{n}", str(sp.pretty(_whole(e), use_unicode=True, wrap_line=False)), sp.latex(_whole(e)), why)
                 for n, (e, why) in enumerate(d.lines)
             )
             out.append(Chain(d.title, forms, tuple(f"{name}.{n}" for n in range(1, len(d.lines)))))

@@ -432,7 +432,12 @@ def _laws(node: Any) -> list[Any]:
 
 def needs_integration(outputs: Sequence[Any]) -> bool:
     """Is there a continuous draw without closed form, or a written integral?"""
-    return any(e.has(sp.Integral) or any(isinstance(law, Gaussian) for law in e.atoms(Gaussian)) for e in prepared(tuple(outputs)))
+    return _continuous(tuple(outputs))
+
+
+@lru_cache(maxsize=512)
+def _continuous(outputs: tuple[Any, ...]) -> bool:
+    return any(e.has(sp.Integral) or any(isinstance(law, Gaussian) for law in e.atoms(Gaussian)) for e in prepared(outputs))
 
 
 def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimate:
@@ -466,7 +471,12 @@ def number(e: Any) -> Any:
 
 
 def _compiled(outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
-    ready = prepared(tuple(outputs))
+    return _compiled_once(tuple(outputs))
+
+
+@lru_cache(maxsize=512)
+def _compiled_once(outputs: tuple[Any, ...]) -> tuple[Program, list[Any]]:
+    ready = prepared(outputs)
     inputs = by_name(set().union(*(e.free_symbols for e in ready))) if ready else []
     return program(ready, tuple(inputs)), inputs
 

@@ -17,7 +17,7 @@ from .evaluators import Outcomes, Scene, World, evaluate, hull, integrated, list
 from .laws import Bundle, Random
 from .points import Points, drawn, given, simpler
 from .problem import Problem
-from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, lowered
+from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels
 from .rings import written
 from .symbols import Atom, Variable, entries
 from .verdict import Ruling, Verdict, combine, compare
@@ -205,7 +205,7 @@ class Judge:
         )
 
     def formulas(self, q: Quantity) -> Formulas:
-        return lowered(q, self.world.parameters, self.world.names)
+        return self.world.formulas(q)
 
     def _where_checked(self, claim: Claim, that: Relation) -> tuple[Points, int]:
         """The points, and how many were kept away from kinks."""

@@ -85,6 +85,13 @@ def load(name_or_path: str) -> Problem:
     return _problem(path, page, tuple(others))
 
 
+def variant(path: Path, tree: ast.Module) -> tuple[Problem, dict[str, object]]:
+    """The problem that a page's syntax tree makes after an edit, at the page's own sizes, and all that the page names."""
+    module = _execute(path, ProblemError, tree)
+    del sys.modules[module.__name__]
+    return _problem(path, module, ()), vars(module)
+
+
 def load_functions(path: str) -> dict[str, Callable[..., Any]]:
     """What can be called in an answer's file, by name."""
     module = _execute(_file(path, "a file with functions"), InputError)
@@ -185,15 +192,19 @@ def _file(name: str, expected: str) -> Path:
 class _Fresh(SourceFileLoader):
     """Compiles what the file says now. Cached bytecode knows whole seconds only, and litters other people's folders."""
 
+    def __init__(self, name: str, path: str, tree: ast.Module | None) -> None:
+        super().__init__(name, path)
+        self.tree = tree
+
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
+        return self.source_to_code(self.get_data(self.path) if self.tree is None else self.tree, self.path)
 
 
-def _execute(path: Path, wrong: type[GradcheckError]) -> ModuleType:
-    """The module that a file makes, under a name of its own; what goes wrong in it is raised as `wrong`, in one sentence."""
+def _execute(path: Path, wrong: type[GradcheckError], tree: ast.Module | None = None) -> ModuleType:
+    """The module that a file makes, or an edited tree of it, under a name of its own; what goes wrong in it is raised as `wrong`, in one sentence."""
     _text(path, wrong)
     name = f"gradcheck_rl_page_{next(_count)}_{path.stem}"
-    loader = _Fresh(name, str(path))
+    loader = _Fresh(name, str(path), tree)
     spec = spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     module = module_from_spec(spec)

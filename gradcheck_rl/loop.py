@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from .claims import Claim, Erratum, Mistake
@@ -18,7 +17,7 @@ from .exhibits import blind_spots, chains, flows
 from .judge import Answer, Judge, Settled
 from .problem import Problem, slug
 from .quantities import is_code
-from .report import Caught, Line, Report, Route
+from .report import Caught, Line, Report, Route, versions
 from .verdict import Ruling, Verdict
 
 Progress = Callable[[int, int, str], None]
@@ -66,19 +65,15 @@ def check(
         blind_spots=tuple(blind_spots(problem, loop.judge)) if whole and not given else (),
         flow=tuple(flows(problem, loop.judge, given)) if whole else (),
         answer=[f.__name__ for f in given],
-        replay=f"python -m gradcheck_rl {problem.id or problem.path or 'FILE'} --seed {seed}",
+        replay=f"python -m gradcheck_rl {_word(problem)} --seed {seed}",
         elapsed_s=round(time.perf_counter() - start, 4) if timed else 0.0,
     )
 
 
-def versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for name in ("gradcheck_rl", "sympy", "numpy", "torch", "python-flint"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+def _word(problem: Problem) -> str:
+    """What names the page on the command line: problem1, or its file."""
+    path = Path(problem.path)
+    return path.name if path.stem == problem.id else problem.id or "FILE"
 
 
 def _check_answer(problem: Problem, answer: Answer) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import platform
 from dataclasses import asdict, dataclass, field, fields
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 SCHEMA = "gradcheck_rl/report/1"
@@ -203,6 +205,16 @@ class Report:
 def _known(kind: Any, data: Any) -> dict[str, Any]:
     names = {f.name for f in fields(kind)}
     return {k: v for k, v in data.items() if k in names}
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in ("gradcheck_rl", "sympy", "numpy", "torch", "python-flint"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
 
 
 def worst(codes: list[int]) -> int:

@@ -7,17 +7,18 @@ contain the true value. Nothing here raises on 0/0 or log 0: the result is NaN o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from flint import acb, arb, ctx, fmpq
 from numpy.typing import NDArray
 
-from .errors import Unsuitable
+from .errors import ProblemError, Unsuitable
 
-EPS = 2.0 ** -53
+EPS, TINY = 2.0 ** -53, 2.0 ** -1074
 BITS = 200
 ctx.prec = BITS
 
@@ -54,8 +55,9 @@ class LogOf:
     def __mul__(self, other: Any) -> Any:
         if isinstance(other, LogOf):
             return self.ball() * other.ball()
-        if isinstance(other, fmpq) and other.q == 1 and abs(int(other.p)) < 64:
-            return log_of(self.q ** int(other.p))
+        times = fmpq(other) if isinstance(other, int) else other
+        if isinstance(times, fmpq) and times.q == 1 and abs(times) < 64:
+            return log_of(self.q ** int(times.p))
         return self.ball() * other
 
     __rmul__ = __mul__
@@ -100,46 +102,59 @@ def ball(x: Any) -> Any:
 
 
 def divide(a: Any, b: Any) -> Any:
-    if b == 0:
-        return arb.nan()
-    return a / b
+    return arb.nan() if b == 0 else a / b
+
+
+def weigh(weight: Any, x: Any) -> Any:
+    """The product, where what has weight zero counts for nothing, NaN included."""
+    return ZERO if weight == 0 else weight * x
 
 
 def rational(x: Any) -> Any:
     """An exact number from what a person writes in Python: 0.2 means one fifth, as on the page."""
     if isinstance(x, (fmpq, LogOf, arb)):
         return x
-    f = Fraction(repr(float(x))) if isinstance(x, (float, np.floating)) else Fraction(int(x)) if isinstance(x, (int, np.integer)) else Fraction(x)
+    if isinstance(x, (float, np.floating)):
+        if not math.isfinite(x):
+            return arb(float(x))
+        x = repr(float(x))
+    f = Fraction(int(x) if isinstance(x, (np.integer, np.bool_)) else x)
     return fmpq(f.numerator, f.denominator)
 
 
 def image(x: Any) -> float:
     """The nearest float64, the number that code receives."""
     if isinstance(x, fmpq):
-        return float(Fraction(int(x.p), int(x.q))) if abs(x.p) < 2 ** 1000 * x.q else math.copysign(math.inf, int(x.p))
-    return float(ball(x).mid())
+        return _nearest(lambda: int(x.p) / int(x.q), x)
+    middle = ball(x).mid()
+    if not middle.is_finite():
+        return float(middle)
+    significand, exponent = middle.man_exp()  # float(arb) rounds towards zero
+    return _nearest(lambda: math.ldexp(int(significand), int(exponent)), middle)
+
+
+def _nearest(number: Callable[[], float], x: Any) -> float:
+    try:
+        return number()
+    except OverflowError:
+        return math.inf if x > 0 else -math.inf
 
 
 def blur(x: Any) -> float:
     """A radius around `image(x)` that contains the true value."""
+    near = image(x)
     if isinstance(x, fmpq):
-        f = image(x)
-        return math.inf if math.isinf(f) else 0.0 if Fraction(f) == Fraction(int(x.p), int(x.q)) else EPS * abs(f)
+        return math.inf if math.isinf(near) else 0.0 if fmpq(*near.as_integer_ratio()) == x else EPS * abs(near) + TINY
     b = ball(x)
     if not b.is_finite():
-        return 0.0 if math.isinf(float(b.mid())) else math.nan
-    return float(b.rad()) * (1 + EPS) + EPS * abs(float(b.mid()))
+        return 0.0 if math.isinf(near) else math.nan
+    return image(b.rad()) * (1 + 4 * EPS) + EPS * abs(near) + (0.0 if b == 0 else TINY)
 
 
 def written(x: Any) -> str:
     """As a page writes it: -1/3, log(2), 0.127; a ball by the digits it is sure of."""
     if isinstance(x, fmpq):
-        q = int(x.q)
-        while q % 2 == 0:
-            q //= 2
-        while q % 5 == 0:
-            q //= 5
-        short = q == 1 and int(x.q) > 8 and int(x.q) <= 10 ** 6
+        short = 8 < x.q <= 10 ** 6 and 10 ** 20 % int(x.q) == 0
         return repr(image(x)) if short else str(x)
     return str(x) if isinstance(x, LogOf) else x.str(25, radius=False) if x.is_finite() else str(float(x.mid()))
 
@@ -149,18 +164,9 @@ def each(function: Callable[..., Any], *arrays: Any) -> NDArray[Any]:
     return np.asarray(np.frompyfunc(function, len(arrays), 1)(*arrays), dtype=object)
 
 
-class Ring(Protocol):
-    """One method for each operation of a formula."""
-
-    def number(self, p: int, q: int) -> Any: ...
-    def constant(self, name: str) -> Any: ...
-    def power(self, x: Any, n: int) -> Any: ...
-    def root(self, x: Any) -> Any: ...
-    def minimum(self, x: Any, y: Any) -> Any: ...
-    def maximum(self, x: Any, y: Any) -> Any: ...
-    def step(self, x: Any) -> Any: ...
-    def side(self, x: Any) -> Any: ...
-    def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any: ...
+def _by_ball(name: str, at_zero: Any) -> Callable[[Any, Any], Any]:
+    """A function that is rational at zero alone."""
+    return lambda self, x: at_zero if isinstance(x, fmpq) and x == 0 else getattr(ball(x), name)()
 
 
 class Exact:
@@ -172,17 +178,13 @@ class Exact:
     def constant(self, name: str) -> Any:
         return {"pi": arb.pi, "e": arb.const_e, "oo": arb.pos_inf, "-oo": arb.neg_inf, "nan": arb.nan}[name]()
 
-    def add(self, x: Any, y: Any) -> Any:
-        return x + y
-
-    def multiply(self, x: Any, y: Any) -> Any:
-        return x * y
+    add, multiply = operator.add, operator.mul
 
     def power(self, x: Any, n: int) -> Any:
         if n < 0:
             return divide(ONE, self.power(x, -n))
-        if isinstance(x, fmpq):
-            return x ** n
+        if n == 0 or isinstance(x, fmpq):
+            return ONE if n == 0 else x ** n
         out = x  # arb(0, r) ** 2 is NaN in python-flint 0.9: multiply
         for _ in range(n - 1):
             out = out * x
@@ -196,7 +198,7 @@ class Exact:
         return ball(x).sqrt()
 
     def raised(self, x: Any, y: Any) -> Any:
-        return ball(x) ** ball(y)
+        return self.power(x, int(y)) if isinstance(y, fmpq) and y.q == 1 and abs(y) < 64 else ball(x) ** ball(y)
 
     def exp(self, x: Any) -> Any:
         return x.q if isinstance(x, LogOf) else ONE if isinstance(x, fmpq) and x == 0 else ball(x).exp()
@@ -204,7 +206,7 @@ class Exact:
     def log(self, x: Any) -> Any:
         if isinstance(x, fmpq):
             return log_of(x) if x > 0 else arb.neg_inf() if x == 0 else arb.nan()
-        return ball(x).log()
+        return arb.neg_inf() if x == 0 else ball(x).log()
 
     def tanh(self, x: Any) -> Any:
         if isinstance(x, LogOf):
@@ -221,35 +223,42 @@ class Exact:
     def step(self, x: Any) -> Any:
         return ONE if x >= 0 else ZERO if x < 0 else arb.nan()
 
+    # A tie is halved, also one that balls cannot tell from a tie: PPO's two branches are the same number on an open set.
+    # Where the halves matter the point is a kink, and no derivative is taken there.
     def side(self, x: Any) -> Any:
-        return ONE if x > 0 else ZERO if x < 0 else fmpq(1, 2) if x == 0 else arb.nan()
+        return ONE if x > 0 else ZERO if x < 0 else fmpq(1, 2) if x == 0 or ball(x).contains(0) else arb.nan()
 
     def sign(self, x: Any) -> Any:
-        return ONE if x > 0 else -ONE if x < 0 else ZERO if x == 0 else arb.nan()
+        return ONE if x > 0 else -ONE if x < 0 else ZERO if x == 0 or ball(x).contains(0) else arb.nan()
 
     def absolute(self, x: Any) -> Any:
         return abs(x)
 
     def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any:
-        return table[flat_index(shape, [int(i) for i in index])]
+        return table[flat_index(shape, index)]
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda x: ZERO if isinstance(x, fmpq) and x == 0 and name in ODD else getattr(ball(x), name)()
+    sin, cos, tan, atan = _by_ball("sin", ZERO), _by_ball("cos", ONE), _by_ball("tan", ZERO), _by_ball("atan", ZERO)
+    erf, erfc = _by_ball("erf", ZERO), _by_ball("erfc", ONE)
 
 
-ODD = frozenset({"sin", "tan", "atan", "erf"})
+def _by_complex_ball(name: str) -> Callable[[Any, Any], Any]:
+    return lambda self, x: getattr(x, name)()
 
 
-class Analytic(Exact):
+def _refused(*_: Any) -> Any:
+    raise Unsuitable("the integrand has a corner or a jump: certified integration needs an analytic one")
+
+
+class Analytic:
     """Complex balls: what certified integration needs. A formula with corners or jumps is not analytic."""
 
     def number(self, p: int, q: int) -> Any:
         return acb(arb(fmpq(p, q)))
 
     def constant(self, name: str) -> Any:
-        return acb(super().constant(name))
+        return acb(EXACT.constant(name))
+
+    add, multiply = operator.add, operator.mul
 
     def power(self, x: Any, n: int) -> Any:
         return 1 / self.power(x, -n) if n < 0 else x if n == 1 else x * self.power(x, n - 1)
@@ -269,15 +278,12 @@ class Analytic(Exact):
     def tanh(self, x: Any) -> Any:
         return x.tanh()
 
-    def _refuse(self, *_: Any) -> Any:
-        raise Unsuitable("the integrand has a corner or a jump: certified integration needs an analytic one")
+    def atan(self, x: Any) -> Any:
+        i = acb(0, 1)
+        return (self.log(1 + i * x) - self.log(1 - i * x)) / (2 * i)  # acb.atan says nothing at its branch cuts
 
-    minimum = maximum = step = side = sign = absolute = pick = _refuse
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda x: getattr(x, name)()
+    sin, cos, tan, erf, erfc = (_by_complex_ball(name) for name in ("sin", "cos", "tan", "erf", "erfc"))
+    minimum = maximum = step = side = sign = absolute = pick = _refused
 
 
 class Float:
@@ -287,7 +293,7 @@ class Float:
         self.order = order
 
     def number(self, p: int, q: int) -> Any:
-        return np.float64(Fraction(p, q)) if abs(p) < 2 ** 1000 * q else np.float64(math.copysign(math.inf, p))
+        return np.float64(image(fmpq(p, q)))
 
     def constant(self, name: str) -> Any:
         return np.float64({"pi": math.pi, "e": math.e, "oo": math.inf, "-oo": -math.inf, "nan": math.nan}[name])
@@ -297,9 +303,9 @@ class Float:
 
     def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any:
         rows = np.broadcast_arrays(*table)
-        at = np.asarray(flat_index(shape, [np.asarray(i, dtype=np.intp) for i in index]))
-        whole = np.stack(rows, axis=-1)
-        at, whole = _align(at, whole)
+        at, whole = np.asarray(flat_index(shape, index)), np.stack(rows, axis=-1)
+        here = np.broadcast_shapes(at.shape, whole.shape[:-1])
+        at, whole = np.broadcast_to(at, here), np.broadcast_to(whole, (*here, len(table)))
         return np.take_along_axis(whole, at[..., None], axis=-1)[..., 0]
 
     def erf(self, x: Any) -> Any:
@@ -323,16 +329,14 @@ class Float:
         return np.heaviside(x, 0.5)
 
 
-def _align(at: NDArray[Any], whole: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    shape = np.broadcast_shapes(at.shape, whole.shape[:-1])
-    return np.broadcast_to(at, shape), np.broadcast_to(whole, (*shape, whole.shape[-1]))
-
-
-def flat_index(shape: tuple[int, ...], index: list[Any]) -> Any:
-    """Row-major position of an index."""
+def flat_index(shape: Sequence[int], index: Sequence[Any]) -> Any:
+    """Row-major position of an index: a whole number in each axis, or an array of them."""
     at: Any = 0
     for i, n in zip(index, shape, strict=True):
-        at = at * n + i
+        position = i.astype(np.intp) if isinstance(i, np.ndarray) else int(i)
+        if np.any(position != i) or np.any(position < 0) or np.any(position >= n):
+            raise ProblemError(f"a table of shape {tuple(shape)} was read at index {i}: write an index from 0 to {n - 1} there.")
+        at = at * n + position
     return at
 
 

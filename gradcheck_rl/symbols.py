@@ -261,7 +261,7 @@ class Pick(sp.Function):
     @classmethod
     def eval(cls, entries: Any, shape: Any, *index: Any) -> Any:
         if all(i.is_Integer for i in index):
-            return entries[int(flat_index(tuple(map(int, shape)), [int(i) for i in index]))]
+            return entries[flat_index(tuple(map(int, shape)), index)]
         return None
 
     def _eval_derivative(self, s: Any) -> Any:

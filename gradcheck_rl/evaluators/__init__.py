@@ -28,7 +28,6 @@ from ..quantities import (
     Trace,
     Value,
     is_code,
-    lowered,
     rename,
 )
 from ..symbols import entries
@@ -58,7 +57,7 @@ def evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None = None) -> Est
 def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
     if isinstance(q, Gradient) and scene.route == differences.NAME:
         return differences.evaluate(q, scene, outcomes, evaluate)
-    formulas = lowered(q, scene.world.parameters, dict(scene.world.names))
+    formulas = scene.world.formulas(q)
     if formulas is not None:
         return _formulas(formulas, scene, outcomes)
     match q:

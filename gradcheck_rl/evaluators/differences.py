@@ -22,7 +22,7 @@ from ..symbols import Variable, entries, frozen_
 from .scene import Outcomes, Scene
 
 NAME = "differences"
-STEP = fmpq(1, 2**12)
+STEP = fmpq(1, 2**15)  # its square is what the two steps disagree by, EPS over it what rounding adds
 TINY = fmpq(1, 2**60)
 
 Evaluate = Callable[..., Estimate]

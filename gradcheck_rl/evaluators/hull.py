@@ -16,8 +16,8 @@ import sympy as sp
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import values
-from ..laws import closed
-from ..quantities import Quantity, lowered
+from ..laws import Slope, closed
+from ..quantities import Quantity
 from ..rings import EPS
 from .scene import Scene
 
@@ -28,7 +28,7 @@ SWITCHES = 10
 
 def evaluate(q: Quantity, scene: Scene) -> Estimate:
     """Midpoint and half width, as an Estimate whose radius is the set: (B, 1, n)."""
-    formulas = lowered(q, scene.world.parameters, dict(scene.world.names))
+    formulas = scene.world.formulas(q)
     if formulas is None:
         raise ProblemError("Hull needs the gradient of a formula: code has one gradient, not a set of them.")
     scene.says("symbolic")
@@ -38,7 +38,9 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
 
 
 def has_kinks(formulas: Sequence[Any]) -> bool:
-    return any(e.has(sp.Heaviside, sp.sign) for e in formulas)
+    """Is a corner differentiated, here or under an expectation?"""
+    corners = (sp.Min, sp.Max, sp.Abs)
+    return any(e.has(sp.Heaviside, sp.sign) or any(s.has(*corners) for s in e.atoms(Slope)) for e in formulas)
 
 
 def kinked(formulas: Sequence[Any], scene: Scene) -> Any:

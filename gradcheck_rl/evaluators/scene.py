@@ -14,7 +14,7 @@ from ..errors import ProblemError, did_you_mean
 from ..estimate import Estimate
 from ..laws import Bundle, Draw, Named
 from ..points import Points
-from ..quantities import Quantity, is_code
+from ..quantities import Quantity, is_code, lowered
 from ..symbols import Symbols, Variable
 
 
@@ -24,10 +24,17 @@ class World:
 
     variables: Mapping[str, Variable]
     names: Mapping[str, Symbols]
+    _formulas: dict[Quantity, list[Any] | None] = field(default_factory=dict[Quantity, "list[Any] | None"], repr=False)
 
     @property
     def parameters(self) -> list[Variable]:
         return [v for v in self.variables.values() if v.parameter]
+
+    def formulas(self, q: Quantity) -> list[Any] | None:
+        """The quantity as formulas, differentiated once."""
+        if q not in self._formulas:
+            self._formulas[q] = lowered(q, self.parameters, self.names)
+        return self._formulas[q]
 
     def over(self, bundle: Bundle | Draw | None) -> Mapping[str, Symbols]:
         """The names as these rows or copies define them."""

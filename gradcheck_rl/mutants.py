@@ -1,0 +1,290 @@
+"""Mutants: small edits of a page's model lines and reference functions. A claim that matters refutes each of them.
+
+The edits are made in the syntax tree that the author wrote, since SymPy would have rewritten it. A mutant of a function is
+tried as an answer; a mutant of any other line makes a page of its own, whose model and code disagree. A survivor is a change
+of which the page says nothing, unless it is proved to change nothing.
+"""
+
+from __future__ import annotations
+
+import __future__
+
+import ast
+import inspect
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from .claims import Claim, Erratum, Relation
+from .derivation import Derivation
+from .edits import Change, changes, loads
+from .errors import GradcheckError, InputError, ProblemError, did_you_mean
+from .evaluators import sampled
+from .judge import Judge
+from .laws import Draw, Named, randoms, with_parents
+from .load import parse, variant
+from .normal_form import is_zero
+from .points import generator
+from .problem import Problem
+from .quantities import Covariance, Gradient, Quantity, blocks, is_code, lowered, slots
+from .symbols import Atom, Symbols, Variable, entries, thaw
+from .verdict import Verdict
+
+POINTS = 3
+PREAMBLE = ast.parse("from gradcheck_rl import frozen").body
+
+
+class Mutant(NamedTuple):
+    """An edit, its line, and the claim that refutes it, or the proof that it changes nothing; neither: it survives."""
+
+    name: str
+    line: int
+    killed_by: str | None
+    equivalent: str
+
+
+def mutants(problem: Problem, seed: int = 0, limit: int | None = None, functions: Collection[str] | None = None) -> list[Mutant]:
+    """What becomes of each edit of the page, or of `limit` of them drawn by the seed; `functions` names the lines to edit."""
+    if not problem.path:
+        raise InputError(f"{problem.title!r} was not read from a file, which mutants are edits of: load it by its name or path.")
+    page = _Page(problem, seed)
+    changes_of = page.changes()
+    for name in functions or ():
+        if name not in changes_of:
+            raise InputError(f"no claim reaches a line `{name}` that could be edited.{did_you_mean(name, changes_of)}")
+    chosen = [(name, change) for name, found in changes_of.items() if functions is None or name in functions for change in found]
+    if limit is not None and limit < len(chosen):
+        rng = generator(seed, problem.name, "mutants")
+        chosen = [chosen[i] for i in sorted(rng.choice(len(chosen), limit, replace=False))]
+    return [page.tried(name, change) for name, change in chosen]
+
+
+class _Page:
+    def __init__(self, problem: Problem, seed: int) -> None:
+        self.path, self.seed = Path(problem.path), seed
+        self.tree = parse(self.path)
+        self.problem, self.values = variant(self.path, self.tree)
+        self.judge = Judge(self.problem, seed, POINTS)
+        self.claims = _claims(self.problem)
+        self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
+        self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
+        self.reach = _closure({name: loads(statement) & self.statements.keys() for name, statement in self.statements.items()})
+        if (already := _refuted(self.judge, self.claims, {})) is not None:
+            raise ProblemError(f"`{already}` of {problem.title!r} does not hold: mutants say nothing before it does.")
+
+    # ---- what is edited ---------------------------------------------------------------------------------------------------
+
+    def changes(self) -> dict[str, list[Change]]:
+        """The edits of each line that a claim depends on, in the order of the page."""
+        roots = {name for statement in self.tree.body for name in self._named_by_claims(statement)}
+        used = {*self.functions, *roots}.union(*(self.reach[name] for name in (*self.functions, *roots) if name in self.reach))
+        found: dict[str, list[Change]] = {}
+        for statement in self.tree.body:
+            names = _bound(statement)
+            if not used & set(names):
+                continue
+            if names[0] in self.functions:
+                found[names[0]] = self._of_function(names[0])
+            elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+                found[names[0]] = changes(statement)
+            elif any(_is_formula(self.values[name]) for name in names):
+                found[", ".join(names)] = self._of_model(statement, names)
+        return found
+
+    def _named_by_claims(self, statement: ast.stmt) -> set[str]:
+        if any(_states(self.values[name]) for name in _bound(statement)):
+            return loads(statement)
+        stated = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "Claim"]
+        return set().union(*map(loads, stated)) & self.statements.keys()
+
+    def _of_function(self, name: str) -> list[Change]:
+        gradients = [q for _, claim in self.claims for q in _gradients(claim) if self.functions[name] in slots(q.of)]
+        live = {v.name for q in gradients for v in blocks(q.wrt, self.problem.bound.parameters)}
+        return changes(self.statements[name], live=live, stop=lambda e: ast.Call(ast.Attribute(e, "detach", ast.Load()), [], []))
+
+    def _of_model(self, statement: ast.stmt, names: Sequence[str]) -> list[Change]:
+        live = {name for name, value in self.values.items() if _is_live(value)}
+        # Minus a draw is no draw.
+        whole = not any(isinstance(self.values[name], Symbols) for name in names)
+        return changes(statement, whole, live, lambda e: ast.Call(ast.Name("frozen", ast.Load()), [e], []))
+
+    # ---- what becomes of it -----------------------------------------------------------------------------------------------
+
+    def tried(self, names: str, change: Change) -> Mutant:
+        first = names.split(", ")[0]
+        with change.made():
+            if first in self.functions:
+                killed, equivalent = self._as_answer(first), ""
+            else:
+                killed, equivalent = self._as_page(first)
+        return Mutant(f"{names}, {change.says}", change.line, killed, equivalent)
+
+    def _as_answer(self, name: str) -> str | None:
+        function = self.functions[name]
+        answer = {function: _executed(self.statements[name], function, str(self.path))}
+        return _refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer)
+
+    def _as_page(self, name: str) -> tuple[str | None, str]:
+        at = self.tree.body.index(self.statements[name])
+        try:
+            other, _ = variant(self.path, ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], []))
+        except ProblemError:
+            return "the page does not load", ""
+        judge = Judge(other, self.seed, POINTS)
+        if killed := _refuted(judge, [(n, c) for n, c in _claims(other) if self._concerns(n, name)], {}):
+            return killed, ""
+        for title, derivation in other.names.items():
+            if isinstance(derivation, Derivation) and self._concerns(title, name):
+                steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
+                if killed := _refuted(Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS), steps, {}):
+                    return killed, ""
+        is_code = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
+        return None, "" if is_code or not _same(self.problem, other) else "every formula of the page stays the same"
+
+    def _concerns(self, claim: str, name: str) -> bool:
+        """Does the claim depend on the line? One without a name of its own may."""
+        return claim not in self.reach or name in self.reach[claim]
+
+
+def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> Any:
+    """The function that an edited definition makes, among the names of its page."""
+    code = compile(ast.Module([statement], []), path, "exec", __future__.annotations.compiler_flag, dont_inherit=True)
+    made: dict[str, Any] = {}
+    exec(code, inspect.unwrap(function).__globals__, made)  # noqa: S102  the definition is that of a page which has run already
+    return made[function.__name__]
+
+
+def _refuted(judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> str | None:
+    """The first claim that fails, or cannot be computed any more."""
+    for name, claim in claims:
+        try:
+            settled = judge.settle(claim, answer, witness=False)
+        except (GradcheckError, ArithmeticError, LookupError, TypeError, ValueError):
+            return name
+        if settled.best.verdict is Verdict.REFUTED:
+            return name
+    return None
+
+
+def _claims(problem: Problem) -> list[tuple[str, Claim]]:
+    """What may refute a mutant, cheapest first. Errata are to fail: an edit of what is wrong is no mutant."""
+    found: list[tuple[str, Claim]] = []
+    for name, item in problem.names.items():
+        if isinstance(item, Erratum) and item.instead not in problem.claims:
+            found.append((name, item.instead))
+        elif isinstance(item, Claim) and item.routes != (sampled.NAME,):
+            # Sampling says again, slowly, what an exact route says.
+            exact = tuple(r for r in item.routes if r != sampled.NAME)
+            found.append((name, replace(item, by=exact) if exact != item.routes else item))
+    return sorted(found, key=lambda pair: _cost(pair[1]))
+
+
+def _cost(claim: Claim) -> int:
+    """Given data, then code at every point, then covariances, then formulas, whose identity is to be proved."""
+    if claim.at is not None:
+        return 0
+    return 3 if not claim.code() else 2 if any(isinstance(q, Covariance) for q in _walk(claim)) else 1
+
+
+def _walk(claim: Claim) -> Iterator[Quantity]:
+    stack: list[Any] = list(claim.that.sides) if isinstance(claim.that, Relation) else []
+    while stack:
+        q = stack.pop()
+        yield q
+        stack += [part for part in q.parts if isinstance(part, Quantity)]
+
+
+def _gradients(claim: Claim) -> list[Gradient]:
+    return [q for q in _walk(claim) if isinstance(q, Gradient) and is_code(q.of)]
+
+
+# ---- the names of a page --------------------------------------------------------------------------------------------------
+
+
+def _bound(statement: ast.stmt) -> list[str]:
+    """The names that a statement of the page defines."""
+    match statement:
+        case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+            return [name]
+        case ast.Assign(targets=targets):
+            return [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+        case _:
+            return []
+
+
+def _closure(reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """For each name, those that it depends on, itself included."""
+    found: dict[str, set[str]] = {}
+    for name in reads:
+        known, left = {name}, [name]
+        while left:
+            new = reads[left.pop()] - known
+            known |= new
+            left += sorted(new)
+        found[name] = known
+    return found
+
+
+def _states(value: object) -> bool:
+    return isinstance(value, (Claim, Derivation)) or (isinstance(value, (tuple, list)) and any(map(_states, value)))
+
+
+def _is_formula(value: object) -> bool:
+    """Does it belong to the model? Variables, data and bare symbols do not."""
+    match value:
+        case Quantity() | Draw() | Named():
+            return True
+        case sp.Symbol() | sp.IndexedBase() | Variable():
+            return False
+        case sp.Basic() | np.ndarray():
+            return any(e.free_symbols for e in entries(value))
+        case tuple() | list():
+            return any(map(_is_formula, value))
+        case _:
+            return False
+
+
+def _is_live(value: object) -> bool:
+    """Is it a formula in a parameter?"""
+    cells = entries(value) if isinstance(value, (Symbols, sp.Basic, np.ndarray)) and not isinstance(value, sp.Tuple) else []
+    return any(isinstance(a.home, Variable) and a.home.parameter for e in cells for a in e.atoms(Atom))
+
+
+# ---- proof ----------------------------------------------------------------------------------------------------------------
+
+
+def _same(one: Problem, other: Problem) -> bool:
+    """Are both pages about the same formulas? Their symbols are not the same ones, and are compared by name."""
+    pairs = zip(_meaning(one), _meaning(other), strict=False)
+    return all(a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b) is True) for a, b in pairs)
+
+
+def _meaning(problem: Problem) -> Iterator[Any]:
+    """Every formula that a claim or a function of the page sees, derivatives taken and stop-gradients lifted afterwards."""
+    world = problem.bound
+    names = sorted(world.names)
+    yield names
+    for name in names:
+        yield from map(_renamed, entries(world.names[name]))
+    for draw in with_parents(randoms(*(e for name in names for e in entries(world.names[name])))):
+        yield draw.name
+        yield from map(_renamed, draw.law.args)
+    for name, claim in _claims(problem):
+        yield name
+        for q in _walk(claim):
+            yield type(q).__name__
+            formulas = lowered(q, world.parameters, world.names)
+            yield from (f.__name__ for f in q.code()) if formulas is None else (thaw(_renamed(e)) for e in formulas)
+    for item in problem.derivations:
+        for line, _ in item.lines:
+            yield from map(_renamed, entries(line))
+
+
+def _renamed(e: Any) -> Any:
+    if isinstance(e, Atom):
+        return sp.Symbol(e.name, real=True, positive=e.is_positive)
+    return e.func(*map(_renamed, e.args)) if e.args else e
