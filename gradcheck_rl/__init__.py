@@ -7,9 +7,12 @@ from typing import Any
 __version__ = "0.1.0"
 
 _HOMES = {
-    "symbols": "Parameter Size Variable array atan clip cos erf erfc exp frozen log log_softmax maximum minimum sigmoid sin softmax softplus sqrt step tan tanh",
+    "symbols": (
+        "Named Parameter Size Variable array atan clip cos erf erfc exp frozen log log_softmax maximum minimum sigmoid sin softmax "
+        "softplus sqrt step tan tanh"
+    ),
     "spaces": "Integers LogRational Masks Normal OneOf Simplex Uniform",
-    "laws": "Bernoulli Categorical Draw E Gaussian Named Rows batch episode log_prob",
+    "laws": "Bernoulli Categorical Draw E Gaussian Rows batch episode log_prob",
     "quantities": "Covariance Curl Exact Gradient Hull Mean NonFinite Printed Trace Value",
     "claims": "AtMost Claim Differs Equal Erratum Mistake Raises Within",
     "derivation": "Derivation",

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 PAIRS = (("sum", "mean"), ("min", "max"), ("minimum", "maximum"), ("Min", "Max"), ("amin", "amax"), ("argmin", "argmax"))
-OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"no_grad": "enable_grad", "log_softmax": "softmax"}
+OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"log_softmax": "softmax"}
 FORGETTABLE = {
-    "abs", "clamp", "clip", "cumsum", "detach", "exp", "flip", "frozen", "log", "log_softmax", "masked_fill", "relu", "sigmoid", "softmax",
-    "softplus", "sqrt", "square", "stop_gradient", "tanh", "tril", "triu",
+    "abs", "clamp", "clip", "cumsum", "exp", "flip", "log", "log_softmax", "masked_fill", "relu", "sigmoid", "softmax", "softplus", "sqrt",
+    "square", "tanh", "tril", "triu",
 }  # fmt: skip
+STOPPING = {"detach", "frozen", "stop_gradient", "no_grad"}
 PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
 SPREADS = {"sigma", "std", "sd", "scale"}
 SYMMETRIC = {name for pair in PAIRS for name in pair} | {"add", "mul", "logaddexp"}
@@ -74,13 +77,13 @@ class Change:
 def changes(target: ast.stmt, whole: bool = True, live: Collection[str] = (), stop: Stop | None = None) -> list[Change]:
     """Every edit of one statement, each once. `live` names what a gradient flows through, and `stop` writes a stop-gradient.
 
-    Without `whole` the value of the statement as such is left alone.
+    Without `whole` the value of the statement as such is left alone; where nothing is live, so are stop-gradients.
     """
     found: list[Change] = []
     seen = {ast.dump(target)}
     flowing = _flowing(target, live)
     for place in places(target, whole):
-        for edit, new in _at(place, flowing, stop):
+        for edit, new in [*_at(place, flowing, stop), *(_unstopped(place.node) if live else ())]:
             ast.fix_missing_locations(ast.copy_location(new, place.node))
             change = Change(edit, place, new)
             with change.made():
@@ -152,12 +155,36 @@ def _at(place: Place, live: Callable[[ast.expr], bool], stop: Stop | None) -> It
         whole_number = type(node.value) is int and not (_is_complement(place.parent) and place.field == "left")
         if whole_number:
             yield "off by one", ast.Constant(node.value + 1)
-    elif place.whole or place.term:
+    elif place.whole or (place.term and not _infinite(node)):
         yield "factor 2", ast.BinOp(ast.Constant(2), ast.Mult(), node)
     if place.whole and not isinstance(node, (ast.UnaryOp, ast.Constant)):
         yield "sign", ast.UnaryOp(ast.USub(), node)
     if (place.whole or place.operand) and stop is not None and live(node):
         yield "frozen where live", stop(node)
+
+
+def _infinite(node: ast.AST) -> bool:
+    """Twice infinity is infinity."""
+    return any(isinstance(n, ast.Attribute) and n.attr == "inf" for n in ast.walk(node))
+
+
+def _unstopped(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
+    if isinstance(node, ast.Call) and (name := _called(node)) in STOPPING:
+        if name == "no_grad":
+            yield "live where frozen", ast.Call(ast.Attribute(ast.Name("torch", ast.Load()), "enable_grad", ast.Load()), [], [])
+        else:
+            yield from (("live where frozen", inner) for inner in _inside(node))
+
+
+def _inside(node: ast.Call) -> Iterator[ast.AST]:
+    """What a function or a method is applied to."""
+    match node.func:
+        case ast.Attribute(value=value) if not (isinstance(value, ast.Name) and value.id in MODULES):
+            yield value
+        case _ if node.args:
+            yield node.args[0]
+        case _:
+            pass
 
 
 def _sign(node: ast.AST) -> Iterator[ast.AST]:
@@ -167,7 +194,8 @@ def _sign(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.BinOp(left, other[type(op)](), right)
         case ast.AugAssign(target=target, op=ast.Add() | ast.Sub() as op, value=value):
             yield ast.AugAssign(target, other[type(op)](), value)
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
+        # An axis of 1 may be that of -1.
+        case ast.UnaryOp(op=ast.USub(), operand=operand) if not (isinstance(operand, ast.Constant) and type(operand.value) is int):
             yield operand
         case _:
             pass
@@ -234,15 +262,8 @@ def _another_function(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _forgotten_function(node: ast.AST) -> Iterator[ast.AST]:
-    if not isinstance(node, ast.Call) or _called(node) not in FORGETTABLE:
-        return
-    match node.func:
-        case ast.Attribute(value=value) if not (isinstance(value, ast.Name) and value.id in MODULES):
-            yield value
-        case _ if node.args:
-            yield node.args[0]
-        case _:
-            pass
+    if isinstance(node, ast.Call) and _called(node) in FORGETTABLE:
+        yield from _inside(node)
 
 
 def _comparison(node: ast.AST) -> Iterator[ast.AST]:
@@ -311,10 +332,43 @@ def _differentiable(node: ast.AST) -> set[str]:
             return set()
         case ast.Subscript(value=value):
             return _differentiable(value)
-        case ast.Call() if _called(node) in ("detach", "frozen", "stop_gradient", "len"):
+        case ast.Call() if _called(node) in STOPPING | {"len"}:
             return set()
         case _:
             return set().union(*map(_differentiable, ast.iter_child_nodes(node)))
+
+
+# ---- what is the same -----------------------------------------------------------------------------------------------------
+
+
+def same_code(one: ast.stmt, other: ast.stmt, definitions: Mapping[str, ast.stmt]) -> bool:
+    """Do two definitions compute the same, once calls are written out and the two sides of each sum and product are in order?"""
+    return ast.dump(_WrittenOut(definitions).visit(deepcopy(one))) == ast.dump(_WrittenOut(definitions).visit(deepcopy(other)))
+
+
+class _WrittenOut(ast.NodeTransformer):
+    def __init__(self, definitions: Mapping[str, ast.stmt], names: Mapping[str, ast.expr] = MappingProxyType({})) -> None:
+        self.definitions, self.names = definitions, names
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        return deepcopy(self.names.get(node.id, node))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
+        self.generic_visit(node)
+        if isinstance(node.op, (ast.Add, ast.Mult)):
+            node.left, node.right = sorted((node.left, node.right), key=ast.dump)
+        return node
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
+        self.generic_visit(node)
+        match self.definitions.get(name):
+            case ast.FunctionDef(body=[ast.Return(value=ast.expr() as value)], args=parameters) if not node.keywords:
+                names = [p.arg for p in parameters.args]
+                without_itself = {n: d for n, d in self.definitions.items() if n != name}
+                if len(node.args) == len(names) - len(parameters.defaults) and not parameters.vararg and not parameters.kwonlyargs:
+                    return _WrittenOut(without_itself, dict(zip(names, node.args, strict=False))).visit(deepcopy(value))
+        return node
 
 
 def _short(node: ast.AST) -> str:

@@ -54,29 +54,31 @@ class Estimate:
         return self.value.shape
 
     def __add__(self, other: Estimate) -> Estimate:
-        return self._combine(other, operator.add, operator.add, lambda a, b: a.radius + b.radius)
+        return self._combine(other, operator.add, lambda a, b: a.radius + b.radius)
 
     def __sub__(self, other: Estimate) -> Estimate:
-        return self._combine(other, operator.sub, operator.sub, lambda a, b: a.radius + b.radius)
+        return self._combine(other, operator.sub, lambda a, b: a.radius + b.radius)
 
     def __mul__(self, other: Estimate) -> Estimate:
         def radius(a: Estimate, b: Estimate) -> Floats:
             return np.abs(a.value) * b.radius + a.radius * (np.abs(b.value) + b.radius)
 
-        return self._combine(other, operator.mul, operator.mul, radius)
+        return self._combine(other, operator.mul, radius)
 
     def __truediv__(self, other: Estimate) -> Estimate:
         def radius(a: Estimate, b: Estimate) -> Floats:
             room = np.abs(b.value) - b.radius
             return np.where(room > 0, (a.radius + np.abs(a.value / b.value) * b.radius) / np.where(room > 0, room, 1), np.inf)
 
-        return self._combine(other, divide, operator.truediv, radius)
+        return self._combine(other, operator.truediv, radius, divide)
 
-    def _combine(self, other: Estimate, exactly: Any, roughly: Any, radius: Callable[[Estimate, Estimate], Floats]) -> Estimate:
+    def _combine(
+        self, other: Estimate, operation: Any, radius: Callable[[Estimate, Estimate], Floats], exactly: Any = None
+    ) -> Estimate:
         if self.exact is not None and other.exact is not None:
-            return Estimate.of(each(exactly, self.exact, other.exact))
+            return Estimate.of(each(exactly or operation, self.exact, other.exact))
         with np.errstate(all="ignore"):
-            value = roughly(self.value, other.value)
+            value = operation(self.value, other.value)
             return Estimate(value, _rounded(radius(self, other), np.abs(value)), max(self.evidence, other.evidence))
 
     def map(self, function: Callable[[NDArray[Any]], NDArray[Any]]) -> Estimate:
@@ -109,5 +111,6 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
 
 def quadrature(coarse: Floats, fine: Floats, size: Floats, nodes: int) -> Estimate:
     """Two orders of one rule: the finer is the value, their distance and the rounding of the sum are the radius."""
-    return Estimate(fine, np.abs(fine - coarse) + nodes * EPS * size, Evidence.FLOAT)
+    with np.errstate(all="ignore"):
+        return Estimate(fine, np.abs(fine - coarse) + nodes * EPS * size, Evidence.FLOAT)
 

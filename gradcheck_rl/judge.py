@@ -133,7 +133,7 @@ class Judge:
         name = " + ".join(scene.used) or "exact"
         if isinstance(that, Differs):
             return self._apart(m, claim.resolution, Ruling(name, Verdict.UNDECIDED, left=m.left, right=m.right, points=points))
-        faint = bool(claim.code()) and claim.at is None and not strict
+        faint = bool(claim.code()) and not strict and not any(_on_a_page(q) for q in that.sides)
         verdict, at, gap, room, remark = compare(m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint)
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(at[1]))
         if strict and verdict is Verdict.REFUTED and gap <= claim.resolution * (1 + abs(float(m.right.value[at]))):

@@ -16,7 +16,7 @@ import sympy as sp
 
 from .errors import ProblemError, Unsuitable
 from .spaces import Shape
-from .symbols import Array, Atom, Symbols, array, entries, log_softmax, plain, step_, thaw
+from .symbols import Array, Atom, Symbols, array, bare, entries, log_softmax, plain, step_, thaw
 
 
 # ---- laws: final records that own log-probability, support or standardisation, and sampler --------------------------------
@@ -220,8 +220,14 @@ def log_prob(value: Any, law: Law | None = None) -> Any:
         draw = atoms[0].home
         if id(draw) not in done:
             total, done = total + draw.log_prob(), done | {id(draw)}
-        total -= sp.log(sp.Abs(sp.diff(e, atoms[0])))
+        total -= sp.log(sp.Abs(_steady(sp.diff(e, atoms[0]))))
     return total
+
+
+def _steady(slope: Any) -> Any:
+    """1 - tanh(u)^2 as 4 exp(-2u) / (1 + exp(-2u))^2: in floats the former is zero from u = 19.07 on, and its logarithm infinite."""
+    squared = {t ** 2: 1 - 4 * sp.exp(-2 * t.args[0]) / (1 + sp.exp(-2 * t.args[0])) ** 2 for t in slope.atoms(sp.tanh)}
+    return sp.expand_mul(slope.xreplace(squared), deep=False)
 
 
 # ---- the expectation ------------------------------------------------------------------------------------------------------
@@ -329,7 +335,7 @@ OUTCOMES_IN_A_FORMULA = 512
 def closed(e: Any) -> Any:
     """The formula with its expectations worked out: finite sums, and Gaussian moments of polynomials and half-lines."""
     if isinstance(e, Expected):
-        return _eliminate(closed(e.body), e.pairs)
+        return _eliminate(bare(closed(e.body)), e.pairs)
     if isinstance(e, Slope):
         return closed(e.args[0]).diff(e.args[1])
     if e.has(Expected):
@@ -397,18 +403,18 @@ class Bundle:
     """Named arrays of formulas in draws: the arguments that code asks for when it wants more than one draw."""
 
     def __init__(self, names: Mapping[str, Any]) -> None:
-        self.names: dict[str, Named] = {name: Named(name, values, self) for name, values in names.items()}
+        self.names: dict[str, Column] = {name: Column(name, values, self) for name, values in names.items()}
 
     @property
     def draws(self) -> list[Draw]:
         return with_parents(randoms(*(e for named in self.names.values() for e in entries(named))))
 
-    def __getitem__(self, name: str) -> Named:
+    def __getitem__(self, name: str) -> Column:
         return self.names[name]
 
 
-class Named(Symbols):
-    """A formula with a name: printed by its name, evaluated by its definition, and an argument of that name for code."""
+class Column(Symbols):
+    """What one name of a bundle stands for."""
 
     def __init__(self, name: str, definition: Any, bundle: Bundle | None = None) -> None:
         super().__init__(name, plain(definition))

@@ -12,6 +12,7 @@ import __future__
 import ast
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +22,11 @@ import sympy as sp
 
 from .claims import Claim, Erratum, Relation
 from .derivation import Derivation
-from .edits import Change, changes, loads
+from .edits import Change, changes, loads, same_code
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
 from .evaluators import sampled
 from .judge import Judge
-from .laws import Draw, Named, randoms, with_parents
+from .laws import Column, Draw, randoms, with_parents
 from .load import parse, variant
 from .normal_form import is_zero
 from .points import generator
@@ -72,6 +73,7 @@ class _Page:
         self.claims = _claims(self.problem)
         self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
+        self.originals = deepcopy(self.statements)
         self.reach = _closure({name: loads(statement) & self.statements.keys() for name, statement in self.statements.items()})
         if (already := _refuted(self.judge, self.claims, {})) is not None:
             raise ProblemError(f"`{already}` of {problem.title!r} does not hold: mutants say nothing before it does.")
@@ -90,7 +92,7 @@ class _Page:
             if names[0] in self.functions:
                 found[names[0]] = self._of_function(names[0])
             elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-                found[names[0]] = changes(statement)
+                found[names[0]] = changes(statement, live=self._parameters_through(names[0]))
             elif any(_is_formula(self.values[name]) for name in names):
                 found[", ".join(names)] = self._of_model(statement, names)
         return found
@@ -102,9 +104,14 @@ class _Page:
         return set().union(*map(loads, stated)) & self.statements.keys()
 
     def _of_function(self, name: str) -> list[Change]:
-        gradients = [q for _, claim in self.claims for q in _gradients(claim) if self.functions[name] in slots(q.of)]
-        live = {v.name for q in gradients for v in blocks(q.wrt, self.problem.bound.parameters)}
+        live = self._parameters_through(name)
         return changes(self.statements[name], live=live, stop=lambda e: ast.Call(ast.Attribute(e, "detach", ast.Load()), [], []))
+
+    def _parameters_through(self, name: str) -> set[str]:
+        """What a claim differentiates by when it runs the code of this name."""
+        gradients = [q for _, claim in self.claims for q in _gradients(claim)]
+        reached = [q for q in gradients if any(name in self.reach.get(f.__name__, ()) for f in slots(q.of))]
+        return {v.name for q in reached for v in blocks(q.wrt, self.problem.bound.parameters)}
 
     def _of_model(self, statement: ast.stmt, names: Sequence[str]) -> list[Change]:
         live = {name for name, value in self.values.items() if _is_live(value)}
@@ -117,21 +124,20 @@ class _Page:
     def tried(self, names: str, change: Change) -> Mutant:
         first = names.split(", ")[0]
         with change.made():
-            if first in self.functions:
-                killed, equivalent = self._as_answer(first), ""
-            else:
-                killed, equivalent = self._as_page(first)
+            killed, equivalent = self._as_answer(first) if first in self.functions else self._as_page(first)
         return Mutant(f"{names}, {change.says}", change.line, killed, equivalent)
 
-    def _as_answer(self, name: str) -> str | None:
+    def _as_answer(self, name: str) -> tuple[str | None, str]:
         function = self.functions[name]
         answer = {function: _executed(self.statements[name], function, str(self.path))}
-        return _refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer)
+        killed = _refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer)
+        same = not killed and same_code(self.statements[name], self.originals[name], self.originals)
+        return killed, "the same once its calls are written out" if same else ""
 
     def _as_page(self, name: str) -> tuple[str | None, str]:
         at = self.tree.body.index(self.statements[name])
         try:
-            other, _ = variant(self.path, ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], []))
+            other, others = variant(self.path, ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], []))
         except ProblemError:
             return "the page does not load", ""
         judge = Judge(other, self.seed, POINTS)
@@ -143,7 +149,9 @@ class _Page:
                 if killed := _refuted(Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS), steps, {}):
                     return killed, ""
         is_code = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
-        return None, "" if is_code or not _same(self.problem, other) else "every formula of the page stays the same"
+        lines = [[values[n] for n in _bound(self.statements[name])] for values in (self.values, others)]
+        same = not is_code and _same(self.problem, other, *lines)
+        return None, "the same formula, of which no claim takes a derivative" if same else ""
 
     def _concerns(self, claim: str, name: str) -> bool:
         """Does the claim depend on the line? One without a name of its own may."""
@@ -236,7 +244,7 @@ def _states(value: object) -> bool:
 def _is_formula(value: object) -> bool:
     """Does it belong to the model? Variables, data and bare symbols do not."""
     match value:
-        case Quantity() | Draw() | Named():
+        case Quantity() | Draw() | Column():
             return True
         case sp.Symbol() | sp.IndexedBase() | Variable():
             return False
@@ -257,9 +265,9 @@ def _is_live(value: object) -> bool:
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 
 
-def _same(one: Problem, other: Problem) -> bool:
-    """Are both pages about the same formulas? Their symbols are not the same ones, and are compared by name."""
-    pairs = zip(_meaning(one), _meaning(other), strict=False)
+def _same(one: Problem, other: Problem, line: list[Any], edited: list[Any]) -> bool:
+    """Do the line and all claims say the same on both pages? Symbols are compared by name: each page has its own."""
+    pairs = zip([*_formulas(line), *_meaning(one)], [*_formulas(edited), *_meaning(other)], strict=False)
     return all(a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b) is True) for a, b in pairs)
 
 
@@ -282,6 +290,16 @@ def _meaning(problem: Problem) -> Iterator[Any]:
     for item in problem.derivations:
         for line, _ in item.lines:
             yield from map(_renamed, entries(line))
+
+
+def _formulas(values: list[Any]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, Quantity):
+            yield type(value).__name__
+        elif isinstance(value, Draw):
+            yield from (thaw(_renamed(e)) for e in value.law.args)
+        else:
+            yield from (thaw(_renamed(e)) for e in entries(value))
 
 
 def _renamed(e: Any) -> Any:

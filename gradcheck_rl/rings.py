@@ -101,6 +101,14 @@ def ball(x: Any) -> Any:
     return x.ball() if isinstance(x, LogOf) else arb(x)
 
 
+def _tied(x: Any) -> bool:
+    """Zero, or a ball that cannot be told from it: PPO's two branches are one number on an open set, and either slope will do.
+
+    Where it would not do the point is a kink, and no derivative is taken there.
+    """
+    return x == 0 or (isinstance(x, arb) and x.is_finite() and bool(abs(x) < fmpq(1, 2 ** 40)))
+
+
 def divide(a: Any, b: Any) -> Any:
     return arb.nan() if b == 0 else a / b
 
@@ -223,13 +231,11 @@ class Exact:
     def step(self, x: Any) -> Any:
         return ONE if x >= 0 else ZERO if x < 0 else arb.nan()
 
-    # A tie is halved, also one that balls cannot tell from a tie: PPO's two branches are the same number on an open set.
-    # Where the halves matter the point is a kink, and no derivative is taken there.
     def side(self, x: Any) -> Any:
-        return ONE if x > 0 else ZERO if x < 0 else fmpq(1, 2) if x == 0 or ball(x).contains(0) else arb.nan()
+        return ONE if x > 0 else ZERO if x < 0 else fmpq(1, 2) if _tied(x) else arb.nan()
 
     def sign(self, x: Any) -> Any:
-        return ONE if x > 0 else -ONE if x < 0 else ZERO if x == 0 or ball(x).contains(0) else arb.nan()
+        return ONE if x > 0 else -ONE if x < 0 else ZERO if _tied(x) else arb.nan()
 
     def absolute(self, x: Any) -> Any:
         return abs(x)

@@ -43,14 +43,19 @@ def _one_by_one(value: NDArray[Any], options: Any) -> Iterator[NDArray[Any]]:
 
 
 def _simple_numbers(x: Any) -> Iterator[Any]:
-    """0, 1, -1, 2, the nearest integer, half and tenth, while simpler than x."""
-    near = image(x)
+    """0, 1, -1, 2, -2, the nearest integer, half, tenth and hundredth, while simpler than x."""
     whole = [fmpq(n) for n in (0, 1, -1, 2, -2)]
-    close = [fmpq(round(near)), fmpq(round(near * 2), 2), fmpq(round(near * 10), 10), fmpq(round(near * 100), 100)] if math.isfinite(near) else []
+    near = image(x)
+    close = [fmpq(round(near * n), n) for n in (1, 2, 10, 100)] if math.isfinite(near) else []
     for y in dict.fromkeys([*whole, *close]):
         if y == x:
             return
         yield y
+
+
+def _before(x: Any, order: list[Any]) -> list[Any]:
+    """What is simpler than x in this order; all of it, where x is not in it."""
+    return order[: order.index(x)] if x in order else order
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ class Normal:
 
 @dataclass(frozen=True)
 class Uniform:
-    """Between two bounds, to three decimals."""
+    """Between two bounds, to three decimals, or more where the bounds are close."""
 
     low: float
     high: float
@@ -81,8 +86,10 @@ class Uniform:
             raise ProblemError(f"Uniform({self.low}, {self.high}) is empty: write the smaller bound first.")
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
-        inner = np.clip(rng.uniform(self.low, self.high, shape), math.ceil(self.low * 1000) / 1000, math.floor(self.high * 1000) / 1000)
-        return _decimals(inner)
+        places = max(3, 2 - math.floor(math.log10(self.high - self.low)))
+        low, high = (rational(bound) * 10**places for bound in (self.low, self.high))
+        drawn = _decimals(rng.uniform(self.low, self.high, shape), places)
+        return each(lambda x: min(max(x, fmpq(low.ceil(), 10**places)), fmpq(high.floor(), 10**places)), drawn)
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         return _one_by_one(value, lambda x: (y for y in _simple_numbers(x) if self.low <= image(y) <= self.high))
@@ -106,8 +113,8 @@ class Integers:
         return each(rational, rng.integers(self.low, self.high + 1, shape))
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        order = sorted(range(self.low, self.high + 1), key=lambda n: (abs(n), n < 0))
-        return _one_by_one(value, lambda x: (fmpq(n) for n in order[: order.index(int(x))] if n in order))
+        order = [fmpq(n) for n in sorted(range(self.low, self.high + 1), key=lambda n: (abs(n), n < 0))]
+        return _one_by_one(value, lambda x: _before(x, order))
 
     def holds(self, value: NDArray[Any]) -> bool:
         return all(isinstance(x, fmpq) and x.q == 1 and self.low <= x <= self.high for x in value.flat)
@@ -125,7 +132,7 @@ class LogRational:
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         order = [log_of(fmpq(*pq)) for pq in ((1, 1), (2, 1), (1, 2), (3, 1), (1, 3))]
-        return _one_by_one(value, lambda x: order[: order.index(x)] if x in order else order)
+        return _one_by_one(value, lambda x: _before(x, order))
 
     def holds(self, value: NDArray[Any]) -> bool:
         return True
@@ -140,19 +147,17 @@ class Simplex:
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         *outer, n = shape
-        rows = np.array([np.sort(rng.choice(63, n - 1, replace=False)) + 1 for _ in range(math.prod(outer))]).reshape(-1, n - 1)
-        ends = np.ones((len(rows), 1), dtype=int)
-        counts = np.diff(np.concatenate([0 * ends, rows, 64 * ends], axis=1))
-        return each(lambda c: fmpq(int(c), 64), counts).reshape(shape)
+        cuts = [[0, *np.sort(rng.choice(63, n - 1, replace=False)) + 1, 64] for _ in range(math.prod(outer))]
+        return each(lambda c: fmpq(int(c), 64), np.diff(cuts)).reshape(shape)
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         n = value.shape[-1]
-        for simple in ([fmpq(1, n)] * n, [fmpq(1)] + [fmpq(0)] * (n - 1)):
-            for at in np.ndindex(*value.shape[:-1]):
-                if list(value[at]) != simple:
-                    out = value.copy()
-                    out[at] = simple
-                    yield out
+        order = [[fmpq(1, n)] * n, [fmpq(1)] + [fmpq(0)] * (n - 1)]
+        for at in np.ndindex(*value.shape[:-1]):
+            for simple in _before(list(value[at]), order):
+                out = value.copy()
+                out[at] = simple
+                yield out
 
     def holds(self, value: NDArray[Any]) -> bool:
         return all(x >= 0 for x in value.flat) and all(sum(row) == 1 for row in value.reshape(-1, value.shape[-1]))
@@ -167,6 +172,8 @@ class OneOf:
     def __init__(self, *choices: Any) -> None:
         if len(choices) == 1 and isinstance(choices[0], (tuple, list)):
             choices = tuple(choices[0])
+        if not choices:
+            raise ProblemError("OneOf() is empty: write the values to choose from, simplest first.")
         object.__setattr__(self, "choices", choices)
 
     def _all(self, shape: Shape) -> list[NDArray[Any]]:
@@ -187,7 +194,7 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Masks:
-    """0s and 1s along the last axis, at least one 1 in each row, and a 0 in every second draw."""
+    """0s and 1s along the last axis, at least one 1 in each row."""
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         mask = rng.integers(0, 2, shape)
@@ -206,7 +213,8 @@ def exact_array(values: Any, shape: Shape, name: str) -> NDArray[Any]:
     """What a person wrote for a variable, as exact numbers in its shape."""
     given = np.array(values, dtype=object)
     if given.shape not in ((), shape):
-        raise ProblemError(f"`{name}` has shape {shape}; the point gives {given.shape}. Write {math.prod(shape)} numbers in that shape.")
+        wanted = f"Write {math.prod(shape)} numbers in that shape."
+        raise ProblemError(f"`{name}` has shape {shape}; the point gives {given.shape}. {wanted}")
     return np.broadcast_to(given, shape)
 
 

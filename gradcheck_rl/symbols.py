@@ -1,12 +1,11 @@
 """Variables as arrays of SymPy symbols, and the words a formula is made of. No random draws yet, no torch."""
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import sympy as sp
@@ -32,7 +31,7 @@ class Size(int):
 
 
 @contextmanager
-def sizes(chosen: Mapping[str, int]) -> Iterator[None]:
+def sizes(chosen: Mapping[str, int]) -> Generator[None]:
     """Within this block a Size takes the chosen value."""
     token = _sizes.set(chosen)
     try:
@@ -65,10 +64,8 @@ class Atom(sp.Dummy):
     def _latex(self, printer: Any) -> str:
         return indexed(self.name)
 
-    _pretty: ClassVar[Any] = None
-
-
-Atom._pretty = lambda self, printer: printer._print(sp.Symbol(self.name))
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(sp.Symbol(self.name))
 
 
 def indexed(name: str) -> str:
@@ -106,16 +103,11 @@ class Array(np.ndarray):
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
         return array[()] if array.ndim == 0 else array.view(Array)
 
-
-
-    def _whole(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
-        out = getattr(np.asarray(self), name)(*args, **options)
+    def sum(self, *args: Any, **options: Any) -> Any:
+        out = np.asarray(self).sum(*args, **options)
         return out.view(Array) if isinstance(out, np.ndarray) else out
 
-    def sum(self, *args: Any, **options: Any) -> Any:
-        return self._whole("sum", args, options)
-
-    def mean(self, axis: Any = None) -> Any:
+    def mean(self, axis: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         total = self.sum(axis=axis)
         return total * sp.Rational(np.size(total), self.size)
 
@@ -155,7 +147,8 @@ class Symbols(NDArrayOperatorsMixin):
     def _sympy_(self) -> Any:
         if self.shape == ():
             return self.array[()]
-        raise ProblemError(f"`{self.name}` has shape {self.shape}; a number was expected here: write an index, as in {self.name}[0].")
+        wanted = f"a number was expected here: write an index, as in {self.name}[0]."
+        raise ProblemError(f"`{self.name}` has shape {self.shape}; {wanted}")
 
     def __getitem__(self, index: Any) -> Any:
         return self.array[index]
@@ -166,7 +159,8 @@ class Symbols(NDArrayOperatorsMixin):
     def __len__(self) -> int:
         return len(self.array)
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return id(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -180,6 +174,14 @@ class Symbols(NDArrayOperatorsMixin):
 
 def plain(x: Any) -> Any:
     return x.array if isinstance(x, Symbols) else x
+
+
+def formula(x: Any) -> Any:
+    """A number or formula as a SymPy expression; never text, which SymPy would run."""
+    try:
+        return sp.sympify(x, strict=True)
+    except sp.SympifyError as error:
+        raise ProblemError(f"{x!r} is no formula: write numbers, variables and the words of gradcheck_rl.") from error
 
 
 def as_shape(shape: int | Sequence[int]) -> Shape:
@@ -215,7 +217,7 @@ class frozen_(sp.Function):
     nargs = 1
 
     @classmethod
-    def eval(cls, x: Any) -> Any:
+    def eval(cls, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return x if x.is_number or isinstance(x, frozen_) else None
 
     def fdiff(self, argindex: int = 1) -> Any:
@@ -238,7 +240,7 @@ class step_(sp.Function):
     nargs = 1
 
     @classmethod
-    def eval(cls, x: Any) -> Any:
+    def eval(cls, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if x.is_number and x.is_comparable:
             return sp.S.One if x >= 0 else sp.S.Zero
         return None
@@ -247,9 +249,13 @@ class step_(sp.Function):
         return True
 
     def _eval_derivative(self, s: Any) -> Any:
-        if self.args[0].has(s):
-            raise ProblemError(f"the derivative by {s} meets the jump {self}: take the expectation first, or write frozen(...) around it.")
+        if cast("Any", self.args[0]).diff(s) != 0:
+            wanted = "take the expectation first, or write frozen(...) around it."
+            raise ProblemError(f"the derivative by {s} meets the jump {self}: {wanted}")
         return sp.S.Zero
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"step({printer._print(self.args[0])})"
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
         return rf"\mathbf{{1}}\left[{printer._print(self.args[0])}\ge 0\right]"
@@ -259,50 +265,59 @@ class Pick(sp.Function):
     """A table entry at a random or symbolic index: Pick((entries), (shape), i, j, ...)."""
 
     @classmethod
-    def eval(cls, entries: Any, shape: Any, *index: Any) -> Any:
+    def eval(cls, entries: Any, shape: Any, *index: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         if all(i.is_Integer for i in index):
             return entries[flat_index(tuple(map(int, shape)), index)]
         return None
 
     def _eval_derivative(self, s: Any) -> Any:
-        entries, shape, *index = self.args
+        entries, shape, *index = cast("tuple[Any, ...]", self.args)
         slopes = [e.diff(s) for e in entries]
         return Pick(sp.Tuple(*slopes), shape, *index) if any(slopes) else sp.S.Zero
 
     def _eval_is_real(self) -> Any:
-        return True if all(e.is_real for e in self.args[0]) else None
+        return True if all(e.is_real for e in cast("Any", self.args[0])) else None
 
     @property
     def free_symbols(self) -> set[Any]:
         return set().union(*(a.free_symbols for a in self.args))
 
     def _sympystr(self, printer: Any) -> str:
-        return f"{_table(self.args[0], printer._print)}[{', '.join(map(printer._print, self.args[2:]))}]"
+        table, index = self._written(printer._print)
+        return f"{table}[{', '.join(index)}]"
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
-        body = f"{_table(self.args[0], printer._print)}_{{{','.join(map(printer._print, self.args[2:]))}}}"
+        table, index = self._written(printer._print)
+        body = f"{table}_{{{','.join(index)}}}"
         return rf"\left({body}\right)^{{{exp}}}" if exp else body
 
-
-def _table(entries: Any, show: Callable[[Any], str]) -> str:
-    """The name of the array a table came from, else its entries."""
-    homes = {id(e.home): e.home for e in entries if isinstance(e, Atom)}
-    if len(homes) == 1 and all(isinstance(e, Atom) for e in entries):
-        return next(iter(homes.values())).name
-    return "(" + ", ".join(map(show, entries)) + ")"
+    def _written(self, show: Callable[[Any], str]) -> tuple[str, list[str]]:
+        """The table and the index as the author wrote them: M[1, a] also where row 1 is all there is; unnamed tables by their entries."""
+        cells, shape, *index = cast("tuple[Any, ...]", self.args)
+        homes = {s.home for e in cells for s in e.free_symbols if isinstance(s, Atom)}
+        if len(homes) == 1:
+            home = homes.pop()
+            position = {e: at for at, e in np.ndenumerate(np.asarray(home.array))}
+            axes = list(zip(*(position.get(e, ()) for e in cells), strict=False))
+            fixed = [axis[0] if len(set(axis)) == 1 else slice(None) for axis in axes]
+            if list(np.asarray(home.array)[tuple(fixed)].ravel()) == list(cells) and fixed.count(slice(None)) == len(index):
+                rest = iter(index)
+                return home.name, [show(next(rest)) if at == slice(None) else str(at) for at in fixed]
+        return f"({', '.join(map(show, cells))})", [show(i) for i in index]
 
 
 def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
-    each = np.frompyfunc(lambda *xs: function(*(sp.sympify(x, strict=True) for x in xs)), arity, 1)
+    apply_each = np.frompyfunc(lambda *xs: function(*map(formula, xs)), arity, 1)
 
     def apply(*xs: Any) -> Any:
-        out = each(*(plain(x) for x in xs))
+        out = apply_each(*(plain(x) for x in xs))
         return out.view(Array) if isinstance(out, np.ndarray) else out
 
     return apply
 
 
-exp, log, tanh, sin, cos, tan, sqrt, erf, erfc, atan = map(_word, (sp.exp, sp.log, sp.tanh, sp.sin, sp.cos, sp.tan, sp.sqrt, sp.erf, sp.erfc, sp.atan))
+exp, log, sqrt, tanh, erf, erfc = map(_word, (sp.exp, sp.log, sp.sqrt, sp.tanh, sp.erf, sp.erfc))
+sin, cos, tan, atan = map(_word, (sp.sin, sp.cos, sp.tan, sp.atan))
 minimum, maximum, frozen, step = _word(sp.Min, 2), _word(sp.Max, 2), _word(frozen_), _word(step_)
 
 
@@ -332,7 +347,57 @@ def softplus(x: Any) -> Any:
 def array(*entries: Any) -> Any:
     """An array of formulas: array(a, b), or rows of equal length."""
     rows = np.array([plain(e) for e in entries], dtype=object)
-    return each(lambda e: sp.sympify(e, strict=True), rows).view(Array)  # Python's 1 / 3 would be a float
+    return each(formula, rows).view(Array)  # Python's 1 / 3 would be a float
+
+
+class named_(sp.Expr):
+    """A formula under a name. Arguments: the name as a symbol, and the definition, which is all that is computed with."""
+
+    is_commutative = True
+
+    @property
+    def definition(self) -> Any:
+        return self.args[1]
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        return self.definition.free_symbols
+
+    def _eval_derivative(self, s: Any) -> Any:
+        return self.definition.diff(s)
+
+    def _eval_is_real(self) -> Any:
+        return self.definition.is_real
+
+    def _eval_is_positive(self) -> Any:
+        return self.definition.is_positive
+
+    def _sympystr(self, printer: Any) -> str:
+        return printer._print(self.args[0])
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        name = printer._print(self.args[0])
+        return f"{name}^{{{exp}}}" if exp else name
+
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(self.args[0])
+
+
+class Named(Symbols):
+    """A formula with a name: printed by its name, evaluated by its definition, and an argument of that name for code."""
+
+    def __init__(self, name: str, definition: Any) -> None:
+        cells = np.asarray(plain(definition), dtype=object)
+        out = np.empty(cells.shape, dtype=object)
+        for at in np.ndindex(*cells.shape):
+            symbol = sp.Symbol("_".join([name, *map(str, at)]), real=True)
+            out[at] = sp.Expr.__new__(named_, symbol, sp.sympify(cells[at], strict=True))
+        super().__init__(name, out)
+
+
+def bare(e: Any) -> Any:
+    """The formula with every name replaced by what it stands for."""
+    return e.replace(named_, lambda _, definition: bare(definition)) if e.has(named_) else e
 
 
 def thaw(e: Any) -> Any:
@@ -341,14 +406,10 @@ def thaw(e: Any) -> Any:
 
 
 def entries(x: Any) -> list[Any]:
-    """The entries of a number, formula or array, as SymPy expressions; never text."""
-    return [sp.sympify(plain(e), strict=True) for e in np.asarray(plain(x), dtype=object).ravel()]
+    """The entries of a number, formula or array, as SymPy expressions."""
+    return [formula(plain(e)) for e in np.asarray(plain(x), dtype=object).ravel()]
 
 
 def by_name(symbols: Any) -> list[Any]:
     """Symbols in an order that does not depend on the run."""
     return sorted(symbols, key=lambda s: (s.name, getattr(s, "dummy_index", 0)))
-
-
-def pairs(n: int) -> list[tuple[int, int]]:
-    return list(itertools.combinations(range(n), 2))

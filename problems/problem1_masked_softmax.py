@@ -9,8 +9,37 @@ and with a mask, and says that the difference shows what the mask does. On its d
 from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, diff, exp, log, symbols
 
 from gradcheck_rl import (
-    AtMost, Categorical, Claim, Covariance, Derivation, Differs, Draw, E, Equal, Erratum, Gradient, LogRational, Masks, Mean, Mistake, NonFinite,
-    OneOf, Parameter, Point, Problem, Rows, Size, Trace, Uniform, Value, Variable, array, log_softmax, softmax, torch,
+    AtMost,
+    Categorical,
+    Claim,
+    Covariance,
+    Derivation,
+    Differs,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gradient,
+    LogRational,
+    Masks,
+    Mean,
+    Mistake,
+    Named,
+    NonFinite,
+    OneOf,
+    Parameter,
+    Point,
+    Problem,
+    Rows,
+    Size,
+    Trace,
+    Uniform,
+    Value,
+    Variable,
+    array,
+    log_softmax,
+    softmax,
+    torch,
 )
 
 # The setting: a weight for each action, the price, the rewards, and which actions are allowed.
@@ -120,31 +149,52 @@ def by_adam(w):  # one step before the mask, one after
 
 # What must be true, at every point and for every K.
 scores = Claim(
-    "The score of an action is s0 (1[a = i] - pi_i), in every sample.", source="A-001, A-009",
+    "The score of an action is s0 (1[a = i] - pi_i), in every sample.",
+    source="A-001, A-009",
     that=Equal(Gradient(log_prob), score),
 )
 derivative = Claim(
-    "Differentiating log pi gives the same score.", source="A-001",
+    "Differentiating log pi gives the same score.",
+    source="A-001",
     that=Equal(Gradient(log_softmax(w * s0)), array(*(s0 * (identity[k] - pi_all) for k in range(K)))),
 )
 shift = Claim(
-    "A constant added to every logit changes nothing: each row of scores sums to zero.", source="A-002",
+    "A constant added to every logit changes nothing: each row of scores sums to zero.",
+    source="A-002",
     that=Equal(Value(array(*(sum(diff(x, weight) for weight in w) for x in log_softmax(w * s0)))), 0),
 )
 centred = Claim("The score has mean zero.", Equal(Mean(Gradient(log_prob)), 0), source="A-002")
-slope = Claim("The gradient of the expected reward is s0 pi_i (r_i - J).", Equal(Gradient(J), s0 * pi * (reward - J)), source="A-007")
+slope = Claim(
+    "The gradient of the expected reward is s0 pi_i (r_i - J).", Equal(Gradient(J), s0 * pi * (reward - J)), source="A-007"
+)
 unbiased = Claim("REINFORCE is unbiased.", Equal(Mean(Gradient(reinforce)), Gradient(J)), source="A-007")
-drawn = Claim("Samples say so too.", Equal(Mean(Gradient(reinforce)), Gradient(J)), by=("listed", "sampled"), resolution=0.05, source="A-007")
-improbable = Claim("A forbidden action has probability zero.", Equal(Value(probabilities) * (1 - allowed), 0), source="A-009, A-012")
+drawn = Claim(
+    "Samples say so too.",
+    Equal(Mean(Gradient(reinforce)), Gradient(J)),
+    by=("listed", "sampled"),
+    resolution=0.05,
+    source="A-007",
+)
+improbable = Claim(
+    "A forbidden action has probability zero.", Equal(Value(probabilities) * (1 - allowed), 0), source="A-009, A-012"
+)
 silent = Claim(
-    "Its weight receives no gradient, in no sample.", source="A-009",
+    "Its weight receives no gradient, in no sample.",
+    source="A-009",
     that=Equal(Gradient(reinforce) * (1 - allowed), 0),
 )
-likely = Claim("The mean log-probability is minus the entropy.", Equal(Mean(Value(log_prob)), E(action.log_prob())), source="A-015")
-disorder = Claim("The gradient of the entropy is that of the allowed actions.", Equal(Gradient(entropy), Gradient(-E(action.log_prob()))), source="A-015")
+likely = Claim(
+    "The mean log-probability is minus the entropy.", Equal(Mean(Value(log_prob)), E(action.log_prob())), source="A-015"
+)
+disorder = Claim(
+    "The gradient of the entropy is that of the allowed actions.",
+    Equal(Gradient(entropy), Gradient(-E(action.log_prob()))),
+    source="A-015",
+)
 soft = softmax(w * s0 - penalty * (1 - allowed))
 residue = Claim(
-    "Subtracting C instead leaves every weight s0 (share_i - soft_i total): a forbidden one receives -s0 soft_i total.", source="A-010",
+    "Subtracting C instead leaves every weight s0 (share_i - soft_i total): a forbidden one receives -s0 soft_i total.",
+    source="A-010",
     that=Equal(Mean(Gradient(finite_mask)), s0 * (pi * reward - soft * J)),
 )
 
@@ -154,11 +204,15 @@ best = E(reward[action] * (score * score).sum()) / loudness
 spread, spread_with = Trace(Covariance(Gradient(reinforce))), Trace(Covariance(Gradient(with_baseline)))
 harmless = Claim("A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline)), Gradient(J)), source="A-014")
 parabola = Claim(
-    "A baseline b changes the variance by b (b - 2 b*) E|g|^2, where b* = E[|g|^2 r] / E[|g|^2].", source="A-014", where=Differs(loudness, 0),
+    "A baseline b changes the variance by b (b - 2 b*) E|g|^2, where b* = E[|g|^2 r] / E[|g|^2].",
+    source="A-014",
+    where=Differs(loudness, 0),
     that=Equal(spread_with - spread, baseline * (baseline - 2 * best) * loudness),
 )
 lower = Claim(
-    "Strictly between 0 and 2 b* it lowers the variance.", source="A-014", where=AtMost(baseline * E((baseline - 2 * reward[action]) * (score * score).sum()), 0),
+    "Strictly between 0 and 2 b* it lowers the variance.",
+    source="A-014",
+    where=AtMost(baseline * E((baseline - 2 * reward[action]) * (score * score).sum()), 0),
     that=AtMost(spread_with, spread),
 )
 
@@ -174,62 +228,125 @@ def estimate(f, data):
     return Mean(Gradient(f), over=data)
 
 
-first = Claim("Question 1: the estimate is (-1/3, 0, 1/3).", Equal(estimate(reinforce, each), (-third, 0, third)), at=published, source="A-003")
-second = Claim("Question 2, masked: it is (-1/2, 0, 1/2).", Equal(estimate(reinforce, outer), (-half, 0, half)), at=masked, source="A-004")
+first = Claim(
+    "Question 1: the estimate is (-1/3, 0, 1/3).",
+    Equal(estimate(reinforce, each), (-third, 0, third)),
+    at=published,
+    source="A-003",
+)
+second = Claim(
+    "Question 2, masked: it is (-1/2, 0, 1/2).", Equal(estimate(reinforce, outer), (-half, 0, half)), at=masked, source="A-004"
+)
 rows = Claim(
-    "Under the mask the score of the first action is (1/2, 0, -1/2).", at=masked, source="A-004, A-008",
+    "Under the mask the score of the first action is (1/2, 0, -1/2).",
+    at=masked,
+    source="A-004, A-008",
     that=Equal(Mean(Gradient(log_prob), over=Rows(action=(0,))), (half, 0, -half)),
 )
 same = Claim(
-    "On this data the estimate is the same with and without the mask, since the returns sum to zero.", at=masked, source="A-005",
+    "On this data the estimate is the same with and without the mask, since the returns sum to zero.",
+    at=masked,
+    source="A-005",
     that=Equal(estimate(reinforce, outer), estimate(unmasked, outer)),
 )
 anywhere = Claim(
-    "It is the same at any other weights.", at=masked.but(w=(third, -2, 5)), source="A-005", that=Equal(estimate(reinforce, outer), (-half, 0, half)),
+    "It is the same at any other weights.",
+    at=masked.but(w=(third, -2, 5)),
+    source="A-005",
+    that=Equal(estimate(reinforce, outer), (-half, 0, half)),
 )
 told = Claim(
-    "Rewards -1, 0, 2 can tell. All three actions give (-4/9, -1/9, 5/9),", at=telling, source="A-006",
+    "Rewards -1, 0, 2 can tell. All three actions give (-4/9, -1/9, 5/9),",
+    at=telling,
+    source="A-006",
     that=Equal(estimate(reinforce, each), array(-4, -1, 5) / 9),
 )
-told_two = Claim("the outer two (-2/3, -1/6, 5/6),", Equal(estimate(reinforce, outer), array(-4, -1, 5) / 6), at=telling, source="A-006")
-told_masked = Claim("and under the mask (-3/4, 0, 3/4).", Equal(estimate(reinforce, outer), array(-3, 0, 3) / 4), at=telling_masked, source="A-006")
+told_two = Claim(
+    "the outer two (-2/3, -1/6, 5/6),", Equal(estimate(reinforce, outer), array(-4, -1, 5) / 6), at=telling, source="A-006"
+)
+told_masked = Claim(
+    "and under the mask (-3/4, 0, 3/4).",
+    Equal(estimate(reinforce, outer), array(-3, 0, 3) / 4),
+    at=telling_masked,
+    source="A-006",
+)
 lucky = Claim(
-    "At w = (1, 1, 1) the estimate is the true gradient: each action occurs as often as it should.", at=published, source="A-007",
+    "At w = (1, 1, 1) the estimate is the true gradient: each action occurs as often as it should.",
+    at=published,
+    source="A-007",
     that=Equal(estimate(reinforce, each), Gradient(J)),
 )
 skewed = Claim(
-    "At w = (0, log 2, log 3) the true gradient is (-2/9, -1/9, 1/3), and the estimate what it was.", at=published.but(w=(0, log(2), log(3))),
-    source="A-007", that=Equal(Gradient(J) - estimate(reinforce, each), array(1, -1, 0) / 9),
+    "At w = (0, log 2, log 3) the true gradient is (-2/9, -1/9, 1/3), and the estimate what it was.",
+    at=published.but(w=(0, log(2), log(3))),
+    source="A-007",
+    that=Equal(Gradient(J) - estimate(reinforce, each), array(1, -1, 0) / 9),
 )
 residual = Claim(
-    "C = 10 leaves the middle weight -exp(-10) / (2 (2 + exp(-10))).", at=telling_masked.but(penalty=10), source="A-010",
+    "C = 10 leaves the middle weight -exp(-10) / (2 (2 + exp(-10))).",
+    at=telling_masked.but(penalty=10),
+    source="A-010",
     that=Equal(estimate(finite_mask, outer)[1], -exp(-10) / (2 * (2 + exp(-10)))),
 )
-noise = Claim("One sample has variance 2/27 in each weight,", Equal(Covariance(Gradient(reinforce))[::4], Rational(2, 27)), at=published, source="A-014")
-quiet = Claim("and none under the mask: every sample is the same vector.", Equal(Covariance(Gradient(reinforce)), 0), at=masked, source="A-014")
-large = Claim("Logits 800, 0, -800 do no harm.", Equal(Mean(Gradient(reinforce)), Gradient(J)), at=published.but(w=(800, 0, -800)), source="A-015")
-twins = Claim("The divergence of a masked policy from itself has the value 0,", Equal(Value(divergence), 0), at=masked, source="A-015")
+noise = Claim(
+    "One sample has variance 2/27 in each weight,",
+    Equal(Covariance(Gradient(reinforce))[::4], Rational(2, 27)),
+    at=published,
+    source="A-014",
+)
+quiet = Claim(
+    "and none under the mask: every sample is the same vector.",
+    Equal(Covariance(Gradient(reinforce)), 0),
+    at=masked,
+    source="A-014",
+)
+large = Claim(
+    "Logits 800, 0, -800 do no harm.",
+    Equal(Mean(Gradient(reinforce)), Gradient(J)),
+    at=published.but(w=(800, 0, -800)),
+    source="A-015",
+)
+twins = Claim(
+    "The divergence of a masked policy from itself has the value 0,", Equal(Value(divergence), 0), at=masked, source="A-015"
+)
 torn = Claim("and no gradient: it is not a number.", Equal(NonFinite(Gradient(divergence)), 1), at=masked, source="A-015")
 ways = tuple(
     Claim(f"`{f.__name__}` has the same scores.", Equal(Gradient(f), score), source="A-015")
     for f in (added, removed, by_categorical, chosen_first)
 )
 pushes = Claim(
-    "A datum on the forbidden action sends its own weight nothing through masked_fill, and still pushes the others.", at=masked, source="A-016",
+    "A datum on the forbidden action sends its own weight nothing through masked_fill, and still pushes the others.",
+    at=masked,
+    source="A-016",
     that=Equal(estimate(log_prob, middle), (-half, 0, -half)),
 )
-pulls = Claim("Through an added -inf it sends it 1.", Equal(estimate(added, middle), (-half, 1, -half)), at=masked, source="A-016")
-nothing_left = Claim("With every action forbidden, -inf leaves no policy.", Equal(NonFinite(Value(log_pi)), 1), at=masked.but(allowed=0), source="A-012")
+pulls = Claim(
+    "Through an added -inf it sends it 1.", Equal(estimate(added, middle), (-half, 1, -half)), at=masked, source="A-016"
+)
+nothing_left = Claim(
+    "With every action forbidden, -inf leaves no policy.",
+    Equal(NonFinite(Value(log_pi)), 1),
+    at=masked.but(allowed=0),
+    source="A-012",
+)
 illegal = Claim(
-    "With every action forbidden, a large number leaves an ordinary policy over forbidden actions.", at=masked.but(allowed=0, w=(0, log(2), log(3))),
-    source="A-012", that=Equal(Value(probabilities_less_1e8), array(1, 2, 3) / 6),
+    "With every action forbidden, a large number leaves an ordinary policy over forbidden actions.",
+    at=masked.but(allowed=0, w=(0, log(2), log(3))),
+    source="A-012",
+    that=Equal(Value(probabilities_less_1e8), array(1, 2, 3) / 6),
 )
 absorbed = Claim(
-    "In float32 the logits 1, 2, 3 vanish beside 1e8: that policy is uniform.", at=masked.but(allowed=0, w=(1, 2, 3)), source="A-012",
+    "In float32 the logits 1, 2, 3 vanish beside 1e8: that policy is uniform.",
+    at=masked.but(allowed=0, w=(1, 2, 3)),
+    source="A-012",
     that=Equal(Value(probabilities_less_1e8, dtype="float32"), third),
 )
-still = Claim("Plain descent leaves the forbidden weight where it is,", Equal(Value(by_descent)[1], w[1]), source="A-011", at=masked)
-decayed = Claim("weight decay does not: 1 becomes 99/100.", Equal(Value(by_decaying_descent)[1], Rational(99, 100)), source="A-011", at=masked)
+still = Claim(
+    "Plain descent leaves the forbidden weight where it is,", Equal(Value(by_descent)[1], w[1]), source="A-011", at=masked
+)
+decayed = Claim(
+    "weight decay does not: 1 becomes 99/100.", Equal(Value(by_decaying_descent)[1], Rational(99, 100)), source="A-011", at=masked
+)
 
 
 def pace(objective):  # dJ/dt of gradient flow
@@ -237,31 +354,74 @@ def pace(objective):  # dJ/dt of gradient flow
 
 
 x = symbols("x", real=True)
-faster = Claim("At the start this mask speeds learning up: 1/2 against 2/9.", Equal(pace(J) - pace(J_all), half - Rational(2, 9)), at=masked, source="A-013")
+faster = Claim(
+    "At the start this mask speeds learning up: 1/2 against 2/9.",
+    Equal(pace(J) - pace(J_all), half - Rational(2, 9)),
+    at=masked,
+    source="A-013",
+)
 arrival = Claim(
-    "Under it gradient flow, at speed (1 - J^2)^2 / 2, reaches J = 9/10 at time J / (1 - J^2) + artanh J.", at=masked, source="A-013",
-    that=Equal(Value(Integral(2 / (1 - x ** 2) ** 2, (x, 0, Rational(9, 10)))), Rational(90, 19) + atanh(Rational(9, 10)).rewrite(log)),
+    "Under it gradient flow, at speed (1 - J^2)^2 / 2, reaches J = 9/10 at time J / (1 - J^2) + artanh J.",
+    at=masked,
+    source="A-013",
+    that=Equal(
+        Value(Integral(2 / (1 - x**2) ** 2, (x, 0, Rational(9, 10)))), Rational(90, 19) + atanh(Rational(9, 10)).rewrite(log)
+    ),
 )
 
 # What is printed and wrong.
 shows = Erratum(
-    "The difference between the two printed gradients shows what the mask does.", source="A-005", at=masked,
-    that=Differs(estimate(reinforce, outer), estimate(unmasked, outer)), instead=same,
+    "The difference between the two printed gradients shows what the mask does.",
+    source="A-005",
+    at=masked,
+    that=Differs(estimate(reinforce, outer), estimate(unmasked, outer)),
+    instead=same,
 )
-equals = Erratum("The estimate from each action once is the gradient.", Equal(estimate(reinforce, each), Gradient(J_all)), source="A-007", instead=unbiased,
-                 where=Equal(allowed, 1))
+equals = Erratum(
+    "The estimate from each action once is the gradient.",
+    Equal(estimate(reinforce, each), Gradient(J_all)),
+    source="A-007",
+    instead=unbiased,
+    where=Equal(allowed, 1),
+)
 displayed = Erratum(
-    "The masked score, with exp(w_1 s0) in numerator and denominator as displayed.", source="A-008", at=masked,
-    that=Equal(Value(s0 * (identity[0] - pi_all)), (half, 0, -half)), instead=rows,
+    "The masked score, with exp(w_1 s0) in numerator and denominator as displayed.",
+    source="A-008",
+    at=masked,
+    that=Equal(Value(s0 * (identity[0] - pi_all)), (half, 0, -half)),
+    instead=rows,
 )
-untouched = Erratum("The update leaves forbidden weights alone, whatever the optimiser.", Equal(Value(by_adam)[1], w[1]), at=masked, source="A-011", instead=still)
+untouched = Erratum(
+    "The update leaves forbidden weights alone, whatever the optimiser.",
+    Equal(Value(by_adam)[1], w[1]),
+    at=masked,
+    source="A-011",
+    instead=still,
+)
 always = Erratum(
-    "A mask speeds learning up.", AtMost(pace(J_all), pace(J)), at=published.but(allowed=(1, 1, 0)), source="A-013", instead=faster,
+    "A mask speeds learning up.",
+    AtMost(pace(J_all), pace(J)),
+    at=published.but(allowed=(1, 1, 0)),
+    source="A-013",
+    instead=faster,
 )
-zero = Erratum("A large number in place of infinity stops the gradient.", Equal(estimate(finite_mask, outer)[1], 0), at=telling_masked.but(penalty=10),
-               source="A-010", instead=residual)
-nothing = Erratum("A datum on a forbidden action contributes nothing.", Equal(estimate(log_prob, middle), 0), at=masked, source="A-016", instead=pushes)
-guarantee = Erratum("A large number guarantees legal actions.", Equal(Value(soft * (1 - allowed)), 0), source="A-012", instead=improbable)
+zero = Erratum(
+    "A large number in place of infinity stops the gradient.",
+    Equal(estimate(finite_mask, outer)[1], 0),
+    at=telling_masked.but(penalty=10),
+    source="A-010",
+    instead=residual,
+)
+nothing = Erratum(
+    "A datum on a forbidden action contributes nothing.",
+    Equal(estimate(log_prob, middle), 0),
+    at=masked,
+    source="A-016",
+    instead=pushes,
+)
+guarantee = Erratum(
+    "A large number guarantees legal actions.", Equal(Value(soft * (1 - allowed)), 0), source="A-012", instead=improbable
+)
 calmer = Erratum("A baseline lowers the variance.", AtMost(spread_with, spread), source="A-014", instead=lower)
 
 # Why, for any number of actions K, any mask m and any data: R_k is the sum of the returns of the data that took action k, over N.
@@ -269,12 +429,16 @@ i, k, size = symbols("i k K", integer=True)
 weight, returns, mask = IndexedBase("w", real=True), IndexedBase("R", real=True), IndexedBase("m", positive=True)
 price = symbols("s_0", real=True)
 partition = Sum(mask[k] * exp(weight[k] * price), (k, 0, size - 1))
-share = mask[i] * exp(weight[i] * price) / partition
+share = Named("pi_i", mask[i] * exp(weight[i] * price) / partition)[()]
 closed_form = Derivation(
-    "The estimate", Derivative(Sum(returns[k] * (log(mask[k]) + weight[k] * price - log(partition)), (k, 0, size - 1)), weight[i]), (
+    "The estimate",
+    Derivative(Sum(returns[k] * (log(mask[k]) + weight[k] * price - log(partition)), (k, 0, size - 1)), weight[i]),
+    (
         (Sum(returns[k] * price * (KroneckerDelta(k, i) - share), (k, 0, size - 1)), "the score of each action"),
         (price * (returns[i] - share * Sum(returns[k], (k, 0, size - 1))), "only its own data see the first term"),
-    ), sizes={size: (2, 3, 4, 5, 6), i: (0, 1)}, source="A-009",
+    ),
+    sizes={size: (2, 3, 4, 5, 6), i: (0, 1)},
+    source="A-009",
 )
 
 
@@ -352,9 +516,47 @@ def one_less(w, s0, allowed, penalty, reward, action):
 problem = Problem(
     title="Softmax policy with an action mask",
     claims=(
-        scores, derivative, shift, centred, slope, unbiased, drawn, improbable, silent, likely, disorder, residue, harmless, parabola, lower, *ways,
-        first, second, rows, same, anywhere, told, told_two, told_masked, lucky, skewed, residual, noise, quiet, large, twins, torn, pushes, pulls,
-        nothing_left, illegal, absorbed, still, decayed, faster, arrival,
+        scores,
+        derivative,
+        shift,
+        centred,
+        slope,
+        unbiased,
+        drawn,
+        improbable,
+        silent,
+        likely,
+        disorder,
+        residue,
+        harmless,
+        parabola,
+        lower,
+        *ways,
+        first,
+        second,
+        rows,
+        same,
+        anywhere,
+        told,
+        told_two,
+        told_masked,
+        lucky,
+        skewed,
+        residual,
+        noise,
+        quiet,
+        large,
+        twins,
+        torn,
+        pushes,
+        pulls,
+        nothing_left,
+        illegal,
+        absorbed,
+        still,
+        decayed,
+        faster,
+        arrival,
     ),
     errata=(shows, equals, displayed, zero, untouched, guarantee, always, calmer, nothing),
     derivations=(closed_form,),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -32,7 +33,7 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
     if formulas is None:
         raise ProblemError("Hull needs the gradient of a formula: code has one gradient, not a set of them.")
     scene.says("symbolic")
-    low, high = spans([closed(e) for e in formulas], scene)
+    low, high = spans(formulas, scene)
     rounding = 4 * EPS * np.maximum(np.abs(low), np.abs(high))
     return Estimate(((low + high) / 2)[:, None, :], ((high - low) / 2 + rounding)[:, None, :], Evidence.BALL)
 
@@ -46,7 +47,7 @@ def has_kinks(formulas: Sequence[Any]) -> bool:
 def kinked(formulas: Sequence[Any], scene: Scene) -> Any:
     """For each point, whether the interval has width there."""
     try:
-        low, high = spans([closed(e) for e in formulas], scene)
+        low, high = spans(formulas, scene)
     except Unsuitable:
         return np.zeros(len(scene.points), dtype=bool)
     return (high - low > WIDTH).any(axis=1)
@@ -54,14 +55,7 @@ def kinked(formulas: Sequence[Any], scene: Scene) -> Any:
 
 def spans(formulas: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:
     """Least and greatest value of each formula when every switch nearer than NEAR to zero is taken both ways."""
-    steps = sorted({h.args[0] for e in formulas for h in e.atoms(sp.Heaviside, sp.sign)}, key=sp.default_sort_key)
-    switches: list[Any] = []
-    for s in steps:
-        if -s not in switches:
-            switches.append(s)
-    marks = [sp.Dummy(f"h{i}", real=True) for i in range(len(switches))]
-    table = dict(zip(switches, marks, strict=True)) | {-s: 1 - m for s, m in zip(switches, marks, strict=True)}
-    marked = [e.replace(sp.Heaviside, lambda x, *_: table[x]).replace(sp.sign, lambda x: 2 * table[x] - 1) for e in formulas]
+    switches, marks, marked = _marked(tuple(formulas))
     low, high = [], []
     for row in scene.points.rows:
         at = values(switches, [row]).value[0] if switches else np.zeros(0)
@@ -81,6 +75,21 @@ def spans(formulas: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:
         low.append(spread.min(axis=0))
         high.append(spread.max(axis=0))
     return np.array(low), np.array(high)
+
+
+@lru_cache(maxsize=256)
+def _marked(formulas: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any]]:
+    """The switches, a mark for each, and the formulas with marks in their place."""
+    open_ = [closed(e) for e in formulas]
+    steps = sorted({h.args[0] for e in open_ for h in e.atoms(sp.Heaviside, sp.sign)}, key=sp.default_sort_key)
+    switches: list[Any] = []
+    for s in steps:
+        if -s not in switches:
+            switches.append(s)
+    marks = [sp.Dummy(f"h{i}", real=True) for i in range(len(switches))]
+    table = dict(zip(switches, marks, strict=True)) | {-s: 1 - m for s, m in zip(switches, marks, strict=True)}
+    marked = [e.replace(sp.Heaviside, lambda x, *_: table[x]).replace(sp.sign, lambda x: 2 * table[x] - 1) for e in open_]
+    return switches, marks, marked
 
 
 def _bit(on: Any) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..errors import Unsuitable
 from ..estimate import Estimate, Evidence
-from ..expressions import integrals, nodes
+from ..expressions import integrals, nodes, values
 from ..laws import Draw, Gaussian, with_parents
 from ..symbols import Symbols
 from .scene import Outcomes, Scene
@@ -29,8 +29,16 @@ def applies(draws: Sequence[Draw]) -> bool:
 
 
 def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
-    """A formula with written integrals, or expectations without a closed form: (B, 1, n)."""
+    """A formula with written integrals, or expectations without a closed form: (B, 1, n). Certified at given data, where it can be."""
     scene.says(NAME)
+    if scene.points.given:
+        try:
+            exact = values(expressions, scene.points.rows)
+        except Unsuitable:
+            pass
+        else:
+            if np.isfinite(exact.radius).all():
+                return exact.map(lambda x: np.asarray(x)[:, None, :])
     return integrals(expressions, scene.points.columns).map(lambda x: np.asarray(x)[:, None, :])
 
 

@@ -13,7 +13,7 @@ from ..errors import Unsuitable
 from ..laws import closed
 from ..normal_form import is_zero
 from ..spaces import OneOf
-from ..symbols import Variable, thaw
+from ..symbols import Variable, bare, thaw
 from .scene import Scene
 
 NAME = "proof"
@@ -25,7 +25,7 @@ def proves(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> bool:
     """Equal in every coordinate, for all values of the variables (each listed value, where a variable has a few)."""
     n = max(len(left), len(right))
     pairs = zip(list(left) * (n // len(left)), list(right) * (n // len(right)), strict=True)
-    differences = [a - b for a, b in pairs]
+    differences = [bare(a - b) for a, b in pairs]
     if sum(int(sp.count_ops(d)) for d in differences) > OPERATIONS:
         return False
     try:

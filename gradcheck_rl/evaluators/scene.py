@@ -12,7 +12,7 @@ import numpy as np
 
 from ..errors import ProblemError, did_you_mean
 from ..estimate import Estimate
-from ..laws import Bundle, Draw, Named
+from ..laws import Bundle, Column, Draw
 from ..points import Points
 from ..quantities import Quantity, is_code, lowered
 from ..symbols import Symbols, Variable
@@ -124,7 +124,7 @@ def is_index(symbols: Symbols) -> bool:
 
     if isinstance(symbols, Draw):
         return isinstance(symbols.law, Finite)
-    return isinstance(symbols, Named) and symbols.whole
+    return isinstance(symbols, Column) and symbols.whole
 
 
 def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,0 +1,25 @@
+"""The names that an author of routes, laws, spaces or renderers uses."""
+
+from __future__ import annotations
+
+from .errors import CodeError as CodeError
+from .errors import Unsuitable as Unsuitable
+from .estimate import Estimate as Estimate
+from .estimate import Evidence as Evidence
+from .estimate import quadrature as quadrature
+from .estimate import weighted_sum as weighted_sum
+from .evaluators import Outcomes as Outcomes
+from .evaluators import Scene as Scene
+from .evaluators import World as World
+from .evaluators import evaluate as evaluate
+from .expressions import Program as Program
+from .expressions import values as values
+from .judge import Judge as Judge
+from .judge import measure as measure
+from .laws import Law as Law
+from .points import Points as Points
+from .quantities import Quantity as Quantity
+from .report import Report as Report
+from .rings import EXACT as EXACT
+from .rings import Ring as Ring
+from .spaces import Space as Space
