@@ -33,7 +33,8 @@ class Relation:
         raise NotImplementedError
 
     def slack(self, a: Estimate, b: Estimate) -> Floats:
-        return a.radius + b.radius
+        """What the radii leave open: of balls, the radius of their difference, not the rounding of each to a float."""
+        return a.radius + b.radius if a.exact is None or b.exact is None else (a - b).radius
 
 
 def _gap(a: Estimate, b: Estimate) -> Floats:

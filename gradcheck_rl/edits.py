@@ -12,26 +12,28 @@ from typing import Any
 
 PAIRS = (("sum", "mean"), ("min", "max"), ("minimum", "maximum"), ("Min", "Max"), ("amin", "amax"), ("argmin", "argmax"))
 OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"log_softmax": "softmax"}
-FORGETTABLE = {
-    "abs", "clamp", "clip", "cumsum", "exp", "flip", "log", "log_softmax", "masked_fill", "relu", "sigmoid", "softmax", "softplus", "sqrt",
-    "square", "tanh", "tril", "triu",
+FORGETTABLE = {"exp", "log", "log_softmax", "masked_fill", "sigmoid", "softmax", "softplus", "sqrt", "square", "tanh"} | {
+    "abs", "clamp", "clip", "cumsum", "flip", "relu", "tril", "triu"
 }  # fmt: skip
 STOPPING = {"detach", "frozen", "stop_gradient", "no_grad"}
 PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
 SPREADS = {"sigma", "std", "sd", "scale"}
+UNREAD = {"annotation", "args", "bases", "decorator_list", "returns", "target", "targets"}
 SYMMETRIC = {name for pair in PAIRS for name in pair} | {"add", "mul", "logaddexp"}
-LAWS = {"Bernoulli", "Categorical", "Gaussian", "Normal"}
+LAWS = {"Bernoulli", "Categorical", "Gaussian", "Named", "Normal"}
 MODULES = {"F", "np", "numpy", "sp", "torch"}
-INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.In: ast.NotIn, ast.NotIn: ast.In,
-}  # fmt: skip
+OPPOSITES = ((ast.Eq, ast.NotEq), (ast.Lt, ast.GtE), (ast.Gt, ast.LtE), (ast.In, ast.NotIn))
+INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {a: b for pair in OPPOSITES for a, b in (pair, pair[::-1])}
 
 Stop = Callable[[ast.expr], ast.expr]
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """An expression and where it hangs. `whole`: a value of its own; `term`: of a sum; `operand`: of any arithmetic; a law's too."""
+    """An expression and where it hangs.
+
+    `whole`: a value of its own; `term`: of a sum, or an argument of a law; `operand`: that, or a factor.
+    """
 
     node: Any
     parent: Any
@@ -80,7 +82,7 @@ def changes(target: ast.stmt, whole: bool = True, live: Collection[str] = (), st
     Without `whole` the value of the statement as such is left alone; where nothing is live, so are stop-gradients.
     """
     found: list[Change] = []
-    seen = {ast.dump(target)}
+    seen = {ast.unparse(target)}
     flowing = _flowing(target, live)
     for place in places(target, whole):
         for edit, new in [*_at(place, flowing, stop), *(_unstopped(place.node) if live else ())]:
@@ -97,7 +99,7 @@ def changes(target: ast.stmt, whole: bool = True, live: Collection[str] = (), st
 def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
     """Where an edit may be made: every expression that is read, outside signatures, annotations and decorators."""
     for field, value in ast.iter_fields(node):
-        if field in ("args", "decorator_list", "returns", "annotation", "targets", "target", "bases") and not isinstance(node, ast.Call):
+        if field in UNREAD and not isinstance(node, ast.Call):
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
             if not isinstance(child, ast.AST):
@@ -105,8 +107,10 @@ def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
             is_name = field == "func" and isinstance(child, ast.Name)
             if isinstance(child, (ast.expr, ast.AugAssign)) and not is_name:
                 yield Place(child, node, field, index, whole and _is_whole(node, field, child), *_in_arithmetic(node, field))
-            inner = isinstance(node, (ast.Return, ast.Assign)) and isinstance(child, ast.Tuple) and whole
-            yield from (_each(child) if inner else places(child, whole))
+            if isinstance(node, (ast.Return, ast.Assign)) and isinstance(child, ast.Tuple) and whole:
+                yield from _each(child)
+            else:
+                yield from places(child, whole)
 
 
 def _each(row: ast.Tuple) -> Iterator[Place]:
@@ -119,7 +123,7 @@ def _each(row: ast.Tuple) -> Iterator[Place]:
 def _is_whole(node: ast.AST, field: str, child: ast.AST) -> bool:
     match node:
         case ast.Return() | ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-            return field == "value" and not isinstance(child, ast.Tuple)
+            return field == "value" and not isinstance(child, (ast.Tuple, ast.List, ast.GeneratorExp, ast.ListComp, ast.Lambda))
         case _:
             return False
 
@@ -131,7 +135,8 @@ def _in_arithmetic(node: ast.AST, field: str) -> tuple[bool, bool]:
         case ast.BinOp(op=ast.Mult() | ast.Div()):
             return False, True
         case ast.Call():
-            return (field == "args" and _called(node) in LAWS,) * 2
+            of_law = field == "args" and _called(node) in LAWS
+            return of_law, of_law
         case ast.keyword(arg="logits" | "logit" | "probs" | "mean" | "sd" | "covariance"):
             return True, True
         case _:
@@ -140,7 +145,11 @@ def _in_arithmetic(node: ast.AST, field: str) -> tuple[bool, bool]:
 
 def _is_complement(node: ast.AST) -> bool:
     """1 - x. Its 1 is no count, and without it a shift of all logits remains, which a softmax does not see."""
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and isinstance(node.left, ast.Constant) and node.left.value == 1
+    match node:
+        case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub()):
+            return True
+        case _:
+            return False
 
 
 # ---- the table ------------------------------------------------------------------------------------------------------------
@@ -152,8 +161,7 @@ def _at(place: Place, live: Callable[[ast.expr], bool], stop: Stop | None) -> It
         for new in rule(node):
             yield edit, new
     if isinstance(node, ast.Constant):
-        whole_number = type(node.value) is int and not (_is_complement(place.parent) and place.field == "left")
-        if whole_number:
+        if type(node.value) is int and not (_is_complement(place.parent) and place.field == "left"):
             yield "off by one", ast.Constant(node.value + 1)
     elif place.whole or (place.term and not _infinite(node)):
         yield "factor 2", ast.BinOp(ast.Constant(2), ast.Mult(), node)
@@ -194,8 +202,9 @@ def _sign(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.BinOp(left, other[type(op)](), right)
         case ast.AugAssign(target=target, op=ast.Add() | ast.Sub() as op, value=value):
             yield ast.AugAssign(target, other[type(op)](), value)
-        # An axis of 1 may be that of -1.
-        case ast.UnaryOp(op=ast.USub(), operand=operand) if not (isinstance(operand, ast.Constant) and type(operand.value) is int):
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int())):
+            pass  # the axis 1 may be the axis -1
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
             yield operand
         case _:
             pass
@@ -214,10 +223,13 @@ def _dropped_term(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _complement(node: ast.AST) -> Iterator[ast.AST]:
-    if isinstance(node, ast.BinOp) and _is_complement(node):
-        yield node.right
-    elif _called(node) in PROBABILITIES or (isinstance(node, ast.Name) and node.id in PROBABILITIES):
-        yield ast.BinOp(ast.Constant(1), ast.Sub(), node)
+    match node:
+        case ast.BinOp(right=right) if _is_complement(node):
+            yield right
+        case ast.Call() | ast.Name() if (_called(node) or getattr(node, "id", "")) in PROBABILITIES:
+            yield ast.BinOp(ast.Constant(1), ast.Sub(), node)
+        case _:
+            pass
 
 
 def _missing_factor(node: ast.AST) -> Iterator[ast.AST]:
@@ -278,6 +290,8 @@ def _arguments(node: ast.AST) -> Iterator[ast.AST]:
     if not isinstance(node, ast.Call) or _called(node) in SYMMETRIC or any(isinstance(a, ast.Starred) for a in node.args):
         return
     for n in range(len(node.args) - 1):
+        if any(isinstance(a, ast.Constant) and isinstance(a.value, str) for a in node.args[n : n + 2]):
+            continue  # a name and what it names
         swapped = list(node.args)
         swapped[n], swapped[n + 1] = swapped[n + 1], swapped[n]
         yield ast.Call(node.func, swapped, node.keywords)
@@ -309,8 +323,22 @@ def _called(node: ast.AST) -> str | None:
 
 
 def loads(node: ast.AST) -> set[str]:
-    """The names that a tree reads."""
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    """The names of its page that a statement reads."""
+    if isinstance(node, ast.FunctionDef):
+        given = node.args
+        own = {p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)} | _names(node, ast.Store)
+        outside = [*given.defaults, *(d for d in given.kw_defaults if d is not None), *node.decorator_list]
+        return set().union(*(_names(n, ast.Load) for n in node.body)) - own | set().union(*(_names(n, ast.Load) for n in outside))
+    return _names(node, ast.Load)
+
+
+def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+
+
+def calls(node: ast.AST, name: str) -> list[ast.Call]:
+    """The calls of a name in a tree."""
+    return [n for n in ast.walk(node) if isinstance(n, ast.Call) and _called(n) == name]
 
 
 def _flowing(target: ast.stmt, live: Collection[str]) -> Callable[[ast.expr], bool]:
@@ -319,7 +347,7 @@ def _flowing(target: ast.stmt, live: Collection[str]) -> Callable[[ast.expr], bo
     for node in ast.walk(target):
         if isinstance(node, (ast.Assign, ast.AugAssign)) and known & _differentiable(node.value):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            known |= {n.id for t in targets for n in ast.walk(t) if isinstance(n, ast.Name)}
+            known |= set().union(*(_names(t, ast.Store) for t in targets))
     return lambda node: bool(known & _differentiable(node))
 
 
@@ -363,11 +391,13 @@ class _WrittenOut(ast.NodeTransformer):
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         self.generic_visit(node)
         match self.definitions.get(name):
-            case ast.FunctionDef(body=[ast.Return(value=ast.expr() as value)], args=parameters) if not node.keywords:
-                names = [p.arg for p in parameters.args]
-                without_itself = {n: d for n, d in self.definitions.items() if n != name}
-                if len(node.args) == len(names) - len(parameters.defaults) and not parameters.vararg and not parameters.kwonlyargs:
-                    return _WrittenOut(without_itself, dict(zip(names, node.args, strict=False))).visit(deepcopy(value))
+            case ast.FunctionDef(body=[ast.Return(value=ast.expr() as value)], args=given):
+                names = [p.arg for p in given.args][: len(given.args) - len(given.defaults)]
+                if len(names) == len(node.args) and not node.keywords:
+                    others = {n: d for n, d in self.definitions.items() if n != name}
+                    return _WrittenOut(others, dict(zip(names, node.args, strict=True))).visit(deepcopy(value))
+            case _:
+                pass
         return node
 
 

@@ -109,8 +109,21 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
         )
 
 
-def quadrature(coarse: Floats, fine: Floats, size: Floats, nodes: int) -> Estimate:
-    """Two orders of one rule: the finer is the value, their distance and the rounding of the sum are the radius."""
-    with np.errstate(all="ignore"):
-        return Estimate(fine, np.abs(fine - coarse) + nodes * EPS * size, Evidence.FLOAT)
+SETTLED = 1e-6
+UNSETTLED = 8.0
 
+
+def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
+    """A rule at two orders: the finer is the value, their distance and the rounding of the sum are the radius.
+
+    Across a jump two orders may be near each other and far from the truth. Where they have not settled a third one is asked,
+    and the radius is eight times what the three disagree on.
+    """
+    with np.errstate(all="ignore"):
+        coarse, fine = rule(0), rule(1)
+        gap = np.abs(fine - coarse)
+        if not (gap <= SETTLED * (1 + np.abs(fine))).all():
+            other = rule(2)
+            apart = np.maximum(gap, np.maximum(np.abs(other - fine), np.abs(other - coarse)))
+            gap = np.where(gap <= SETTLED * (1 + np.abs(fine)), gap, UNSETTLED * apart)
+        return Estimate(fine, gap + nodes * EPS * np.maximum(1.0, np.abs(fine)), Evidence.FLOAT)

@@ -96,7 +96,7 @@ def _gradients(claim: Claim) -> list[tuple[Gradient, Any]]:
             found.append((q, over))
         for part in q.parts:
             if isinstance(part, Quantity):
-                walk(part, getattr(q, "over", None) or over)
+                walk(part, over if (own := getattr(q, "over", None)) is None else own)
 
     for side in claim.that.sides if isinstance(claim.that, Relation) else ():
         walk(side, None)

@@ -7,19 +7,19 @@ draws that still matter) or over broadcast nodes (floats, where a draw is contin
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
-from sympy.core.function import AppliedUndef
 from flint import acb, fmpq
+from sympy.core.function import AppliedUndef
 
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
-from .rings import ANALYTIC, EXACT, ONE, ZERO, Analytic, Exact, Float, ball
+from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, weigh
 from .symbols import Pick, by_name, frozen_, named_, step_
 
 FUNCTIONS: dict[Any, str] = {
@@ -73,15 +73,16 @@ class Program:
 
     def _expectations(self, outputs: Sequence[Any]) -> None:
         """Expectations over the same draws share one walk over the outcomes, integrals over the same range one set of nodes."""
+        sums = {node: _terms(node) for o in outputs for node in outermost(o)}
         groups: dict[Any, list[Any]] = {}
-        for e in dict.fromkeys(node for o in outputs for node in outermost(o)):
-            e_ = e.args[0] if isinstance(e, Slope) else e
-            groups.setdefault(e_.limits if isinstance(e_, sp.Integral) else e_.pairs, []).append(e)
+        for e in dict.fromkeys(node for terms in sums.values() for t in terms for node in outermost(t)):
+            groups.setdefault(_range(e), []).append(e)
         for over, nodes in groups.items():
             walk = Integration(nodes) if isinstance(nodes[0], sp.Integral) else Walk(over, nodes)
             at = self._emit("expect", [self._visit(s) for s in walk.inputs], walk)
             for i, node in enumerate(nodes):
                 self._slots[node] = self._emit("item", [at], i)
+        self._slots |= {node: self._chain("add", terms) for node, terms in sums.items()}
 
     def _visit(self, e: Any) -> int:
         if e not in self._slots:
@@ -112,7 +113,7 @@ class Program:
         if isinstance(e, named_):
             return self._visit(e.definition)
         if isinstance(e, Pick):
-            table, shape, *index = e.args
+            table, shape, *index = cast("tuple[Any, ...]", e.args)
             return self._emit("pick", [self._visit(x) for x in (*table, *index)], (tuple(map(int, shape)), len(table)))
         if e.func in FUNCTIONS:
             return self._emit(FUNCTIONS[e.func], [self._visit(e.args[0])])
@@ -140,17 +141,35 @@ def outermost(e: Any) -> list[Any]:
     return [node for a in e.args for node in outermost(a)] if e.has(Expected, sp.Integral) else []
 
 
+def _expected(node: Any) -> Any:
+    """The expectation itself, where its slope is asked for."""
+    return node.args[0] if isinstance(node, Slope) else node
+
+
+def _range(node: Any) -> Any:
+    """What an expectation or integral runs over."""
+    return node.limits if isinstance(node, sp.Integral) else _expected(node).pairs
+
+
+def _terms(node: Any) -> list[Any]:
+    if isinstance(node, sp.Integral):
+        return [node]
+    terms = _expected(node).terms(_expected(node).body)
+    return [t.diff(node.args[1]) for t in terms] if isinstance(node, Slope) else terms
+
+
 class Walk:
     """E[body] and its exact slopes, for several bodies under the same laws."""
 
     def __init__(self, pairs: Sequence[Any], nodes: Sequence[Any]) -> None:
         self.laws: list[Any] = [law for _, law in pairs]
         self.atoms: list[tuple[Any, ...]] = [tuple(atoms) for atoms, _ in pairs]
-        bodies = [n.args[0].body if isinstance(n, Slope) else n.body for n in nodes]
+        bodies = [_expected(n).body for n in nodes]
         self.by: list[Any] = [n.args[1] if isinstance(n, Slope) else None for n in nodes]
         self.xs = by_name({x for x in self.by if x is not None})
-        free = set().union(*(b.free_symbols for b in bodies), *(law.free_symbols for law in self.laws)) - {a for group in self.atoms for a in group}
-        self.inputs = by_name(free)
+        self._at = [self.xs.index(x) if x is not None else None for x in self.by]
+        free = set().union(*(e.free_symbols for e in (*bodies, *self.laws)))
+        self.inputs = by_name(free.difference(*self.atoms))
         slopes = [b if x is None else b.diff(x) for b, x in zip(bodies, self.by, strict=True)]
         known = list(self.inputs)
         self._laws: list[Program] = []
@@ -177,39 +196,38 @@ class Walk:
         return self._listed(ring, outer)
 
     def _listed(self, ring: Any, outer: Sequence[Any]) -> list[Any]:
-        """Backwards over the draws; what is still to come depends only on the draws that live on, so it is worked out once for each."""
+        """Backwards over the draws: what is to come depends only on the draws that live on, and is worked out once for each."""
         memo: dict[Any, list[Any]] = {}
-        xs = len(self.xs)
-        at = [self.xs.index(x) if x is not None else -1 for x in self.by]
 
         def rest(k: int, path: tuple[Any, ...]) -> list[Any]:
             if k == len(self.laws):
-                values = self._body(ring, [*outer, *path])
-                return values
+                return self._body(ring, [*outer, *path])
             key = (k, *(path[i] for i in self._live[k]))
             if key not in memo:
-                if len(memo) > VISITS:
-                    raise ProblemError(f"the draws have more than {VISITS} histories: shorten the horizon, or state the claim at a smaller size.")
-                memo[key] = self._mix(ring, rest, k, path, outer, at, xs)
+                if len(memo) >= VISITS:
+                    wanted = "shorten the horizon, or state the claim at a smaller size."
+                    raise ProblemError(f"the draws have more than {VISITS} histories: {wanted}")
+                law = self._laws[k](ring, [*outer, *path])
+                memo[key] = self._mixed(law, lambda j: rest(k + 1, (*path, fmpq(j))))
             return memo[key]
 
         out = rest(0, ())
-        n = len(self.by)
-        return [out[i] if x is None else out[n + i] for i, x in enumerate(self.by)]
+        return [out[i] if x is None else out[len(self.by) + i] for i, x in enumerate(self.by)]
 
-    def _mix(self, ring: Any, rest: Any, k: int, path: tuple[Any, ...], outer: Sequence[Any], at: list[int], xs: int) -> list[Any]:
-        weights = self._laws[k](ring, [*outer, *path])
-        count, n = len(self.laws[k].weights), len(self.by)
+    def _mixed(self, law: list[Any], inner: Callable[[int], list[Any]]) -> list[Any]:
+        """Bodies and slopes averaged over one draw; the slopes by the product rule."""
+        n, xs = len(self.by), len(self.xs)
+        count = len(law) // (1 + xs)
         total: list[Any] = [ZERO] * (2 * n)
         for j in range(count):
-            p, slopes = weights[j], weights[count + j * xs: count + (j + 1) * xs]
-            if p == 0 and not any(s != 0 for s in slopes):
+            p, slopes = law[j], law[count + j * xs: count + (j + 1) * xs]
+            if all(w == 0 for w in (p, *slopes)):
                 continue
-            inner = rest(k + 1, (*path, fmpq(j)))
-            for i in range(n):
-                total[i] = total[i] + p * inner[i]
-                if at[i] >= 0:
-                    total[n + i] = total[n + i] + p * inner[n + i] + slopes[at[i]] * inner[i]
+            values = inner(j)
+            for i, at in enumerate(self._at):
+                total[i] = total[i] + weigh(p, values[i])
+                if at is not None:
+                    total[n + i] = total[n + i] + weigh(p, values[n + i]) + weigh(slopes[at], values[i])
         return total
 
     def _nodes(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
@@ -220,16 +238,18 @@ class Walk:
             out = self._body(ring, values)
         n = len(self.by)
         result: list[Any] = []
-        for i, x in enumerate(self.by):
-            if x is None:
+        for i, at in enumerate(self._at):
+            if at is None:
                 result.append(_integral(mass, out[i], axes))
             else:
-                result.append(_integral(mass, out[n + i], axes) + _integral(slopes[self.xs.index(x)], out[i], axes))
+                result.append(_integral(mass, out[n + i], axes) + _integral(slopes[at], out[i], axes))
         return result
 
 
-def spread(ring: Float, programs: Sequence[Program], laws: Sequence[Any], atoms: Sequence[Any], outer: Sequence[Any], xs: int) -> tuple[list[Any], Any, list[Any]]:
-    """All outcomes or nodes of all draws: every value with one more axis for each coordinate, their weights, and the weights' slopes."""
+def spread(
+    ring: Float, programs: Sequence[Program], laws: Sequence[Any], atoms: Sequence[Any], outer: Sequence[Any], xs: int
+) -> tuple[list[Any], Any, list[Any]]:
+    """All outcomes or nodes of all draws: each value with one more axis for each coordinate, the weights, and their slopes."""
     values: list[Any] = [np.asarray(v, dtype=float) for v in outer]
     mass: Any = np.ones(())
     slopes: list[Any] = [np.zeros(())] * xs
@@ -272,35 +292,36 @@ def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Seque
     if isinstance(law, Finite):
         return Program([*law.weights, *(w.diff(x) for w in law.weights for x in xs)], known)
     density = law.log_prob(group)
-    slopes = [density.diff(x) for x in xs]
-    return Program([*law.mean, *(f for row in law.factor for f in row), *(b for points in law.breaks for b in points), *slopes], [*known, *group])
+    factors, marks = (f for row in law.factor for f in row), (b for points in law.breaks for b in points)
+    return Program([*law.mean, *factors, *marks, *(density.diff(x) for x in xs)], [*known, *group])
 
 
 # ---- nodes and weights ----------------------------------------------------------------------------------------------------
 
 REACH = 10.0
-NEGLIGIBLE = 1e-26  # the weight beyond 10 standard deviations; nodes lighter than that at every point are not worth a call of the code
+NEGLIGIBLE = 1e-26  # as little as lies beyond REACH: a node that is lighter at every point is not worth a call of the code
 
 
 @lru_cache
-def trapezoid(order: int) -> tuple[Floats, Floats]:
+def trapezoid(order: int, size: int) -> tuple[Floats, Floats]:
     """Equal steps: exponentially accurate for analytic integrands. The reach differs too, so that an integral that is infinite
-    does not look as if it settled."""
-    steps, reach = ((3, 9), (4, 10))[order]
+    does not look as if it settled. One coordinate affords twice the steps: tanh of a wide normal has poles near the line."""
+    steps, reach = ((3, 9), (4, 10), (5, 10))[order]
+    steps *= 2 if size == 1 else 1
     z = np.arange(-reach * steps, reach * steps + 1) / steps
     return z, np.exp(-z * z / 2) / math.sqrt(2 * math.pi) / steps
 
 
 @lru_cache
 def hermite(order: int) -> tuple[Floats, Floats]:
-    z, w = np.polynomial.hermite_e.hermegauss((12, 16)[order])
+    z, w = np.polynomial.hermite_e.hermegauss((12, 16, 20)[order])
     return z, w / w.sum()
 
 
 @lru_cache
 def tanh_sinh(order: int) -> tuple[Floats, Floats]:
     """On (-1, 1), for integrands with any behaviour at the ends."""
-    steps = (14, 20)[order]
+    steps = (14, 20, 28)[order]
     t = np.arange(-3.2 * steps, 3.2 * steps + 0.5) / steps
     x = np.tanh(math.pi / 2 * np.sinh(t))
     return x, math.pi / 2 * np.cosh(t) / np.cosh(math.pi / 2 * np.sinh(t)) ** 2 / steps
@@ -308,7 +329,7 @@ def tanh_sinh(order: int) -> tuple[Floats, Floats]:
 
 @lru_cache
 def legendre(order: int) -> tuple[Floats, Floats]:
-    return np.polynomial.legendre.leggauss((20, 28)[order])
+    return np.polynomial.legendre.leggauss((20, 28, 36)[order])
 
 
 def _spread(ring: Float, program: Program, law: Any, size: int, known: list[Any], xs: int) -> tuple[list[Any], Any, list[Any]]:
@@ -345,8 +366,9 @@ def _spread(ring: Float, program: Program, law: Any, size: int, known: list[Any]
 
 def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], order: int, size: int, last: bool) -> tuple[Any, Any]:
     if not breaks:
-        z, w = trapezoid(order) if size <= 2 else hermite(order)
-        return centre[..., None] + scale[..., None] * z, np.broadcast_to(w, (*np.broadcast_shapes(centre.shape, scale.shape), len(w)))
+        z, w = trapezoid(order, size) if size <= 2 else hermite(order)
+        shape = (*np.broadcast_shapes(centre.shape, scale.shape), len(w))
+        return centre[..., None] + scale[..., None] * z, np.broadcast_to(w, shape)
     low, high = centre - REACH * scale, centre + REACH * scale
     with np.errstate(invalid="ignore"):
         inner = [np.clip(np.nan_to_num(b, nan=np.inf, posinf=np.inf), low, high) for b in breaks]
@@ -354,7 +376,8 @@ def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], order: int, size: 
     t, w = legendre(order) if last else tanh_sinh(order)
     a, b = edges[..., :-1, None], edges[..., 1:, None]
     nodes = (a + b) / 2 + (b - a) / 2 * t
-    weights = (b - a) / 2 * w * np.exp(-(((nodes - centre[..., None, None]) / scale[..., None, None]) ** 2) / 2) / math.sqrt(2 * math.pi) / scale[..., None, None]
+    middle, width = centre[..., None, None], scale[..., None, None]
+    weights = (b - a) / 2 * w * np.exp(-(((nodes - middle) / width) ** 2) / 2) / (math.sqrt(2 * math.pi) * width)
     flat = (*nodes.shape[:-2], -1)
     return nodes.reshape(flat), weights.reshape(flat)
 
@@ -365,11 +388,15 @@ class Integration:
     def __init__(self, integrals: Sequence[Any]) -> None:
         limits = integrals[0].limits
         if len(limits) != 1 or len(limits[0]) != 3:
-            raise ProblemError(f"{integrals[0]} needs one variable and two limits: write Integral(f, (x, a, b)), nested where there are more.")
+            raise ProblemError(
+                f"{integrals[0]} needs one variable and two limits: write Integral(f, (x, a, b)), nested where there are more."
+            )
         (over, low, high), = limits
         self._line = (low, high) == (-sp.oo, sp.oo)
         if not self._line and (low.is_infinite or high.is_infinite):
-            raise ProblemError(f"{integrals[0]} runs to infinity on one side: substitute x = exp(y), so that y runs over the whole line.")
+            raise ProblemError(
+                f"{integrals[0]} runs to infinity on one side: substitute x = exp(y), so that y runs over the whole line."
+            )
         self.inputs = by_name(set().union(*(i.free_symbols for i in integrals)))
         fixed: dict[Any, Any] = {}
         bodies = [_hoisted(i.function, over, fixed) for i in integrals]
@@ -398,7 +425,7 @@ class Integration:
         with np.errstate(all="ignore"):
             out = [np.asarray(v, dtype=float)[..., None] for v in self._outside(ring, outer)]
         if self._line:
-            steps = (16, 22)[ring.order]
+            steps = (16, 22, 30)[ring.order]
             x: Any = np.arange(-24 * steps, 24 * steps + 1) / steps
             w: Any = np.full(x.shape, 1 / steps)
         else:
@@ -463,7 +490,7 @@ def needs_integration(outputs: Sequence[Any]) -> bool:
 
 @lru_cache(maxsize=512)
 def _continuous(outputs: tuple[Any, ...]) -> bool:
-    return any(e.has(sp.Integral) or any(isinstance(law, Gaussian) for law in e.atoms(Gaussian)) for e in prepared(outputs))
+    return any(e.has(sp.Integral) or e.atoms(Gaussian) for e in prepared(outputs))
 
 
 def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimate:
@@ -471,17 +498,20 @@ def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimat
     run, inputs = _compiled(outputs)
     table = np.empty((len(rows), len(outputs)), dtype=object)
     for i, row in enumerate(rows):
-        table[i] = [x if not isinstance(x, int) else fmpq(x) for x in run(EXACT, _lookup(inputs, row))]
+        table[i] = run(EXACT, _lookup(inputs, row))
     return Estimate.of(table)
 
 
 def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate:
-    """Values by float64 quadrature, all points at once, at two orders."""
+    """Values by float64 quadrature, all points at once."""
     run, inputs = _compiled(outputs)
     given = _lookup(inputs, columns)
     size = len(next(iter(columns.values()))) if columns else 1
-    coarse, fine = (np.stack([np.broadcast_to(o, (size,)) for o in run(Float(order), given)], axis=1) for order in (0, 1))
-    return quadrature(coarse, fine, np.maximum(1.0, np.abs(fine)), 2 ** 12)
+
+    def at(order: int) -> Floats:
+        return np.stack([np.broadcast_to(o, (size,)) for o in run(Float(order), given)], axis=1)
+
+    return quadrature(at, 2**12)
 
 
 def floats(outputs: Sequence[Any], columns: Mapping[Any, Any]) -> list[Any]:
@@ -511,8 +541,6 @@ def _lookup(inputs: Sequence[Any], row: Mapping[Any, Any]) -> list[Any]:
     for s in inputs:
         if s not in row:
             what = "draw" if randoms(s) else "symbol"
-            raise ProblemError(f"the {what} `{s}` has no value here: take the expectation E(...) or Mean(...) over it, or give it in the point.")
+            wanted = "take the expectation E(...) or Mean(...) over it, or give it in the point."
+            raise ProblemError(f"the {what} `{s}` has no value here: {wanted}")
     return [row[s] for s in inputs]
-
-
-__all__ = ["ONE", "Exact", "Program", "certified", "floats", "integrals", "needs_integration", "nodes", "number", "outermost", "prepared", "values"]

@@ -215,7 +215,7 @@ class Judge:
             points = self._fulfilling(claim.where)
         if claim.code() and not (claim.at is not None and any(_on_a_page(q) for q in that.sides)):
             points = self.image(points)
-        if claim.at is not None or isinstance(that, Within):
+        if isinstance(that, Within):
             return points, 0
         smooth = ~self._kinked(that, points)
         return self.take(points, np.flatnonzero(smooth)), int((~smooth).sum())
@@ -233,7 +233,7 @@ class Judge:
             if formulas is not None and hull.has_kinks(formulas):
                 key = (q, points, "kinks")
                 if key not in self.memo:
-                    self.memo[key] = hull.kinked(formulas, Scene(self.world, points))
+                    self.memo[key] = hull.kinked(q, formulas, Scene(self.world, points))
                 out |= self.memo[key]
         return out
 
@@ -328,7 +328,7 @@ def measure(that: Relation, scene: Scene) -> Measured:
     width = max(a.shape[2], b.shape[2])
     a, b = (_flat(e, len(scene.points), width, outcomes) for e in (a, b))
     if not isinstance(that, Within):
-        slack = a.radius + b.radius
+        slack = that.slack(a, b)
         return Measured(that.excess(a, b), a, b, slack, slack, outcomes, width)
     set_width = _flat(evaluate(that.width, scene), len(scene.points), width, None).value if that.width is not None else 0
     return Measured(that.excess(a, b), a, b, a.radius + b.radius + set_width, a.radius)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
 
 from .errors import ProblemError, Unsuitable
 from .spaces import Shape
-from .symbols import Array, Atom, Symbols, array, bare, entries, log_softmax, plain, step_, thaw
-
+from .symbols import Array, Atom, Symbols, array, bare, entries, formula, frozen_, log_softmax, plain, softmax, step_
 
 # ---- laws: final records that own log-probability, support or standardisation, and sampler --------------------------------
 
@@ -35,11 +35,11 @@ class Finite(Law):
     """A law on 0..K-1. Arguments: the probabilities and their logarithms."""
 
     @property
-    def weights(self) -> Any:
+    def weights(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.args[0]
 
     def log_prob(self, value: Sequence[Any]) -> Any:
-        return array(*self.args[1])[value[0]]
+        return array(*cast("sp.Tuple", self.args[1]))[value[0]]
 
 
 class Categorical(Finite):
@@ -49,15 +49,20 @@ class Categorical(Finite):
         if logs is None:
             if (probs is None) == (logits is None):
                 raise ProblemError("Categorical takes either probabilities or logits=..., one of them.")
+            if np.ndim(plain(probs if logits is None else logits)) != 1:
+                shape = np.shape(plain(probs if logits is None else logits))
+                raise ProblemError(f"Categorical takes one row, of shape (K,), not {shape}: write an index, as in policy[state].")
             if logits is not None:
-                mask = np.broadcast_to(np.asarray(plain(allowed), dtype=object), np.shape(plain(logits)))
-                weights = np.asarray([m * sp.exp(x) for m, x in zip(entries(mask), entries(logits), strict=True)], dtype=object)
-                total = sum(weights)
-                probs = [w / total for w in weights]
-                logs = [x + (0 if m == 1 else sp.log(m)) for m, x in zip(entries(mask), log_softmax(array(*entries(logits)), mask), strict=True)]
+                scores = array(*entries(logits))
+                mask = np.broadcast_to(np.asarray(plain(allowed), dtype=object), scores.shape)
+                probs = softmax(scores, mask)
+                logs = log_softmax(scores, mask) + [0 if m == 1 else sp.log(m) for m in entries(mask)]
             else:
                 probs = entries(probs)
                 logs = [sp.log(p) for p in probs]
+                total = sp.Add(*probs)
+                if total.is_Rational and total != 1:
+                    raise ProblemError(f"the probabilities {probs} sum to {total}: write ones that sum to 1.")
         return sp.Basic.__new__(cls, sp.Tuple(*probs), sp.Tuple(*logs))
 
 
@@ -88,29 +93,32 @@ class Gaussian(Law):
             return sp.Basic.__new__(cls, mean, sd, breaks)
         if (sd is None) == (covariance is None):
             raise ProblemError("Gaussian takes a standard deviation or covariance=..., one of them.")
-        shape = np.broadcast_shapes(np.shape(plain(mean)), np.shape(plain(sd)) if covariance is None else np.shape(plain(mean)))
-        centre = entries(np.broadcast_to(np.asarray(plain(mean), dtype=object), shape))
-        factor = _diagonal(entries(np.broadcast_to(np.asarray(plain(sd), dtype=object), shape))) if covariance is None else _cholesky(np.asarray(plain(covariance)))
-        law = sp.Basic.__new__(cls, sp.Tuple(*centre), sp.Tuple(*(sp.Tuple(*row) for row in factor)), sp.Tuple())
-        if shape == ():
-            law = sp.Basic.__new__(Scalar, *law.args)
-        return law
+        if covariance is None:
+            centre, scale = np.broadcast_arrays(*(np.asarray(plain(x), dtype=object) for x in (mean, sd)))
+            factor = _diagonal(entries(scale))
+        else:
+            centre = np.asarray(plain(mean), dtype=object)
+            factor = _cholesky(np.asarray(plain(covariance)), centre.shape)
+        if centre.ndim > 1:
+            raise ProblemError(f"Gaussian takes a number or a vector as its mean, not shape {centre.shape}: write it flat.")
+        rows = sp.Tuple(*(sp.Tuple(*row) for row in factor))
+        return sp.Basic.__new__(cls if centre.ndim else Scalar, sp.Tuple(*entries(centre)), rows, sp.Tuple())
 
     @property
     def shape(self) -> Shape:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return (len(self.args[0]),)
+        return (len(self.mean),)
 
     @property
     def mean(self) -> list[Any]:
-        return list(self.args[0])
+        return list(cast("sp.Tuple", self.args[0]))
 
     @property
     def factor(self) -> list[list[Any]]:
-        return [list(row) for row in self.args[1]]
+        return [list(cast("sp.Tuple", row)) for row in cast("sp.Tuple", self.args[1])]
 
     @property
     def breaks(self) -> list[Any]:
-        return list(self.args[2])
+        return list(cast("sp.Tuple", self.args[2]))
 
     def standardised(self, value: Sequence[Any]) -> list[Any]:
         """z with value = mean + factor z."""
@@ -135,11 +143,14 @@ def _diagonal(sd: list[Any]) -> list[list[Any]]:
     return [[s if i == j else sp.S.Zero for j in range(len(sd))] for i, s in enumerate(sd)]
 
 
-def _cholesky(covariance: Any) -> list[list[Any]]:
+def _cholesky(covariance: Any, shape: Shape) -> list[list[Any]]:
+    if covariance.shape != shape * 2 or len(shape) != 1:
+        wanted = "write a square array for a vector mean, or sd for independent coordinates."
+        raise ProblemError(f"covariance has shape {covariance.shape} and the mean {shape}: {wanted}")
+    if (covariance != covariance.T).any():
+        raise ProblemError(f"covariance {covariance.tolist()} is not symmetric: write the same entry at (i, j) and (j, i).")
     n = len(covariance)
-    if covariance.shape != (n, n):
-        raise ProblemError(f"covariance has shape {covariance.shape}: write a square array, or sd for independent coordinates.")
-    factor = [[sp.S.Zero] * n for _ in range(n)]
+    factor: list[list[Any]] = [[sp.S.Zero] * n for _ in range(n)]
     for i in range(n):
         for j in range(i + 1):
             rest = covariance[i, j] - sum(factor[i][k] * factor[j][k] for k in range(j))
@@ -160,7 +171,8 @@ class Draw(Symbols):
 
     def __init__(self, name: str, law: Law, breaks: Callable[..., Any] | None = None, bundle: Bundle | None = None) -> None:
         if not isinstance(law, Law):
-            raise ProblemError(f"Draw({name!r}, ...) needs a law, not {type(law).__name__}: write Categorical(...), Bernoulli(...) or Gaussian(...).")
+            wanted = "write Categorical(...), Bernoulli(...) or Gaussian(...)."
+            raise ProblemError(f"Draw({name!r}, ...) needs a law, not {type(law).__name__}: {wanted}")
         atoms = np.empty(law.shape, dtype=object)
         for i in np.ndindex(*law.shape):
             atom = Random("_".join([name, *map(str, i)]), real=True)
@@ -206,26 +218,24 @@ def with_parents(atoms: Iterable[Random]) -> list[Draw]:
 
 
 def log_prob(value: Any, law: Law | None = None) -> Any:
-    """log-probability of a draw, or the log-density of an invertible map of one (change of variables, coordinate by coordinate)."""
-    if isinstance(value, Draw):
-        return value.log_prob() if law is None else law.log_prob(entries(value))
+    """log-probability of a draw, or the log-density of an invertible map of one: change of variables in each coordinate."""
     if law is not None:
         return law.log_prob(entries(value))
-    total: Any = sp.S.Zero
-    done: set[int] = set()
-    for e in entries(value):
-        atoms = randoms(e)
-        if len(atoms) != 1:
-            raise ProblemError(f"log_prob({e}) needs a map of one draw, coordinate by coordinate; write log_prob(value, law) otherwise.")
-        draw = atoms[0].home
-        if id(draw) not in done:
-            total, done = total + draw.log_prob(), done | {id(draw)}
-        total -= sp.log(sp.Abs(_steady(sp.diff(e, atoms[0]))))
-    return total
+    if isinstance(value, Draw):
+        return value.log_prob()
+    maps = [(e, randoms(e)) for e in entries(value)]
+    draws = {atom.home for _, atoms in maps for atom in atoms}
+    if any(len(atoms) != 1 for _, atoms in maps) or len(maps) != sum(len(draw.atoms) for draw in draws):
+        wanted = "a map of a whole draw, each coordinate from its own; write log_prob(value, law) otherwise."
+        raise ProblemError(f"log_prob({', '.join(str(e) for e, _ in maps)}) needs {wanted}")
+    if any(isinstance(draw.law, Finite) for draw in draws):
+        raise ProblemError(f"log_prob({maps[0][0]}) maps a finite draw: write log_prob of the draw itself.")
+    density = sum(draw.log_prob() for draw in sorted(draws, key=lambda draw: draw.name))
+    return density - sum(sp.log(sp.Abs(_steady(sp.diff(e, atoms[0])))) for e, atoms in maps)
 
 
 def _steady(slope: Any) -> Any:
-    """1 - tanh(u)^2 as 4 exp(-2u) / (1 + exp(-2u))^2: in floats the former is zero from u = 19.07 on, and its logarithm infinite."""
+    """1 - tanh(u)^2 as 4 exp(-2u) / (1 + exp(-2u))^2: in floats the former is 0 from u = 19.07 on, its logarithm infinite."""
     squared = {t ** 2: 1 - 4 * sp.exp(-2 * t.args[0]) / (1 + sp.exp(-2 * t.args[0])) ** 2 for t in slope.atoms(sp.tanh)}
     return sp.expand_mul(slope.xreplace(squared), deep=False)
 
@@ -254,11 +264,24 @@ class Expected(sp.Expr):
     def free_symbols(self) -> set[Any]:
         return set().union(self.body.free_symbols, *(pair[1].free_symbols for pair in self.pairs)) - self.bound
 
+    def terms(self, body: Any) -> list[Any]:
+        """The expectation of a sum, term by term, each over the draws that it needs: the others are never listed."""
+        return [self._over_needed(term) for term in sp.Add.make_args(body)]
+
+    def _over_needed(self, body: Any) -> Any:
+        needed: set[Any] = set(body.free_symbols)
+        kept: list[Any] = []
+        for pair in reversed(self.pairs):
+            if needed & set(pair[0]):
+                needed |= pair[1].free_symbols
+                kept.insert(0, pair)
+        return sp.Expr.__new__(Expected, body, *kept) if kept else body
+
     def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
-        return super()._xreplace({k: v for k, v in rule.items() if k not in self.bound})
+        return super()._xreplace({k: v for k, v in rule.items() if not k.free_symbols & self.bound})
 
     def _eval_subs(self, old: Any, new: Any) -> Any:
-        return self if old in self.bound else None
+        return self if old.free_symbols & self.bound else None
 
     def _eval_derivative(self, s: Any) -> Any:
         return Slope(self, s) if s in self.free_symbols else sp.S.Zero
@@ -284,18 +307,20 @@ class Slope(sp.Expr):
 
     is_commutative = True
     is_real = True
+    precedence = PRECEDENCE["Mul"]
 
     @property
     def free_symbols(self) -> set[Any]:
         return self.args[0].free_symbols
 
     def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
-        if self.args[1] in rule:
-            return closed(self)._xreplace(rule)
-        return super()._xreplace(rule)
+        inside = {k: v for k, v in rule.items() if k.free_symbols & self.free_symbols}
+        if any(self.args[1] in (k.free_symbols | v.free_symbols) for k, v in inside.items()):
+            return closed(self)._xreplace(rule)  # the derivative comes first
+        return super()._xreplace(inside)
 
     def _eval_subs(self, old: Any, new: Any) -> Any:
-        return closed(self).subs(old, new)
+        return self.xreplace({old: new}) if old.is_Symbol else closed(self).subs(old, new)
 
     def _eval_derivative(self, s: Any) -> Any:
         return closed(self).diff(s) if s in self.free_symbols else sp.S.Zero
@@ -322,11 +347,20 @@ def E(x: Any, over: Iterable[Draw] | None = None) -> Any:
     values = np.asarray(plain(x), dtype=object)
     out = np.empty(values.shape, dtype=object)
     for at in np.ndindex(*values.shape):
-        body = sp.sympify(values[at], strict=True)
-        draws = with_parents(randoms(body)) if over is None else list(over)
+        body = formula(plain(values[at]))
+        draws = with_parents(randoms(body)) if over is None else _together(list(over), body)
         pairs = [sp.Tuple(sp.Tuple(*d.atoms), d.law) for d in draws]
         out[at] = sp.Expr.__new__(Expected, body, *pairs) if pairs else body
     return out[()] if values.shape == () else out.view(Array)
+
+
+def _together(over: Sequence[Draw], body: Any) -> list[Draw]:
+    """These draws, parents first; what stays random must not depend on them."""
+    for draw in with_parents(randoms(body)):
+        known = [d.name for d in with_parents(draw.atoms) if d in over]
+        if draw not in over and known:
+            raise ProblemError(f"`{draw.name}` follows {', '.join(known)} and stays random: take the expectation over it too.")
+    return [d for d in with_parents([a for d in over for a in d.atoms]) if d in over]
 
 
 OUTCOMES_IN_A_FORMULA = 512
@@ -335,7 +369,7 @@ OUTCOMES_IN_A_FORMULA = 512
 def closed(e: Any) -> Any:
     """The formula with its expectations worked out: finite sums, and Gaussian moments of polynomials and half-lines."""
     if isinstance(e, Expected):
-        return _eliminate(bare(closed(e.body)), e.pairs)
+        return sp.Add(*(_eliminate(t) for t in e.terms(bare(closed(e.body)))))
     if isinstance(e, Slope):
         return closed(e.args[0]).diff(e.args[1])
     if e.has(Expected):
@@ -343,11 +377,15 @@ def closed(e: Any) -> Any:
     return e
 
 
-def _eliminate(body: Any, pairs: Sequence[Any]) -> Any:
-    outcomes = math.prod(len(law.weights) for _, law in pairs if isinstance(law, Finite))
+@lru_cache(maxsize=512)
+def _eliminate(e: Any) -> Any:
+    if not isinstance(e, Expected):
+        return e
+    outcomes = math.prod(len(law.weights) for _, law in e.pairs if isinstance(law, Finite))
     if outcomes > OUTCOMES_IN_A_FORMULA:
         raise Unsuitable(f"{outcomes} outcomes are too many for one formula")
-    for atoms, law in reversed(pairs):
+    body = e.body
+    for atoms, law in reversed(e.pairs):
         law = closed(law)
         if isinstance(law, Finite):
             body = sp.Add(*(w * body.xreplace({atoms[0]: sp.Integer(k)}) for k, w in enumerate(law.weights)))
@@ -358,43 +396,54 @@ def _eliminate(body: Any, pairs: Sequence[Any]) -> Any:
 
 def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
     """E over a normal vector: polynomials by moments, one half-line indicator by truncated moments."""
-    body = thaw(body) if any(body.has(a) for a in atoms) else body
-    if not any(body.has(a) for a in atoms):
+    if not body.has(*atoms):
         return body
+    body = body.replace(frozen_, lambda x: _held(x, atoms))
     z = [sp.Dummy(f"z{i}", real=True) for i in range(len(atoms))]
     value = [m + sum(row[j] * z[j] for j in range(i + 1)) for i, (m, row) in enumerate(zip(law.mean, law.factor, strict=True))]
     body = body.xreplace(dict(zip(atoms, value, strict=True)))
     total = sp.S.Zero
     for term in sp.Add.make_args(sp.expand(body)):
         jumps = [f for f in sp.Mul.make_args(term) if isinstance(f, step_) and f.has(*z)]
-        rest = term / sp.Mul(*jumps)
-        cut = _half_line(jumps, z) if jumps else None
+        moment = _half_line(jumps, z) if jumps else lambda powers: sp.Mul(*map(_moment, powers))
         try:
-            monomials = sp.Poly(rest, *z).terms()
+            monomials = sp.Poly(term / sp.Mul(*jumps), *z).terms()
         except sp.PolynomialError as error:
             raise Unsuitable("the integrand is no polynomial in the draw") from error
         for powers, coefficient in monomials:
             if coefficient.has(*z):
                 raise Unsuitable("the integrand is no polynomial in the draw")
-            total += coefficient * (_moment(powers[0], cut) if cut is not None else sp.Mul(*(sp.S.Zero if k % 2 else sp.factorial2(k - 1) for k in powers)))
+            total += coefficient * moment(powers)
     return total
 
 
-def _half_line(jumps: list[Any], z: list[Any]) -> Any:
-    """c where the indicator says z >= c."""
-    if len(jumps) == 1 and len(z) == 1:
-        inside = sp.Poly(jumps[0].args[0], z[0]) if jumps[0].args[0].is_polynomial(z[0]) else None
-        if inside is not None and inside.degree() == 1 and inside.LC().is_positive:
-            return -inside.TC() / inside.LC()
+def _held(x: Any, atoms: Sequence[Any]) -> Any:
+    """A stop-gradient moved from a formula of the draw to everything else in it: the law itself is never held."""
+    return x.xreplace({s: frozen_(s) for s in x.free_symbols - set(atoms)}) if x.has(*atoms) else frozen_(x)
+
+
+def _half_line(jumps: list[Any], z: list[Any]) -> Callable[[Sequence[int]], Any]:
+    """Moments where one indicator is 1: z >= c, or the rest of the line."""
+    inside = jumps[0].args[0]
+    if len(jumps) == len(z) == 1 and inside.is_polynomial(*z) and sp.degree(inside, z[0]) == 1:
+        slope, offset = sp.Poly(inside, z[0]).all_coeffs()
+        if slope.is_positive:
+            return lambda powers: _upper(powers[0], -offset / slope)
+        if slope.is_negative:
+            return lambda powers: _moment(powers[0]) - _upper(powers[0], -offset / slope)
     raise Unsuitable("only one indicator of a half-line has a closed expectation")
 
 
-def _moment(k: int, c: Any) -> Any:
+def _moment(k: int) -> Any:
+    return sp.S.Zero if k % 2 else sp.factorial2(k - 1)
+
+
+def _upper(k: int, c: Any) -> Any:
     """Integral of z^k phi(z) from c upwards."""
     if k == 0:
         return sp.erfc(c / sp.sqrt(2)) / 2
     edge = c ** (k - 1) * sp.exp(-c ** 2 / 2) / sp.sqrt(2 * sp.pi)
-    return edge + ((k - 1) * _moment(k - 2, c) if k > 1 else 0)
+    return edge + ((k - 1) * _upper(k - 2, c) if k > 1 else 0)
 
 
 # ---- bundles: several draws under the names code asks for -----------------------------------------------------------------
@@ -422,12 +471,8 @@ class Column(Symbols):
 
     @property
     def whole(self) -> bool:
-        """Only indices: draws of finite laws, or a table of whole numbers read at such draws."""
-        return all(_is_index(e) for e in entries(self))
-
-
-def _is_index(e: Any) -> bool:
-    return isinstance(e, Random) and isinstance(e.home.law, Finite)
+        """Only indices: draws of finite laws."""
+        return all(isinstance(e, Random) and isinstance(e.home.law, Finite) for e in entries(self))
 
 
 class Episode(Bundle):
@@ -444,7 +489,8 @@ class Episode(Bundle):
             states.append(Draw(f"s{tag}{t}", law, bundle=self))
             seen.append(states[-1] if observe is None else array(*observe)[states[-1]])
             actions.append(Draw(f"a{tag}{t}", Categorical(policy[seen[-1]]), bundle=self))
-        names = {"states": array(*states), "actions": array(*actions), "rewards": array(*(reward[s, a] for s, a in zip(states, actions, strict=True)))}
+        rewards = [reward[s, a] for s, a in zip(states, actions, strict=True)]
+        names = {"states": array(*states), "actions": array(*actions), "rewards": array(*rewards)}
         super().__init__(names | ({} if observe is None else {"observations": array(*seen)}))
         self.steps: list[Draw] = actions
 
@@ -463,11 +509,25 @@ def episode(start: Any, step: Any, reward: Any, policy: Any, horizon: int, obser
 
 
 def batch(of: Episode | Draw, n: int) -> Bundle:
-    """n independent copies, stacked under the same names."""
+    """n independent copies, stacked under the same names; of a draw with everything its law depends on."""
     if isinstance(of, Draw):
-        return Bundle({of.name: array(*(Draw(f"{of.name}{i}", of.law) for i in range(n)))})
+        chain = with_parents(of.atoms)
+        copies = [_again(chain, str(i)) for i in range(n)]
+        return Bundle({draw.name: array(*(copy[k] for copy in copies)) for k, draw in enumerate(chain)})
     copies = [of.again(f"{i}_") for i in range(n)]
     return Bundle({name: array(*(np.asarray(c[name].array) for c in copies)) for name in of.names})
+
+
+def _again(chain: Sequence[Draw], tag: str) -> list[Draw]:
+    """An independent copy of draws, parents first."""
+    copies: list[Draw] = []
+    renamed: dict[Any, Any] = {}
+    for draw in chain:
+        copy = Draw(draw.name + tag, draw.law)
+        renamed |= zip(draw.atoms, copy.atoms, strict=True)
+        copy.law = cast("Law", draw.law.xreplace(renamed))  # its own breaks may name its own coordinates
+        copies.append(copy)
+    return copies
 
 
 class Rows(Bundle):

@@ -1,4 +1,5 @@
 """From a name or a path to a problem, and from a path to the functions of an answer. Listing loads nothing heavy."""
+
 from __future__ import annotations
 
 import ast
@@ -201,7 +202,10 @@ class _Fresh(SourceFileLoader):
 
 
 def _execute(path: Path, wrong: type[GradcheckError], tree: ast.Module | None = None) -> ModuleType:
-    """The module that a file makes, or an edited tree of it, under a name of its own; what goes wrong in it is raised as `wrong`, in one sentence."""
+    """The module that a file makes, or an edited tree of it, under a name of its own.
+
+    What goes wrong in it is raised as `wrong`, in one sentence.
+    """
     _text(path, wrong)
     name = f"gradcheck_rl_page_{next(_count)}_{path.stem}"
     loader = _Fresh(name, str(path), tree)

@@ -7,8 +7,6 @@ of which the page says nothing, unless it is proved to change nothing.
 
 from __future__ import annotations
 
-import __future__
-
 import ast
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -22,17 +20,17 @@ import sympy as sp
 
 from .claims import Claim, Erratum, Relation
 from .derivation import Derivation
-from .edits import Change, changes, loads, same_code
-from .errors import GradcheckError, InputError, ProblemError, did_you_mean
+from .edits import Change, calls, changes, loads, same_code
+from .errors import InputError, ProblemError, did_you_mean
 from .evaluators import sampled
 from .judge import Judge
-from .laws import Column, Draw, randoms, with_parents
+from .laws import Draw, Slope, randoms, with_parents
 from .load import parse, variant
 from .normal_form import is_zero
 from .points import generator
 from .problem import Problem
 from .quantities import Covariance, Gradient, Quantity, blocks, is_code, lowered, slots
-from .symbols import Atom, Symbols, Variable, entries, thaw
+from .symbols import Atom, Named, Symbols, Variable, bare, entries, thaw
 from .verdict import Verdict
 
 POINTS = 3
@@ -94,14 +92,13 @@ class _Page:
             elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 found[names[0]] = changes(statement, live=self._parameters_through(names[0]))
             elif any(_is_formula(self.values[name]) for name in names):
-                found[", ".join(names)] = self._of_model(statement, names)
+                found[names[0]] = self._of_model(statement, names)
         return found
 
     def _named_by_claims(self, statement: ast.stmt) -> set[str]:
         if any(_states(self.values[name]) for name in _bound(statement)):
             return loads(statement)
-        stated = [n for n in ast.walk(statement) if isinstance(n, ast.Call) and isinstance(n.func, ast.Name) and n.func.id == "Claim"]
-        return set().union(*map(loads, stated)) & self.statements.keys()
+        return set().union(*map(loads, calls(statement, "Claim"))) & self.statements.keys()
 
     def _of_function(self, name: str) -> list[Change]:
         live = self._parameters_through(name)
@@ -121,11 +118,10 @@ class _Page:
 
     # ---- what becomes of it -----------------------------------------------------------------------------------------------
 
-    def tried(self, names: str, change: Change) -> Mutant:
-        first = names.split(", ")[0]
+    def tried(self, name: str, change: Change) -> Mutant:
         with change.made():
-            killed, equivalent = self._as_answer(first) if first in self.functions else self._as_page(first)
-        return Mutant(f"{names}, {change.says}", change.line, killed, equivalent)
+            killed, equivalent = self._as_answer(name) if name in self.functions else self._as_page(name)
+        return Mutant(f"{name}, {change.says}", change.line, killed, equivalent)
 
     def _as_answer(self, name: str) -> tuple[str | None, str]:
         function = self.functions[name]
@@ -160,7 +156,7 @@ class _Page:
 
 def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> Any:
     """The function that an edited definition makes, among the names of its page."""
-    code = compile(ast.Module([statement], []), path, "exec", __future__.annotations.compiler_flag, dont_inherit=True)
+    code = compile(ast.Module([statement], []), path, "exec", annotations.compiler_flag, dont_inherit=True)
     made: dict[str, Any] = {}
     exec(code, inspect.unwrap(function).__globals__, made)  # noqa: S102  the definition is that of a page which has run already
     return made[function.__name__]
@@ -171,7 +167,7 @@ def _refuted(judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[
     for name, claim in claims:
         try:
             settled = judge.settle(claim, answer, witness=False)
-        except (GradcheckError, ArithmeticError, LookupError, TypeError, ValueError):
+        except Exception:  # an edited line may raise anything
             return name
         if settled.best.verdict is Verdict.REFUTED:
             return name
@@ -244,7 +240,7 @@ def _states(value: object) -> bool:
 def _is_formula(value: object) -> bool:
     """Does it belong to the model? Variables, data and bare symbols do not."""
     match value:
-        case Quantity() | Draw() | Column():
+        case Quantity() | Draw() | Named():
             return True
         case sp.Symbol() | sp.IndexedBase() | Variable():
             return False
@@ -267,42 +263,40 @@ def _is_live(value: object) -> bool:
 
 def _same(one: Problem, other: Problem, line: list[Any], edited: list[Any]) -> bool:
     """Do the line and all claims say the same on both pages? Symbols are compared by name: each page has its own."""
-    pairs = zip([*_formulas(line), *_meaning(one)], [*_formulas(edited), *_meaning(other)], strict=False)
+    pairs = zip([*_of_line(line), *_meaning(one)], [*_of_line(edited), *_meaning(other)], strict=False)
     return all(a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b) is True) for a, b in pairs)
 
 
+def _of_line(values: list[Any]) -> Iterator[Any]:
+    """What a line stands for, a stop-gradient being no part of it."""
+    for value in values:
+        if isinstance(value, Quantity):
+            yield type(value).__name__
+        else:
+            yield from (thaw(_by_names(e)) for e in (value.law.args if isinstance(value, Draw) else entries(value)))
+
+
 def _meaning(problem: Problem) -> Iterator[Any]:
-    """Every formula that a claim or a function of the page sees, derivatives taken and stop-gradients lifted afterwards."""
+    """All formulas that the claims and the code of a page see. A stop-gradient may go once every derivative is taken."""
     world = problem.bound
-    names = sorted(world.names)
-    yield names
-    for name in names:
-        yield from map(_renamed, entries(world.names[name]))
-    for draw in with_parents(randoms(*(e for name in names for e in entries(world.names[name])))):
-        yield draw.name
-        yield from map(_renamed, draw.law.args)
+    cells = [e for name in sorted(world.names) for e in entries(world.names[name])]
+    yield from map(_by_names, [*cells, *(part for draw in with_parents(randoms(*cells)) for part in draw.law.args)])
     for name, claim in _claims(problem):
         yield name
         for q in _walk(claim):
             yield type(q).__name__
             formulas = lowered(q, world.parameters, world.names)
-            yield from (f.__name__ for f in q.code()) if formulas is None else (thaw(_renamed(e)) for e in formulas)
+            if formulas is None:
+                yield from (f.__name__ for f in q.code())
+            else:
+                done = (_by_names(e.doit()) for e in formulas)
+                yield from (e if e.has(Slope, sp.Derivative) else thaw(e) for e in done)
     for item in problem.derivations:
-        for line, _ in item.lines:
-            yield from map(_renamed, entries(line))
+        yield from (_by_names(e) for line, _ in item.lines for e in entries(line))
 
 
-def _formulas(values: list[Any]) -> Iterator[Any]:
-    for value in values:
-        if isinstance(value, Quantity):
-            yield type(value).__name__
-        elif isinstance(value, Draw):
-            yield from (thaw(_renamed(e)) for e in value.law.args)
-        else:
-            yield from (thaw(_renamed(e)) for e in entries(value))
-
-
-def _renamed(e: Any) -> Any:
+def _by_names(e: Any) -> Any:
+    e = bare(e)
     if isinstance(e, Atom):
         return sp.Symbol(e.name, real=True, positive=e.is_positive)
-    return e.func(*map(_renamed, e.args)) if e.args else e
+    return e.func(*map(_by_names, e.args)) if e.args else e

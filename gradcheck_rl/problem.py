@@ -224,7 +224,7 @@ def _code(claim: Claim) -> Iterable[tuple[Callable[..., Any], Any]]:
     def walk(q: Quantity, over: Any) -> Iterable[tuple[Callable[..., Any], Any]]:
         for part in q.parts:
             if isinstance(part, Quantity):
-                yield from walk(part, getattr(q, "over", None) or over)
+                yield from walk(part, over if (own := getattr(q, "over", None)) is None else own)
             elif is_code(part):
                 yield part, over
 

@@ -279,6 +279,12 @@ def by_wrt(q: Quantity, parameters: Sequence[Variable]) -> list[Any]:
     return [a for v in blocks(q.wrt, parameters) for a in v.atoms.ravel()]
 
 
+def taken_by(q: Quantity, parameters: Sequence[Variable]) -> list[Any]:
+    """The symbols that the gradients in a quantity are taken by."""
+    own = [a for v in blocks(q.wrt, parameters) for a in v.atoms.ravel()] if isinstance(q, Gradient) else []
+    return list(dict.fromkeys([*own, *(a for part in q.parts if isinstance(part, Quantity) for a in taken_by(part, parameters))]))
+
+
 def labels(q: Quantity, parameters: Sequence[Variable]) -> list[str] | None:
     """Names of the coordinates, where they have one."""
     match q:

@@ -226,6 +226,9 @@ class frozen_(sp.Function):
     def _eval_is_real(self) -> Any:
         return self.args[0].is_real
 
+    def _eval_is_positive(self) -> Any:
+        return self.args[0].is_positive
+
     def _sympystr(self, printer: Any) -> str:
         return f"frozen({printer._print(self.args[0])})"
 
@@ -292,8 +295,8 @@ class Pick(sp.Function):
         return rf"\left({body}\right)^{{{exp}}}" if exp else body
 
     def _written(self, show: Callable[[Any], str]) -> tuple[str, list[str]]:
-        """The table and the index as the author wrote them: M[1, a] also where row 1 is all there is; unnamed tables by their entries."""
-        cells, shape, *index = cast("tuple[Any, ...]", self.args)
+        """The table and the index as the author wrote them, M[1, a] for a row; a table without a name by its entries."""
+        cells, _, *index = cast("tuple[Any, ...]", self.args)
         homes = {s.home for e in cells for s in e.free_symbols if isinstance(s, Atom)}
         if len(homes) == 1:
             home = homes.pop()
@@ -304,6 +307,20 @@ class Pick(sp.Function):
                 rest = iter(index)
                 return home.name, [show(next(rest)) if at == slice(None) else str(at) for at in fixed]
         return f"({', '.join(map(show, cells))})", [show(i) for i in index]
+
+
+class Min(sp.Min):
+    """Left as written: comparing two long formulas costs SymPy a tenth of a second each time one is rebuilt."""
+
+    def __new__(cls, *args: Any, **_: Any) -> Any:
+        return sp.Min(*args) if all(x.is_number for x in args) else super().__new__(cls, *args, evaluate=False)
+
+
+class Max(sp.Max):
+    """Left as written, as Min."""
+
+    def __new__(cls, *args: Any, **_: Any) -> Any:
+        return sp.Max(*args) if all(x.is_number for x in args) else super().__new__(cls, *args, evaluate=False)
 
 
 def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
@@ -318,7 +335,7 @@ def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
 
 exp, log, sqrt, tanh, erf, erfc = map(_word, (sp.exp, sp.log, sp.sqrt, sp.tanh, sp.erf, sp.erfc))
 sin, cos, tan, atan = map(_word, (sp.sin, sp.cos, sp.tan, sp.atan))
-minimum, maximum, frozen, step = _word(sp.Min, 2), _word(sp.Max, 2), _word(frozen_), _word(step_)
+minimum, maximum, frozen, step = _word(Min, 2), _word(Max, 2), _word(frozen_), _word(step_)
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:

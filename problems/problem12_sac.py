@@ -54,7 +54,7 @@ action, action_log_prob = act(theta, s[row], noise[row])
 actor = -E(minimum(q(frozen(phi1), s[row], action), q(frozen(phi2), s[row], action)) - alpha * action_log_prob)
 
 # One state, and the policy's action there: before it is squashed, and made from noise.
-state = Variable("state")
+state = Variable("state", over=Uniform(-1, 1))
 z = Draw("z", Gaussian(*normal(theta, state)))
 xi = Draw("xi", Gaussian(0, 1))
 made, made_log_prob = act(theta, state, xi)
@@ -315,7 +315,7 @@ single = Claim("Summing over axis 1 fails for a single state.", Raises(summed, I
 
 # What is printed and wrong.
 twice = Erratum(
-    "The critic loss is L(phi_1) + L(phi_1).", source="B-114", instead=critics,
+    "The critic loss is L(phi_1) + L(phi_1).", source="B-114", at=batch, instead=critics_there,
     that=Equal(Gradient(2 * E(error1 ** 2), both), Gradient(critic, both)),
 )
 mean_of, sd_of = normal(theta, state)

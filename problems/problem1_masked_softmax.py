@@ -6,7 +6,7 @@ action has probability zero, and its weight must receive no gradient. The exerci
 and with a mask, and says that the difference shows what the mask does. On its data the mask does nothing.
 """
 
-from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, diff, exp, log, symbols
+from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, diff, exp, log, sqrt, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -116,13 +116,13 @@ def probabilities(w, s0, allowed):
     return (w * s0).masked_fill(allowed == 0, -torch.inf).softmax(-1)
 
 
-def probabilities_less_1e8(w, s0, allowed):
-    return (w * s0 - 1e8 * (1 - allowed)).softmax(-1)
+def finite_probabilities(w, s0, allowed, penalty):
+    return (w * s0 - penalty * (1 - allowed)).softmax(-1)
 
 
 def divergence(w, s0, allowed):
-    here = torch.distributions.Categorical(logits=w * s0 + torch.where(allowed == 0, -torch.inf, 0.0))
-    return torch.distributions.kl_divergence(here, here)
+    logits = (x + torch.where(allowed == 0, -torch.inf, 0.0) for x in (w * s0, torch.zeros_like(w)))
+    return torch.distributions.kl_divergence(*(torch.distributions.Categorical(logits=x) for x in logits))
 
 
 # What an optimiser makes of a gradient that is zero.
@@ -167,6 +167,11 @@ centred = Claim("The score has mean zero.", Equal(Mean(Gradient(log_prob)), 0), 
 slope = Claim(
     "The gradient of the expected reward is s0 pi_i (r_i - J).", Equal(Gradient(J), s0 * pi * (reward - J)), source="A-007"
 )
+slope_all = Claim(
+    "Without a mask it is the same formula over all actions.",
+    Equal(Gradient(J_all), s0 * pi_all * (reward - J_all)),
+    source="A-007",
+)
 unbiased = Claim("REINFORCE is unbiased.", Equal(Mean(Gradient(reinforce)), Gradient(J)), source="A-007")
 drawn = Claim(
     "Samples say so too.",
@@ -175,6 +180,7 @@ drawn = Claim(
     resolution=0.05,
     source="A-007",
 )
+policy = Claim("The masked policy is the softmax over the allowed logits.", Equal(Value(probabilities), pi), source="A-009")
 improbable = Claim(
     "A forbidden action has probability zero.", Equal(Value(probabilities) * (1 - allowed), 0), source="A-009, A-012"
 )
@@ -182,6 +188,11 @@ silent = Claim(
     "Its weight receives no gradient, in no sample.",
     source="A-009",
     that=Equal(Gradient(reinforce) * (1 - allowed), 0),
+)
+mask_ignored = Claim(
+    "Code that ignores the mask weights the score of the policy over all actions, in every sample.",
+    source="A-005",
+    that=Equal(Gradient(unmasked), reward[action] * s0 * (identity[action] - pi_all)),
 )
 likely = Claim(
     "The mean log-probability is minus the entropy.", Equal(Mean(Value(log_prob)), E(action.log_prob())), source="A-015"
@@ -192,6 +203,9 @@ disorder = Claim(
     source="A-015",
 )
 soft = softmax(w * s0 - penalty * (1 - allowed))
+leaning = Claim(
+    "C in place of infinity leaves a forbidden action a share.", Equal(Value(finite_probabilities), soft), source="A-010"
+)
 residue = Claim(
     "Subtracting C instead leaves every weight s0 (share_i - soft_i total): a forbidden one receives -s0 soft_i total.",
     source="A-010",
@@ -202,6 +216,9 @@ residue = Claim(
 loudness = E((score * score).sum())
 best = E(reward[action] * (score * score).sum()) / loudness
 spread, spread_with = Trace(Covariance(Gradient(reinforce))), Trace(Covariance(Gradient(with_baseline)))
+loud = Claim(
+    "The score has E|g|^2 = s0^2 (1 - sum pi_i^2).", Equal(Value(loudness), s0**2 * (1 - (pi * pi).sum())), source="A-014"
+)
 harmless = Claim("A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline)), Gradient(J)), source="A-014")
 parabola = Claim(
     "A baseline b changes the variance by b (b - 2 b*) E|g|^2, where b* = E[|g|^2 r] / E[|g|^2].",
@@ -306,10 +323,13 @@ large = Claim(
     at=published.but(w=(800, 0, -800)),
     source="A-015",
 )
-twins = Claim(
-    "The divergence of a masked policy from itself has the value 0,", Equal(Value(divergence), 0), at=masked, source="A-015"
+divergent = Claim(
+    "The divergence of the masked policy from the even one is log n minus the entropy, over n allowed actions.",
+    source="A-015",
+    that=Equal(Value(divergence), E(action.log_prob()) + log(allowed.sum())),
 )
-torn = Claim("and no gradient: it is not a number.", Equal(NonFinite(Gradient(divergence)), 1), at=masked, source="A-015")
+twins = Claim("It is 0 where the policy is even,", Equal(Value(divergence), 0), at=masked, source="A-015")
+torn = Claim("and there its gradient is not a number.", Equal(NonFinite(Gradient(divergence)), 1), at=masked, source="A-015")
 ways = tuple(
     Claim(f"`{f.__name__}` has the same scores.", Equal(Gradient(f), score), source="A-015")
     for f in (added, removed, by_categorical, chosen_first)
@@ -331,21 +351,41 @@ nothing_left = Claim(
 )
 illegal = Claim(
     "With every action forbidden, a large number leaves an ordinary policy over forbidden actions.",
-    at=masked.but(allowed=0, w=(0, log(2), log(3))),
+    at=masked.but(allowed=0, w=(0, log(2), log(3)), penalty=10**8),
     source="A-012",
-    that=Equal(Value(probabilities_less_1e8), array(1, 2, 3) / 6),
+    that=Equal(Value(finite_probabilities), array(1, 2, 3) / 6),
 )
 absorbed = Claim(
     "In float32 the logits 1, 2, 3 vanish beside 1e8: that policy is uniform.",
-    at=masked.but(allowed=0, w=(1, 2, 3)),
+    at=masked.but(allowed=0, w=(1, 2, 3), penalty=10**8),
     source="A-012",
-    that=Equal(Value(probabilities_less_1e8, dtype="float32"), third),
+    that=Equal(Value(finite_probabilities, dtype="float32"), third),
 )
 still = Claim(
-    "Plain descent leaves the forbidden weight where it is,", Equal(Value(by_descent)[1], w[1]), source="A-011", at=masked
+    "Plain descent leaves the forbidden weight where it is,",
+    Equal(Value(by_descent), array(19, 20, 21) / 20),
+    source="A-011",
+    at=masked,
 )
 decayed = Claim(
-    "weight decay does not: 1 becomes 99/100.", Equal(Value(by_decaying_descent)[1], Rational(99, 100)), source="A-011", at=masked
+    "weight decay does not: 1 becomes 99/100,",
+    Equal(Value(by_decaying_descent), array(94, 99, 104) / 100),
+    source="A-011",
+    at=masked,
+)
+tiny = Rational(1, 10**8)
+pushed_on = Claim(
+    "nor does Adam, whose momentum lasts: 9/19 of the step before, over sqrt(999/1999) of its size.",
+    source="A-011",
+    at=masked,
+    that=Equal(
+        Value(by_adam),
+        array(
+            1 - 2 * half / (half + tiny) / 10,
+            1 + (1 / (1 + tiny) + Rational(9, 19) / (sqrt(Rational(999, 1999)) + tiny)) / 10,
+            1 - (half - Rational(1, 38)) / (half + tiny) / 10,
+        ),
+    ),
 )
 
 
@@ -430,6 +470,13 @@ weight, returns, mask = IndexedBase("w", real=True), IndexedBase("R", real=True)
 price = symbols("s_0", real=True)
 partition = Sum(mask[k] * exp(weight[k] * price), (k, 0, size - 1))
 share = Named("pi_i", mask[i] * exp(weight[i] * price) / partition)[()]
+shares = Derivation(
+    "The shares",
+    Sum(share, (i, 0, size - 1)),
+    ((1, "each is divided by their sum"),),
+    sizes={size: (2, 3, 4, 5, 6)},
+    source="A-009",
+)
 closed_form = Derivation(
     "The estimate",
     Derivative(Sum(returns[k] * (log(mask[k]) + weight[k] * price - log(partition)), (k, 0, size - 1)), weight[i]),
@@ -521,13 +568,18 @@ problem = Problem(
         shift,
         centred,
         slope,
+        slope_all,
         unbiased,
         drawn,
+        policy,
         improbable,
         silent,
+        mask_ignored,
         likely,
         disorder,
+        leaning,
         residue,
+        loud,
         harmless,
         parabola,
         lower,
@@ -546,6 +598,7 @@ problem = Problem(
         noise,
         quiet,
         large,
+        divergent,
         twins,
         torn,
         pushes,
@@ -555,11 +608,12 @@ problem = Problem(
         absorbed,
         still,
         decayed,
+        pushed_on,
         faster,
         arrival,
     ),
     errata=(shows, equals, displayed, zero, untouched, guarantee, always, calmer, nothing),
-    derivations=(closed_form,),
+    derivations=(shares, closed_form),
     corners=(Point(w=(800, 0, -800)), masked.but(w=(0, log(2), log(3))), telling_masked),
     mistakes=(
         Mistake("mask forgotten", {log_pi: mask_forgotten}, breaks=unbiased, source="A-009"),

@@ -26,8 +26,8 @@ LAYERS = (
     ("quantities",),
     ("evaluators",),
     ("verdict", "claims", "derivation"),
-    ("problem", "judge", "exhibits", "loop", "report", "mutants"),
-    ("render", "load", "compare", "strategies"),
+    ("problem", "judge", "exhibits", "loop", "report", "edits"),
+    ("render", "load", "mutants", "compare", "strategies"),
     ("cli",),
     ("__init__", "__main__", "extend"),
 )

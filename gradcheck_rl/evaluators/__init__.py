@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CodeError, Unsuitable
-from ..estimate import EPS, Estimate, Evidence, quadrature, weighted_sum
+from ..estimate import EPS, Estimate, Evidence, Floats, quadrature, weighted_sum
 from ..expressions import floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
 from ..points import generator
@@ -167,11 +167,15 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
         return _moments(q, scene, listed.outcomes(atoms, names, scene))
     if not draws:
         return _moments(q, scene, listed.outcomes(atoms, names, scene))
-    coarse, fine = (_moments(q, scene, integrated.outcomes(atoms, names, scene, order)) for order in (0, 1))
-    with np.errstate(all="ignore"):
-        size = np.maximum(1.0, np.abs(fine.value))
-        both = quadrature(coarse.value, fine.value, size, 2**10)
-    return Estimate(both.value, both.radius + fine.radius, Evidence.FLOAT)
+    rounding: list[Floats] = []
+
+    def rule(order: int) -> Floats:
+        found = _moments(q, scene, integrated.outcomes(atoms, names, scene, order))
+        rounding.append(found.radius)
+        return found.value
+
+    settled = quadrature(rule, 2**10)
+    return Estimate(settled.value, settled.radius + rounding[1], Evidence.FLOAT)
 
 
 def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate:

@@ -37,10 +37,11 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     rest = {k: v for k, v in fixed.items() if k not in leaves}
     shape = (len(scene.points), outcomes.count if outcomes else 1)
 
-    def run(dtype: str) -> Floats:
+    def run(dtype: str, nudge: bool = False) -> Floats:
         if gradient and not own:
             return np.zeros((*shape, sum(b.array.size for b in wanted)))
-        got = backend.run(code, leaves, rest, drawn, dtype, gradient, q.of if code is q.of else code, possible(outcomes))
+        here = {k: v * (1 + 2.0**-51) if nudge else v for k, v in leaves.items()}
+        got = backend.run(code, here, rest, drawn, dtype, gradient, q.of if code is q.of else code, possible(outcomes))
         x = got.gradients if gradient else got.values
         assert x is not None
         x = np.broadcast_to(x, (shape[0], shape[1], x.shape[-1]))
@@ -64,18 +65,18 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     try:
         coarse = run("float32")
     except CodeError:
-        coarse = fine
-    return Estimate(fine, radius(fine, coarse), Evidence.FLOAT)
+        coarse = np.full(fine.shape, np.nan)
+    nudged = run("float64", nudge=True) if (np.isfinite(fine) & ~np.isfinite(coarse)).any() else fine
+    return Estimate(fine, radius(fine, coarse, nudged), Evidence.FLOAT)
 
 
-def radius(fine: Floats, coarse: Floats) -> Floats:
+def radius(fine: Floats, coarse: Floats, nudged: Floats) -> Floats:
+    """From float32 where it is finite; from float64 at inputs moved by a rounding where it is not."""
     with np.errstate(all="ignore"):
-        moved = np.abs(fine - coarse)
+        moved = np.where(np.isfinite(coarse), np.abs(fine - coarse) * 2.0**-29, np.abs(fine - nudged))
     moved = np.where(np.isfinite(moved), moved, 0.0).max(axis=-1, keepdims=True, initial=0.0)
     size = np.where(np.isfinite(fine), np.abs(fine), 0.0).max(axis=-1, keepdims=True, initial=1.0)
-    overflowed = np.isfinite(fine) & ~np.isfinite(coarse)
-    extra: Any = np.where(overflowed.any(axis=-1, keepdims=True), 2.0**-30 * size, 0.0)
-    return np.broadcast_to(16 * 2.0**-29 * moved + 16 * EPS * size + extra, fine.shape)
+    return np.broadcast_to(16 * moved + 16 * EPS * size, fine.shape)
 
 
 def flow(function: Any, scene: Scene, outcomes: Outcomes | None) -> dict[str, str]:

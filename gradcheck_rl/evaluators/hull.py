@@ -1,98 +1,124 @@
 """Clarke's interval of the model's gradient, and with it what a kink is: a point where the interval has width.
 
-PPO's min is tied on an open set with equal slopes: a tied switch alone is no kink, and dropping ties would drop every
-interesting point.
+The interval is spanned by the gradients at nearby smooth points, one for each side of each tied switch. PPO's min is tied on an
+open set with equal slopes: a tied switch alone is no kink, and dropping ties would drop every interesting point.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from flint import fmpq
 
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import values
-from ..laws import Slope, closed
-from ..quantities import Quantity
-from ..rings import EPS
+from ..laws import closed
+from ..quantities import Quantity, lowered, taken_by
+from ..symbols import frozen_
 from .scene import Scene
 
+TIED = 2.0**-40
+ASIDE = 2.0**-30
 NEAR = 1e-6
-WIDTH = 1e-9
-SWITCHES = 10
+WIDTH = 1e-6
+SWITCHES = 8
 
 
 def evaluate(q: Quantity, scene: Scene) -> Estimate:
     """Midpoint and half width, as an Estimate whose radius is the set: (B, 1, n)."""
-    formulas = scene.world.formulas(q)
+    formulas = lowered(q, scene.world.parameters, scene.world.names)
     if formulas is None:
         raise ProblemError("Hull needs the gradient of a formula: code has one gradient, not a set of them.")
     scene.says("symbolic")
-    low, high = spans(formulas, scene)
-    rounding = 4 * EPS * np.maximum(np.abs(low), np.abs(high))
+    low, high = spans(_plain(formulas), taken_by(q, scene.world.parameters), scene)
+    rounding = 2**6 * ASIDE * (1 + np.maximum(np.abs(low), np.abs(high)))  # the ends were taken beside the point
     return Estimate(((low + high) / 2)[:, None, :], ((high - low) / 2 + rounding)[:, None, :], Evidence.BALL)
 
 
 def has_kinks(formulas: Sequence[Any]) -> bool:
-    """Is a corner differentiated, here or under an expectation?"""
-    corners = (sp.Min, sp.Max, sp.Abs)
-    return any(e.has(sp.Heaviside, sp.sign) or any(s.has(*corners) for s in e.atoms(Slope)) for e in formulas)
+    return any(e.has(sp.Heaviside, sp.sign) for e in _expanded(formulas))
 
 
-def kinked(formulas: Sequence[Any], scene: Scene) -> Any:
-    """For each point, whether the interval has width there."""
+def kinked(q: Quantity, formulas: Sequence[Any], scene: Scene) -> Any:
+    """For each point, whether the interval has width there, or a switch that matters is so near that rounding may flip it."""
     try:
-        low, high = spans(formulas, scene)
+        formulas = _plain(formulas)
+        low, high = spans(formulas, taken_by(q, scene.world.parameters), scene)
     except Unsuitable:
         return np.zeros(len(scene.points), dtype=bool)
-    return (high - low > WIDTH).any(axis=1)
+    return (high - low > WIDTH * (1 + np.abs(low))).any(axis=1) | _close(formulas, scene)
 
 
-def spans(formulas: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:
-    """Least and greatest value of each formula when every switch nearer than NEAR to zero is taken both ways."""
-    switches, marks, marked = _marked(tuple(formulas))
+def spans(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:
+    """Least and greatest value of each gradient formula at the point and beside it, on every side of every tied switch."""
+    twins = {node: sp.Dummy("held", real=True) for e in formulas for node in e.atoms(frozen_)}
+    held = [e.xreplace(twins) for e in formulas]
+    switches = _switches(held)
+    normals = [s.diff(a) for s in switches for a in atoms]
     low, high = [], []
     for row in scene.points.rows:
-        at = values(switches, [row]).value[0] if switches else np.zeros(0)
-        tied = [i for i, x in enumerate(at) if abs(x) < NEAR]
-        base = {m: _bit(x > 0) for m, x in zip(marks, at, strict=True)}
-        here = values(marked, [row | base]).value[0]
-        live = [
-            i for i in tied if np.abs(values(marked, [row | base | {marks[i]: _bit(at[i] <= 0)}]).value[0] - here).max() > WIDTH
-        ]
-        if len(live) > SWITCHES:
-            raise Unsuitable(f"{len(live)} switches are tied at once")
-        choices = [
-            base | {marks[i]: _bit(c) for i, c in zip(live, bits, strict=True)}
-            for bits in itertools.product((0, 1), repeat=len(live))
-        ]
-        spread = values(marked, [row | c for c in choices]).value
+        fixed = row | (dict(zip(twins.values(), _exact(list(twins), row), strict=True)) if twins else {})
+        at = values(switches, [fixed]).value[0] if switches else np.zeros(0)
+        tied = np.flatnonzero(np.abs(at) < TIED)
+        if len(tied) > SWITCHES:
+            raise Unsuitable(f"{len(tied)} switches are tied at once")
+        rows = [fixed]
+        if len(tied):
+            slopes = np.nan_to_num(values(normals, [fixed]).value[0].reshape(len(switches), len(atoms)))[tied]
+            slopes[np.abs(slopes) < TIED] = 0.0  # tied on an open set: rounding is no direction to leave it by
+            back = np.linalg.pinv(slopes)
+            rows = [_moved(fixed, atoms, back @ (ASIDE * np.array(s))) for s in itertools.product((1.0, -1.0), repeat=len(tied))]
+        spread = values(held, rows).value
         low.append(spread.min(axis=0))
         high.append(spread.max(axis=0))
     return np.array(low), np.array(high)
 
 
-@lru_cache(maxsize=256)
-def _marked(formulas: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any]]:
-    """The switches, a mark for each, and the formulas with marks in their place."""
-    open_ = [closed(e) for e in formulas]
-    steps = sorted({h.args[0] for e in open_ for h in e.atoms(sp.Heaviside, sp.sign)}, key=sp.default_sort_key)
-    switches: list[Any] = []
-    for s in steps:
-        if -s not in switches:
-            switches.append(s)
+def _moved(row: dict[Any, Any], atoms: Sequence[Any], by: Floats) -> dict[Any, Any]:
+    return row | {a: row[a] + fmpq(*float(d).as_integer_ratio()) for a, d in zip(atoms, by, strict=True)}
+
+
+def _close(formulas: Sequence[Any], scene: Scene) -> Any:
+    """Is a switch within rounding of zero, not tied, and of consequence?"""
+    switches = _switches(formulas)
     marks = [sp.Dummy(f"h{i}", real=True) for i in range(len(switches))]
     table = dict(zip(switches, marks, strict=True)) | {-s: 1 - m for s, m in zip(switches, marks, strict=True)}
-    marked = [e.replace(sp.Heaviside, lambda x, *_: table[x]).replace(sp.sign, lambda x: 2 * table[x] - 1) for e in open_]
-    return switches, marks, marked
+    marked = [e.replace(sp.Heaviside, lambda x, *_: table[x]).replace(sp.sign, lambda x: 2 * table[x] - 1) for e in formulas]
+    out: list[bool] = []
+    for row in scene.points.rows:
+        at = values(switches, [row]).value[0]
+        near = np.flatnonzero((np.abs(at) < NEAR) & (np.abs(at) >= TIED))
+        sides = {m: fmpq(int(x > 0)) for m, x in zip(marks, at, strict=True)}
+        rows = [row | sides, *(row | sides | {marks[i]: 1 - sides[marks[i]]} for i in near)]
+        spread = values(marked, rows).value if len(near) else np.zeros((1, 1))
+        out.append(bool((np.abs(spread - spread[0]) > WIDTH * (1 + np.abs(spread[0]))).any()))
+    return np.array(out)
 
 
-def _bit(on: Any) -> Any:
-    from flint import fmpq
+def _switches(formulas: Sequence[Any]) -> list[Any]:
+    """What the corners turn on, each once whatever its sign."""
+    found: list[Any] = []
+    for s in sorted({h.args[0] for e in formulas for h in e.atoms(sp.Heaviside, sp.sign)}, key=sp.default_sort_key):
+        if -s not in found:
+            found.append(s)
+    return found
 
-    return fmpq(int(on))
+
+def _expanded(formulas: Sequence[Any]) -> list[Any]:
+    """With expectations worked out where they can be: corners may hide in them."""
+    return [e.doit(deep=False) if e.has(sp.Min, sp.Max, sp.Abs) else e for e in formulas]
+
+
+def _plain(formulas: Sequence[Any]) -> list[Any]:
+    return [closed(e) for e in formulas]
+
+
+def _exact(formulas: Sequence[Any], row: Any) -> list[Any]:
+    found = values(formulas, [row]).exact
+    assert found is not None
+    return list(found[0])

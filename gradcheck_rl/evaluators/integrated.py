@@ -29,7 +29,7 @@ def applies(draws: Sequence[Draw]) -> bool:
 
 
 def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
-    """A formula with written integrals, or expectations without a closed form: (B, 1, n). Certified at given data, where it can be."""
+    """Written integrals, or expectations without a closed form: (B, 1, n). At given data they are certified where they can be."""
     scene.says(NAME)
     if scene.points.given:
         try:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..catoni import Tally, departs, interval, planned_looks, variance_from_kurtosis
+from ..catoni import Look, Tally, departs, interval, planned_looks, variance_from_kurtosis
 from ..errors import GradcheckError
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import floats
@@ -77,6 +77,9 @@ def _decide(
     if not finite.all():
         return centre, np.where(finite, 0.0, np.inf), None
     looks = planned_looks(variance, margin, alpha)
+    if not trusted:  # a variance that is only bounded costs draws of its own
+        enough = 8 * (1 + np.sqrt(np.max(kurtosis))) ** 2 * np.log(4 * len(centre) / alpha)
+        looks = (Look(max(4 * looks[-1].draws, int(enough)), alpha),)
     tally = Tally.empty(centre, variance, min(looks[-1].draws, MOST))
     middle, radius = centre, np.full(centre.shape, np.inf)
     for look in looks:

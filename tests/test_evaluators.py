@@ -1,0 +1,356 @@
+"""Every way of computing against another one, and each shown to notice what is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl import (
+    Bernoulli,
+    Categorical,
+    Claim,
+    Covariance,
+    Curl,
+    Draw,
+    E,
+    Equal,
+    Exact,
+    Gaussian,
+    Gradient,
+    Hull,
+    Integers,
+    LogRational,
+    Mean,
+    Named,
+    NonFinite,
+    Normal,
+    Parameter,
+    Point,
+    Printed,
+    Problem,
+    ProblemError,
+    Trace,
+    Uniform,
+    Value,
+    Variable,
+    batch,
+    check,
+    exp,
+    frozen,
+    log,
+    maximum,
+    minimum,
+    sigmoid,
+    softmax,
+    softplus,
+    sqrt,
+    step,
+    tanh,
+)
+from gradcheck_rl.evaluators import Scene, evaluate, integrated, listed
+from gradcheck_rl.evaluators.hull import kinked
+from gradcheck_rl.judge import Judge, measure
+from gradcheck_rl.quantities import lowered
+
+x = Parameter("x", 3, over=Normal())
+y = Variable("y", 3, over=Normal())
+
+
+def judge(*claims: Claim, **options: Any) -> Judge:
+    return Judge(Problem(title="A page", claims=claims, **options), seed=0, count=options.get("points", 40))
+
+
+def table(q: Any, **options: Any) -> Any:
+    """The quantity at drawn points, as the floats that code receives."""
+    j = judge(Claim("So.", Equal(q, 0)), **options)
+    return evaluate(q, Scene(j.world, j.points.image()))
+
+
+# ---- autodiff: the radius covers accurate code ------------------------------------------------------------------------------
+
+
+def t_softmax(x: Any, y: Any) -> Any:
+    return (x.log_softmax(-1) * y).sum()
+
+
+def t_spread(x: Any, y: Any) -> Any:
+    return ((30 * x).log_softmax(-1) * y).sum()
+
+
+def t_product(x: Any, y: Any) -> Any:
+    return x.prod() * y.prod()
+
+
+def t_cancels(x: Any, y: Any) -> Any:
+    return ((x - y) ** 3).sum()
+
+
+def t_norm(x: Any, y: Any) -> Any:
+    return (x**2 + y**2).sum().sqrt()
+
+
+def t_exp(x: Any, y: Any) -> Any:
+    return (20 * x).exp().sum()
+
+
+accurate = [
+    (t_softmax, sum((x[i] - log(sum(exp(x)))) * y[i] for i in range(3))),
+    (t_spread, sum((30 * x[i] - log(sum(exp(30 * x)))) * y[i] for i in range(3))),
+    (t_product, x[0] * x[1] * x[2] * y[0] * y[1] * y[2]),
+    (t_cancels, ((x - y) ** 3).sum()),
+    (t_norm, sqrt((x**2 + y**2).sum())),
+    (t_exp, exp(20 * x).sum()),
+]
+
+
+@pytest.mark.parametrize(("code", "model"), accurate, ids=lambda p: getattr(p, "__name__", ""))
+def test_the_radius_of_autograd_covers_its_error_and_stays_small(code: Any, model: Any) -> None:
+    j = judge(Claim("So.", Equal(Gradient(code), Gradient(model))), points=200)
+    m = measure(Equal(Gradient(code), Gradient(model)), Scene(j.world, j.points.image()))
+    assert (m.excess <= m.slack).all()
+    largest = np.abs(m.right.value).max(axis=1, keepdims=True)
+    assert (m.slack <= 1e-9 * (1 + largest)).mean() > 0.9
+
+
+def t_log_det(x: Any) -> Any:
+    return (2 * (np.log(2) - x - torch.nn.functional.softplus(-2 * x))).sum()
+
+
+def test_code_that_is_right_but_inexact_says_how_accurate_it_is() -> None:
+    deep = Parameter("x", 3, over=Uniform(-15, -11))
+    model = (2 * (sp.log(2) - deep.array - softplus(-2 * deep))).sum()
+    report = check(Problem(title="Log-det", claims=(Claim("So.", Equal(Gradient(t_log_det), Gradient(model))),)))
+    assert report.claims[0].verdict == "agrees"
+    assert "accurate only to" in report.claims[0].remark
+
+
+# ---- autodiff: whatever torch can run -----------------------------------------------------------------------------------------
+
+theta = Parameter("theta", 3, over=LogRational())
+action = Draw("action", Categorical(softmax(theta)))
+surrogate = Exact(action.log_prob())
+
+
+def by_gather(theta: Any, action: Any) -> Any:
+    return theta.log_softmax(-1).gather(0, action.reshape(1)).squeeze()
+
+
+def by_index(theta: Any, action: Any) -> Any:
+    return theta.log_softmax(-1)[action]
+
+
+def by_int(theta: Any, action: Any) -> Any:
+    return theta.log_softmax(-1)[int(action)]
+
+
+def by_branch(theta: Any, action: Any) -> Any:
+    return theta[0] - theta.logsumexp(0) if action == 0 else theta[action] - theta.logsumexp(0)
+
+
+def by_value(theta: Any, action: Any) -> Any:
+    return theta.log_softmax(-1)[action] if theta[0] > 0 else (theta - theta.exp().sum().log())[action]
+
+
+def by_writing(theta: Any, action: Any) -> Any:
+    z = torch.zeros(3)
+    z[0], z[1], z[2] = theta[0], theta[1], theta[2]
+    return z.log_softmax(-1)[action]
+
+
+def by_distribution(theta: Any, action: Any) -> Any:
+    return torch.distributions.Categorical(logits=theta).log_prob(action)
+
+
+def by_loop(theta: Any, action: Any) -> Any:
+    total = torch.tensor(0.0)
+    for t in theta:
+        total = total + t.exp()
+    return theta[action] - total.log()
+
+
+def by_mask(theta: Any, action: Any) -> Any:
+    return theta.log_softmax(-1)[torch.arange(3) == action].sum()
+
+
+@pytest.mark.parametrize("code", [by_gather, by_index, by_int, by_branch, by_value, by_writing, by_distribution, by_loop, by_mask])
+def test_code_runs_as_people_write_it(code: Any) -> None:
+    same = Claim("So.", Equal(Gradient(code), Gradient(action.log_prob())))
+    half = Claim("Half.", Equal(Gradient(code), Gradient(action.log_prob() / 2)))
+    assert [c.verdict for c in check(Problem(title="Ladder", claims=(same, half), points=4)).claims] == ["agrees", "refuted"]
+
+
+def test_the_default_dtype_is_ours_inside_and_the_callers_outside() -> None:
+    def constant(theta: Any, action: Any) -> Any:
+        return theta[action] * torch.tensor(7 / 3)
+
+    before = torch.get_default_dtype(), torch.get_num_threads()
+    claim = Claim("So.", Equal(Mean(Gradient(constant)), sp.Rational(7, 3) * softmax(theta)))
+    line = check(Problem(title="Constants", claims=(claim,), points=4)).claims[0]
+    assert (line.verdict, line.remark) == ("agrees", "")
+    assert (torch.get_default_dtype(), torch.get_num_threads()) == before
+
+
+# ---- listing, integration, formulas -------------------------------------------------------------------------------------------
+
+p = Parameter("p", over=LogRational())
+coin = Draw("coin", Bernoulli(logit=p))
+mean, sd = Parameter("mean", over=Uniform(-1, 1)), Parameter("sd", over=Uniform(0.5, 2))
+number = Draw("number", Gaussian(mean, sd))
+
+
+def t_coin(p: Any, coin: Any) -> Any:
+    return torch.distributions.Bernoulli(logits=p).log_prob(coin.double())
+
+
+def test_listing_agrees_with_the_formula_and_covers_zero_probabilities() -> None:
+    variance = sp.sympify(sigmoid(p) * (1 - sigmoid(p)))
+    shown = Claim("The Fisher information.", Equal(Covariance(Gradient(t_coin, p)), variance))
+    report = check(Problem(title="Coins", claims=(shown,)))
+    assert report.claims[0].verdict == "agrees"
+
+
+def t_normal(mean: Any, sd: Any, number: Any) -> Any:
+    return torch.distributions.Normal(mean, sd).log_prob(number)
+
+
+@pytest.mark.parametrize(
+    ("integrand", "closed"),
+    [(number**4, mean**4 + 6 * mean**2 * sd**2 + 3 * sd**4), (number**3 * step(number) + number**3 * step(-number), None), (tanh(number), None)],
+)
+def test_integration_agrees_with_moments(integrand: Any, closed: Any) -> None:
+    def t_integrand(number: Any) -> Any:
+        return {0: number**4, 1: number**3, 2: number.tanh()}[which]
+
+    which = 0 if closed is not None else 1 if integrand.has(sp.Pow) else 2
+    j = judge(Claim("So.", Equal(Mean(Value(t_integrand)), E(integrand))), points=6)
+    m = measure(Equal(Mean(Value(t_integrand)), E(integrand)), Scene(j.world, j.points.image()))
+    assert (m.excess <= m.slack).all()
+    assert (m.slack < 1e-6).all()
+
+
+def test_the_score_of_a_normal_has_mean_zero_and_the_known_covariance() -> None:
+    fisher = (1 / sd**2, 0, 0, 2 / sd**2)
+    claims = (
+        Claim("Mean.", Equal(Mean(Gradient(t_normal, (mean, sd))), 0)),
+        Claim("Covariance.", Equal(Covariance(Gradient(t_normal, (mean, sd))), fisher)),
+        Claim("Wrong.", Equal(Trace(Covariance(Gradient(t_normal, (mean, sd)))), 2 / sd**2)),
+    )
+    assert [c.verdict for c in check(Problem(title="Fisher", claims=claims, points=5)).claims] == ["agrees", "agrees", "refuted"]
+
+
+def test_a_jump_without_breaks_is_not_passed() -> None:
+    def t_step(number: Any) -> Any:
+        return (number > 0.3).double()
+
+    breaking = Draw("number", Gaussian(mean, sd), breaks=lambda _: ((sp.Rational(3, 10),),))
+    truth = sp.erfc((sp.Rational(3, 10) - mean[()]) / sd[()] / sp.sqrt(2)) / 2
+    for draw, verdicts in ((number, {"undecided"}), (breaking, {"agrees"})):
+        claim = Claim("So.", Equal(Mean(Value(t_step), over=draw), truth))
+        assert check(Problem(title="Jump", claims=(claim,), points=4, world=(draw,))).claims[0].verdict in verdicts
+
+
+def test_too_many_outcomes_are_told_with_what_to_do() -> None:
+    def t_many(coin: Any) -> Any:
+        return coin.double().sum()
+
+    claim = Claim("So.", Equal(Mean(Value(t_many), over=batch(coin, 13)), 13 * sigmoid(p)))
+    with pytest.raises(ProblemError, match=r"8192 outcomes exceed the 5000 that are listed: shorten .* or write by='sampled'"):
+        check(Problem(title="Many", claims=(claim,), world=(coin,)))
+    by_samples = Claim("So.", Equal(Mean(Value(t_many), over=batch(coin, 13)), 13 * sigmoid(p)), by="sampled", resolution=0.05)
+    assert check(Problem(title="Many", claims=(by_samples,), world=(coin,), points=2)).claims[0].verdict == "agrees"
+
+
+def test_applicability() -> None:
+    assert listed.applies([coin])
+    assert not listed.applies([coin, number])
+    assert integrated.applies([number])
+    assert not integrated.applies([coin])
+
+
+# ---- quantities -----------------------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(-5, 5), st.integers(1, 5), st.integers(-5, 5))
+def test_arithmetic_of_quantities_is_arithmetic(a: int, b: int, c: int) -> None:
+    q = (Exact((a, c)) + b) * 2 - Exact(c) / b
+    value = evaluate(q, Scene(judge(Claim("So.", Equal(x, x))).world, judge(Claim("So.", Equal(x, x)), points=1).points))
+    expected = [sp.Rational(2 * (n + b)) - sp.Rational(c, b) for n in (a, c)]
+    assert value.exact is not None
+    assert [str(e) for e in value.exact[0, 0]] == [str(e) for e in expected]
+
+
+def test_components_and_non_finite() -> None:
+    assert np.allclose(table(Gradient(t_softmax)[1]).value, table(Gradient(t_softmax)).value[..., 1:2])
+    assert (table(NonFinite(Value(x * y))).value == 0).all()
+
+    def t_nan(x: Any) -> Any:
+        return (x - x).sum() / 0
+
+    assert (table(NonFinite(Value(t_nan))).value == 1).all()
+    with pytest.raises(TypeError, match="write an index"):
+        list(Gradient(t_softmax))
+
+
+def test_curl_of_code_sees_what_autograd_cannot() -> None:
+    def half_frozen(x: Any) -> Any:
+        return x[0] * x[1].detach() * x[2]
+
+    def whole(x: Any) -> Any:
+        return x.prod()
+
+    claims = (Claim("So.", Equal(Curl(Gradient(whole)), 0)), Claim("No.", Equal(Curl(Gradient(half_frozen)), 0)))
+    model = Claim("The model.", Equal(Curl(Gradient(x[0] * frozen(x[1]) * x[2])), (x[2], 0, -x[0])))
+    signs = Claim("Code and model.", Equal(Curl(Gradient(half_frozen)), Curl(Gradient(x[0] * frozen(x[1]) * x[2]))))
+    report = check(Problem(title="Curl", claims=(*claims, model, signs)))
+    assert [c.verdict for c in report.claims[:2]] == ["agrees", "refuted"]
+    assert report.claims[3].verdict == "agrees"
+
+
+def test_a_tie_with_equal_slopes_is_no_kink() -> None:
+    r, A = Parameter("r", over=Uniform(0.5, 1.5)), Variable("A", over=Uniform(-2, 2))
+    loss = minimum(r * A, minimum(maximum(r, sp.Rational(4, 5)), sp.Rational(6, 5)) * A)
+    corners = (Point(r=1, A=1), Point(r=sp.Rational(6, 5), A=1), Point(r=sp.Rational(6, 5), A=-1), Point(r=sp.Rational(4, 5), A=-1))
+    j = judge(Claim("So.", Equal(Gradient(loss), Gradient(loss))), corners=corners, points=1)
+    formulas = lowered(Gradient(loss), j.world.parameters, j.world.names)
+    assert formulas is not None
+    assert list(kinked(Gradient(loss), formulas, Scene(j.world, j.points)))[:4] == [False, True, False, True]
+    width = evaluate(Hull(Gradient(loss)), Scene(j.world, j.points)).radius[:4, 0, 0]
+    assert np.allclose(width, [0, 0.5, 0, 0.5], atol=1e-8)
+
+
+def test_printed_radius_is_half_a_unit_of_the_last_digit() -> None:
+    q = Printed("1.50", "-2e-3", "40")
+    e = evaluate(q, Scene(judge(Claim("So.", Equal(x, x))).world, judge(Claim("So.", Equal(x, x)), points=1).points))
+    assert np.allclose(e.value, [[[1.5, -0.002, 40]]])
+    assert np.allclose(e.radius, [[[0.005, 0.0005, 0.5]]])
+
+
+def test_a_named_formula_prints_its_name_and_computes_its_definition() -> None:
+    total = Named("total", exp(x).sum())
+    share = exp(x[0]) / total
+    assert str(share) == "exp(x_0)/total"
+    assert sp.latex(share) == r"\frac{e^{x_{0}}}{total}"
+    claims = (
+        Claim("Value.", Equal(share, softmax(x)[0])),
+        Claim("Slope.", Equal(Gradient(share), Gradient(softmax(x)[0]))),
+        Claim("Not constant.", Equal(Gradient(share), exp(x[0]) / exp(x).sum())),
+    )
+    assert [c.verdict for c in check(Problem(title="Named", claims=claims)).claims] == ["proved", "proved", "refuted"]
+
+
+def test_whole_numbers_reach_code_as_indices() -> None:
+    at = Variable("at", over=Integers(0, 2))
+
+    def t_pick(theta: Any, action: Any, at: Any) -> Any:
+        assert action.dtype == torch.int64
+        assert at.dtype.is_floating_point
+        return theta[action] * at
+
+    claim = Claim("So.", Equal(Mean(Gradient(t_pick)), at * softmax(theta)))
+    assert check(Problem(title="Index", claims=(claim,), points=3)).claims[0].verdict == "agrees"
