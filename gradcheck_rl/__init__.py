@@ -8,8 +8,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "symbols": (
-        "Named Parameter Size Variable array atan clip cos erf erfc exp frozen log log_softmax maximum minimum sigmoid sin softmax "
-        "softplus sqrt step tan tanh"
+        "Named Parameter Size Variable array atan clip cos erf erfc exp frozen log log_softmax maximum minimum sigmoid sin "
+        "softmax softplus sqrt step tan tanh"
     ),
     "spaces": "Integers LogRational Masks Normal OneOf Simplex Uniform",
     "laws": "Bernoulli Categorical Draw E Gaussian Rows batch episode log_prob",

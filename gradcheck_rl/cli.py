@@ -114,7 +114,7 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
         (name, str(line), f"killed by {killed_by}" if killed_by else "equivalent, proved" if equivalent else "SURVIVES")
         for name, line, killed_by, equivalent in found
     ]
-    killed, alike = sum(bool(m[2]) for m in found), sum(not m[2] and m[3] for m in found)
+    killed, alike = sum(bool(m[2]) for m in found), sum(not m[2] and bool(m[3]) for m in found)
     survivors = len(found) - killed - alike
     _say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, _screen(options)))
     _say(f"\n{killed} killed, {alike} equivalent, {survivors} surviving.\n")

@@ -64,7 +64,11 @@ class Change:
 
     @property
     def says(self) -> str:
-        return f"{self.edit}: {_short(self.new)} for {_short(self.place.node)}"
+        node, parent = self.place.node, self.place.parent
+        around = isinstance(node, (ast.Constant, ast.Name)) and isinstance(parent, ast.expr)
+        before = _short(parent if around else node)
+        with self.made():
+            return f"{self.edit}: {_short(parent if around else self.new)} for {before}"
 
     @contextmanager
     def made(self) -> Generator[None]:
@@ -86,7 +90,8 @@ def changes(target: ast.stmt, whole: bool = True, live: Collection[str] = (), st
     flowing = _flowing(target, live)
     for place in places(target, whole):
         for edit, new in [*_at(place, flowing, stop), *(_unstopped(place.node) if live else ())]:
-            ast.fix_missing_locations(ast.copy_location(new, place.node))
+            if not hasattr(new, "lineno"):
+                ast.fix_missing_locations(ast.copy_location(new, place.node))
             change = Change(edit, place, new)
             with change.made():
                 text = ast.unparse(target)

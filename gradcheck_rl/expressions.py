@@ -253,8 +253,9 @@ def spread(
     values: list[Any] = [np.asarray(v, dtype=float) for v in outer]
     mass: Any = np.ones(())
     slopes: list[Any] = [np.zeros(())] * xs
+    normal = sum(len(group) for law, group in zip(laws, atoms, strict=True) if not isinstance(law, Finite))
     for program, law, group in zip(programs, laws, atoms, strict=True):
-        drawn, weight, change = _spread(ring, program, law, len(group), values, xs)
+        drawn, weight, change = _spread(ring, program, law, len(group), normal, values, xs)
         axes = len(group)
         values = [_trail(v, axes) for v in values] + drawn
         slopes = [_trail(s, axes) * weight + _trail(mass, axes) * c for s, c in zip(slopes, change, strict=True)]
@@ -328,12 +329,15 @@ def tanh_sinh(order: int) -> tuple[Floats, Floats]:
 
 
 @lru_cache
-def legendre(order: int) -> tuple[Floats, Floats]:
-    return np.polynomial.legendre.leggauss((20, 28, 36)[order])
+def legendre(order: int, normal: int) -> tuple[Floats, Floats]:
+    """For one coordinate of several. A coordinate that is alone affords twice the nodes: ten deviations need them."""
+    return np.polynomial.legendre.leggauss((20, 28, 36)[order] * (2 if normal == 1 else 1))
 
 
-def _spread(ring: Float, program: Program, law: Any, size: int, known: list[Any], xs: int) -> tuple[list[Any], Any, list[Any]]:
-    """Nodes of one draw, their weights, and the derivative of the weights by each x."""
+def _spread(
+    ring: Float, program: Program, law: Any, size: int, normal: int, known: list[Any], xs: int
+) -> tuple[list[Any], Any, list[Any]]:
+    """Nodes of one draw, their weights, and the derivative of the weights by each x; `normal` coordinates share the nodes."""
     order = ring.order
     if isinstance(law, Finite):
         with np.errstate(all="ignore"):
@@ -355,7 +359,7 @@ def _spread(ring: Float, program: Program, law: Any, size: int, known: list[Any]
         mean, factor, marks = out[i], out[size + i * size: size + (i + 1) * size], out[size + size * size:]
         centre, scale = np.asarray(mean + sum(factor[j] * z[j] for j in range(i))), np.asarray(factor[i])
         breaks = marks[sum(len(b) for b in law.breaks[:i]):][: len(law.breaks[i])] if law.breaks else []
-        nodes, w = _nodes_of(centre, scale, breaks, order, size, last=i == size - 1)
+        nodes, w = _nodes_of(centre, scale, breaks, order, normal, last=i == size - 1)
         drawn = [_trail(x, 1) for x in drawn] + [nodes]
         z = [_trail(x, 1) for x in z] + [(nodes - centre[..., None]) / scale[..., None]]
         weight = _trail(weight, 1) * w
@@ -364,16 +368,16 @@ def _spread(ring: Float, program: Program, law: Any, size: int, known: list[Any]
         return drawn, weight, [np.where(weight == 0, 0.0, weight * d) for d in out[len(out) - xs:]]
 
 
-def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], order: int, size: int, last: bool) -> tuple[Any, Any]:
+def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], order: int, normal: int, last: bool) -> tuple[Any, Any]:
     if not breaks:
-        z, w = trapezoid(order, size) if size <= 2 else hermite(order)
+        z, w = trapezoid(order, normal) if normal <= 2 else hermite(order)
         shape = (*np.broadcast_shapes(centre.shape, scale.shape), len(w))
         return centre[..., None] + scale[..., None] * z, np.broadcast_to(w, shape)
     low, high = centre - REACH * scale, centre + REACH * scale
     with np.errstate(invalid="ignore"):
         inner = [np.clip(np.nan_to_num(b, nan=np.inf, posinf=np.inf), low, high) for b in breaks]
     edges = np.sort(np.stack(np.broadcast_arrays(low, *inner, high), axis=-1), axis=-1)
-    t, w = legendre(order) if last else tanh_sinh(order)
+    t, w = legendre(order, normal) if last else tanh_sinh(order)
     a, b = edges[..., :-1, None], edges[..., 1:, None]
     nodes = (a + b) / 2 + (b - a) / 2 * t
     middle, width = centre[..., None, None], scale[..., None, None]

@@ -17,7 +17,7 @@ from .evaluators import Outcomes, Scene, World, evaluate, hull, integrated, list
 from .laws import Bundle, Random
 from .points import Points, drawn, given, simpler
 from .problem import Problem
-from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels
+from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, taken_by
 from .rings import written
 from .symbols import Atom, Variable, entries
 from .verdict import Ruling, Verdict, combine, compare
@@ -229,13 +229,15 @@ class Judge:
     def _kinked(self, that: Relation, points: Points) -> Any:
         out = np.zeros(len(points), dtype=bool)
         for q in that.sides:
-            formulas = self.formulas(q)
-            if formulas is not None and hull.has_kinks(formulas):
-                key = (q, points, "kinks")
-                if key not in self.memo:
-                    self.memo[key] = hull.kinked(q, formulas, Scene(self.world, points))
-                out |= self.memo[key]
+            if (formulas := self._corners(q)) is not None:
+                out |= hull.kinked(formulas, taken_by(q, self.world.parameters), Scene(self.world, points))
         return out
+
+    def _corners(self, q: Quantity) -> Formulas:
+        if (q, "corners") not in self.memo:
+            formulas = self.formulas(q)
+            self.memo[q, "corners"] = None if formulas is None else hull.corners(formulas)
+        return self.memo[q, "corners"]
 
     def image(self, points: Points) -> Points:
         return self._make(("image", points), points.image)

@@ -50,6 +50,9 @@ class Points:
     def __len__(self) -> int:
         return self.size
 
+    def __repr__(self) -> str:
+        return f"Points({', '.join(f'{k}={show(v)}' for k, v in self.exact.items())})"
+
     @property
     def floats(self) -> dict[str, Floats]:
         return {k: each(image, v).astype(float) for k, v in self.exact.items()}

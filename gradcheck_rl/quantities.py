@@ -34,6 +34,8 @@ def slots(function: Callable[..., Any]) -> Iterable[Callable[..., Any]]:
 class Quantity:
     """Closed under + - * /."""
 
+    __array_ufunc__ = None  # array * quantity is a quantity, not an array of them
+
     def __add__(self, other: Any) -> Quantity:
         return Combined("+", self, quantity(other))
 
@@ -265,7 +267,9 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
                 return None
             field = [thaw(e.doit() if e.has(Expected) else e) for e in inner]
             pairs = [(i, j) for i in range(len(field)) for j in range(i)]
-            return [field[i].diff(variables[j]) - field[j].diff(variables[i]) for i, j in pairs]
+            twist = [field[i].diff(variables[j]) - field[j].diff(variables[i]) for i, j in pairs]
+            # A corner differentiated twice is an impulse on the corner, and nothing beside it.
+            return [e.replace(sp.DiracDelta, lambda *_: sp.S.Zero) for e in twist]
         case _:
             return None
 

@@ -339,8 +339,13 @@ def flat_index(shape: Sequence[int], index: Sequence[Any]) -> Any:
     """Row-major position of an index: a whole number in each axis, or an array of them."""
     at: Any = 0
     for i, n in zip(index, shape, strict=True):
-        position = i.astype(np.intp) if isinstance(i, np.ndarray) else int(i)
-        if np.any(position != i) or np.any(position < 0) or np.any(position >= n):
+        if isinstance(i, np.ndarray):
+            position = i.astype(np.intp)
+            inside = bool(((position == i) & (0 <= position) & (position < n)).all())
+        else:
+            position = int(i)
+            inside = position == i and 0 <= position < n
+        if not inside:
             raise ProblemError(f"a table of shape {tuple(shape)} was read at index {i}: write an index from 0 to {n - 1} there.")
         at = at * n + position
     return at

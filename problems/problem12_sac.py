@@ -9,13 +9,13 @@ gradients right, and shows only where no gradient should be.
 from sympy import Rational
 
 from gradcheck_rl import (
-    AtMost, Bernoulli, Categorical, Claim, Covariance, Derivation, Draw, E, Equal, Erratum, Gaussian, Gradient, Hull, Integers, LogRational, Mean,
-    Mistake, NonFinite, Normal, Parameter, Point, Problem, Raises, Simplex, Size, Uniform, Value, Variable, Within, array, clip, exp, frozen, log,
-    log_prob, minimum, softmax, softplus, tanh, torch,
+    AtMost, Bernoulli, Categorical, Claim, Covariance, Derivation, Draw, E, Equal, Erratum, Gaussian, Gradient, Hull, Integers,
+    LogRational, Mean, Mistake, NonFinite, Normal, Parameter, Point, Problem, Raises, Simplex, Size, Uniform, Value, Variable,
+    Within, array, clip, exp, frozen, log, log_prob, minimum, softmax, softplus, tanh, torch,
 )
 
 # The setting: critics, their slow copies, the policy; a batch of transitions and the noise that was drawn for them.
-N = Size("N", 4, also=(2, 5))
+N = Size("N", 4, also=(2,))
 phi1, phi2, slow1, slow2 = (Parameter(name, 5, over=Normal(0.5)) for name in ("phi1", "phi2", "slow1", "slow2"))
 theta = Parameter("theta", 4, over=Normal(0.5))
 s, a, r, s2, noise, noise2 = (Variable(name, N) for name in ("s", "a", "r", "s2", "noise", "noise2"))
@@ -70,7 +70,8 @@ discount, half = Rational(9, 10), Rational(1, 2)
 
 def solved(pi, now):  # V = now + discount V(next), by Cramer's rule
     (stay, leave), (back, settle) = discount * (pi[..., None] * step).sum(1)
-    return array((1 - settle) * now[0] + leave * now[1], back * now[0] + (1 - stay) * now[1]) / ((1 - stay) * (1 - settle) - leave * back)
+    determinant = (1 - stay) * (1 - settle) - leave * back
+    return array((1 - settle) * now[0] + leave * now[1], back * now[0] + (1 - stay) * now[1]) / determinant
 
 
 def soft_value(pi):
@@ -218,13 +219,20 @@ surprise = Claim("The actor loss is minus the soft value.", Equal(Value(actor_lo
 
 # The batch of the exercise, where every gradient has digits to compare.
 batch = Point(
-    phi1=array(4, -10, 6, 8, -5) / 20, phi2=array(6, -6, 2, 12, -7) / 20, theta=array(2, -12, -10, 5) / 20, theta_old=array(1, -10, -8, 4) / 20,
+    phi1=array(4, -10, 6, 8, -5) / 20, phi2=array(6, -6, 2, 12, -7) / 20,
+    theta=array(2, -12, -10, 5) / 20, theta_old=array(1, -10, -8, 4) / 20,
     slow1=array(2, -8, 5, 10, -4) / 20, slow2=array(4, -5, 4, 8, -6) / 20,
     s=array(2, -4, 6, -1) / 4, a=array(12, -24, 5, -36) / 20, r=array(4, -2, 8, 3) / 4, done=(0, 0, 1, 0),
     s2=array(8, -30, 10, 12) / 10, noise=array(3, -7, 12, -5) / 10, noise2=array(-4, 9, 5, -12) / 10,
 )
-critics_there = Claim("On the batch the critics move so,", Equal(Gradient(critic_loss, both), Gradient(critic, both)), at=batch, source="B-112, B-113")
-still_there = Claim("the policy and the slow critics not at all,", Equal(Gradient(critic_loss, slow), 0), at=batch, source="B-113")
+critics_there = Claim(
+    "On the batch the critics move so,", at=batch, source="B-112, B-113",
+    that=Equal(Gradient(critic_loss, both), Gradient(critic, both)),
+)
+still_there = Claim(
+    "the policy and the slow critics not at all,", at=batch, source="B-113",
+    that=Equal(Gradient(critic_loss, slow), 0),
+)
 climbs_there = Claim("the policy so,", Equal(Gradient(actor_loss, theta), Gradient(actor, theta)), at=batch, source="B-119")
 judged_there = Claim("and in its turn the critics not at all.", Equal(Gradient(actor_loss, both), 0), at=batch, source="B-119")
 
@@ -234,7 +242,10 @@ stable = Claim("The stable form is log(1 - tanh(u)^2).", Equal(squashing(u), log
 falls = Claim("Its slope is -2 tanh(u).", Equal(Gradient(logarithm, u), -2 * tanh(u)), source="B-124")
 coded = Claim("So the code computes it.", Equal(Value(log_det), logarithm), source="B-124")
 falls_too = Claim("And its slope.", Equal(Gradient(log_det, u), -2 * tanh(u)), source="B-124")
-changed = Claim("The density of tanh(z) is that of z over the slope of tanh.", Equal(log_prob(tanh(z)), log_prob(z) - squashing(z)), source="B-123")
+changed = Claim(
+    "The density of tanh(z) is that of z over the slope of tanh.", source="B-123",
+    that=Equal(log_prob(tanh(z)), log_prob(z) - squashing(z)),
+)
 likely = Claim("The code's log-probability is that of tanh(u).", Equal(Value(listed), made_log_prob), source="B-124")
 returned = Claim(
     "The action returned is 2 tanh(u): torch's own change of variables is lower by log 2.", source="B-126",
@@ -244,7 +255,10 @@ integrates = Claim(
     "The listed density integrates to the limit, not to 1.", source="B-123",
     that=Equal(E(exp(log_prob(tanh(z)) - log_prob(limit * tanh(z)))), limit),
 )
-unmoved = Claim("The missing log 2 does not change the actor's gradient.", Equal(Gradient(actor_with_limit, theta), Gradient(actor, theta)), source="B-127")
+unmoved = Claim(
+    "The missing log 2 does not change the actor's gradient.", source="B-127",
+    that=Equal(Gradient(actor_with_limit, theta), Gradient(actor, theta)),
+)
 bonus = Claim(
     "It changes the target by alpha gamma log 2 for every step that is not the last.", source="B-127",
     that=Equal(Value(bootstrap_with_limit) - Value(bootstrap), alpha * gamma * (1 - done) * log(limit)),
@@ -253,53 +267,74 @@ bonus = Claim(
 # Its expectation.
 path = Claim("Averaging over actions is averaging over noise.", Equal(soft, soft_made), source="B-117")
 paths = Claim("So it is for the gradient.", Equal(Gradient(soft, theta), Gradient(soft_made, theta)), source="B-117")
-pathwise = Claim("The gradient through the sample is unbiased.", Equal(Mean(Gradient(one_action, theta)), Gradient(soft, theta)), source="B-119")
-dropped = Claim("It stays so when the policy is constant inside its log-probability.", source="B-122",
-                that=Equal(Mean(Gradient(without_score, theta)), Gradient(soft, theta)))
+pathwise = Claim(
+    "The gradient through the sample is unbiased.", source="B-119",
+    that=Equal(Mean(Gradient(one_action, theta)), Gradient(soft, theta)),
+)
+dropped = Claim(
+    "It stays so when the policy is constant inside its log-probability.", source="B-122",
+    that=Equal(Mean(Gradient(without_score, theta)), Gradient(soft, theta)),
+)
 dropped_noise = Claim(
     "What was dropped has mean zero and the variance of alpha (xi / sd, xi^2 - 1): alpha^2 (1 / sd^2, 2).", source="B-122",
-    that=Equal(Covariance(Gradient(one_action, theta) - Gradient(without_score, theta))[::5],
-               alpha ** 2 * array(1, state ** 2, 0, 0) / normal(theta, state)[1] ** 2 + 2 * alpha ** 2 * array(0, 0, 1, state ** 2)),
+    that=Equal(
+        Covariance(Gradient(one_action, theta) - Gradient(without_score, theta))[::5],
+        alpha ** 2 * (array(1, state ** 2, 0, 0) / normal(theta, state)[1] ** 2 + 2 * array(0, 0, 1, state ** 2)),
+    ),
 )
 a_mean = E(limit * tanh(z))
 smooth = Claim(
     "Noise smooths a quadratic critic: E Q = Q(mean) + phi_4 Var.", source="B-139",
     that=Equal(E(q(phi1, state, limit * tanh(z))), q(phi1, state, a_mean) + phi1[4] * (E((limit * tanh(z)) ** 2) - a_mean ** 2)),
 )
-errors = [Draw(f"error{i}", Bernoulli(half)) for i in (1, 2)]
+errors = [2 * Draw(f"error{i}", Bernoulli(half)) - 1 for i in (1, 2)]
+smaller = E(minimum(u + errors[0], u + errors[1]))
 low = Claim(
     "The smaller of two critics with independent errors is too low on average.", source="B-113, B-118",
-    that=AtMost(E(minimum(*(u + 2 * e - 1 for e in errors))), u),
+    that=AtMost(smaller, u),
 )
 
 # Soft values.
-solves = Claim("V is the mean of Q and alpha times the entropy.", Equal(V, (pi * Q).sum(-1) + alpha * entropy), source="B-107, B-115")
-sampled_once = Claim("One next state and one next action are unbiased for Q.", source="B-109, B-110", that=Equal(E(one_sample, over=(then, choice)), Q[start, first]))
+solves = Claim(
+    "V is the mean of Q and alpha times the entropy.", source="B-107, B-115",
+    that=Equal(V, (pi * Q).sum(-1) + alpha * entropy),
+)
+sampled_once = Claim(
+    "One next state and one next action are unbiased for Q.", source="B-109, B-110",
+    that=Equal(E(one_sample, over=(then, choice)), Q[start, first]),
+)
 linear = Claim("torch solves the same equations.", Equal(Gradient(soft_return, logits), Gradient(V[0], logits)), source="B-108")
 frozen_value = (pi * (frozen(Q) - alpha * log(pi))).sum(-1)
-visits = solved(pi, (1, 0)), solved(pi, (0, 1))
+visits = array(solved(pi, (1, 0))[0], solved(pi, (0, 1))[0])  # of each state, from the first
 weighted = Claim(
     "The gradient of V is the actor's at fixed Q, summed over states by discounted visits.", source="B-120",
-    that=Equal(Gradient(V[0], logits), Gradient(frozen(visits[0][0]) * frozen_value[0] + frozen(visits[1][0]) * frozen_value[1], logits)),
+    that=Equal(Gradient(V[0], logits), Gradient((frozen(visits) * frozen_value).sum(), logits)),
 )
-improves = Claim("The policy exp(Q / alpha), normalised, is better in every state.", AtMost(V, soft_value(softmax(Q / alpha))), source="B-121")
+improves = Claim(
+    "The policy exp(Q / alpha), normalised, is better in every state.", source="B-121",
+    that=AtMost(V, soft_value(softmax(Q / alpha))),
+)
 
 # What float numbers do to the listings.
 just_below = Point(u=-Rational(1001, 100))
 late = Claim(
-    "Below u = -10 torch's softplus is a straight line, and the code right to 1e-9 of its size.", at=just_below, source="B-125", resolution=1e-9,
+    "Below u = -10 torch's softplus is a straight line, and the code right to 1e-9 of its size.", at=just_below, source="B-125",
+    resolution=1e-9,
     that=Equal(Value(log_det), logarithm),
 )
 blind = Claim("The naive form is infinite at u = 20,", Equal(NonFinite(Value(naive)), 1), at=Point(u=20), source="B-125")
-blind_soon = Claim("in float32 at u = 9.1,", Equal(NonFinite(Value(naive, dtype="float32")), 1), at=Point(u=Rational(91, 10)), source="B-125")
+blind_soon = Claim(
+    "in float32 at u = 9.1,", at=Point(u=Rational(91, 10)), source="B-125",
+    that=Equal(NonFinite(Value(naive, dtype="float32")), 1),
+)
 seeing = Claim("and not yet at u = 9.", Equal(NonFinite(Value(naive, dtype="float32")), 0), at=Point(u=9), source="B-125")
 bounds = tuple(
     Claim(f"A log-sd of {x} is clamped with slope {y}.", Equal(Gradient(clamped, log_sd), y), at=Point(log_sd=x), source="B-130")
     for x, y in ((-21, 0), (-20, 1), (0, 1), (2, 1), (3, 0))
 )
 bound = Claim(
-    "At a bound any slope between 0 and 1 is a derivative.", Within(Gradient(clamped, log_sd), Hull(Gradient(clip(log_sd, -20, 2), log_sd))),
-    at=Point(log_sd=2), source="B-130",
+    "At a bound any slope between 0 and 1 is a derivative.", at=Point(log_sd=2), source="B-130",
+    that=Within(Gradient(clamped, log_sd), Hull(Gradient(clip(log_sd, -20, 2), log_sd))),
 )
 sd = exp(log_sd)
 ideal, at_the_mean, near_one = (log_prob(x * sd, Gaussian(0, sd)) for x in (1, 0, Rational(7, 10)))
@@ -323,7 +358,10 @@ squared = Erratum(
     "The policy samples mu + sigma^2 xi.", source="B-116, B-135", instead=path,
     that=Equal(E(q(phi1, state, limit * tanh(mean_of + sd_of ** 2 * xi))), E(q(phi1, state, limit * tanh(z)))),
 )
-omitted = Erratum("The listing's log-probability is that of the action it returns.", Equal(Value(density), Value(listed)), instead=returned, source="B-126")
+omitted = Erratum(
+    "The listing's log-probability is that of the action it returns.", instead=returned, source="B-126",
+    that=Equal(Value(density), Value(listed)),
+)
 constant = Erratum(
     "A constant in the log-probability changes no gradient.", source="B-127", instead=bonus,
     that=Equal(Value(bootstrap_with_limit), Value(bootstrap)),
@@ -332,7 +370,10 @@ samplewise = Erratum(
     "Dropping the score of the log-probability changes no gradient.", source="B-122", instead=dropped,
     that=Equal(Gradient(without_score, theta), Gradient(one_action, theta)),
 )
-equality = Erratum("The smaller of two learned critics is the value.", Equal(E(minimum(u - 1, u + 1)), u), instead=low, source="B-118")
+equality = Erratum(
+    "The smaller of two learned critics is the value.", instead=low, source="B-118",
+    that=Equal(smaller, u),
+)
 unvisited = Erratum(
     "The gradient of the soft return is the actor's at fixed Q.", source="B-120", instead=weighted,
     that=Equal(Gradient(V[0], logits), Gradient(frozen_value[0], logits)),
@@ -341,7 +382,10 @@ exactly = Erratum(
     "The stable form is exact in float64.", at=just_below, source="B-125", instead=late, resolution=1e-10,
     that=Equal(Value(log_det), logarithm),
 )
-harmless = Erratum("Adding 1e-8 to the sd does no harm.", Equal(Value(likelihood), ideal), at=Point(log_sd=-20), source="B-134", instead=spoiled)
+harmless = Erratum(
+    "Adding 1e-8 to the sd does no harm.", at=Point(log_sd=-20), source="B-134", instead=spoiled,
+    that=Equal(Value(likelihood), ideal),
+)
 precise = Erratum(
     "float32 is enough at the smallest sd.", at=Point(log_sd=-20), source="B-136", instead=rounded,
     that=Equal(Value(likelihood_at_one, dtype="float32"), near_one),
@@ -453,6 +497,15 @@ def online_critics(phi1, phi2, theta, s, a, r, s2, done, noise2):
     return ((q_net(phi1, s, a) - y) ** 2 + (q_net(phi2, s, a) - y) ** 2).mean()
 
 
+def paid_no_entropy(logits, step, pay):
+    pi = logits.softmax(-1)
+    return torch.linalg.solve(torch.eye(2) - 0.9 * (pi[..., None] * step).sum(1), (pi * pay).sum(-1))[0]
+
+
+def smoothly_clamped(log_sd):
+    return -20 + 11 * (log_sd.tanh() + 1)
+
+
 def entropy_penalised(q1, q2, log_prob):
     return torch.min(q1, q2) + 0.2 * log_prob
 
@@ -503,9 +556,10 @@ problem = Problem(
     title="Soft actor-critic",
     world=(theta_old,),
     claims=(
-        critics, still, climbs, judged, regression, surprise, critics_there, still_there, climbs_there, judged_there, stable, falls, coded, falls_too,
-        changed, likely, returned, integrates, unmoved, bonus, path, paths, pathwise, dropped, dropped_noise, smooth, low, solves, sampled_once,
-        linear, weighted, improves, late, blind, blind_soon, seeing, *bounds, bound, spoiled, rounded, single,
+        critics, still, climbs, judged, regression, surprise, critics_there, still_there, climbs_there, judged_there, stable,
+        falls, coded, falls_too, changed, likely, returned, integrates, unmoved, bonus, path, paths, pathwise, dropped,
+        dropped_noise, smooth, low, solves, sampled_once, linear, weighted, improves, late, blind, blind_soon, seeing,
+        *bounds, bound, spoiled, rounded, single,
     ),
     errata=(twice, squared, omitted, constant, samplewise, equality, unvisited, exactly, harmless, precise),
     derivations=(
@@ -551,6 +605,8 @@ problem = Problem(
         Mistake("descent", {worth: descends}, breaks=climbs),
         Mistake("action detached before the critic", {actor_loss: action_detached}, breaks=climbs),
         Mistake("critics not frozen in the actor loss", {actor_loss: critics_not_frozen}, breaks=judged, source="B-119"),
+        Mistake("no entropy in the value", {soft_return: paid_no_entropy}, breaks=linear, source="B-107"),
+        Mistake("log-sd squashed instead of clamped", {clamped: smoothly_clamped}, breaks=bounds[2], source="B-130"),
         Mistake("actor by the slow critics", {actor_loss: by_the_slow_critics}, breaks=climbs),
     ),
 )

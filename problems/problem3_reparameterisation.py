@@ -141,6 +141,9 @@ def printed_listing():
     return len(ast.parse(PRINTED).body)
 
 
+# mu and sigma on the page, and another sigma.
+published, elsewhere = Point(mu=2, sigma=1), Point(mu=2, sigma=Rational(1, 2))
+
 # The means.
 tied = Claim("By the score: the gradient is E[x^2 (x - mu)] / sigma^2.", Equal(Value(E(by_score)), Gradient(J)), source="A-039")
 made_of_noise = Claim("By the path: it is E[2 (mu + sigma eps)].", Equal(Value(E(by_path)), Gradient(J)), source="A-040")
@@ -148,8 +151,10 @@ slope = Claim("Both are 2 mu.", Equal(Gradient(J), 2 * mu), source="A-039, A-040
 score_right = Claim("The score estimator is unbiased,", Equal(Mean(Gradient(score)), Gradient(J)), source="A-039")
 path_right = Claim("and so is the pathwise one.", Equal(Mean(Gradient(pathwise)), Gradient(J)), source="A-040")
 score_drawn, path_drawn = (
-    Claim(f"Samples say so too, {way}.", Equal(Mean(Gradient(f)), Gradient(J)), by=("integrated", "sampled"), resolution=0.05, source=source)
-    for way, f, source in (("of the score", score, "A-039"), ("of the path", pathwise, "A-040"))
+    Claim(
+        f"Samples say so too, {way}.", Equal(Mean(Gradient(f)), Gradient(J)), at=elsewhere, by=("integrated", "sampled"), resolution=0.05,
+        source=source,
+    ) for way, f, source in (("of the score", score, "A-039"), ("of the path", pathwise, "A-040"))
 )
 score_mean = Claim("A mean of N score terms has that mean, for any sigma and N.", Equal(Mean(Value(score_grad), over=data), 2 * mu), source="A-042")
 path_mean = Claim("A mean of N pathwise terms has it too.", Equal(Mean(Value(path_grad), over=noise), 2 * mu), source="A-043")
@@ -205,7 +210,7 @@ fourth = Claim(
 )
 off = Value(score_grad) - 2 * mu
 calming = Claim(
-    "A mean of N terms has the N-th part of the excess kurtosis.", source="A-046",
+    "A mean of N terms has the N-th part of the excess kurtosis.", source="A-046", at=elsewhere,
     that=Equal(Mean(off * off * off * off, over=data) * N ** 2 / score_noise ** 2, 3 + excess / N),
 )
 wobble = Claim(
@@ -214,7 +219,6 @@ wobble = Claim(
 )
 
 # On the page: mu = 2, sigma = 1; 100 repetitions of 10, 100, 500, 1000 and 5000 data.
-published = Point(mu=2, sigma=1)
 eighty_seven = Claim("At mu = 2 the variances are 87 / N", Equal(Covariance(Value(naive_grad), over=listed) * N, 87), at=published, source="A-042")
 four = Claim("and 4 / N.", Equal(Covariance(Value(reparam_grad), over=noise) * N, 4), at=published, source="A-043")
 ratio = Claim(
@@ -227,7 +231,7 @@ heavy = Claim("A score term has kurtosis 67609 / 2523, a pathwise one 3.", at=pu
 
 
 def relative_error(excess, size):  # of the sample variance of 100 means of so many terms
-    return sqrt(Rational(2, 99) + excess / (100 * size))
+    return sqrt(Rational(2, 99) + excess * Rational(1, 100 * size))
 
 
 wide = Claim(
@@ -331,19 +335,120 @@ edge_path = Claim("Through a step no path leads: every pathwise sample is zero."
 
 # What is printed and wrong, or often said.
 no_sigma = Erratum("E[x^2 (x - mu)] is the gradient, whatever sigma is.", Equal(Value(E(x ** 2 * (x - mu))), Gradient(J)), source="A-039", instead=tied)
-naive_any = Erratum("The listing's naive_grad gives the gradient for its variable sigma.", Equal(Mean(Value(naive_grad), over=data), Gradient(J)), source="A-047", instead=naive_elsewhere)
+naive_any = Erratum(
+    "The listing's naive_grad gives the gradient for its variable sigma.", at=elsewhere, source="A-047",
+    that=Equal(Mean(Value(naive_grad), over=data), Gradient(J)), instead=naive_elsewhere,
+)
 reparam_any = Erratum(
-    "The listing's reparam_grad is the pathwise estimator for its variable sigma.", source="A-048",
+    "The listing's reparam_grad is the pathwise estimator for its variable sigma.", at=elsewhere, source="A-048",
     that=Equal(Covariance(Value(reparam_grad), over=noise), 4 * sigma ** 2 / N), instead=reparam_noise,
 )
 always = Erratum("Reparameterisation lowers the variance.", AtMost(Covariance(Gradient(path_of_sine)), Covariance(Gradient(score_of_sine))),
                  at=published.but(mu=0), source="A-044", instead=better)
 smooth = Erratum("It lowers it for every polynomial.", AtMost(*of_degree(4)), at=quartic, source="A-044", instead=up_to_three)
 through = Erratum("The path estimates the gradient of a step.", Equal(Mean(Gradient(path_of_step)), Gradient(J_step)), source="A-044", instead=edge_score)
-plain = Erratum("np.var over the repetitions is an unbiased estimate.", Equal(Mean(Value(numpy_variance), over=listed), mu ** 4 + 14 * mu ** 2 + 15), source="A-046", instead=numpy_expects)
+biased = Erratum(
+    "np.var over the repetitions is an unbiased estimate.", at=published, source="A-046",
+    that=Equal(Mean(Value(numpy_variance), over=listed), mu ** 4 + 14 * mu ** 2 + 15), instead=numpy_expects,
+)
 mean_is_best = Erratum("The best baseline is the mean reward.", AtMost(with_constant(J), spread_baseline), at=published.but(b=7), source="A-049", instead=optimum)
 unharmed = Erratum("The mean of the batch is a harmless baseline.", Equal(Mean(Gradient(batch_mean), over=data), Gradient(J)), source="A-051", instead=own_mean)
 vanishes = Erratum("At the optimum the noise vanishes.", Equal(Value(spread_path), 0), where=Equal(mu, 0), source="A-041", instead=restless)
+
+
+# Why.
+by_the_score = Derivation("The gradient, by the score", J.diff(mu[()]), (
+    (E(x ** 2 * diff(x.log_prob(), mu[()])), "the density carries mu, and its derivative is the density times that of its logarithm"),
+    (E(x ** 2 * (x - mu)) / sigma ** 2, "the logarithm is -(x - mu)^2 / (2 sigma^2) and what does not see mu"),
+    (E(x ** 3 - mu * x ** 2) / sigma ** 2, "multiplied out"),
+    (2 * mu, "the moments are mu^3 + 3 mu sigma^2 and mu^2 + sigma^2"),
+), source="A-039")
+by_the_path = Derivation("The gradient, by the path", J.diff(mu[()]), (
+    (E(made ** 2).diff(mu[()]), "x = mu + sigma eps, and the law of eps does not see mu"),
+    (E(diff(made ** 2, mu[()])), "so the derivative may go inside"),
+    (E(2 * made), "of the square"),
+    (2 * mu, "eps has mean zero"),
+), source="A-040")
+scattered = Derivation("The variance of a score term", variance(by_score), (
+    (E((weights * hermite).sum() ** 2), "a score term less its mean, in parts of degree one, two and three in z"),
+    ((weights ** 2 * array(1, 2, 6)).sum(), "the parts are uncorrelated, with variances 1, 2 and 6"),
+    (score_noise, "added up"),
+), source="A-042, A-050")
+i, j, n = symbols("i j n", integer=True, positive=True)
+v = symbols("v", positive=True)
+averaged = Derivation("The variance of a mean of n independent terms", Sum(Sum(v * KroneckerDelta(i, j), (j, 1, n)), (i, 1, n)) / n ** 2, (
+    (Sum(v, (i, 1, n)) / n ** 2, "only a term and itself go together"),
+    (v / n, "there are n of them"),
+), sizes={n: (2, 3, 10)}, source="A-045")
+
+
+# What people get wrong, and the claim that must catch it.
+def pulled_away(x, mu):
+    return np.mean(x ** 2 * (mu - x))
+
+
+def unsquared(x, mu):
+    return np.mean(x * (x - mu))
+
+
+def unweighted(x, mu):
+    return np.mean(x ** 2)
+
+
+def summed(x, mu):
+    return np.sum(x ** 2 * (x - mu))
+
+
+def mean_forgotten(eps, mu):
+    return np.mean(2 * eps)
+
+
+def two_forgotten(eps, mu):
+    return np.mean(eps + mu)
+
+
+def not_differentiated(eps, mu):
+    return np.mean((eps + mu) ** 2)
+
+
+def gradient_by_sigma(eps, mu):
+    return np.mean(2 * eps * (eps + mu))
+
+
+def one_noise_for_all(eps, mu):
+    return np.mean(2 * (eps[0] + mu) + 0 * eps)
+
+
+def sigma_forgotten(x, mu, sigma):
+    return naive_grad(x, mu)
+
+
+def sigma_not_squared(x, mu, sigma):
+    return naive_grad(x, mu) / sigma
+
+
+def noise_not_scaled(eps, mu, sigma):
+    return reparam_grad(eps, mu)
+
+
+def noise_scaled_by_variance(eps, mu, sigma):
+    return np.mean(2 * (mu + sigma ** 2 * eps))
+
+
+def variance_for_deviation(mu, sigma, x):
+    return torch.distributions.Normal(mu, sigma ** 2).log_prob(x)
+
+
+def density(mu, sigma, x):
+    return log_density(mu, sigma, x).exp()
+
+
+def sampled_without_gradient(mu, sigma, eps):
+    return (mu + sigma * eps).detach()
+
+
+def baseline_of_the_sample(mu, sigma, b, x):
+    return (x ** 2 - b * x) * log_density(mu, sigma, x)
 
 
 problem = Problem(
@@ -357,7 +462,29 @@ problem = Problem(
         own_mean, others_mean, score_any, path_any, score_any_proved, path_any_proved, up_to_three, from_four,
         sine_slope, sine_path, sine_noise, sine_path_noisy, nine, edge, edge_score, edge_path,
     ),
-    errata=(no_sigma, naive_any, reparam_any, always, smooth, through, plain, mean_is_best, unharmed, vanishes),
-    corners=(published, Point(mu=2, sigma=Rational(1, 2)), Point(mu=0, sigma=2), Point(mu=0, sigma=Rational(1, 2))),
-    points=5,
+    errata=(no_sigma, naive_any, reparam_any, always, smooth, through, biased, mean_is_best, unharmed, vanishes),
+    derivations=(by_the_score, by_the_path, scattered, averaged),
+    mistakes=(
+        Mistake("sign of the score", {naive_grad: pulled_away}, breaks=naive_right, source="A-039"),
+        Mistake("x for x^2", {naive_grad: unsquared}, breaks=naive_right, source="A-039"),
+        Mistake("the score forgotten", {naive_grad: unweighted}, breaks=naive_right, source="A-039"),
+        Mistake("sum instead of mean", {naive_grad: summed}, breaks=naive_right, source="A-039"),
+        Mistake("mu forgotten", {reparam_grad: mean_forgotten}, breaks=reparam_right, source="A-040"),
+        Mistake("factor 2 forgotten", {reparam_grad: two_forgotten}, breaks=reparam_right, source="A-040"),
+        Mistake("the square itself", {reparam_grad: not_differentiated}, breaks=reparam_right, source="A-040"),
+        Mistake("the gradient by sigma", {reparam_grad: gradient_by_sigma}, breaks=reparam_right, source="A-040"),
+        Mistake("one noise for the whole batch", {reparam_grad: one_noise_for_all}, breaks=reparam_noise, source="A-043"),
+        Mistake("1 / sigma^2 forgotten, as in the listing", {score_grad: sigma_forgotten}, breaks=score_mean, source="A-047"),
+        Mistake("1 / sigma for 1 / sigma^2", {score_grad: sigma_not_squared}, breaks=score_mean, source="A-047"),
+        Mistake("noise not scaled, as in the listing", {path_grad: noise_not_scaled}, breaks=path_over_n, source="A-048"),
+        Mistake("noise scaled by the variance", {path_grad: noise_scaled_by_variance}, breaks=path_over_n, source="A-048"),
+        Mistake("ddof forgotten", {sample_variance: numpy_variance}, breaks=unbiased_variance, source="A-046"),
+        Mistake("variance for standard deviation", {log_density: variance_for_deviation}, breaks=score_right, source="A-039"),
+        Mistake("density for its logarithm", {log_density: density}, breaks=score_right, source="A-039"),
+        Mistake("sampled without gradient", {move: sampled_without_gradient}, breaks=path_right, source="A-040"),
+        Mistake("baseline sees the sample", {with_baseline: baseline_of_the_sample}, breaks=harmless, source="A-049"),
+        Mistake("the sample in its own baseline", {leave_one_out: batch_mean}, breaks=others_mean, source="A-051"),
+    ),
+    corners=(published, elsewhere, Point(mu=0, sigma=2)),
+    points=3,
 )

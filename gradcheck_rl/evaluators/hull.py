@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ ASIDE = 2.0**-30
 NEAR = 1e-6
 WIDTH = 1e-6
 SWITCHES = 8
+CORNERED = (sp.Min, sp.Max, sp.Abs, sp.Heaviside, sp.sign)
 
 
 def evaluate(q: Quantity, scene: Scene) -> Estimate:
@@ -35,20 +37,26 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
     if formulas is None:
         raise ProblemError("Hull needs the gradient of a formula: code has one gradient, not a set of them.")
     scene.says("symbolic")
-    low, high = spans(_plain(formulas), taken_by(q, scene.world.parameters), scene)
+    low, high = spans([closed(e) for e in formulas], taken_by(q, scene.world.parameters), scene)
     rounding = 2**6 * ASIDE * (1 + np.maximum(np.abs(low), np.abs(high)))  # the ends were taken beside the point
     return Estimate(((low + high) / 2)[:, None, :], ((high - low) / 2 + rounding)[:, None, :], Evidence.BALL)
 
 
-def has_kinks(formulas: Sequence[Any]) -> bool:
-    return any(e.has(sp.Heaviside, sp.sign) for e in _expanded(formulas))
+def corners(formulas: Sequence[Any]) -> list[Any] | None:
+    """The formulas with their expectations worked out, if a corner is left in them."""
+    if not any(e.has(*CORNERED) for e in formulas):
+        return None
+    try:
+        plain = [closed(e) for e in formulas]
+    except Unsuitable:
+        return None
+    return plain if any(e.has(sp.Heaviside, sp.sign) for e in plain) else None
 
 
-def kinked(q: Quantity, formulas: Sequence[Any], scene: Scene) -> Any:
+def kinked(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> Any:
     """For each point, whether the interval has width there, or a switch that matters is so near that rounding may flip it."""
     try:
-        formulas = _plain(formulas)
-        low, high = spans(formulas, taken_by(q, scene.world.parameters), scene)
+        low, high = spans(formulas, atoms, scene)
     except Unsuitable:
         return np.zeros(len(scene.points), dtype=bool)
     return (high - low > WIDTH * (1 + np.abs(low))).any(axis=1) | _close(formulas, scene)
@@ -56,10 +64,7 @@ def kinked(q: Quantity, formulas: Sequence[Any], scene: Scene) -> Any:
 
 def spans(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:
     """Least and greatest value of each gradient formula at the point and beside it, on every side of every tied switch."""
-    twins = {node: sp.Dummy("held", real=True) for e in formulas for node in e.atoms(frozen_)}
-    held = [e.xreplace(twins) for e in formulas]
-    switches = _switches(held)
-    normals = [s.diff(a) for s in switches for a in atoms]
+    twins, held, switches, normals = _held(tuple(formulas), tuple(atoms))
     low, high = [], []
     for row in scene.points.rows:
         fixed = row | (dict(zip(twins.values(), _exact(list(twins), row), strict=True)) if twins else {})
@@ -85,10 +90,7 @@ def _moved(row: dict[Any, Any], atoms: Sequence[Any], by: Floats) -> dict[Any, A
 
 def _close(formulas: Sequence[Any], scene: Scene) -> Any:
     """Is a switch within rounding of zero, not tied, and of consequence?"""
-    switches = _switches(formulas)
-    marks = [sp.Dummy(f"h{i}", real=True) for i in range(len(switches))]
-    table = dict(zip(switches, marks, strict=True)) | {-s: 1 - m for s, m in zip(switches, marks, strict=True)}
-    marked = [e.replace(sp.Heaviside, lambda x, *_: table[x]).replace(sp.sign, lambda x: 2 * table[x] - 1) for e in formulas]
+    switches, marks, marked = _marked(tuple(formulas))
     out: list[bool] = []
     for row in scene.points.rows:
         at = values(switches, [row]).value[0]
@@ -100,6 +102,25 @@ def _close(formulas: Sequence[Any], scene: Scene) -> Any:
     return np.array(out)
 
 
+@lru_cache(maxsize=128)
+def _held(formulas: tuple[Any, ...], atoms: tuple[Any, ...]) -> tuple[dict[Any, Any], list[Any], list[Any], list[Any]]:
+    """A twin for each stop-gradient, the formulas with twins in their place, their switches, and the switches' slopes."""
+    twins = {node: sp.Dummy("held", real=True) for e in formulas for node in e.atoms(frozen_)}
+    held = [e.xreplace(twins) for e in formulas]
+    switches = _switches(held)
+    return twins, held, switches, [s.diff(a) for s in switches for a in atoms]
+
+
+@lru_cache(maxsize=128)
+def _marked(formulas: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any]]:
+    """The switches, a mark for each, and the formulas with marks in their place."""
+    switches = _switches(formulas)
+    marks = [sp.Dummy(f"h{i}", real=True) for i in range(len(switches))]
+    table = dict(zip(switches, marks, strict=True)) | {-s: 1 - m for s, m in zip(switches, marks, strict=True)}
+    marked = [e.replace(sp.Heaviside, lambda x, *_: table[x]).replace(sp.sign, lambda x: 2 * table[x] - 1) for e in formulas]
+    return switches, marks, marked
+
+
 def _switches(formulas: Sequence[Any]) -> list[Any]:
     """What the corners turn on, each once whatever its sign."""
     found: list[Any] = []
@@ -107,15 +128,6 @@ def _switches(formulas: Sequence[Any]) -> list[Any]:
         if -s not in found:
             found.append(s)
     return found
-
-
-def _expanded(formulas: Sequence[Any]) -> list[Any]:
-    """With expectations worked out where they can be: corners may hide in them."""
-    return [e.doit(deep=False) if e.has(sp.Min, sp.Max, sp.Abs) else e for e in formulas]
-
-
-def _plain(formulas: Sequence[Any]) -> list[Any]:
-    return [closed(e) for e in formulas]
 
 
 def _exact(formulas: Sequence[Any], row: Any) -> list[Any]:

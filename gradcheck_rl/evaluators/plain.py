@@ -18,18 +18,27 @@ NAME = "numpy"
 
 
 def is_numpy(code: Callable[..., Any]) -> bool:
-    """Does the function use numpy and no torch? Read off the names it mentions, never by trying."""
+    """Does the function use numpy and no torch? Read off the names it mentions, and its helpers do, never by trying."""
+    used = _mentioned(code, set())
+    return "numpy" in used and not any(u.endswith("torch") for u in used)
+
+
+def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
+    """The modules that a function and the functions beside it that it calls name."""
     function = inspect.unwrap(code)
     function = getattr(function, "func", function)
     body = getattr(function, "__code__", None)
-    if body is None:
-        return False
-    used = {
-        getattr(function.__globals__.get(n), "__name__", "")
-        for n in body.co_names
-        if isinstance(function.__globals__.get(n), ModuleType)
-    }
-    return "numpy" in used and not any(u.endswith("torch") for u in used)
+    if body is None or body in seen:
+        return set()
+    seen.add(body)
+    found: set[str] = set()
+    for name in body.co_names:
+        value = function.__globals__.get(name)
+        if isinstance(value, ModuleType) or name == "torch":  # problem files hold torch by a proxy, which is no module
+            found.add("torch" if name == "torch" else value.__name__)
+        elif inspect.isfunction(value) and value.__module__ == function.__module__:
+            found |= _mentioned(value, seen)
+    return found
 
 
 def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:

@@ -1,0 +1,114 @@
+"""Hypothesis strategies from the spaces of a problem: the same exact values, shrunk towards the simple ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from .errors import InputError
+from .laws import Draw, Finite, Rows
+from .points import Points
+from .problem import Problem
+from .rings import each, log_of, rational
+from .spaces import Integers, LogRational, Masks, Normal, OneOf, Shape, Simplex, Space, Uniform
+from .symbols import as_shape
+
+PLACES = (1, 2, 10, 1000)
+SPREADS = 4
+SIXTY_FOURTHS = 64
+
+
+def points(problem: Problem) -> SearchStrategy[Points]:
+    """A joint point: one value from its space for every variable of the problem."""
+    variables = problem.bound.variables
+    values = {name: from_space(v.over, v.shape).map(lambda x: x[None]) for name, v in variables.items()}
+    return st.fixed_dictionaries(values).map(lambda exact: Points(variables, exact, 1))
+
+
+def rows(*draws: Draw, most: int = 4) -> SearchStrategy[Rows]:
+    """Data as on a page: up to `most` rows with an outcome for each of these finite draws."""
+    row = st.tuples(*(st.integers(0, len(_finite(d).weights) - 1) for d in draws))
+    return st.lists(row, min_size=1, max_size=most).map(
+        lambda found: Rows(**{d.name: column for d, column in zip(draws, zip(*found, strict=True), strict=True)})
+    )
+
+
+def masks(shape: int | Sequence[int]) -> SearchStrategy[Any]:
+    """0s and 1s with at least one 1 in each row, 1s first."""
+    return from_space(Masks(), shape)
+
+
+def policies(shape: int | Sequence[int]) -> SearchStrategy[Any]:
+    """Rows of positive probabilities, even ones first."""
+    return from_space(Simplex(), shape)
+
+
+def from_space(space: Space, shape: int | Sequence[int] = ()) -> SearchStrategy[Any]:
+    """Arrays of exact numbers that the space holds, simple ones first."""
+    shape = as_shape(shape)
+    match space:
+        case Normal(scale=scale):
+            return _array(_decimals(-SPREADS * scale, SPREADS * scale).filter(bool), shape)
+        case Uniform(low=low, high=high):
+            return _array(_decimals(low, high), shape)
+        case Integers(low=low, high=high):
+            return _array(st.integers(low, high).map(rational), shape)
+        case LogRational(top=top):
+            return _array(
+                st.tuples(st.integers(1, top), st.integers(1, top)).map(lambda pq: log_of(rational(pq[0]) / pq[1])), shape
+            )
+        case Masks():
+            return _by_rows(_mask(shape[-1]), shape)
+        case Simplex():
+            return _by_rows(_probabilities(shape[-1]), shape)
+        case OneOf(choices=choices):
+            arrays = [each(rational, np.broadcast_to(np.asarray(c, dtype=object), shape)) for c in choices]
+            return st.sampled_from(arrays).map(np.copy)
+        case _:
+            return st.integers(0, 2**32 - 1).map(lambda seed: space.draw(np.random.default_rng(seed), shape))
+
+
+def _decimals(low: float, high: float) -> SearchStrategy[Any]:
+    """Whole numbers, halves, tenths, thousandths between the bounds, or finer where they are close."""
+    least, most = rational(low), rational(high)
+    finest = 10 ** max(3, 2 - math.floor(math.log10(high - low)))
+    grids = [(n, int((least * n).ceil()), int((most * n).floor())) for n in sorted({*PLACES, finest})]
+    return st.one_of(*(st.integers(a, b).map(lambda k, n=n: rational(k) / n) for n, a, b in grids if a <= b))
+
+
+def _mask(n: int) -> SearchStrategy[list[Any]]:
+    forbidden, kept = st.lists(st.booleans(), min_size=n, max_size=n), st.integers(0, n - 1)
+    return st.tuples(forbidden, kept).map(lambda x: [rational(int(i == x[1] or not f)) for i, f in enumerate(x[0])])
+
+
+def _probabilities(n: int) -> SearchStrategy[list[Any]]:
+    cuts = st.lists(st.integers(1, SIXTY_FOURTHS - 1), min_size=n - 1, max_size=n - 1, unique=True).map(sorted)
+    uneven = cuts.map(lambda c: [rational(b - a) / SIXTY_FOURTHS for a, b in zip([0, *c], [*c, SIXTY_FOURTHS], strict=True)])
+    return st.one_of(st.just([rational(1) / n] * n), uneven)
+
+
+def _array(entry: SearchStrategy[Any], shape: Shape) -> SearchStrategy[Any]:
+    size = math.prod(shape)
+    return st.lists(entry, min_size=size, max_size=size).map(lambda found: _objects(found).reshape(shape))
+
+
+def _by_rows(row: SearchStrategy[list[Any]], shape: Shape) -> SearchStrategy[Any]:
+    size = math.prod(shape[:-1])
+    return st.lists(row, min_size=size, max_size=size).map(lambda found: _objects([x for r in found for x in r]).reshape(shape))
+
+
+def _objects(found: list[Any]) -> Any:
+    out = np.empty(len(found), dtype=object)
+    out[:] = found
+    return out
+
+
+def _finite(draw: Draw) -> Finite:
+    if not isinstance(draw.law, Finite):
+        raise InputError(f"`{draw.name}` is a continuous draw; rows are outcomes of finite draws: name one of those.")
+    return draw.law

@@ -1,0 +1,302 @@
+"""Mutants: the table of edits on small functions, what becomes of them on pages, and a page too weak to notice."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl.cli import main
+from gradcheck_rl.edits import EDITS, changes, loads, same_code
+from gradcheck_rl.errors import InputError, ProblemError
+from gradcheck_rl.load import load, shipped
+from gradcheck_rl.mutants import Mutant, mutants
+from gradcheck_rl.problem import Problem
+
+TINY = Path(__file__).parent / "pages" / "tiny.py"
+
+
+def function(body: str, arguments: str = "w, x") -> ast.stmt:
+    return ast.parse(f"def f({arguments}):\n    {body}").body[0]
+
+
+def detached(e: ast.expr) -> ast.expr:
+    return ast.Call(ast.Attribute(e, "detach", ast.Load()), [], [])
+
+
+def edited(body: str) -> set[tuple[str, str]]:
+    """The edits of the one line of a function in which a gradient flows through w."""
+    target = function(body)
+    out: set[tuple[str, str]] = set()
+    for change in changes(target, live={"w"}, stop=detached):
+        with change.made():
+            out.add((change.edit, ast.unparse(target).splitlines()[1].strip()))
+    return out
+
+
+TABLE = (
+    ("sign", "return w + x", "return w - x"),
+    ("sign", "return w - x", "return w + x"),
+    ("sign", "return -w", "return w"),
+    ("sign", "return w * x", "return -(w * x)"),
+    ("sign", "w += x", "w -= x"),
+    ("factor 2", "return w * x", "return 2 * (w * x)"),
+    ("factor 2", "return w + x", "return w + 2 * x"),
+    ("factor 2", "return Categorical(logits=w)", "return Categorical(logits=2 * w)"),
+    ("dropped term", "return w + x", "return w"),
+    ("dropped term", "return w - x", "return -x"),
+    ("p for 1 - p", "return w * (1 - x)", "return w * x"),
+    ("p for 1 - p", "return w.sigmoid()", "return 1 - w.sigmoid()"),
+    ("missing factor", "return w * x", "return x"),
+    ("missing factor", "return w / x", "return w"),
+    ("another power", "return x / sigma ** 2", "return x / sigma"),
+    ("another power", "return x / sigma", "return x / sigma ** 2"),
+    ("another index", "return w[x]", "return w[0]"),
+    ("another index", "return w[0, x]", "return w[x, 0]"),
+    ("off by one", "return w[1]", "return w[2]"),
+    ("off by one", "return w.sum(-1)", "return w.sum(-2)"),
+    ("another function", "return w.sum()", "return w.mean()"),
+    ("another function", "return w.mean()", "return w.sum()"),
+    ("another function", "return torch.minimum(w, x)", "return torch.maximum(w, x)"),
+    ("another function", "return w.log_softmax(-1)", "return w.softmax(-1)"),
+    ("forgotten function", "return w.exp()", "return w"),
+    ("forgotten function", "return torch.log(w)", "return w"),
+    ("forgotten function", "return w.masked_fill(x == 0, 1.5)", "return w"),
+    ("comparison turned round", "return w * (x == 0)", "return w * (x != 0)"),
+    ("comparison turned round", "return w * (x < 0)", "return w * (x >= 0)"),
+    ("arguments swapped", "return torch.where(c, w, x)", "return torch.where(c, x, w)"),
+    ("frozen where live", "return w * x", "return w.detach() * x"),
+    ("frozen where live", "return w * x", "return (w * x).detach()"),
+    ("live where frozen", "return w * x.detach()", "return w * x"),
+    ("live where frozen", "return torch.no_grad()", "return torch.enable_grad()"),
+)
+
+
+@pytest.mark.parametrize(("edit", "before", "after"), TABLE)
+def test_the_table_makes_this_edit(edit: str, before: str, after: str) -> None:
+    assert (edit, after) in edited(before)
+
+
+def test_every_row_of_the_table_is_tried_above() -> None:
+    assert {edit for edit, _, _ in TABLE} >= EDITS.keys()
+
+
+@pytest.mark.parametrize(
+    ("body", "unwanted"),
+    [
+        ("return w.softmax(-1)", "return w.softmax(1)"),  # on a row the axes 1 and -1 are one
+        ("return w * (1 - x)", "return w * (2 - x)"),  # the 1 of a complement
+        ("return w * (1 - x)", "return w * -x"),
+        ("return x * w.detach()", "return x * w.detach().detach()"),
+        ("return w * (x == 0)", "return w * (x == 0).detach()"),
+        ("return w + torch.where(x == 0, -torch.inf, 0.0)", "return w + 2 * torch.where(x == 0, -torch.inf, 0.0)"),
+        ("return torch.maximum(w, x)", "return torch.maximum(x, w)"),
+        ("return Draw('w', x)", "return Draw(x, 'w')"),
+    ],
+)
+def test_what_would_change_nothing_is_no_edit(body: str, unwanted: str) -> None:
+    assert unwanted not in {after for _, after in edited(body)}
+
+
+def test_signatures_are_left_alone() -> None:
+    target = ast.parse("def f(w: 'a + b', n=1 + 1, g=h(w, x)) -> 'c * d':\n    return w").body[0]
+    heads = {ast.unparse(target).splitlines()[0]}
+    for change in changes(target):
+        with change.made():
+            heads.add(ast.unparse(target).splitlines()[0])
+    assert heads == {"def f(w: 'a + b', n=1 + 1, g=h(w, x)) -> 'c * d':"}
+
+
+LEAVES = st.sampled_from(["w", "x", "1", "2", "0.5", "w[x]", "x[0, 1]"])
+EXPRESSIONS = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "**", "=="]), inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
+        st.tuples(inner, st.sampled_from(["sum", "exp", "detach", "softmax"])).map(lambda p: f"({p[0]}).{p[1]}()"),
+        st.tuples(inner, inner).map(lambda p: f"where({p[0]}, {p[1]})"),
+    ),
+    max_leaves=6,
+)
+
+
+@given(EXPRESSIONS)
+def test_edits_are_undone_differ_and_compile(expression: str) -> None:
+    target = function(f"return {expression}")
+    before = ast.dump(target, include_attributes=True)
+    texts = [ast.unparse(target)]
+    for change in changes(target, live={"w"}, stop=detached):
+        with change.made():
+            texts.append(ast.unparse(target))
+            compile(ast.Module([target], []), "f", "exec")
+    assert ast.dump(target, include_attributes=True) == before
+    assert len(set(texts)) == len(texts)
+
+
+# ---- what is the same -----------------------------------------------------------------------------------------------------
+
+CALLEES = {
+    s.name: s
+    for s in ast.parse("""
+def product(a, b): return a * b
+def difference(a, b): return a - b
+def twice(a, b, product=product): return product(a, b) + product(b, a)
+def itself(a, b): return itself(b, a)
+""").body
+    if isinstance(s, ast.FunctionDef)
+}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("product(w, x)", "product(x, w)", True),
+        ("product(w, x)", "x * w", True),
+        ("twice(w, x)", "twice(x, w)", True),
+        ("difference(w, x)", "difference(x, w)", False),
+        ("difference(w, x)", "w - x", True),
+        ("itself(w, x)", "itself(x, w)", False),
+        ("unknown(w, x)", "unknown(x, w)", False),
+        ("w + (x + 1)", "(w + x) + 1", False),  # not so in floating point
+    ],
+)
+def test_code_is_the_same_once_calls_are_written_out(one: str, other: str, same: bool) -> None:
+    assert same_code(function(f"return {one}"), function(f"return {other}"), CALLEES) is same
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        ("def f(w, g=g): return g(w) + h", {"g", "h"}),
+        ("def f(w):\n    g = w\n    return g + h", {"h"}),
+        ("J = E(reward[action])", {"E", "reward", "action"}),
+    ],
+)
+def test_the_names_that_a_statement_reads(statement: str, names: set[str]) -> None:
+    assert loads(ast.parse(statement).body[0]) == names
+
+
+# ---- pages ----------------------------------------------------------------------------------------------------------------
+
+
+def page(folder: Path, changed: dict[str, str]) -> Path:
+    text = TINY.read_text()
+    for old, new in changed.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    path = folder / "page.py"
+    path.write_text(text)
+    return path
+
+
+def surviving(found: list[Mutant]) -> list[str]:
+    return [m.name for m in found if not m.killed_by and not m.equivalent]
+
+
+@cache
+def of_tiny() -> list[Mutant]:
+    return mutants(load(str(TINY)))
+
+
+def test_the_claims_of_a_good_page_refute_every_mutant() -> None:
+    assert surviving(of_tiny()) == []
+    assert {m.name.partition(",")[0] for m in of_tiny()} == {"action", "J", "log_pi", "reinforce"}
+    assert {m.killed_by for m in of_tiny()} == {"unbiased"}
+    lines = TINY.read_text().splitlines()
+    assert all(lines[m.line - 1].strip().startswith(("action =", "J =", "return")) for m in of_tiny())
+
+
+def test_a_weak_page_has_survivors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each row of scores has mean zero, also with factor 2, another sign, or no gradient at all."""
+    path = page(
+        tmp_path,
+        {
+            'unbiased = Claim("REINFORCE is unbiased.", Equal(Mean(Gradient(reinforce)), Gradient(J)), source="T-001, T-002")': (
+                "def score(theta, action, log_pi=log_pi):\n    return log_pi(theta)[action]\n\n\n"
+                'unbiased = Claim("The score has mean zero.", Equal(Mean(Gradient(score)), 0))'
+            ),
+            "errata=(halved,), ": "",
+        },
+    )
+    found = mutants(load(str(path)), functions=["log_pi"])
+    factor, sign, softmax = (
+        next(m for m in found if f"log_pi, {edit}:" in m.name) for edit in ("factor 2", "sign", "another function")
+    )
+    assert not factor.killed_by and not sign.killed_by and softmax.killed_by == "unbiased"
+    assert main(["mistakes", str(path), "--mutants", "--no-color"]) == 1
+    assert "SURVIVES" in capsys.readouterr().out
+
+
+def test_a_line_of_which_only_values_are_claimed_may_be_frozen(tmp_path: Path) -> None:
+    """Proved, not merely not refuted: the same edit where a derivative is taken is refuted."""
+    path = page(
+        tmp_path, {"uniform = Claim(": "chances = softmax(theta)\nuniform = Claim(", "Value(softmax(theta))": "Value(chances)"}
+    )
+    frozen = [m for m in mutants(load(str(path)), functions=["chances", "action"]) if "frozen" in m.name]
+    assert {(m.name.partition(",")[0], m.killed_by, bool(m.equivalent)) for m in frozen} == {
+        ("chances", None, True), ("action", "unbiased", False),
+    }  # fmt: skip
+
+
+def test_the_command_counts_and_succeeds(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mistakes", str(TINY), "--mutants", "--no-color"]) == 0
+    out = capsys.readouterr().out
+    assert f"{len(of_tiny())} killed, 0 equivalent, 0 surviving." in out and "killed by unbiased" in out
+
+
+def test_a_sample_is_drawn_by_the_seed() -> None:
+    problem = load(str(TINY))
+    names = [[m.name for m in mutants(problem, seed, limit=6)] for seed in (0, 0, 1)]
+    everything = [m.name for m in of_tiny()]
+    assert names[0] == names[1] != names[2]
+    assert all(len(n) == 6 and n == [name for name in everything if name in n] for n in names)
+
+
+def test_a_page_that_does_not_hold_is_refused(tmp_path: Path) -> None:
+    path = page(tmp_path, {"Value(softmax(theta)) * K, 1)": "Value(softmax(theta)) * K, 2)"})
+    with pytest.raises(ProblemError, match=r"`uniform` of 'Two logits' does not hold: mutants say nothing before it does\."):
+        mutants(load(str(path)))
+
+
+def test_a_problem_without_a_file_is_refused() -> None:
+    problem = load(str(TINY))
+    with pytest.raises(InputError, match="'Two logits' was not read from a file"):
+        mutants(Problem(problem.title, problem.claims))
+
+
+def test_an_unknown_line_is_refused() -> None:
+    with pytest.raises(InputError, match=r"`reinforced`.* Did you mean `reinforce`\?"):
+        mutants(load(str(TINY)), functions=["reinforced"])
+
+
+# ---- the problems that come with the package ------------------------------------------------------------------------------
+
+
+@cache
+def of_the_first() -> list[Mutant]:
+    """All mutants of the functions of problem1."""
+    problem = load("problem1")
+    return mutants(problem, functions=problem.functions.keys())
+
+
+def test_every_function_of_the_first_problem_has_five_mutants_and_none_survives() -> None:
+    found = of_the_first()
+    counts = {name: sum(m.name.startswith(f"{name}, ") for m in found) for name in load("problem1").functions}
+    assert min(counts.values()) >= 5, counts
+    assert surviving(found) == []
+    assert {m.equivalent for m in found if m.equivalent} == {"the same once its calls are written out"}
+
+
+def samples() -> Iterator[object]:
+    for problem in shipped():
+        yield pytest.param(problem.id, 12, id=problem.id)
+        yield pytest.param(problem.id, None, id=f"{problem.id}-all", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("name", "limit"), list(samples()))
+def test_no_mutant_of_a_shipped_problem_survives(name: str, limit: int | None) -> None:
+    assert surviving(mutants(load(name), limit=limit)) == []
