@@ -61,21 +61,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(options: argparse.Namespace) -> int:
     names = _names(options.problems)
-    if options.answer and len(names) > 1:
-        raise InputError(f"--answer goes with one problem; {len(names)} were named.")
+    for option in ("answer", "plot"):
+        if getattr(options, option) and len(names) > 1:
+            raise InputError(f"--{option} goes with one problem; {len(names)} were named.")
+    if options.plot and options.answer:
+        raise InputError("--plot draws the problem's own figures, not those of an answer: leave --plot or --answer out.")
     functions = load_functions(options.answer) if options.answer else None
     inputs = [locate(name) for name in names] + ([Path(options.answer)] if options.answer else [])
     if options.output:
-        _writable(Path(options.output), inputs)
+        _writable(Path(options.output), inputs, "-o")
+    if options.plot:
+        from .figures import plottable
+
+        plottable(options.plot)
+        _writable(Path(options.plot), [*inputs, Path(options.output)] if options.output else inputs, "--plot")
     reports: list[Report] = []
     codes: list[int] = []
     try:
         for problem, wanted in _problems(names, options.only, codes):
             answer = None if functions is None else _answer(problem, functions, options.answer)
             with _told(codes):
+                if options.plot and not problem.figures:
+                    raise InputError(f"{problem.id} has no figure: leave --plot out.")
                 reports.append(_check(problem, options, only=wanted, answer=answer))
                 if not options.json:
                     _say(_text_of(reports[-1], options))
+                if options.plot:
+                    from .figures import plot
+
+                    plot(problem.figures, reports[-1].figures, options.plot)
     except KeyboardInterrupt:
         _complain("interrupted; what was finished is reported.")
         codes.append(130)
@@ -172,7 +186,7 @@ Command = tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]]
 
 COMMANDS: dict[str, Command] = {
     "run": (run, "check problems", (
-        "problems", "--json", "--output", "--seed", "--points", "--only", "--answer", "--quiet", "--no-color")),
+        "problems", "--json", "--output", "--seed", "--points", "--only", "--answer", "--plot", "--quiet", "--no-color")),
     "list": (show_list, "the problems that come with the package", ()),
     "mistakes": (mistakes, "what people get wrong in a problem, and the claims that catch it", (
         "problem", "--mutants", "--seed", "--points", "--quiet", "--no-color")),
@@ -206,6 +220,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--points": {"type": _whole(1, MOST_POINTS), "metavar": "N", "help": "how many points (as the problem says)"},
     "--only": {"action": "append", "metavar": "ID", "help": "only this claim or statement; may be repeated"},
     "--answer": {"metavar": "FILE", "help": "check the functions of FILE in place of the problem's own"},
+    "--plot": {"metavar": "FILE", "help": "draw the problem's figures to FILE (.png, .svg or .pdf)"},
     "--mutants": {"action": "store_true", "help": "change the problem's own lines, and see whether a claim notices"},
     "--quiet": {"action": "store_true", "help": "only what is not as it should be"},
     "--no-color": {"action": "store_true", "help": "no colour (also by the environment variable NO_COLOR)"},
@@ -285,15 +300,15 @@ def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> d
     return found
 
 
-def _writable(path: Path, inputs: Iterable[Path]) -> None:
+def _writable(path: Path, inputs: Iterable[Path], option: str) -> None:
     """Found out before anything is computed; a file that is there is not touched yet."""
     if any(path.resolve() == other.resolve() for other in inputs):
-        raise InputError(f"-o {path} would overwrite what is to be read: choose another file.")
+        raise InputError(f"{option} {path} would overwrite what is to be read: choose another file.")
     existed = path.exists()
     try:
         path.open("a").close()
     except OSError as error:
-        raise InputError(f"-o {path} cannot be written: {error.strerror}.") from error
+        raise InputError(f"{option} {path} cannot be written: {error.strerror}.") from error
     if not existed:
         path.unlink()
 
@@ -308,7 +323,8 @@ def _check(problem: Problem, options: argparse.Namespace, only: Sequence[str] | 
     try:
         # What the functions print must not end up in the report.
         with redirect_stdout(sys.stderr):
-            return check(problem, answer, options.seed, options.points, only, _progress if shown else None)
+            figures = bool(getattr(options, "plot", None))  # the other commands have no such option
+            return check(problem, answer, options.seed, options.points, only, _progress if shown else None, figures=figures)
     except ProblemError as error:
         raise ProblemError(f"{problem.path}: {error}") from error
     finally:

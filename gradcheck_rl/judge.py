@@ -229,15 +229,10 @@ class Judge:
     def _kinked(self, that: Relation, points: Points) -> Any:
         out = np.zeros(len(points), dtype=bool)
         for q in that.sides:
-            if (formulas := self._corners(q)) is not None:
-                out |= hull.kinked(formulas, taken_by(q, self.world.parameters), Scene(self.world, points))
-        return out
-
-    def _corners(self, q: Quantity) -> Formulas:
-        if (q, "corners") not in self.memo:
             formulas = self.formulas(q)
-            self.memo[q, "corners"] = None if formulas is None else hull.corners(formulas)
-        return self.memo[q, "corners"]
+            if formulas is not None and (bent := hull.corners(tuple(formulas))) is not None:
+                out |= hull.kinked(bent, taken_by(q, self.world.parameters), Scene(self.world, points))
+        return out
 
     def image(self, points: Points) -> Points:
         return self._make(("image", points), points.image)

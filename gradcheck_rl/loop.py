@@ -14,6 +14,7 @@ from .derivation import Derivation
 from .errors import InputError, did_you_mean
 from .estimate import Evidence
 from .exhibits import blind_spots, chains, flows
+from .figures import computed
 from .judge import Answer, Judge, Settled
 from .problem import Problem, slug
 from .quantities import is_code
@@ -33,10 +34,11 @@ def check(
     only: Collection[str] | None = None,
     progress: Progress | None = None,
     timed: bool = True,
+    figures: bool = False,
 ) -> Report:
     """Every claim of a problem, for its own functions or for an answer {reference function: replacement}.
 
-    `only` names claims or sources. With `timed=False` the same seed gives the same bytes.
+    `only` names claims or sources. With `timed=False` the same seed gives the same bytes. With `figures` their data too.
     """
     start = time.perf_counter()
     given = dict(answer or {})
@@ -64,6 +66,7 @@ def check(
         derivations=tuple(chains(problem)) if whole else (),
         blind_spots=tuple(blind_spots(problem, loop.judge)) if whole and not given else (),
         flow=tuple(flows(problem, loop.judge, given)) if whole else (),
+        figures=computed(problem.figures, problem, seed) if figures else {},
         answer=[f.__name__ for f in given],
         replay=f"python -m gradcheck_rl {_word(problem)} --seed {seed}",
         elapsed_s=round(time.perf_counter() - start, 4) if timed else 0.0,

@@ -13,6 +13,7 @@ from .derivation import Derivation
 from .errors import ProblemError
 from .evaluators import ROUTES
 from .evaluators.scene import World
+from .figures import Figure
 from .laws import Bundle, Draw, Random, with_parents
 from .points import Point, check_names
 from .quantities import Gradient, Over, Quantity, is_code, slots
@@ -29,7 +30,7 @@ class Problem:
     derivations: Sequence[Derivation] = ()
     mistakes: Sequence[Mistake] = ()
     corners: Sequence[Point] = ()
-    figures: Sequence[Any] = ()
+    figures: Sequence[Figure] = ()
     world: Sequence[Symbols | Bundle] = ()
     points: int = 12
     id: str = ""
@@ -45,6 +46,7 @@ class Problem:
             (Mistake, self.mistakes, "mistakes"),
             (Derivation, self.derivations, "derivations"),
             (Point, self.corners, "corners"),
+            (Figure, self.figures, "figures"),
         ):
             for item in items:
                 if not isinstance(item, kind):

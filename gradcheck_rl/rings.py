@@ -132,18 +132,10 @@ def rational(x: Any) -> Any:
 
 def image(x: Any) -> float:
     """The nearest float64, the number that code receives."""
-    if isinstance(x, fmpq):
-        return _nearest(lambda: int(x.p) / int(x.q), x)
-    middle = ball(x).mid()
-    if not middle.is_finite():
-        return float(middle)
-    significand, exponent = middle.man_exp()  # float(arb) rounds towards zero
-    return _nearest(lambda: math.ldexp(int(significand), int(exponent)), middle)
-
-
-def _nearest(number: Callable[[], float], x: Any) -> float:
+    if not isinstance(x, fmpq):
+        return float(ball(x).mid())
     try:
-        return number()
+        return int(x.p) / int(x.q)
     except OverflowError:
         return math.inf if x > 0 else -math.inf
 
@@ -156,7 +148,7 @@ def blur(x: Any) -> float:
     b = ball(x)
     if not b.is_finite():
         return 0.0 if math.isinf(near) else math.nan
-    return image(b.rad()) * (1 + 4 * EPS) + EPS * abs(near) + (0.0 if b == 0 else TINY)
+    return float(b.rad()) * (1 + 4 * EPS) + EPS * abs(near) + (0.0 if b == 0 else TINY)
 
 
 def written(x: Any) -> str:
@@ -341,7 +333,7 @@ def flat_index(shape: Sequence[int], index: Sequence[Any]) -> Any:
     for i, n in zip(index, shape, strict=True):
         if isinstance(i, np.ndarray):
             position = i.astype(np.intp)
-            inside = bool(((position == i) & (0 <= position) & (position < n)).all())
+            inside = bool(((position == i) & (position >= 0) & (position < n)).all())
         else:
             position = int(i)
             inside = position == i and 0 <= position < n

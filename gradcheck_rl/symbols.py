@@ -220,7 +220,7 @@ class frozen_(sp.Function):
     def eval(cls, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
         return x if x.is_number or isinstance(x, frozen_) else None
 
-    def fdiff(self, argindex: int = 1) -> Any:
+    def _eval_derivative(self, s: Any) -> Any:
         return sp.S.Zero
 
     def _eval_is_real(self) -> Any:
@@ -303,7 +303,8 @@ class Pick(sp.Function):
             position = {e: at for at, e in np.ndenumerate(np.asarray(home.array))}
             axes = list(zip(*(position.get(e, ()) for e in cells), strict=False))
             fixed = [axis[0] if len(set(axis)) == 1 else slice(None) for axis in axes]
-            if list(np.asarray(home.array)[tuple(fixed)].ravel()) == list(cells) and fixed.count(slice(None)) == len(index):
+            named = np.ravel(np.asarray(home.array)[tuple(fixed)])
+            if list(named) == list(cells) and fixed.count(slice(None)) == len(index):
                 rest = iter(index)
                 return home.name, [show(next(rest)) if at == slice(None) else str(at) for at in fixed]
         return f"({', '.join(map(show, cells))})", [show(i) for i in index]

@@ -133,6 +133,11 @@ def surrogate(theta_c, U, theta_d, old, advantage, epsilon, k, numbers=numbers, 
     return objective(numbers(theta_c), U, theta_d, old, advantage, epsilon, k)
 
 
+def first_epoch(theta_c, U, theta_d, advantage, epsilon, k, numbers=numbers, log_prob=log_prob, clipped=clipped):
+    log_now = log_prob(numbers(theta_c), U, theta_d, k)
+    return clipped((log_now - log_now.detach()).exp(), advantage[k], epsilon)
+
+
 # The same value with other gradients: the numbers may not move, or only that of k, or only those of the others.
 def stopped(theta_c, U, theta_d, old, advantage, epsilon, k):
     return objective(numbers(theta_c).detach(), U, theta_d, old, advantage, epsilon, k)
@@ -271,7 +276,6 @@ diagonal = instance.but(U=alone, old=alone @ before + bias)
 first = instance.but(theta_c=(fifth / 2, -2 * fifth), x=before)
 mean_advantage = (softmax(weights @ before + bias) * array(1, -2, half)).sum()
 centred = first.but(advantage=array(1, -2, half) - mean_advantage)
-epoch = Equal(softmax(old), pi)
 
 # Numbers zero, so that every choice is as likely as its bias says.
 origin = Point(x=(0, 0, 0), theta_d=(0, 0, 0), old=(0, 0, 0), U=array(*unit), advantage=(1, -2, half), epsilon=fifth)
@@ -332,8 +336,8 @@ sample = Claim(
     that=Equal(Gradient(surrogate), (gates * advantage * pi / pi_old)[k] * Gradient(log_policy[k])),
 )
 epoch_one = Claim(
-    "In the first epoch it is A grad log pi(k): the branches of the min are tied, and both have this slope.", where=epoch, source="A-024",
-    that=Equal(Gradient(surrogate), advantage[k] * Gradient(log_policy[k])),
+    "In the first epoch it is A grad log pi(k): the branches of the min are tied, and both have this slope.", source="A-024",
+    that=Equal(Gradient(first_epoch), advantage[k] * Gradient(log_policy[k])),
 )
 choice = Claim("In the mean it is the gradient of L, for theta_d", Equal(mean(surrogate, theta_d), Gradient(L, theta_d)), source="A-026")
 everyone = Claim("and for theta_c: it reaches every number.", Equal(mean(surrogate, theta_c), Gradient(L, theta_c)), source="A-027")
@@ -497,11 +501,11 @@ def slope_of(at):
 
 reads = Derivation("What log pi(n) owes to x_j", Derivative(log(share_of(n)), number[j]), (
     (slope_of(n), "the logit of n, less the average over the choices"),
-), sizes={size: (2, 3), n: (0, 1), j: (0, 1)}, source="A-027, A-036")
+), sizes={size: (2, 3), n: (1,), j: (0, 1)}, source="A-027, A-036")
 splits = Derivation("The gradient in x_j, on data of the policy itself", Derivative(every(n, a[n] * share_of(n)), number[j]), (
     (every(n, a[n] * share_of(n) * slope_of(n)), "the score"),
     (a[j] * share_of(j) * slope_of(j) + every(n, (1 - KroneckerDelta(n, j)) * a[n] * share_of(n) * slope_of(n)), "own number, and interference"),
-), sizes={size: (2, 3), j: (0, 1)}, source="A-031, A-033")
+), sizes={size: (2, 3), j: (1,)}, source="A-031, A-033")
 
 # The own share with the numbers as logits, and its curl.
 def softmax_of(at):
@@ -514,7 +518,7 @@ def own_share(at):
 
 curl = Derivation("The curl of the own share", Derivative(own_share(n), number[j]) - Derivative(own_share(j), number[n]), (
     (softmax_of(n) * softmax_of(j) * (a[j] * (1 - 2 * softmax_of(j)) - a[n] * (1 - 2 * softmax_of(n))), "dp_n/dx_j = -p_n p_j = dp_j/dx_n"),
-), sizes={size: (2, 3, 4), n: (0,), j: (1,)}, source="A-031")
+), sizes={size: (2, 3), n: (0,), j: (1,)}, source="A-031")
 
 
 # What people get wrong, and the claim that must catch it.

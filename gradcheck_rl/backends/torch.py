@@ -7,8 +7,9 @@ on RuntimeError only, so that an author's own errors surface.
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from torch.func import functional_call, vmap
 
-from ..errors import CodeError
+from ..errors import CodeError, InputError
 from ..estimate import Floats
 
 _rung: dict[Any, int] = {}
@@ -200,3 +201,154 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
     forward.__name__ = getattr(make, "__name__", "module")
     forward.__signature__ = inspect.signature(like)  # pyright: ignore[reportFunctionMemberAccess]
     return forward
+
+
+# ---- one loss, as a practitioner has it -----------------------------------------------------------------------------------
+
+
+@contextmanager
+def lines(loss: Callable[[], Any], parameters: Any) -> Generator[Lines]:
+    """The loss along lines through the present values of its parameters, which it has again afterwards."""
+    leaves, state = _leaves_of(parameters), torch.get_rng_state()
+    with precision("float64"):
+        found = Lines(loss, leaves, state)
+        try:
+            yield found
+        finally:
+            found.home()
+            torch.set_rng_state(state)
+
+
+class Lines:
+    """The value and the gradient of a loss wherever its parameters are moved; its random numbers are the same everywhere."""
+
+    def __init__(self, loss: Callable[[], Any], leaves: Mapping[str, Any], state: Any) -> None:
+        self.loss, self.leaves, self._state = loss, leaves, state
+        self.name: str = getattr(loss, "__name__", type(loss).__name__)
+        self._cells = [p.detach() for p in leaves.values()]
+        self.here = [c.clone() for c in self._cells]
+        self._graph = False
+        self._random = True
+
+    @property
+    def flat(self) -> Floats:
+        """The present values, one block after the other."""
+        return np.concatenate([h.cpu().numpy().ravel() for h in self.here])
+
+    @property
+    def blocks(self) -> dict[str, slice]:
+        """Where each parameter stands among the flat numbers."""
+        ends = np.cumsum([h.numel() for h in self.here]).tolist()
+        return {k: slice(end - h.numel(), end) for k, h, end in zip(self.leaves, self.here, ends, strict=True)}
+
+    def towards(self, direction: Floats) -> Path:
+        parts = [torch.as_tensor(direction[at]) for at in self.blocks.values()]
+        return Path(self, direction, [x.view(h.shape).to(h.device) for x, h in zip(parts, self.here, strict=True)])
+
+    def move(self, steps: list[Any], t: float) -> None:
+        for cell, here, step in zip(self._cells, self.here, steps, strict=True):
+            torch.add(here, step, alpha=t, out=cell)
+
+    def home(self) -> None:
+        for cell, here in zip(self._cells, self.here, strict=True):
+            cell.copy_(here)
+
+    def value(self) -> float:
+        with torch.set_grad_enabled(self._graph):
+            try:
+                return float(self._run())
+            except InputError:
+                if self._graph:
+                    raise
+        self._graph = True  # a loss may differentiate inside, which needs one
+        return self.value()
+
+    def gradient(self) -> tuple[float, Floats, dict[str, bool]]:
+        """The value, autograd's gradient as flat numbers, and which blocks a path leads to."""
+        with torch.enable_grad():
+            y = self._run()
+            wanted = list(self.leaves.values())
+            grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
+        flat = [torch.zeros_like(h) if g is None else g.detach() for g, h in zip(grads, self.here, strict=True)]
+        reached = {k: g is not None for k, g in zip(self.leaves, grads, strict=True)}
+        return float(y), np.concatenate([g.cpu().numpy().ravel() for g in flat]), reached
+
+    def _run(self) -> Any:
+        if self._random:
+            torch.set_rng_state(self._state)
+        try:
+            y = self.loss()
+        except Exception as error:
+            raise InputError(f"`{self.name}` raised {type(error).__name__}: {_first(error)}") from error
+        if self._random:
+            self._random = not torch.equal(torch.get_rng_state(), self._state)
+        if not isinstance(y, torch.Tensor):
+            kept = "end it with `return loss`" if y is None else "keep it a tensor, without .item() or float()"
+            raise InputError(f"`{self.name}` returned {type(y).__name__}; a tensor was expected: {kept}.")
+        if y.numel() != 1:
+            shape = tuple(y.shape)
+            raise InputError(f"`{self.name}` returned shape {shape}; one number was expected: end it with .mean() or .sum().")
+        if y.dtype != torch.float64:
+            raise InputError(
+                f"`{self.name}` returned {_word(y)}, in which a slope is known to few digits: "
+                "give it float64 data, and no .float() inside."
+            )
+        return y.reshape(())
+
+
+class Path:
+    """One line through the present values: t steps along a direction. NaN where the loss cannot be had."""
+
+    def __init__(self, lines: Lines, direction: Floats, steps: list[Any]) -> None:
+        self.lines, self.direction, self.steps = lines, direction, steps
+
+    def value(self, t: float) -> float:
+        self.lines.move(self.steps, t)
+        try:
+            return self.lines.value()
+        except InputError:  # at home it could: a parameter left its domain
+            return math.nan
+
+    def slope(self, t: float) -> float:
+        """Autograd's, there."""
+        self.lines.move(self.steps, t)
+        try:
+            return float(self.lines.gradient()[1] @ self.direction)
+        except InputError:
+            return math.nan
+
+
+def _leaves_of(parameters: Any) -> dict[str, Any]:
+    """Parameters by name: of a module, a mapping, pairs or tensors one after the other."""
+    if isinstance(parameters, torch.nn.Module):
+        given = [(k, p) for k, p in parameters.named_parameters() if p.requires_grad]
+    elif isinstance(parameters, Mapping):
+        given = list(parameters.items())
+    else:
+        single = isinstance(parameters, torch.Tensor) or not isinstance(parameters, Iterable)
+        items = [parameters] if single else list(parameters)
+        given = [x if isinstance(x, tuple) and len(x) == 2 else (f"parameter {n}", x) for n, x in enumerate(items)]
+    if not given:
+        raise InputError("no parameters were given (an iterator is empty after its first use): write differences(loss, model).")
+    found: dict[int, tuple[str, Any]] = {}
+    for name, p in given:
+        if problem := _unfit(p):
+            raise InputError(f"`{name}` {problem}")
+        found.setdefault(id(p), (name, p))
+    return dict(found.values())
+
+
+def _unfit(p: Any) -> str:
+    if not isinstance(p, torch.Tensor):
+        return f"is {type(p).__name__}, not a tensor: write differences(loss, model), or {{'name': tensor}}."
+    if not p.is_leaf:
+        return "was computed from others: give those, or make it a leaf with .detach().requires_grad_() before the loss uses it."
+    if not p.requires_grad:
+        return "asks for no gradient: write .requires_grad_() on it, or leave it out."
+    if p.dtype != torch.float64:
+        return f"is {_word(p)}, in which a slope is known to few digits: write model.double(), and give the loss float64 data."
+    return ""
+
+
+def _word(x: Any) -> str:
+    return str(x.dtype).removeprefix("torch.")

@@ -42,7 +42,8 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
     return Estimate(((low + high) / 2)[:, None, :], ((high - low) / 2 + rounding)[:, None, :], Evidence.BALL)
 
 
-def corners(formulas: Sequence[Any]) -> list[Any] | None:
+@lru_cache(maxsize=256)
+def corners(formulas: tuple[Any, ...]) -> list[Any] | None:
     """The formulas with their expectations worked out, if a corner is left in them."""
     if not any(e.has(*CORNERED) for e in formulas):
         return None
@@ -54,12 +55,17 @@ def corners(formulas: Sequence[Any]) -> list[Any] | None:
 
 
 def kinked(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> Any:
-    """For each point, whether the interval has width there, or a switch that matters is so near that rounding may flip it."""
+    """For each point, whether the interval has width there, or a switch that matters is so near that rounding may flip it.
+
+    Two ties at once, each halved, may give a number outside an interval without width: the formula is of no use there either.
+    """
     try:
         low, high = spans(formulas, atoms, scene)
     except Unsuitable:
         return np.zeros(len(scene.points), dtype=bool)
-    return (high - low > WIDTH * (1 + np.abs(low))).any(axis=1) | _close(formulas, scene)
+    here, room = values(formulas, scene.points.rows).value, WIDTH * (1 + np.abs(low))
+    bent = (high - low > room) | (here < low - room) | (here > high + room)
+    return bent.any(axis=1) | _close(formulas, scene)
 
 
 def spans(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:

@@ -34,8 +34,10 @@ def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
     found: set[str] = set()
     for name in body.co_names:
         value = function.__globals__.get(name)
-        if isinstance(value, ModuleType) or name == "torch":  # problem files hold torch by a proxy, which is no module
-            found.add("torch" if name == "torch" else value.__name__)
+        if name == "torch" and value is not None:  # problem files hold torch by a proxy, which is no module
+            found.add(name)
+        elif isinstance(value, ModuleType):
+            found.add(value.__name__)
         elif inspect.isfunction(value) and value.__module__ == function.__module__:
             found |= _mentioned(value, seen)
     return found

@@ -1,0 +1,76 @@
+"""Pictures of a problem: plain data, which the report keeps, and a function that draws it and computes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .errors import GradcheckError, InputError, ProblemError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# What a picture is written as, and what of its metadata would differ from run to run.
+FORMATS: Mapping[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+
+STYLE: Any = {
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlelocation": "left",
+    "svg.hashsalt": "gradcheck_rl",
+}
+WIDTH, HEIGHT, DOTS = 5.6, 4.4, 160
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """`data(problem, seed)` is what JSON can hold; `draw(data, ax)` puts it on a matplotlib Axes."""
+
+    name: str
+    data: Callable[[Any, int], Mapping[str, Any]]
+    draw: Callable[[Mapping[str, Any], Axes], None]
+
+    def calls(self, part: Callable[..., Any], *arguments: Any) -> Any:
+        """What a part of this figure returns; its own error in a sentence."""
+        try:
+            return part(*arguments)
+        except GradcheckError:
+            raise
+        except Exception as error:
+            raise ProblemError(f"the figure `{self.name}` raised {type(error).__name__}: {error}") from error
+
+
+def computed(figures: Sequence[Figure], problem: Any, seed: int) -> dict[str, Any]:
+    """The data of each figure, by its name."""
+    found = {f.name: f.calls(f.data, problem, seed) for f in figures}
+    for f in figures:
+        f.calls(json.dumps, found[f.name])
+    return found
+
+
+def plottable(path: str) -> None:
+    """Found out before anything is computed: can a picture be written under this name?"""
+    if Path(path).suffix.lower() not in FORMATS:
+        raise InputError(f"--plot {path} names no kind of picture: end it in {', '.join(FORMATS)}.")
+    if find_spec("matplotlib") is None:
+        raise InputError("--plot needs matplotlib, which is not installed: type pip install 'gradcheck_rl[plot]'.")
+
+
+def plot(figures: Sequence[Figure], data: Mapping[str, Any], path: str) -> None:
+    """The figures side by side in one file. Without pyplot: no window, no state, and a fast import."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure as Sheet
+
+    with mpl.rc_context(STYLE):
+        sheet = Sheet(figsize=(WIDTH * len(figures), HEIGHT), layout="constrained")
+        for figure, ax in zip(figures, sheet.subplots(1, len(figures), squeeze=False).flat, strict=True):
+            figure.calls(figure.draw, data[figure.name], ax)
+        try:
+            sheet.savefig(path, dpi=DOTS, metadata=FORMATS[Path(path).suffix.lower()])
+        except OSError as error:
+            raise InputError(f"--plot {path} cannot be written: {error.strerror}.") from error

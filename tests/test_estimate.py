@@ -1,0 +1,142 @@
+"""A number and its radius: whatever is done to it, the true value stays inside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb, fmpq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl.estimate import EPS, Estimate, Evidence, weighted_sum
+from gradcheck_rl.rings import log_of
+
+rationals = st.fractions(min_value=-1000, max_value=1000, max_denominator=10**6)
+
+
+def of(x: Fraction) -> Any:
+    return fmpq(x.numerator, x.denominator)
+
+
+@st.composite
+def known(draw: st.DrawFn) -> tuple[Fraction, Estimate]:
+    """A true rational, and a float estimate of it: somewhere within a radius that covers it."""
+    true = draw(rationals)
+    spread = draw(st.sampled_from([Fraction(0), Fraction(1, 10**9), Fraction(1, 100), Fraction(3)]))
+    value = float(true + spread * draw(st.fractions(min_value=-1, max_value=1, max_denominator=100)))
+    radius = math.nextafter(float(abs(Fraction(value) - true)), math.inf)
+    return true, Estimate(np.array([value]), np.array([radius]))
+
+
+def covers(estimate: Estimate, true: Fraction, at: int = 0) -> bool:
+    value, radius = float(estimate.value[at]), float(estimate.radius[at])
+    return math.isinf(radius) or abs(Fraction(value) - true) <= Fraction(radius)
+
+
+OPERATIONS: list[Callable[[Any, Any], Any]] = [
+    lambda a, b: a + b, lambda a, b: a - b, lambda a, b: a * b, lambda a, b: a / b,
+    lambda a, b: a * a - a * b, lambda a, b: (a + b) * (a - b) / (b * b),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@given(known(), known())
+def test_arithmetic_encloses_the_true_value(operation: Any, a: tuple[Fraction, Estimate], b: tuple[Fraction, Estimate]) -> None:
+    try:
+        true = operation(a[0], b[0])
+    except ZeroDivisionError:
+        assert not np.isfinite(operation(a[1], b[1]).radius).any()
+        return
+    assert covers(operation(a[1], b[1]), true)
+
+
+def test_the_rounding_of_the_midpoint_is_in_the_radius() -> None:
+    """Two floats known exactly: their quotient 1/3 is not, and a radius of 0 would not enclose it."""
+    quotient = Estimate(np.array([1.0]), np.zeros(1)) / Estimate(np.array([3.0]), np.zeros(1))
+    assert covers(quotient, Fraction(1, 3)) and not covers(Estimate(quotient.value, np.zeros(1)), Fraction(1, 3))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@given(rationals, rationals)
+def test_exact_numbers_stay_exact(operation: Any, a: Fraction, b: Fraction) -> None:
+    found = operation(Estimate.of([of(a)]), Estimate.of([of(b)]))
+    try:
+        true = operation(a, b)
+    except ZeroDivisionError:
+        assert np.isnan(found.value).all() and found.evidence is Evidence.BALL
+        return
+    assert found.evidence is Evidence.EXACT and found.exact[0] == of(true)
+    assert found.value[0] == float(true) and covers(found, true)
+
+
+@given(rationals, st.lists(known(), min_size=1, max_size=6), st.booleans())
+def test_weighted_sums_enclose_the_true_value(first: Fraction, terms: list[tuple[Fraction, Estimate]], exact: bool) -> None:
+    weights = [first, *(Fraction(k, 7) for k in range(len(terms) - 1))]
+    true = sum((w * t for w, (t, _) in zip(weights, terms, strict=True)), Fraction(0))
+    w = Estimate.of([of(x) for x in weights])
+    if exact:
+        found = weighted_sum(w, Estimate.of([of(t) for t, _ in terms]), 0)
+        assert found.evidence is Evidence.EXACT and found.exact == of(true)
+    else:
+        x = Estimate(np.concatenate([t.value for _, t in terms]), np.concatenate([t.radius for _, t in terms]))
+        found = weighted_sum(w, x, 0)
+    assert covers(found.map(np.atleast_1d), true)
+
+
+@given(known(), known())
+def test_a_weight_near_zero_counts_with_its_radius(w: tuple[Fraction, Estimate], x: tuple[Fraction, Estimate]) -> None:
+    """A weight whose midpoint is 0 is not nothing: its radius times the term is."""
+    blurred = Estimate(np.zeros(1), np.abs(w[1].value) + w[1].radius)
+    assert covers(weighted_sum(blurred, x[1], 0).map(np.atleast_1d), w[0] * x[0])
+
+
+def test_weight_zero_hides_what_is_not_finite_and_nothing_else_does() -> None:
+    terms = np.array([np.nan, 2.0, np.inf])
+    for x in (Estimate(terms, np.array([np.nan, 0, np.inf])), Estimate.of([arb.nan(), fmpq(2), arb.pos_inf()])):
+        assert weighted_sum(Estimate.of([fmpq(0), fmpq(1, 2), fmpq(0)]), x, 0).value == 1
+        for weights in ([fmpq(1, 4), fmpq(1, 2), fmpq(1, 4)], [fmpq(1, 10**400), fmpq(1), fmpq(0)]):
+            assert np.isnan(weighted_sum(Estimate.of(weights), x, 0).value)
+
+
+def test_what_is_not_a_number_stays_so() -> None:
+    nothing = Estimate(np.array([np.nan]), np.array([0.0]))
+    one = Estimate(np.array([1.0]), np.array([0.0]))
+    for operation in OPERATIONS[:4]:
+        for a, b in ((nothing, one), (one, nothing)):
+            assert np.isnan(operation(a, b).value).all() and not np.isfinite(operation(a, b).radius).any()
+    unknown = Estimate(np.array([1.0]), np.array([np.nan]))
+    assert all(np.isnan(operation(unknown, one).radius).all() for operation in OPERATIONS[:4])
+
+
+def test_a_divisor_that_may_be_zero_leaves_nothing_known() -> None:
+    assert np.isinf((Estimate(np.ones(1), np.zeros(1)) / Estimate(np.array([0.1]), np.array([0.1]))).radius).all()
+
+
+def test_evidence_is_the_weakest() -> None:
+    kinds = {
+        Evidence.EXACT: Estimate.of([fmpq(1)]),
+        Evidence.BALL: Estimate.of([arb(2).exp()]),
+        Evidence.FLOAT: Estimate(np.ones(1), np.zeros(1)),
+        Evidence.SAMPLED: Estimate(np.ones(1), np.ones(1), Evidence.SAMPLED),
+    }
+    for a, x in kinds.items():
+        assert x.evidence is a
+        for b, y in kinds.items():
+            assert (x + y).evidence is (x * y).evidence is weighted_sum(x, y, 0).evidence is max(a, b)
+    assert Estimate.of([log_of(fmpq(2)), fmpq(1)]).evidence is Evidence.EXACT
+    assert [e.word for e in Evidence] == ["exact", "certified ball", "float", "sampled"]
+
+
+@given(st.lists(rationals, min_size=6, max_size=6))
+def test_a_rearrangement_moves_midpoint_radius_and_exact_entries_alike(numbers: list[Fraction]) -> None:
+    whole = Estimate.of(np.array([of(x) for x in numbers], dtype=object).reshape(2, 3))
+    turned = whole.map(lambda a: a.T[::-1])
+    expected = np.array([float(x) for x in numbers]).reshape(2, 3).T[::-1]
+    assert turned.shape == (3, 2) and (turned.value == expected).all()
+    assert [float(Fraction(int(x.p), int(x.q))) for x in turned.exact.ravel()] == list(turned.value.ravel())
+    assert (turned.radius <= EPS * np.abs(expected) + 2.0**-1074).all()

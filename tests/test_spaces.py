@@ -1,0 +1,123 @@
+"""Spaces: what they draw lies in them and is readable, what is simpler lies in them too, and shrinking ends."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import arb, fmpq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl.errors import ProblemError
+from gradcheck_rl.rings import log_of, written
+from gradcheck_rl.spaces import Integers, LogRational, Masks, Normal, OneOf, Simplex, Space, Uniform, exact_array, positive, show
+
+SPACES: list[Space] = [
+    Normal(), Normal(0.05), Uniform(-1, 1), Uniform(0.1, 3), Uniform(0.0001, 0.0004), Uniform(-7.25, -7),
+    Integers(-2, 5), Integers(1, 3), LogRational(), LogRational(3), Simplex(), Masks(),
+    OneOf(1, 0, -1), OneOf((1, 1, 1), (1, 0, 1), (0, 1, 1)), OneOf(0.2, 3),
+]  # fmt: skip
+SHAPES = [(3,), (2, 3), (2, 2, 3)]
+READABLE = re.compile(r"-?\d+(\.\d+|/\d+)?|log\(\d+(/\d+)?\)")
+
+seeds = st.integers(0, 2**32 - 1)
+spaces = st.sampled_from(SPACES)
+shapes = st.sampled_from(SHAPES)
+
+
+def draw(space: Space, seed: int, shape: tuple[int, ...]) -> Any:
+    return space.draw(np.random.default_rng(seed), shape)
+
+
+@given(spaces, seeds, shapes)
+def test_a_draw_has_its_shape_lies_in_its_space_and_reads_well(space: Space, seed: int, shape: tuple[int, ...]) -> None:
+    value = draw(space, seed, shape)
+    assert value.shape == shape and space.holds(value)
+    assert all(READABLE.fullmatch(text) and len(text) <= 10 for text in map(written, value.ravel()))
+    assert (draw(space, seed, shape) == value).all()
+
+
+@given(spaces, seeds, shapes)
+def test_what_is_simpler_lies_in_the_space_and_differs(space: Space, seed: int, shape: tuple[int, ...]) -> None:
+    value = draw(space, seed, shape)
+    for simple in space.simpler(value):
+        assert simple.shape == shape and space.holds(simple) and not np.array_equal(simple, value)
+
+
+@given(spaces, seeds, st.data())
+def test_shrinking_ends_whatever_is_chosen(space: Space, seed: int, data: st.DataObject) -> None:
+    """No value comes twice: steps towards the simpler never lead round a circle."""
+    value = draw(space, seed, (3,))
+    seen = [value]
+    for _ in range(200):
+        options = list(space.simpler(value))
+        if not options:
+            return
+        value = options[data.draw(st.integers(0, min(len(options) - 1, 7)))]
+        assert not any(np.array_equal(value, old) for old in seen)
+        seen.append(value)
+    pytest.fail("200 steps and still something simpler")
+
+
+@pytest.mark.parametrize("space", [Normal(), Uniform(-1000, 1000), Integers(-3, 3), LogRational()])
+@pytest.mark.parametrize("corner", [fmpq(800), fmpq(-1, 7), log_of(fmpq(9, 5)), arb(2).exp(), arb.neg_inf()])
+def test_a_corner_outside_what_is_drawn_is_shrunk_too(space: Space, corner: Any) -> None:
+    value = np.array([corner], dtype=object)
+    for simple in space.simpler(value):
+        assert space.holds(simple)
+
+
+@given(seeds, shapes)
+def test_probabilities_sum_to_one_and_none_is_zero(seed: int, shape: tuple[int, ...]) -> None:
+    rows = draw(Simplex(), seed, shape)
+    assert np.all(rows.sum(-1) == 1) and all(0 < p < 1 for p in rows.ravel())
+    assert (draw(Simplex(), seed, (2, 1)) == 1).all()
+
+
+@pytest.mark.parametrize(("space", "outside"), [
+    (Uniform(0, 1), [fmpq(2)]), (Uniform(0, 1), [fmpq(1, 2), fmpq(-1, 1000)]),
+    (Integers(0, 3), [fmpq(1, 2)]), (Integers(0, 3), [fmpq(4)]),
+    (Simplex(), [fmpq(1, 2), fmpq(1, 3)]), (Simplex(), [fmpq(3, 2), fmpq(-1, 2)]), (OneOf((1, 0), (0, 1)), [fmpq(1), fmpq(1)]),
+    (Masks(), [fmpq(0), fmpq(0)]), (Masks(), [fmpq(2), fmpq(0)]),
+])  # fmt: skip
+def test_a_space_knows_what_it_does_not_hold(space: Space, outside: list[Any]) -> None:
+    assert not space.holds(np.array(outside, dtype=object))
+
+
+def test_draws_are_generic() -> None:
+    """Degenerate points hide mistakes: no zero from Normal, more than one value in every longer draw, masks with zeros."""
+    assert all(x != 0 for x in draw(Normal(0.0001), 0, (50,)))
+    for space in SPACES:
+        assert len(set(draw(space, 1, (20, 3)).ravel())) > 1 or isinstance(space, OneOf)
+    assert any((row == 0).any() for row in draw(Masks(), 0, (20, 3)))
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: Uniform(1, 1), "Uniform(1, 1) is empty: write the smaller bound first."),
+    (lambda: Integers(2, 1), "Integers(2, 1) is empty: write the smaller bound first."),
+    (lambda: OneOf(), "OneOf() is empty: write the values to choose from, simplest first."),
+    (lambda: exact_array([1, 2], (3,), "w"), "`w` has shape (3,); the point gives (2,). Write 3 numbers in that shape."),
+    (lambda: exact_array([[1, 2, 3]], (3,), "w"), "`w` has shape (3,); the point gives (1, 3). Write 3 numbers in that shape."),
+    (lambda: exact_array([[1]], (2, 2), "w"), "`w` has shape (2, 2); the point gives (1, 1). Write 4 numbers in that shape."),
+])  # fmt: skip
+def test_errors_name_what_was_written(make: Any, message: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+def test_one_number_fills_an_array() -> None:
+    assert exact_array(3, (2, 2), "W").tolist() == [[3, 3], [3, 3]]
+    assert exact_array([1, 2], (2,), "b").tolist() == [1, 2]
+
+
+def test_arrays_are_shown_as_nested_lists() -> None:
+    values = np.array([[fmpq(1, 3), log_of(fmpq(2))], [fmpq(2), fmpq(1, 10)]], dtype=object)
+    assert show(values) == [["1/3", "log(2)"], ["2", "0.1"]]
+
+
+def test_only_a_space_above_zero_is_positive() -> None:
+    assert [positive(s) for s in (Uniform(0.1, 1), Uniform(0, 1), Uniform(-1, 1), Normal())] == [True, False, False, False]

@@ -1,0 +1,229 @@
+"""Variables as arrays, lookups at random indices, stop-gradients, jumps and sizes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from flint import fmpq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl import (
+    Categorical,
+    Draw,
+    E,
+    Integers,
+    Parameter,
+    ProblemError,
+    Simplex,
+    Size,
+    Uniform,
+    Variable,
+    array,
+    clip,
+    exp,
+    frozen,
+    log_softmax,
+    maximum,
+    minimum,
+    sigmoid,
+    softmax,
+    softplus,
+    step,
+    tanh,
+)
+from gradcheck_rl.expressions import values
+from gradcheck_rl.symbols import entries, resized, sizes, thaw
+
+whole = st.integers(-9, 9)
+
+
+def value(e: Any, at: dict[Any, Any]) -> Any:
+    """The exact value of a formula at whole numbers or fractions."""
+    row = {s: fmpq(*(sp.Rational(x).p, sp.Rational(x).q)) for s, x in at.items()}
+    x = values([sp.sympify(e, strict=True)], [row]).exact[0, 0]
+    return sp.Rational(int(x.p), int(x.q)) if isinstance(x, fmpq) else x
+
+
+# ---- arrays ---------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(whole, min_size=6, max_size=6), st.lists(whole, min_size=3, max_size=3))
+def test_formulas_are_numpy_on_arrays(w: list[int], d: list[int]) -> None:
+    W, x = Variable("W", (2, 3)), Variable("x", 3)
+    at = dict(zip([*W.atoms.ravel(), *x.atoms], [*w, *d], strict=True))
+    rows, column = np.array(w).reshape(2, 3), np.array(d)
+    for formula, expected in (
+        (W @ x, rows @ column), (W.T, rows.T), (W * x + 1, rows * column + 1), (2 - W[1], 2 - rows[1]), (W[:, 1:], rows[:, 1:]),
+        ((W - x) ** 2, (rows - column) ** 2), (W.sum(axis=0), rows.sum(0)), (W.sum(), rows.sum()), (-x[::-1], -column[::-1]),
+    ):  # fmt: skip
+        assert np.shape(formula) == np.shape(expected)
+        assert [value(e, at) for e in entries(formula)] == list(np.ravel(expected))
+    assert value(W.mean(), at) == sp.Rational(int(rows.sum()), 6)
+    assert [value(e, at) for e in W.mean(axis=1)] == [sp.Rational(int(r.sum()), 3) for r in rows]
+
+
+def test_names_are_those_of_the_page() -> None:
+    theta, x = Variable("theta", (2, 2)), Variable("x")
+    assert str(theta[0, 1] + x[()]) == "theta_0_1 + x" and sp.latex(theta[0, 1]) == r"\theta_{0,1}"
+    assert repr(theta) == "theta" and theta[0, 1] != Variable("theta", (2, 2))[0, 1]
+
+
+@pytest.mark.parametrize("text", ["x", "__import__('os')", "1"])
+def test_text_is_refused_and_never_run(text: str) -> None:
+    for use in (exp, array, entries, lambda t: maximum(Variable("x"), t), lambda t: Categorical([t, t]), E):
+        with pytest.raises(ProblemError, match="is no formula: write numbers, variables and the words of gradcheck_rl"):
+            use(text)
+
+
+def test_an_array_where_a_number_belongs_is_named() -> None:
+    with pytest.raises(ProblemError, match=r"`w` has shape \(3,\); a number was expected here: write an index, as in w\[0\]\."):
+        sp.sympify(Variable("w", 3))
+    with pytest.raises(ProblemError, match="'two words' cannot be the name of an argument"):
+        Variable("two words")
+
+
+def test_the_last_probability_is_one_minus_the_others() -> None:
+    p = Parameter("p", (2, 3), over=Simplex())
+    for row in p:
+        assert sp.expand(row.sum()) == 1 and row[-1] == 1 - row[0] - row[1]
+        assert row[-1].diff(row[0]) == -1
+
+
+def test_what_is_positive_is_known_to_be() -> None:
+    assert Variable("s", over=Uniform(0.1, 1))[()].is_positive and Variable("x")[()].is_positive is None
+    assert frozen(Variable("s", over=Uniform(0.1, 1))).is_positive
+
+
+# ---- words ----------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(whole, min_size=3, max_size=3), st.sampled_from([(1, 1, 1), (1, 0, 1), (0, 1, 0)]))
+def test_softmax_is_over_the_allowed_entries(theta: list[int], allowed: tuple[int, ...]) -> None:
+    weights = [sp.exp(t) * m for t, m in zip(theta, allowed, strict=True)]
+    probs = softmax(array(*theta), array(*allowed))
+    assert [sp.simplify(p - w / sum(weights)) for p, w in zip(probs, weights, strict=True)] == [0, 0, 0]
+    for k, log_p in enumerate(log_softmax(array(*theta), array(*allowed))):
+        assert not allowed[k] or sp.simplify(sp.exp(log_p) - probs[k]) == 0
+
+
+@given(whole, whole, whole)
+def test_clip_sigmoid_and_softplus(x: int, a: int, b: int) -> None:
+    low, high = min(a, b), max(a, b)
+    assert clip(x, low, high) == min(max(x, low), high) == maximum(minimum(x, high), low)
+    t = Variable("t")[()]
+    assert sp.simplify(softplus(t).diff(t) - sigmoid(t)) == 0 and sigmoid(sp.Integer(0)) == sp.Rational(1, 2)
+
+
+# ---- stop-gradients -------------------------------------------------------------------------------------------------------
+
+
+@given(whole, whole)
+def test_a_frozen_formula_has_its_value_and_no_slope(a: int, b: int) -> None:
+    x, y = Variable("x")[()], Variable("y")[()]
+    e = frozen(x * y + tanh(x)) * x**2
+    at = {x: a, y: b}
+    plain = (x * y + tanh(x)) * x**2
+    assert value(e - plain, at) == 0 or values([e - plain], [{x: fmpq(a), y: fmpq(b)}]).exact[0, 0].contains(0)
+    assert e.diff(y) == 0 and frozen(x * y).diff(x) == 0
+    assert e.diff(x) == frozen(x * y + tanh(x)) * 2 * x
+    assert thaw(e) == plain and thaw(e.diff(x)) != plain.diff(x)
+    assert thaw(frozen(x * frozen(y))) == x * y
+
+
+def test_a_stop_gradient_is_seen_through_by_everything_but_the_derivative() -> None:
+    x, y = Variable("x")[()], Variable("y")[()]
+    e = frozen(x * y)
+    assert e.free_symbols == {x, y} and e.subs(x, 2) == frozen(2 * y) and e.xreplace({x: sp.Integer(2), y: sp.Integer(3)}) == 6
+    assert frozen(e) == e and frozen(sp.Integer(3)) == 3
+    assert [str(f) for f in frozen(array(x, y))] == ["frozen(x)", "frozen(y)"]
+
+
+# ---- jumps ----------------------------------------------------------------------------------------------------------------
+
+
+@given(st.fractions(max_denominator=9))
+def test_a_step_is_one_from_zero_on(a: Any) -> None:
+    x = Variable("x")[()]
+    assert value(step(x), {x: a}) == step(sp.Rational(a)) == int(a >= 0)
+
+
+def test_a_jump_has_no_derivative_outside_an_expectation() -> None:
+    x, y = Variable("x")[()], Variable("y")[()]
+    message = r"the derivative by x meets the jump step\(x - y\): take the expectation first, or write frozen"
+    with pytest.raises(ProblemError, match=message):
+        (step(x - y) * x).diff(x)
+    assert step(x - y).diff(Variable("z")[()]) == 0
+    assert frozen(step(x)).diff(x) == step(frozen(x)).diff(x) == 0
+
+
+# ---- lookups --------------------------------------------------------------------------------------------------------------
+
+i, j = (Draw(name, Categorical([sp.Rational(1, n)] * n)) for name, n in (("i", 2), ("j", 3)))
+M = Variable("M", (2, 3, 2))
+LOOKUPS: list[tuple[Any, Any]] = [
+    (lambda M, i, j: M[i], "M[i, 0, 0]"), (lambda M, i, j: M[:, j], "M[0, j, 0]"), (lambda M, i, j: M[1, j], "M[1, j, 0]"),
+    (lambda M, i, j: M[i, j, i], "M[i, j, i]"), (lambda M, i, j: M[i, 2, 1], "M[i, 2, 1]"),
+    (lambda M, i, j: M[i, :, i], "M[i, 0, i]"), (lambda M, i, j: M[:, j, 1:], "M[0, j, 1]"),
+    (lambda M, i, j: M[0][j], "M[0, j, 0]"), (lambda M, i, j: M[1 - i, j], "M[1 - i, j, 0]"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("read", "text"), LOOKUPS)
+def test_a_lookup_is_numpys_at_every_index_and_reads_as_it_was_written(read: Any, text: str) -> None:
+    numbers = np.arange(12).reshape(2, 3, 2) ** 2
+    formula = read(M, i[()], j[()])
+    assert str(entries(formula)[0]) == text
+    for a in range(2):
+        for b in range(3):
+            at = dict(zip(M.atoms.ravel(), numbers.ravel().tolist(), strict=True)) | {i[()]: a, j[()]: b}
+            expected = read(numbers, a, b)
+            assert np.shape(formula) == np.shape(expected)
+            assert [value(e, at) for e in entries(formula)] == list(np.ravel(expected))
+            fixed = [e.xreplace({i[()]: sp.Integer(a), j[()]: sp.Integer(b)}) for e in entries(formula)]
+            assert fixed == list(np.ravel(read(M.array, a, b)))
+
+
+def test_a_lookup_is_differentiated_entry_by_entry() -> None:
+    x = Variable("x")[()]
+    table = array([x**2, 3], [frozen(x), x])
+    slope = table[i, j].diff(x)
+    assert [slope.xreplace({i[()]: sp.Integer(a), j[()]: sp.Integer(b)}) for a in (0, 1) for b in (0, 1)] == [2 * x, 0, 0, 1]
+    assert M[i, j, 0].diff(x) == 0 and M[i, j, 0].diff(M[1, 2, 0]).xreplace({i[()]: sp.Integer(1), j[()]: sp.Integer(2)}) == 1
+
+
+def test_a_table_without_a_name_and_a_turned_one_show_their_entries() -> None:
+    x, W = Variable("x")[()], Variable("W", (2, 2))
+    assert str(array(x, 2 * x)[i]) == "(x, 2*x)[i]"
+    assert str(W.T[i, i]) == "(W_0_0, W_1_0, W_0_1, W_1_1)[i, i]" and str(W[i, i]) == "W[i, i]"
+    assert sp.latex(W[1, i]) == "W_{1,i}" and sp.latex(W[1, i] ** 2) == r"\left(W_{1,i}\right)^{2}"
+    assert str(Variable("p", 3, over=Simplex())[j]) == "p[j]"
+
+
+def test_an_index_outside_a_table_is_an_error_and_not_another_entry() -> None:
+    for outside in (-1, 2):
+        with pytest.raises(ProblemError, match="was read at index"):
+            M[i + outside, 0, 0].xreplace({i[()]: sp.Integer(0)})
+
+
+# ---- sizes ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_size_is_its_own_unless_the_page_is_read_at_another() -> None:
+    def page() -> tuple[Any, ...]:
+        K, N = Size("K", 3, also=(2, 5)), Size("N", 4)
+        return K, N, Variable("theta", K).shape, Variable("W", (N, K)).shape, resized()
+
+    assert page() == (3, 4, (3,), (4, 3), False)
+    with sizes({"K": 5}):
+        assert page() == (5, 4, (5,), (4, 5), True)
+    assert page() == (3, 4, (3,), (4, 3), False)
+    K = Size("K", 3, also=(2, 5))
+    assert (K.name, K.also, K + 1, isinstance(K, int)) == ("K", (2, 5), 4, True)
+
+
+def test_a_spaces_assumptions_do_not_leak_between_variables() -> None:
+    assert Variable("n", over=Integers(0, 3))[()] != Variable("n", over=Integers(0, 3))[()]
