@@ -43,11 +43,11 @@ def _gap(a: Estimate, b: Estimate) -> Floats:
         difference = a - b if a.exact is not None and b.exact is not None else None
         if difference is None:
             return np.abs(a.value - b.value)
-        inside = each(_contains_zero, difference.exact).astype(bool)
+        inside = each(contains_zero, difference.exact).astype(bool)
         return np.where(inside, 0.0, np.maximum(np.abs(difference.value), np.nextafter(a.radius + b.radius, np.inf)))
 
 
-def _contains_zero(x: Any) -> bool:
+def contains_zero(x: Any) -> bool:
     return bool(x.contains(0)) if hasattr(x, "contains") else bool(x == 0)
 
 

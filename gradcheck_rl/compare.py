@@ -7,6 +7,8 @@ integral of autograd's slope: a wrong gradient fails at every length, while a ki
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,13 +20,13 @@ import sympy as sp
 
 from .claims import Claim, Equal
 from .errors import InputError, ProblemError, did_you_mean
-from .estimate import EPS, Estimate, Evidence, Floats
+from .estimate import EPS, Estimate, Evidence
 from .loop import HOLDS, check
 from .points import generator
 from .problem import Problem
 from .quantities import Gradient, Value, is_code
 from .report import Line, Report, Route, versions
-from .spaces import Integers, Masks, OneOf, Simplex, Space
+from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Parameter, Variable, entries
 from .verdict import Ruling, Verdict, combine, compare
 
@@ -52,26 +54,42 @@ def same_gradient(
     variables = {name: _variable(name, space, by) for name, space in spaces.items()}
     for name in by or ():
         if name not in variables:
-            raise InputError(f"wrt names `{name}`; the spaces are of {', '.join(variables) or 'nothing'}.{did_you_mean(name, variables)}")
-    left, right = (_side(x, word, variables) for x, word in ((f, "first"), (g, "second")))
+            given = ", ".join(variables) or "nothing"
+            raise InputError(f"wrt names `{name}`; the spaces given are of {given}.{did_you_mean(name, variables)}")
+    left, right = _side(f, "first", variables), _side(g, "second", variables)
+    if is_code(left) and is_code(right) and left.__name__ == right.__name__:
+        right = _called(f"{right.__name__} (second)", right)
     claims = (
         Claim("The values are equal.", Equal(Value(left), Value(right)), resolution=resolution),
         Claim("The gradients are equal.", Equal(Gradient(left), Gradient(right)), resolution=resolution),
     )
-    names = [_title(x) for x in (f, g)]
+    names = [x.__name__ if is_code(x) else str(x)[:60] for x in (left, right)]
     try:
-        problem = Problem(f"{names[0]} and {names[1]}", claims, world=tuple(variables.values()), points=points, id="same_gradient")
+        problem = Problem(" and ".join(names), claims, world=tuple(variables.values()), points=points, id="same_gradient")
         if not problem.bound.parameters:
-            raise InputError("there is nothing to differentiate by: give a space, as in theta=(Normal(), 3), or name it in wrt=...")
+            raise InputError("there is nothing to differentiate by: give a space, as theta=(Normal(), 3), or name it in wrt=.")
         report = check(problem, seed=seed)
     except ProblemError as error:
         raise InputError(str(error)) from error
     return replace(report, replay=f"same_gradient({', '.join(names)}, ..., seed={seed}, points={points})")
 
 
+def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function under another name: reports tell functions apart by it."""
+
+    @functools.wraps(function)
+    def other(*args: Any, **options: Any) -> Any:
+        return function(*args, **options)
+
+    other.__name__ = name
+    return other
+
+
 def _variable(name: str, space: Any, by: Sequence[str] | None) -> Variable:
+    over: Any
+    shape: Any
     over, shape = space if isinstance(space, tuple) and len(space) == 2 else (space, ())
-    if not isinstance(over, Space):
+    if isinstance(over, type) or not hasattr(over, "draw"):
         raise InputError(f"{name}={space!r} is no space: write {name}=Normal(), or with a shape {name}=(Normal(), 3).")
     smooth = not isinstance(over, (Integers, Masks, OneOf, Simplex))
     return (Parameter if (smooth if by is None else name in by) else Variable)(name, shape, over)
@@ -84,31 +102,28 @@ def _side(x: Any, word: str, variables: dict[str, Variable]) -> Any:
     try:
         cells = entries(x)
     except (sp.SympifyError, ProblemError) as error:
-        raise InputError(f"the {word} of the two is {type(x).__name__}: a torch function or a SymPy formula was expected.") from error
+        kind = type(x).__name__
+        raise InputError(f"the {word} of the two is {kind}; a torch function or a SymPy formula was expected.") from error
     table = {str(a): a for v in variables.values() for a in v.atoms.ravel()}
     free = {s for e in cells for s in e.free_symbols if not isinstance(s, Atom)}
     for s in sorted(free, key=str):
         if str(s) not in table:
-            raise InputError(f"the {word} of the two has the symbol `{s}` and no space for it: write {s}=Normal().{did_you_mean(str(s), table)}")
+            like = did_you_mean(str(s), table)
+            raise InputError(f"the {word} of the two has the symbol `{s}`, which has no space: write {s}=Normal().{like}")
     return np.array([e.xreplace({s: table[str(s)] for s in free}) for e in cells], dtype=object).reshape(np.shape(x))
-
-
-def _title(x: Any) -> str:
-    return x.__name__ if is_code(x) else str(x)[:60]
 
 
 # ---- one loss -------------------------------------------------------------------------------------------------------------
 
 STEPS = (2.0**-15, 2.0**-17)
 LADDER = tuple(2.0**-n for n in range(5, 27, 2))
-LENGTHS = (2.0**-4, 2.0**-8, 2.0**-12)
-DISPUTED = 3  # directions that are looked into
+LENGTHS = (2.0**-4, 2.0**-6, 2.0**-8, 2.0**-12)
 
-# Gauss's three nodes on (0, 1) and Kronrod's seven around them.
-_OUTER = (0.9604912687080203, 0.7745966692414834, 0.4342437493468026)
-NODES = (1 + np.array([-x for x in _OUTER] + [0.0] + [x for x in _OUTER[::-1]])) / 2
-FINE = np.array([0.1046562260264673, 0.2684880898683334, 0.4013974147759622, 0.4509165386584741]) / 2
-FINE = np.concatenate([FINE, FINE[2::-1]])
+# Kronrod's seven nodes on (0, 1), every second of them one of Gauss's three, and the weights of both rules.
+_half = np.array([0.9604912687080203, 0.7745966692414834, 0.4342437493468026])
+_weights = np.array([0.1046562260264673, 0.2684880898683334, 0.4013974147759622, 0.4509165386584741])
+NODES = (1 + np.concatenate([-_half, [0], _half[::-1]])) / 2
+FINE = np.concatenate([_weights, _weights[2::-1]]) / 2
 COARSE = np.array([0, 5, 0, 8, 0, 5, 0]) / 18
 
 
@@ -139,6 +154,13 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
     )
 
 
+KINK = "a kink near this point: the slope changes by {:.3g} there; move the parameters off it"
+ILL_CONDITIONED = (
+    "ill-conditioned here: steps of different sizes disagree on the slope; write what cancels another way, "
+    "as log(1 - tanh(u)^2) in its softplus form"
+)
+
+
 @dataclass(frozen=True)
 class _Direction:
     """What was found along one line: the two slopes, and what is said of them."""
@@ -153,7 +175,7 @@ class _Direction:
 
     @property
     def gap(self) -> float:
-        return abs(self.autograd - self.slope)
+        return abs(self.autograd - self.slope) if math.isfinite(self.slope) else math.inf
 
 
 class _Slopes:
@@ -172,13 +194,15 @@ class _Slopes:
             return _line(Verdict.REFUTED, reason=broken)
         again = self.lines.value()
         if not abs(again - self.value) <= 1e-6 * abs(self.value):
-            raise InputError(
-                f"`{self.lines.name}` gives {self.value:.6g} and then {again:.6g} at the same parameters: draw its random numbers once, outside of it."
-            )
+            name, values = self.lines.name, f"{self.value:.6g} and then {again:.6g}"
+            raise InputError(f"`{name}` gives {values} at the same parameters: draw its random numbers once, outside of it.")
         found = [self._quick(path) for path in self._drawn(count)]
-        doubtful = sorted((d for d in found if d.verdict is not Verdict.AGREES), key=lambda d: -d.gap)
-        looked = [self._looked_into(d) for d in doubtful[:DISPUTED]]
-        found = [d for d in found if d.verdict is Verdict.AGREES] + looked
+        doubtful = sorted((d for d in found if d.verdict is not Verdict.AGREES), key=lambda d: d.gap, reverse=True)
+        found = [d for d in found if d.verdict is Verdict.AGREES]
+        for d in doubtful:
+            found.append(self._looked_into(d))
+            if found[-1].verdict is Verdict.REFUTED:
+                break
         return self._said(found, count)
 
     def _broken(self) -> str:
@@ -195,63 +219,67 @@ class _Slopes:
     # ---- along one direction ----------------------------------------------------------------------------------------------
 
     def _quick(self, path: Any) -> _Direction:
-        far, near = (_central(path, h) for h in STEPS)
-        return self._ruled(path, near, abs(far - near) + self.blur / STEPS[1])
+        slopes, bends = self._stepped(path, STEPS)
+        found = self._ruled(path, slopes[1], abs(slopes[0] - slopes[1]) + self.blur / STEPS[1])
+        return replace(found, verdict=Verdict.UNDECIDED) if self._sharp(bends, STEPS[1]) else found
+
+    def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
+        """At each step size the slope of the value, and the angle between its two sides."""
+        sides = [(path.value(h), path.value(-h), h) for h in steps]
+        return [(up - down) / (2 * h) for up, down, h in sides], [abs(up - 2 * self.value + down) / h for up, down, h in sides]
+
+    def _sharp(self, bends: Sequence[float], h: float) -> bool:
+        """An angle that does not close as the steps, of which h is the last, get smaller."""
+        seen = bends[-1] > 32 * self.blur / h and bends[-1] > RESOLUTION * self.unit
+        return seen and all(0.6 * before < bend for before, bend in itertools.pairwise(bends))
 
     def _ruled(self, path: Any, slope: float, radius: float) -> _Direction:
         autograd = float(self.gradient @ path.direction)
         radius += 16 * EPS * float(np.abs(self.gradient) @ np.abs(path.direction))
-        a, b = (Estimate(np.array([x]) / self.unit, np.array([r]) / self.unit, Evidence.FLOAT) for x, r in ((autograd, 0.0), (slope, radius)))
         if not math.isfinite(slope):
             return _Direction(path, autograd, slope, math.inf, Verdict.UNDECIDED)
+        pairs = np.array([[autograd, 0.0], [slope, radius]]) / self.unit
+        a, b = (Estimate(pair[:1], pair[1:]) for pair in pairs)
         verdict, _, _, _, remark = compare(np.abs(a.value - b.value), a, b, b.radius, b.radius, RESOLUTION, faint=True)
         return _Direction(path, autograd, slope, radius, verdict, remark)
 
     def _looked_into(self, d: _Direction) -> _Direction:
         """At the step size that says most; what still differs must differ over every length."""
-        slopes = [_central(d.path, h) for h in LADDER]
-        pairs = [(abs(a - b) + self.blur / h, b) for a, b, h in zip(slopes, slopes[1:], LADDER[1:], strict=False)]
-        known = [p for p in pairs if math.isfinite(p[0])]
-        if not known:
+        slopes, bends = self._stepped(d.path, LADDER)
+        radii = [abs(a - b) + self.blur / h for (a, b), h in zip(itertools.pairwise(slopes), LADDER[1:], strict=True)]
+        at = min((n for n, r in enumerate(radii, start=1) if math.isfinite(r)), key=lambda n: radii[n - 1], default=0)
+        if not at:
             return replace(d, reason=f"the value is not finite a step of {LADDER[-1]:.0e} away")
-        radius, slope = min(known)
-        best = self._ruled(d.path, slope, radius)
-        if best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and self._at_every_length(best)):
+        best = self._ruled(d.path, slopes[at], radii[at - 1])
+        kink = self._sharp(bends[at - 1 : at + 1], LADDER[at])
+        if best.verdict is Verdict.AGREES and not kink:
             return best
-        return replace(best, verdict=Verdict.UNDECIDED, reason=self._why(d.path))
+        if best.verdict is Verdict.REFUTED and self._at_every_length(best, _noise(slopes)):
+            return best
+        # Lost digits bend the value by ever larger angles, a kink by the same one at three sizes.
+        threes = [(bends[n - 2 : n + 1], LADDER[n]) for n in range(2, len(LADDER))]
+        angles = [three[2] for three, h in threes if self._sharp(three, h) and three[2] < 1.6 * three[0]]
+        reason = KINK.format(angles[-1] if angles else bends[at]) if angles or kink else ILL_CONDITIONED
+        return replace(best, verdict=Verdict.UNDECIDED, reason=reason)
 
-    def _at_every_length(self, d: _Direction) -> bool:
-        """Does the value's change differ from the integral of autograd's slope, wherever the integral is known well enough?"""
+    def _at_every_length(self, d: _Direction, noise: float) -> bool:
+        """Does the value's change differ from the integral of autograd's slope, wherever both are known well enough?"""
         told: list[bool] = []
         for length in LENGTHS:
-            misses = [self._miss(d.path, side * length) for side in (1, -1)]
+            misses = [self._miss(d.path, side * length, noise) for side in (1, -1)]
             clear = [miss for miss, doubt in misses if doubt < d.gap / 4]
             if len(clear) == 2 and max(clear) < d.gap / 4:
                 return False
             told += [miss >= d.gap / 4 for miss in clear]
         return any(told)
 
-    def _miss(self, path: Any, length: float) -> tuple[float, float]:
+    def _miss(self, path: Any, length: float, noise: float) -> tuple[float, float]:
         """How far change and integral are apart, for each unit of length, and how well that is known."""
         slopes = np.array([path.slope(length * x) for x in NODES])
         change = (path.value(length) - self.value) / length
         fine, coarse = float(FINE @ slopes), float(COARSE @ slopes)
-        doubt = abs(fine - coarse) + self.blur / abs(length)
+        doubt = abs(fine - coarse) + (4 * noise + self.blur) / abs(length)
         return (abs(change - fine), doubt) if math.isfinite(change + doubt) else (math.inf, math.inf)
-
-    def _why(self, path: Any) -> str:
-        """A kink bends the value by the same angle at every scale; lost digits by ever larger ones, or by none."""
-        sides = [((path.value(h) - self.value) / h, (self.value - path.value(-h)) / h) for h in LADDER]
-        bends = [abs(a - b) for a, b in sides]
-        for n, h in reversed(list(enumerate(LADDER[2:], start=2))):
-            a, b, c = bends[n - 2 : n + 1]
-            if c > 32 * self.blur / h and c > RESOLUTION * self.unit and 0.6 < c / b < 1.6 and 0.6 < b / a < 1.6:
-                right, left = sides[n]
-                return f"a kink near this point: the slope is {left:.6g} on one side and {right:.6g} on the other; move the parameters off it"
-        return (
-            "ill-conditioned here: steps of different sizes disagree, though over longer ones the value changes as the gradient says; "
-            "write what cancels another way, as log(1 - tanh(u)^2) by softplus"
-        )
 
     def _order(self, path: Any) -> float | None:
         """How fast value - tangent falls with the step: 2 for a right gradient, 1 for a wrong one; None below rounding."""
@@ -267,20 +295,18 @@ class _Slopes:
         same = [x for x in found if x.verdict is d.verdict]
         order = self._order(d.path)
         right = order is not None and (order > 1.8 if d.verdict is Verdict.AGREES else order < 1.2)
+        taylor = "the remainder is lost in rounding" if order is None else f"{order:.2f}: a right gradient gives 2, a wrong one 1"
         routes = (
             Route("differences", d.verdict.word, max(x.gap for x in same), _finite(max(x.radius for x in same))),
-            Route(
-                "Taylor order",
-                (d.verdict if right else Verdict.UNDECIDED).word,
-                note="the remainder is lost in rounding" if order is None else f"{order:.2f}, where a right gradient gives 2 and a wrong one 1",
-            ),
+            Route("Taylor order", (d.verdict if right else Verdict.UNDECIDED).word, note=taylor),
         )
         if d.verdict is Verdict.REFUTED:
             return self._refuted(d, routes, order)
         left_out = count - len(same)
         remarks = [x.remark for x in same if x.remark][:1] + self._unreached()
         if d.verdict is Verdict.AGREES and left_out:
-            remarks.append(f"{left_out} of {count} directions left out: {next((x.reason for x in found if x.reason), 'undecided')}")
+            why = next((x.reason for x in found if x.reason), "undecided")
+            remarks.append(f"{left_out} of {count} directions left out: {why}")
         return _line(
             d.verdict,
             routes=routes,
@@ -307,7 +333,9 @@ class _Slopes:
             part = self._quick(self.lines.towards(alone))
             parts[name] = (part.autograd, part.slope, part.radius)
         worst = max(parts, key=lambda k: abs(parts[k][0] - parts[k][1]))
-        taylor = f"; the Taylor remainder falls with order {order:.2f}, where a right gradient gives 2" if order is not None else ""
+        clear = order is not None and order < 1.5
+        taylor = f"; the Taylor remainder falls with order {order:.2f}, where 2 is right" if clear else ""
+        said = f"autograd's slope is {d.autograd:.9g}, the value's {d.slope:.9g}"
         return _line(
             Verdict.REFUTED,
             routes=routes,
@@ -315,7 +343,7 @@ class _Slopes:
             expected=[p[1] for p in parts.values()],
             radius=[p[2] for p in parts.values()],
             labels=list(parts),
-            reason=f"autograd's slope is {d.autograd:.9g}, the value's {d.slope:.9g}; most of it by `{worst}`{self._hint(worst, *parts[worst])}{taylor}",
+            reason=f"{said}; most of it by `{worst}`{self._hint(worst, *parts[worst])}{taylor}",
             witness={"direction": f"random, seed {self.seed}"},
             points=1,
         )
@@ -324,12 +352,15 @@ class _Slopes:
         if not self.reached[name] or not self.gradient[self.lines.blocks[name]].any():
             return ": the value moves with it and its gradient is zero; detached?"
         if abs(slope) <= radius + RESOLUTION * abs(autograd):
-            return ": it has a gradient and the value does not move with it; a detached copy in the value, as in exp(x - x.detach())?"
-        return f" ({autograd:.9g} instead of {slope:.9g})"
+            return ": it has a gradient and the value does not move with it; a detached copy, as in exp(x - x.detach())?"
+        return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.reached) > 1 else ""
 
 
-def _central(path: Any, h: float) -> float:
-    return (path.value(h) - path.value(-h)) / (2 * h)
+def _noise(slopes: Sequence[float]) -> float:
+    """How much the value jumps: where a smaller step does not bring the slopes together, digits are lost, not curvature."""
+    moves = [abs(a - b) for a, b in itertools.pairwise(slopes)]
+    jumps = [move * h for (before, move), h in zip(itertools.pairwise(moves), LADDER[2:], strict=True) if before / 2 <= move < math.inf]
+    return max(jumps, default=0.0)
 
 
 def _finite(x: float) -> float | None:

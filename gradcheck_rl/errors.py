@@ -29,6 +29,18 @@ class Unsuitable(GradcheckError):
     """This way of computing does not apply here; another one may."""
 
 
+RANDOM = "gives another result each time it is called: it draws random numbers of its own. Take the noise as an argument."
+
+
+def told(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says, which may be long, or raise in its turn."""
+    try:
+        says = (str(error).strip().splitlines() or [""])[0][:300]
+    except Exception:
+        says = "and its text cannot be read"
+    return f"{type(error).__name__}: {says}" if says else type(error).__name__
+
+
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """' Did you mean `x`?' or nothing."""
     close = get_close_matches(word, list(words), n=1, cutoff=0.6)

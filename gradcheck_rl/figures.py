@@ -22,6 +22,8 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "figure.constrained_layout.w_pad": 0.12,
     "svg.hashsalt": "gradcheck_rl",
 }
 WIDTH, HEIGHT, DOTS = 5.6, 4.4, 160

@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from .claims import Claim, Differs, Equal, Raises, Relation, Within
+from .claims import Claim, Differs, Equal, Raises, Relation, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import Outcomes, Scene, World, evaluate, hull, integrated, listed, loose_atoms, proof, sampled, some_outcomes
-from .laws import Bundle, Random
+from .laws import Bundle, Random, with_parents
 from .points import Points, drawn, given, simpler
 from .problem import Problem
 from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, taken_by
 from .rings import written
-from .symbols import Atom, Variable, entries
+from .symbols import Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, combine, compare
 
 EVALUATIONS = 200
@@ -150,8 +150,12 @@ class Judge:
         return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "kurtosis" in h)))))
 
     def _apart(self, m: Measured, resolution: float, ruling: Ruling) -> Ruling:
-        """Differs holds if at every point some coordinate is apart."""
-        gap = np.where(np.isnan(m.excess), np.inf, m.excess)
+        """Differs holds if at every point some coordinate is apart. What is not a number is apart from nothing."""
+        void = np.isnan(m.left.value) | np.isnan(m.right.value)
+        if void.any():
+            b, i = (int(x) for x in np.argwhere(void)[0])
+            return replace(ruling, verdict=Verdict.REFUTED, gap=math.inf, at=b, coordinate=i, note="a side is not a number")
+        gap = np.where(np.isnan(m.excess), 0.0, m.excess)
         limit = resolution * (1 + np.abs(np.where(np.isfinite(m.right.value), m.right.value, 0)))
         far = ((gap > m.slack) & (gap > limit)).any(axis=1)
         close = ((gap <= m.slack) & (m.slack <= limit)).all(axis=1)
@@ -304,12 +308,12 @@ class Judge:
     def _shown(self, that: Relation, r: Ruling) -> dict[str, Any]:
         if r.left is None or r.right is None:
             return {}
-        b = r.at if r.verdict in (Verdict.REFUTED, Verdict.UNDECIDED) else 0
+        b, names = r.at if r.verdict in (Verdict.REFUTED, Verdict.UNDECIDED) else 0, self._labels(that)
         return {
             "value": [number(r.left, b, i) for i in range(r.left.shape[1])],
             "radius": [x if math.isfinite(x) else None for x in map(float, r.left.radius[b])],
             "expected": [number(r.right, b, i) for i in range(r.right.shape[1])],
-            "labels": self._labels(that),
+            "labels": names and names * (r.left.shape[1] // len(names)),
         }
 
 
@@ -352,21 +356,21 @@ def _on_a_page(q: Quantity) -> bool:
 
 def number(e: Estimate, b: int, i: int) -> Any:
     """For a report: text where it is exact, else a float, or the name of what is not finite."""
-    if e.exact is not None and e.evidence is Evidence.EXACT:
-        return written(e.exact[b, i])
-    return _plain(float(e.value[b, i]))
+    x = None if e.exact is None else e.exact[b, i]
+    if x is not None and e.evidence is Evidence.EXACT:
+        return written(x)
+    return 0.0 if x is not None and contains_zero(x) else _plain(float(e.value[b, i]))
 
 
 def _plain(x: float) -> Any:
-    return x if math.isfinite(x) else "nan" if math.isnan(x) else "oo" if x > 0 else "-oo"
+    return x + 0.0 if math.isfinite(x) else "nan" if math.isnan(x) else "oo" if x > 0 else "-oo"
 
 
 def _homes(expressions: Sequence[Any]) -> set[str]:
     """The variables in formulas and in the laws of their draws."""
-    out: set[str] = set()
-    for a in {a for e in expressions for a in e.atoms(Atom)}:
-        out |= _homes([a.home.law]) if isinstance(a, Random) else {a.home.name}
-    return out
+    atoms = atoms_in(*expressions)
+    draws = with_parents(a for a in atoms if isinstance(a, Random))
+    return {a.home.name for a in [*atoms, *atoms_in(*(d.law for d in draws))] if not isinstance(a, Random)}
 
 
 def _bundled(q: Quantity) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from .errors import ProblemError, Unsuitable
 from .spaces import Shape
-from .symbols import Array, Atom, Symbols, array, bare, entries, formula, frozen_, log_softmax, plain, softmax, step_
+from .symbols import Array, Atom, Symbols, array, bare, by_name, entries, formula, frozen_, log_softmax, plain, softmax, step_
 
 # ---- laws: final records that own log-probability, support or standardisation, and sampler --------------------------------
 
@@ -223,15 +223,16 @@ def log_prob(value: Any, law: Law | None = None) -> Any:
         return law.log_prob(entries(value))
     if isinstance(value, Draw):
         return value.log_prob()
-    maps = [(e, randoms(e)) for e in entries(value)]
-    draws = {atom.home for _, atoms in maps for atom in atoms}
-    if any(len(atoms) != 1 for _, atoms in maps) or len(maps) != sum(len(draw.atoms) for draw in draws):
+    maps = entries(value)
+    atoms = [a for e in maps for a in randoms(e)]
+    draws = list(dict.fromkeys(a.home for a in atoms))
+    if any(len(randoms(e)) != 1 for e in maps) or by_name(atoms) != by_name(a for draw in draws for a in draw.atoms):
         wanted = "a map of a whole draw, each coordinate from its own; write log_prob(value, law) otherwise."
-        raise ProblemError(f"log_prob({', '.join(str(e) for e, _ in maps)}) needs {wanted}")
+        raise ProblemError(f"log_prob({', '.join(map(str, maps))}) needs {wanted}")
     if any(isinstance(draw.law, Finite) for draw in draws):
-        raise ProblemError(f"log_prob({maps[0][0]}) maps a finite draw: write log_prob of the draw itself.")
-    density = sum(draw.log_prob() for draw in sorted(draws, key=lambda draw: draw.name))
-    return density - sum(sp.log(sp.Abs(_steady(sp.diff(e, atoms[0])))) for e, atoms in maps)
+        raise ProblemError(f"log_prob({maps[0]}) maps a finite draw: write log_prob of the draw itself.")
+    stretch = sum(sp.log(sp.Abs(_steady(sp.diff(e, a)))) for e, a in zip(maps, atoms, strict=True))
+    return sum(draw.log_prob() for draw in draws) - stretch
 
 
 def _steady(slope: Any) -> Any:
@@ -320,7 +321,7 @@ class Slope(sp.Expr):
         return super()._xreplace(inside)
 
     def _eval_subs(self, old: Any, new: Any) -> Any:
-        return self.xreplace({old: new}) if old.is_Symbol else closed(self).subs(old, new)
+        return self.xreplace({old: new})
 
     def _eval_derivative(self, s: Any) -> Any:
         return closed(self).diff(s) if s in self.free_symbols else sp.S.Zero
@@ -449,10 +450,13 @@ def _upper(k: int, c: Any) -> Any:
 # ---- bundles: several draws under the names code asks for -----------------------------------------------------------------
 
 class Bundle:
-    """Named arrays of formulas in draws: the arguments that code asks for when it wants more than one draw."""
+    """Named arrays of formulas in draws: the arguments that code asks for when it wants more than one draw.
 
-    def __init__(self, names: Mapping[str, Any]) -> None:
-        self.names: dict[str, Column] = {name: Column(name, values, self) for name, values in names.items()}
+    `index` names those that code indexes with although they are read from a table, as observations are.
+    """
+
+    def __init__(self, names: Mapping[str, Any], index: Iterable[str] = ()) -> None:
+        self.names: dict[str, Column] = {name: Column(name, values, self, name in index) for name, values in names.items()}
 
     @property
     def draws(self) -> list[Draw]:
@@ -465,14 +469,14 @@ class Bundle:
 class Column(Symbols):
     """What one name of a bundle stands for."""
 
-    def __init__(self, name: str, definition: Any, bundle: Bundle | None = None) -> None:
+    def __init__(self, name: str, definition: Any, bundle: Bundle | None = None, index: bool = False) -> None:
         super().__init__(name, plain(definition))
-        self.bundle = bundle
+        self.bundle, self._index = bundle, index
 
     @property
     def whole(self) -> bool:
-        """Only indices: draws of finite laws."""
-        return all(isinstance(e, Random) and isinstance(e.home.law, Finite) for e in entries(self))
+        """Only indices: draws of finite laws, or what is declared to be one."""
+        return self._index or all(isinstance(e, Random) and isinstance(e.home.law, Finite) for e in entries(self))
 
 
 class Episode(Bundle):
@@ -491,7 +495,7 @@ class Episode(Bundle):
             actions.append(Draw(f"a{tag}{t}", Categorical(policy[seen[-1]]), bundle=self))
         rewards = [reward[s, a] for s, a in zip(states, actions, strict=True)]
         names = {"states": array(*states), "actions": array(*actions), "rewards": array(*rewards)}
-        super().__init__(names | ({} if observe is None else {"observations": array(*seen)}))
+        super().__init__(names | ({} if observe is None else {"observations": array(*seen)}), index=("observations",))
         self.steps: list[Draw] = actions
 
     @property
@@ -515,7 +519,8 @@ def batch(of: Episode | Draw, n: int) -> Bundle:
         copies = [_again(chain, str(i)) for i in range(n)]
         return Bundle({draw.name: array(*(copy[k] for copy in copies)) for k, draw in enumerate(chain)})
     copies = [of.again(f"{i}_") for i in range(n)]
-    return Bundle({name: array(*(np.asarray(c[name].array) for c in copies)) for name in of.names})
+    columns = {name: array(*(np.asarray(c[name].array) for c in copies)) for name in of.names}
+    return Bundle(columns, index=[name for name in columns if of[name].whole])
 
 
 def _again(chain: Sequence[Draw], tag: str) -> list[Draw]:

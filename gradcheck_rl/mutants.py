@@ -53,7 +53,7 @@ def mutants(problem: Problem, seed: int = 0, limit: int | None = None, functions
     page = _Page(problem, seed)
     changes_of = page.changes()
     for name in functions or ():
-        if name not in changes_of:
+        if name not in changes_of and name not in problem.functions:
             raise InputError(f"no claim reaches a line `{name}` that could be edited.{did_you_mean(name, changes_of)}")
     chosen = [(name, change) for name, found in changes_of.items() if functions is None or name in functions for change in found]
     if limit is not None and limit < len(chosen):
@@ -73,8 +73,8 @@ class _Page:
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
         self.originals = deepcopy(self.statements)
         self.reach = _closure({name: loads(statement) & self.statements.keys() for name, statement in self.statements.items()})
-        if (already := _refuted(self.judge, self.claims, {})) is not None:
-            raise ProblemError(f"`{already}` of {problem.title!r} does not hold: mutants say nothing before it does.")
+        placed = {claim: name for name, value in self.values.items() for claim in _stated(value)}
+        self.homes = {name: placed[item] for name, item in self.problem.names.items() if item in placed}
 
     # ---- what is edited ---------------------------------------------------------------------------------------------------
 
@@ -96,7 +96,7 @@ class _Page:
         return found
 
     def _named_by_claims(self, statement: ast.stmt) -> set[str]:
-        if any(_states(self.values[name]) for name in _bound(statement)):
+        if any(_stated(self.values[name]) for name in _bound(statement)):
             return loads(statement)
         return set().union(*map(loads, calls(statement, "Claim"))) & self.statements.keys()
 
@@ -126,7 +126,7 @@ class _Page:
     def _as_answer(self, name: str) -> tuple[str | None, str]:
         function = self.functions[name]
         answer = {function: _executed(self.statements[name], function, str(self.path))}
-        killed = _refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer)
+        killed = self._refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer)
         same = not killed and same_code(self.statements[name], self.originals[name], self.originals)
         return killed, "the same once its calls are written out" if same else ""
 
@@ -137,7 +137,7 @@ class _Page:
         except ProblemError:
             return "the page does not load", ""
         judge = Judge(other, self.seed, POINTS)
-        if killed := _refuted(judge, [(n, c) for n, c in _claims(other) if self._concerns(n, name)], {}):
+        if killed := self._refuted(judge, [(n, c) for n, c in _claims(other) if self._concerns(n, name)], {}):
             return killed, ""
         for title, derivation in other.names.items():
             if isinstance(derivation, Derivation) and self._concerns(title, name):
@@ -150,8 +150,16 @@ class _Page:
         return None, "the same formula, of which no claim takes a derivative" if same else ""
 
     def _concerns(self, claim: str, name: str) -> bool:
-        """Does the claim depend on the line? One without a name of its own may."""
-        return claim not in self.reach or name in self.reach[claim]
+        """Does the claim depend on the line? One that no line of the page names may."""
+        home = self.homes.get(claim, "")
+        return home not in self.reach or name in self.reach[home]
+
+    def _refuted(self, judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> str | None:
+        """The first claim that fails with the edit, and does not without it."""
+        name = _refuted(judge, claims, answer)
+        if name is not None and _refuted(self.judge, [pair for pair in self.claims if pair[0] == name], {}):
+            raise ProblemError(f"`{name}` of {self.problem.title!r} does not hold: mutants say nothing before it does.")
+        return name
 
 
 def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> Any:
@@ -188,10 +196,10 @@ def _claims(problem: Problem) -> list[tuple[str, Claim]]:
 
 
 def _cost(claim: Claim) -> int:
-    """Given data, then code at every point, then covariances, then formulas, whose identity is to be proved."""
-    if claim.at is not None:
-        return 0
-    return 3 if not claim.code() else 2 if any(isinstance(q, Covariance) for q in _walk(claim)) else 1
+    """Code at given data, then at every point, then covariances, then formulas, whose identity is to be proved."""
+    if claim.code():
+        return 2 if any(isinstance(q, Covariance) for q in _walk(claim)) else int(claim.at is None)
+    return 3 if claim.at is not None else 4
 
 
 def _walk(claim: Claim) -> Iterator[Quantity]:
@@ -233,8 +241,15 @@ def _closure(reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return found
 
 
-def _states(value: object) -> bool:
-    return isinstance(value, (Claim, Derivation)) or (isinstance(value, (tuple, list)) and any(map(_states, value)))
+def _stated(value: object) -> list[object]:
+    """The claims and derivations in what a line of the page defines."""
+    match value:
+        case Claim() | Derivation():
+            return [value]
+        case tuple() | list():
+            return [item for part in value for item in _stated(part)]
+        case _:
+            return []
 
 
 def _is_formula(value: object) -> bool:

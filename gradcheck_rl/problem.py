@@ -17,7 +17,7 @@ from .figures import Figure
 from .laws import Bundle, Draw, Random, with_parents
 from .points import Point, check_names
 from .quantities import Gradient, Over, Quantity, is_code, slots
-from .symbols import Atom, Symbols, Variable, entries, resized
+from .symbols import Symbols, Variable, atoms_in, entries, resized
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,15 +180,13 @@ class _Found:
             self.formula(d.law)
 
     def formula(self, *expressions: Any) -> None:
-        for e in expressions:
-            for atom in sorted(e.atoms(Atom), key=lambda a: (a.name, a.dummy_index)):
-                if isinstance(atom, Random):
-                    if atom.home.name not in self.names and (
-                        atom.home.bundle is None or not set(atom.home.bundle.names) <= set(self.names)
-                    ):
-                        self._draw(atom.home)
-                elif self.variables.get(atom.home.name) is not atom.home:
-                    self.add(atom.home)
+        for atom in atoms_in(*expressions):
+            home = atom.home
+            if not isinstance(atom, Random):
+                if self.variables.get(home.name) is not home:
+                    self.add(home)
+            elif home.name not in self.names and (home.bundle is None or not set(home.bundle.names) <= set(self.names)):
+                self._draw(home)
 
     def quantity(self, q: Quantity) -> None:
         if isinstance(q, Gradient) and q.wrt is not None:

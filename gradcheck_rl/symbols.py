@@ -428,6 +428,21 @@ def entries(x: Any) -> list[Any]:
     return [formula(plain(e)) for e in np.asarray(plain(x), dtype=object).ravel()]
 
 
+def atoms_in(*expressions: Any) -> list[Any]:
+    """The entries of variables and draws in formulas, bound ones too, by name. Shared subexpressions are visited once."""
+    found: set[Any] = set()
+    seen: set[Any] = set()
+    waiting = list(expressions)
+    while waiting:
+        e = waiting.pop()
+        if e not in seen:
+            seen.add(e)
+            waiting += e.args
+            if isinstance(e, Atom):
+                found.add(e)
+    return by_name(found)
+
+
 def by_name(symbols: Any) -> list[Any]:
     """Symbols in an order that does not depend on the run."""
     return sorted(symbols, key=lambda s: (s.name, getattr(s, "dummy_index", 0)))

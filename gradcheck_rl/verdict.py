@@ -59,7 +59,7 @@ def compare(
     Returns the verdict, the index and gap and slack of the deciding component, and a remark.
     """
     both = np.isfinite(left.value) & np.isfinite(right.value)
-    same = (left.value == right.value) & ~both
+    same = np.where(left.value == right.value, ~(excess > 0), excess < 0) & ~both  # -oo is at most anything
     gap = np.where(both, np.where(np.isnan(excess), np.inf, excess), np.where(same, 0.0, np.inf))
     room = np.where(both, slack, 0.0)
     scale = 1 + np.where(np.isfinite(right.value), np.abs(right.value), 0.0)
@@ -68,12 +68,13 @@ def compare(
     wide = np.where(both, blur, 0.0)
     blind = ~known | ~np.isfinite(wide) | (wide > resolution * scale)
     if over.any():
-        within = gap <= resolution * scale
-        if not (over & ~within).any() and faint:
+        far = over & (gap > resolution * scale) if faint else over
+        if far.any():
+            at = _worst(gap - room, far)
+            return Verdict.REFUTED, at, float(gap[at]), float(room[at]), ""
+        if not blind.any():
             at = _worst(gap, over)
             return Verdict.AGREES, at, float(gap[at]), float(room[at]), f"accurate only to {float(gap[at]):.0e} here"
-        at = _worst(gap - room, over & ~within if faint else over)
-        return Verdict.REFUTED, at, float(gap[at]), float(room[at]), ""
     at = _worst(
         np.where(known, gap, np.inf) if not blind.any() else np.where(known, room / scale, np.inf),
         blind if blind.any() else np.ones_like(both),

@@ -13,9 +13,38 @@ import numpy as np
 from sympy import KroneckerDelta, Rational, Sum, diff, pi, symbols
 
 from gradcheck_rl import (
-    AtMost, Claim, Covariance, Derivation, Draw, E, Equal, Erratum, Figure, Gaussian, Gradient, Mean, Mistake, Normal,
-    Parameter, Point, Problem, Raises, Size, Uniform, Value, Variable, Within, array, batch, cos, exp, ratio_of_variances,
-    sqrt, step, torch, variance_of_means,
+    AtMost,
+    Claim,
+    Covariance,
+    Derivation,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Figure,
+    Gaussian,
+    Gradient,
+    Mean,
+    Mistake,
+    Normal,
+    Parameter,
+    Point,
+    Problem,
+    Raises,
+    Size,
+    Uniform,
+    Value,
+    Variable,
+    Within,
+    array,
+    batch,
+    cos,
+    exp,
+    ratio_of_variances,
+    sqrt,
+    step,
+    torch,
+    variance_of_means,
 )
 
 # The setting.
@@ -26,7 +55,7 @@ x = Draw("x", Gaussian(mu, sigma))
 eps = Draw("eps", Gaussian(0, 1))
 data, noise = batch(x, N), batch(eps, N)
 listed = batch(Draw("x", Gaussian(mu, 1)), N)  # the listing's own data: sigma is 1
-published, elsewhere = Point(mu=2, sigma=1), Point(mu=2, sigma=Rational(1, 2))
+published, elsewhere, lowest = Point(mu=2, sigma=1), Point(mu=2, sigma=Rational(1, 2)), Point(mu=0, sigma=2)
 
 # The objective, and one term of each estimator of its gradient.
 J = E(x ** 2)
@@ -177,14 +206,15 @@ path_drawn = Claim(
     by=("integrated", "sampled"), resolution=0.05,
 )
 score_mean = Claim(
-    "A mean of N score terms has the mean 2 mu, for any sigma,", Equal(Mean(Value(score_grad), over=data), 2 * mu), source="A-042",
+    "A mean of N score terms has the mean 2 mu, for any sigma,", source="A-042",
+    that=Equal(Mean(Value(score_grad), over=data), 2 * mu),
 )
 path_mean = Claim("and so has a mean of N pathwise terms.", Equal(Mean(Value(path_grad), over=noise), 2 * mu), source="A-043")
 bottom = Claim("E[x^2] = mu^2 + sigma^2,", Equal(Value(J), mu ** 2 + sigma ** 2), source="A-041")
 least = Claim("which is least at mu = 0.", AtMost(sigma ** 2, Value(J)), source="A-041")
-flat = Claim("The gradient is zero there,", Equal(Gradient(J), 0), where=Equal(mu, 0), source="A-041")
+flat = Claim("The gradient is zero there,", Equal(Gradient(J), 0), at=lowest, source="A-041")
 restless = Claim(
-    "and the noise is not: its variance is 15 sigma^2 by the score, 4 sigma^2 by the path.", where=Equal(mu, 0), source="A-041",
+    "and the noise is not: its variance is 15 sigma^2 by the score, 4 sigma^2 by the path.", at=lowest, source="A-041",
     that=Equal(Value(array(spread_score, spread_path)), sigma ** 2 * array(15, 4)),
 )
 
@@ -198,8 +228,8 @@ score_variance = Claim(
 path_variance = Claim(
     "and one pathwise term 4 sigma^2, wherever mu is.", Equal(Value(spread_path), path_noise), source="A-043",
 )
-score_scatter = Claim("The gradients of the score loss scatter so,", Equal(Covariance(Gradient(score)), score_noise), source="A-042")
-path_scatter = Claim("and those of the pathwise loss.", Equal(Covariance(Gradient(pathwise)), path_noise), source="A-043")
+score_scatter = Claim("Gradients of the score loss scatter so", Equal(Covariance(Gradient(score)), score_noise), source="A-042")
+path_scatter = Claim("and so do those of the pathwise loss.", Equal(Covariance(Gradient(pathwise)), path_noise), source="A-043")
 score_over_n = Claim(
     "A mean of N score terms has that variance over N,", source="A-042, A-045",
     that=Equal(Covariance(Value(score_grad), over=data), score_noise / N),
@@ -227,7 +257,9 @@ naive_noise = Claim(
     "There the variance of the one is (mu^4 + 14 mu^2 + 15) / N,", source="A-042",
     that=Equal(Covariance(Value(naive_grad), over=listed), listed_noise / N),
 )
-reparam_noise = Claim("that of the other 4 / N.", Equal(Covariance(Value(reparam_grad), over=noise), Rational(4, N)), source="A-043")
+reparam_noise = Claim(
+    "that of the other 4 / N.", Equal(Covariance(Value(reparam_grad), over=noise), Rational(4, N)), source="A-043",
+)
 naive_elsewhere = Claim(
     "At another sigma naive_grad has the mean 2 mu sigma^2.", source="A-047",
     that=Equal(Mean(Value(naive_grad), over=data), 2 * mu * sigma ** 2),
@@ -249,7 +281,7 @@ calming = Claim(
     that=Equal(Mean(off * off * off * off, over=data) * N ** 2 / score_noise ** 2, 3 + excess / N),
 )
 wobble = Claim(
-    "A sample variance of R numbers has the squared relative error 2 / (R - 1) + excess / R.", where=Equal(sigma, 1), source="A-046",
+    "A sample variance of R numbers has the squared relative error 2 / (R - 1) + excess / R.", at=published, source="A-046",
     that=Equal(Covariance(Value(sample_variance), over=listed) / listed_noise ** 2, Rational(2, N - 1) + excess / N),
 )
 
@@ -280,7 +312,9 @@ heavy = Claim(
     "A score term has the kurtosis 67609 / 2523, a pathwise one 3.", at=published, source="A-046",
     that=Equal(Value(array(excess + 3, E((by_path - 4) ** 4) / spread_path ** 2)), (Rational(67609, 2523), 3)),
 )
-score_is_four = Claim("Both means are 4: by the score,", Equal(Mean(Value(score_grad), over=data), 4), at=published, source="A-042")
+score_is_four = Claim(
+    "Both means are 4: by the score,", Equal(Mean(Value(score_grad), over=data), 4), at=published, source="A-042",
+)
 path_is_four = Claim("and by the path.", Equal(Mean(Value(path_grad), over=noise), 4), at=published, source="A-043")
 unreadable = Claim(
     "The listing as printed is no Python: its indentation is lost.", Raises(read_listing, IndentationError), source="A-052",
@@ -298,9 +332,10 @@ parabola_scatter = Claim(
     that=Equal(Covariance(Gradient(with_baseline)), score_noise + b * (b - 2 * best) / sigma ** 2),
 )
 optimum = Claim("The best is b = mu^2 + 3 sigma^2.", AtMost(with_constant(best), with_constant(b)), source="A-049")
+three_levels = (best, mu ** 2 + sigma ** 2, mu ** 2)
 levels = Claim(
     "It leaves 8 mu^2 + 6 sigma^2; E[x^2] leaves 8 mu^2 + 10 sigma^2, and mu^2 leaves 8 mu^2 + 15 sigma^2.", source="A-049",
-    that=Equal(Value(array(*map(with_constant, (best, mu ** 2 + sigma ** 2, mu ** 2)))), 8 * mu ** 2 + sigma ** 2 * array(6, 10, 15)),
+    that=Equal(Value(array(*map(with_constant, three_levels))), 8 * mu ** 2 + sigma ** 2 * array(6, 10, 15)),
 )
 never = Claim("So no constant baseline reaches the path.", AtMost(path_noise, with_constant(b)), source="A-049")
 four_levels = Claim(
@@ -340,7 +375,8 @@ others_mean = Claim(
 
 # Beyond x^2.
 score_any = Claim(
-    "For any polynomial f the score is unbiased,", source="A-044", that=Equal(Mean(Gradient(score_of_polynomial)), Gradient(J_polynomial)),
+    "For any polynomial f the score is unbiased,", source="A-044",
+    that=Equal(Mean(Gradient(score_of_polynomial)), Gradient(J_polynomial)),
 )
 path_any = Claim("and so is the path.", Equal(Mean(Gradient(path_of_polynomial)), Gradient(J_polynomial)), source="A-044")
 score_any_identity = Claim(
@@ -375,14 +411,18 @@ edge = Claim(
     that=Equal(Gradient(J_step), exp(-mu ** 2 / (2 * sigma ** 2)) / (sigma * sqrt(2 * pi))),
 )
 edge_score = Claim("and the score estimates it.", Equal(Mean(Gradient(score_of_step)), Gradient(J_step)), source="A-044")
-edge_path = Claim("Over a step there is no path: every pathwise sample is zero.", Equal(Gradient(path_of_step), 0), source="A-044")
+edge_path = Claim(
+    "Over a step no path leads: every pathwise sample is zero.", Equal(Gradient(path_of_step), 0), source="A-044",
+)
 
 # What is printed and wrong, or often said.
 no_sigma = Erratum(
     "E[x^2 (x - mu)] is the gradient, whatever sigma is.", source="A-039",
     that=Equal(Value(E(x ** 2 * (x - mu))), Gradient(J)), instead=score_identity,
 )
-vanishes = Erratum("At the optimum the noise vanishes.", Equal(Value(spread_path), 0), where=Equal(mu, 0), source="A-041", instead=restless)
+vanishes = Erratum(
+    "At the optimum the noise vanishes.", Equal(Value(spread_path), 0), at=lowest, source="A-041", instead=restless,
+)
 always = Erratum(
     "Reparameterisation lowers the variance.", at=published.but(mu=0), source="A-044",
     that=AtMost(Covariance(Gradient(path_of_sine)), Covariance(Gradient(score_of_sine))), instead=better,
@@ -417,7 +457,7 @@ runs = Erratum("The listing runs as printed.", Equal(Value(readable), 1), at=pub
 
 # Why.
 by_the_score = Derivation("The gradient, by the score", J.diff(mu[()]), (
-    (E(x ** 2 * diff(x.log_prob(), mu[()])), "mu is in the density alone: its derivative is the density times that of its logarithm"),
+    (E(x ** 2 * diff(x.log_prob(), mu[()])), "mu is in the density alone, whose slope is itself times its logarithm's"),
     (E(x ** 2 * (x - mu)) / sigma ** 2, "of the logarithm, -(x - mu)^2 / (2 sigma^2) alone sees mu"),
     (E(x ** 3 - mu * x ** 2) / sigma ** 2, "multiply out"),
     (2 * mu, "the moments are mu^3 + 3 mu sigma^2 and mu^2 + sigma^2"),
@@ -452,26 +492,30 @@ def study(problem, seed):
     return variance_of_means(problem, seed, {"score": by_score, "path": by_path}, at=published, sizes=sizes, runs=100)
 
 
-def draw_variances(curves, ax):
-    for name, says, colour, mark, line in (("score", "by the score: 87 / N", "#1b3a6b", "o", "-"), ("path", "by the path: 4 / N", "#c8742a", "s", "--")):
-        curve = curves[name]
-        ax.fill_between(curve["size"], curve["low"], curve["high"], color=colour, alpha=0.18, linewidth=0)
-        ax.plot(curve["size"], curve["exact"], color=colour, linestyle=line, label=says)
-        ax.plot(curve["size"], curve["sampled"], mark, color=colour, markerfacecolor="white")
-    ax.set(xscale="log", yscale="log", xlabel="data N", ylabel="variance of the estimate", title="Two estimators of one gradient")
-    ax.legend(frameon=False)
-
-
 def ratios(problem, seed):
     return ratio_of_variances(*study(problem, seed).values())
 
 
-def draw_ratio(curve, ax):
-    ax.fill_between(curve["size"], curve["low"], curve["high"], color="#777777", alpha=0.25, linewidth=0, label="95 of 100 samples")
-    ax.plot(curve["size"], curve["exact"], color="black", label="exact: 87 / 4")
-    ax.plot(curve["size"], curve["sampled"], "o", color="black", markerfacecolor="white", label="sampled, 100 repetitions")
-    ax.set(xscale="log", yscale="log", xlabel="data N", ylabel="score over path", title="Ratio of the variances")
+def draw_curve(curve, ax, colour, line, mark, exact, sampled, band):
+    ax.fill_between(curve["size"], curve["low"], curve["high"], color=colour, alpha=0.2, linewidth=0, label=band)
+    ax.plot(curve["size"], curve["exact"], line, color=colour, label=exact)
+    ax.plot(curve["size"], curve["sampled"], mark, color=colour, markerfacecolor="white", label=sampled)
+    ax.set(xscale="log", yscale="log", xlabel="number of data N")
+
+
+def draw_variances(curves, ax):
+    draw_curve(curves["score"], ax, "#14315f", "-", "o", "by the score, exact: 87 / N", "sampled, 100 repetitions", None)
+    draw_curve(curves["path"], ax, "#c8742a", "--", "s", "by the path, exact: 4 / N", "sampled, 100 repetitions", None)
+    ax.set(ylabel="variance of the estimate", title="Two estimates of one gradient, mu = 2, sigma = 1")
     ax.legend(frameon=False)
+
+
+def draw_ratio(curve, ax):
+    draw_curve(curve, ax, "#333333", "-", "o", "exact: 87 / 4", "sampled, 100 repetitions", "95 of 100 samples lie here")
+    ax.set_yticks([10, 15, 20, 30, 40], labels=["10", "15", "20", "30", "40"])
+    ax.set_yticks([], minor=True)
+    ax.set(ylim=(10, 50), ylabel="variance by the score / by the path", title="The ratio of their variances")
+    ax.legend(frameon=False, loc="upper right", ncols=2)
 
 
 # What people get wrong, and the claim that must catch it.
@@ -583,6 +627,6 @@ problem = Problem(
         Mistake("baseline sees the sample", {with_baseline: baseline_of_the_sample}, breaks=harmless, source="A-049"),
         Mistake("the sample in its own baseline", {leave_one_out: batch_mean}, breaks=others_mean, source="A-051"),
     ),
-    corners=(published, elsewhere, Point(mu=0, sigma=2)),
+    corners=(published, elsewhere, lowest),
     points=3,
 )

@@ -65,7 +65,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[[list[Any]]
     def plan(codes: list[Any]) -> list[str]:
         left = list(codes)
 
-        def check(*_: Any) -> Report:
+        def check(*_: Any, **__: Any) -> Report:
             code = left.pop(0)
             if isinstance(code, BaseException):
                 raise code

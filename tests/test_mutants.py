@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from gradcheck_rl.mutants import Mutant, mutants
 from gradcheck_rl.problem import Problem
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
+SAMPLE = 8
 
 
 def function(body: str, arguments: str = "w, x") -> ast.stmt:
@@ -280,7 +280,7 @@ def test_an_unknown_line_is_refused() -> None:
 def of_the_first() -> list[Mutant]:
     """All mutants of the functions of problem1."""
     problem = load("problem1")
-    return mutants(problem, functions=problem.functions.keys())
+    return mutants(problem, functions=problem.functions)
 
 
 def test_every_function_of_the_first_problem_has_five_mutants_and_none_survives() -> None:
@@ -291,12 +291,17 @@ def test_every_function_of_the_first_problem_has_five_mutants_and_none_survives(
     assert {m.equivalent for m in found if m.equivalent} == {"the same once its calls are written out"}
 
 
-def samples() -> Iterator[object]:
-    for problem in shipped():
-        yield pytest.param(problem.id, 12, id=problem.id)
-        yield pytest.param(problem.id, None, id=f"{problem.id}-all", marks=pytest.mark.slow)
+@pytest.mark.parametrize("name", [problem.id for problem in shipped()])
+def test_no_mutant_of_a_function_survives(name: str) -> None:
+    problem = load(name)
+    assert surviving(mutants(problem, limit=SAMPLE, functions=problem.functions)) == []
 
 
-@pytest.mark.parametrize(("name", "limit"), list(samples()))
-def test_no_mutant_of_a_shipped_problem_survives(name: str, limit: int | None) -> None:
-    assert surviving(mutants(load(name), limit=limit)) == []
+def test_no_mutant_of_a_line_of_the_first_problem_survives() -> None:
+    assert surviving(mutants(load("problem1"), limit=3 * SAMPLE)) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [problem.id for problem in shipped()])
+def test_no_mutant_at_all_survives(name: str) -> None:
+    assert surviving(mutants(load(name))) == []

@@ -1,13 +1,14 @@
 """Values and gradients of torch code for many points and outcomes at once. The only file that imports torch.
 
 The forward pass is mapped over points and outcomes, then one ordinary backward pass runs, with a leaf for each (point,
-outcome). Code that cannot be mapped (it indexes or branches by a draw) steps down to concrete outcomes, then to a plain loop:
-on RuntimeError only, so that an author's own errors surface.
+outcome). Code that cannot be mapped (it indexes or branches by a draw) steps down to concrete outcomes, then to a plain loop,
+where an author's own errors surface.
 """
 
 from __future__ import annotations
 
 import math
+import random
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 from torch.func import functional_call, vmap
 
-from ..errors import CodeError, InputError
+from ..errors import RANDOM, CodeError, InputError, told
 from ..estimate import Floats
 
 _rung: dict[Any, int] = {}
@@ -35,13 +36,13 @@ class Batch:
 
 @contextmanager
 def precision(dtype: str) -> Generator[Any]:
-    """One thread and this default dtype: a bare `torch.tensor(0.1)` in the code under test follows it."""
+    """One thread, gradients on, and this default dtype: a bare `torch.tensor(0.1)` in the code under test follows it."""
     before, threads = torch.get_default_dtype(), torch.get_num_threads()
     kind = getattr(torch, dtype)
     torch.set_default_dtype(kind)
     torch.set_num_threads(1)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.enable_grad():
             warnings.simplefilter("ignore")
             yield kind
     finally:
@@ -66,23 +67,36 @@ def run(
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         ladder = [batch.mapped, batch.points, batch.loop] if batch.w or batch.o else [batch.loop]
         for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
+            before = _chance()
             try:
                 result = ladder[at]()
-            except CodeError:
+                if _chance() != before and not _same(result, ladder[at]()):
+                    raise CodeError(key, f"`{name}` {RANDOM}")
+            except (CodeError, KeyboardInterrupt):
                 raise
-            except RuntimeError as error:
-                if at == len(ladder) - 1:
-                    raise CodeError(key, f"`{name}` raised {type(error).__name__}: {_first(error)}") from error
-            except Exception as error:
-                raise CodeError(key, f"`{name}` raised {type(error).__name__}: {_first(error)}") from error
+            except BaseException as error:  # SystemExit among them: code under test does not end the check
+                if at == len(ladder) - 1 or not isinstance(error, Exception):
+                    raise CodeError(key, f"`{name}` raised {told(error)}") from error
             else:
                 _rung[key] = at
                 return result
     raise AssertionError("the last rung returns or raises")
 
 
-def _first(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [""])[0]
+def _chance() -> Any:
+    """Where the random generators stand: who moves them is asked twice."""
+    kind, keys, *rest = np.random.get_state()
+    return torch.get_rng_state().numpy().tobytes(), random.getstate(), kind, np.asarray(keys).tobytes(), rest
+
+
+def _same(a: Batch, b: Batch) -> bool:
+    pairs = [(a.values, b.values), *([(a.gradients, b.gradients)] if a.gradients is not None else [])]
+    return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+
+
+def _copied(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Code may write into its arguments: it gets its own."""
+    return {k: x.clone() for k, x in arguments.items()}
 
 
 class _Call:
@@ -98,11 +112,11 @@ class _Call:
         self.M = next(iter(self.o.values())).shape[1] if self.o else 1
 
     def _tensor(self, x: Any) -> Any:
-        return torch.as_tensor(np.ascontiguousarray(x), dtype=self.kind)
+        return torch.tensor(np.ascontiguousarray(x), dtype=self.kind)
 
     def _drawn(self, x: Any) -> Any:
         """Draws of a finite law are whole numbers: code indexes with them."""
-        return torch.as_tensor(np.ascontiguousarray(x), dtype=self.kind if np.asarray(x).dtype.kind == "f" else torch.int64)
+        return torch.tensor(np.ascontiguousarray(x), dtype=self.kind if np.asarray(x).dtype.kind == "f" else torch.int64)
 
     def call(self, *groups: Mapping[str, Any]) -> Any:
         out = self.code(**{k: v for g in groups for k, v in g.items()})
@@ -127,6 +141,8 @@ class _Call:
         }
 
     def _back(self, y: Any, leaves: dict[str, Any]) -> Batch:
+        if y.is_complex():
+            raise CodeError(self.code, f"`{self.name}` returned complex numbers; real ones were expected: take .real or .abs().")
         y = y.reshape(self.B, self.M, -1)
         values = y.detach().double().numpy()
         if not self.gradient:
@@ -144,7 +160,7 @@ class _Call:
     def mapped(self) -> Batch:
         leaves = self._leaves()
         inner = vmap(self.call, in_dims=(0, None, 0), randomness="error")
-        y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, self.f, self.o)
+        y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, _copied(self.f), _copied(self.o))
         return self._back(y, leaves)
 
     def points(self) -> Batch:
@@ -158,7 +174,7 @@ class _Call:
             row = {k: x[:, m] for k, x in leaves.items()}
             columns.append(
                 vmap(lambda w, f, o, same=same: self.call(w, f, o, same), in_dims=(0, 0, 0), randomness="error")(
-                    row, self.f, other
+                    row, _copied(self.f), _copied(other)
                 )
             )
         return self._back(torch.stack(columns, 1), leaves)
@@ -172,7 +188,8 @@ class _Call:
                     rows.append(None)
                     continue
                 at = {k: x[b, m] for k, x in leaves.items()}
-                rows.append(self.call(at, {k: x[b] for k, x in self.f.items()}, {k: x[b, m] for k, x in self.o.items()}))
+                given = {k: x[b] for k, x in self.f.items()} | {k: x[b, m] for k, x in self.o.items()}
+                rows.append(self.call(at, _copied(given)))
         shapes = {r.shape for r in rows if r is not None}
         if len(shapes) != 1:
             raise CodeError(self.code, f"`{self.name}` returned different shapes at different points: return one shape.")

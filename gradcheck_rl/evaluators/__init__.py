@@ -61,18 +61,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
     if formulas is not None:
         return _formulas(formulas, scene, outcomes)
     match q:
-        case Value():
-            return (
-                plain.evaluate(q, scene, outcomes)
-                if plain.is_numpy(scene.resolve(q.of))
-                else autodiff.evaluate(q, scene, outcomes)
-            )
-        case Gradient():
-            if plain.is_numpy(scene.resolve(q.of)):
-                raise CodeError(
-                    q.of, f"`{q.of.__name__}` is numpy code, which has no gradient: state the claim about Value(...)."
-                )
-            return autodiff.evaluate(q, scene, outcomes)
+        case Value() | Gradient():
+            return _called(q, scene, outcomes)
         case Combined(sign=sign, left=left, right=right):
             a, b = evaluate(left, scene, outcomes), evaluate(right, scene, outcomes)
             return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
@@ -101,6 +91,31 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             return hull.evaluate(of, scene)
         case _:
             raise Unsuitable(f"{type(q).__name__} cannot be evaluated")
+
+
+def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    """Torch code, or numpy code. A function that mentions numpy alone may still be torch code, np.log(2) a constant in it."""
+    ways = [autodiff.evaluate]
+    if plain.is_numpy(scene.resolve(q.of)):
+        if isinstance(q, Gradient):
+            return _differentiated(q, scene, outcomes)
+        ways = [plain.evaluate, autodiff.evaluate] if plain.is_numpy(q.of) else [autodiff.evaluate, plain.evaluate]
+    first, *others = ways
+    try:
+        return first(q, scene, outcomes)
+    except CodeError:
+        for other in others:
+            with suppress(CodeError):
+                return other(q, scene, outcomes)
+        raise
+
+
+def _differentiated(q: Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    try:
+        return autodiff.evaluate(q, scene, outcomes)
+    except CodeError as error:
+        wanted = "state the claim about Value(...), or write it in torch."
+        raise CodeError(q.of, f"`{q.of.__name__}` mentions numpy and no torch, and has no gradient ({error}): {wanted}") from error
 
 
 def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) -> Estimate:

@@ -35,7 +35,7 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -
         raise ProblemError(
             f"{total} outcomes exceed the {LIMIT} that are listed: shorten the horizon or the batch, or write by='sampled'."
         )
-    index = np.stack(np.unravel_index(np.arange(total), sizes), axis=1)
+    index = np.stack(np.unravel_index(np.arange(total), sizes), axis=1) if sizes else np.zeros((1, 0), dtype=int)
     rows = scene.points.rows
     weights = np.full((len(rows), total), fmpq(1), dtype=object)
     position = {d.atoms[0]: k for k, d in enumerate(draws)}

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..errors import CodeError
+from ..errors import RANDOM, CodeError, told
 from ..estimate import EPS, Estimate, Evidence
 from ..quantities import Value
 from .scene import Outcomes, Scene, arrays, possible
@@ -56,14 +56,10 @@ def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             if can is not None and not can[b, m]:
                 rows.append(None)
                 continue
-            try:
-                out = np.asarray(code(**{k: v[b] for k, v in fixed.items()}, **{k: v[b, m] for k, v in drawn.items()}))
-            except Exception as error:
-                raise CodeError(q.of, f"`{name}` raised {type(error).__name__}: {error}") from error
-            if out.dtype.kind not in "fiub":
-                what = "None" if out.shape == () and out.item() is None else f"dtype {out.dtype}"
-                raise CodeError(q.of, f"`{name}` returned {what}; a number or an array of floats was expected.")
-            rows.append(out.astype(float).ravel())
+            arguments = {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}
+            rows.append(_called(code, arguments, name))
+            if len(rows) == 1 and not np.array_equal(rows[0], _called(code, arguments, name), equal_nan=True):
+                raise CodeError(q.of, f"`{name}` {RANDOM}")
     shapes = {r.shape for r in rows if r is not None}
     if len(shapes) != 1:
         raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
@@ -71,3 +67,17 @@ def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:
     blank = np.zeros(shapes.pop())
     x = np.stack([blank if r is None else r for r in rows]).reshape(size, count, -1)
     return Estimate(x, 64 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
+
+
+def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Any:
+    """One result, flat. Code may write into its arguments: it gets its own."""
+    try:
+        out = np.asarray(code(**{k: np.copy(v) if np.ndim(v) else v for k, v in arguments.items()}))
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # SystemExit among them: code under test does not end the check
+        raise CodeError(code, f"`{name}` raised {told(error)}") from error
+    if out.dtype.kind not in "fiub":
+        what = "None" if out.shape == () and out.item() is None else f"dtype {out.dtype}"
+        raise CodeError(code, f"`{name}` returned {what}; a number or an array of floats was expected.")
+    return out.astype(float).ravel()

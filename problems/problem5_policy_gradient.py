@@ -1,0 +1,625 @@
+"""Policy gradients of a finite MDP: total return, reward-to-go, baselines.
+
+Two states, two actions, three steps: 64 trajectories, so that the mean and the covariance of every estimator are finite
+sums. Most estimators have the same mean, the gradient of the expected return. The notes promise that dropping past rewards
+and subtracting a baseline lower the variance. Usually they do; which way it goes depends on the MDP. A baseline or a scale
+made from the same batch changes the mean itself, and a scale may even turn its sign.
+"""
+
+from sympy import Rational, diff, log
+
+from gradcheck_rl import (
+    AtMost, Bernoulli, Categorical, Claim, Covariance, Curl, Differs, Draw, E, Equal, Erratum, Gradient, Integers, LogRational,
+    Mean, Mistake, Parameter, Point, Problem, Rows, Simplex, Size, Trace, Uniform, Value, Variable, array, batch, episode, frozen,
+    log_softmax, softmax, torch,
+)
+
+# The setting: an MDP and a softmax policy with a logit for each state and action.
+T = Size("T", 3, also=(2,))
+theta = Parameter("theta", (2, 2), over=LogRational())
+start = Variable("start", 2, over=Simplex())
+step = Variable("step", (2, 2, 2), over=Simplex())
+reward = Variable("reward", (2, 2), over=Integers(-4, 4))
+b = Variable("b", 2, over=Uniform(-2, 2))  # a baseline for each state
+c = Variable("c", over=Uniform(-2, 2))  # a baseline for all
+gamma = Rational(9, 10)
+third, half = Rational(1, 3), Rational(1, 2)
+
+pi = softmax(theta)
+tau = episode(start, step, reward, pi, T)
+states, actions, rewards = tau["states"], tau["actions"], tau["rewards"]
+pair = batch(tau, 2)
+short = episode(start, step, reward, pi, 2)
+three = batch(short, 3)
+
+# The objective by listing trajectories, by dynamic programming backwards, and forwards.
+J = E(tau.total)
+
+
+def Q(left, step=step, reward=reward, pi=pi):  # with so many steps left
+    return reward + (step * (pi * Q(left - 1, step, reward, pi)).sum(-1)).sum(-1) if left > 1 else reward + 0 * pi
+
+
+def occupied(t):  # the law of the state at time t
+    return ((occupied(t - 1)[:, None] * pi)[..., None] * step).sum((0, 1)) if t else start + 0 * pi[0]
+
+
+V = (start * (pi * Q(T)).sum(-1)).sum()
+J_stepwise = sum((occupied(t) * (pi * reward).sum(-1)).sum() for t in range(T))
+
+# Scores of each step, their sum, and the rewards still to come.
+logs = log_softmax(theta)
+scores = array(*([[diff(logs[s, a], x) for x in theta.array.ravel()] for a in (0, 1)] for s in (0, 1)))
+g = [scores[s, a] for s, a in zip(states, actions, strict=True)]
+G = sum(g)
+to_come = [rewards[t:].sum() for t in range(T)]
+by_total = G * tau.total
+by_rest = sum(g[t] * to_come[t] for t in range(T))
+
+
+def variance(x):
+    return E(x ** 2) - E(x) ** 2
+
+
+# Baselines that minimise the variance: one for each parameter, and one for all.
+best = E(G ** 2 * tau.total) / E(G ** 2)
+best_rest = E(G * by_rest) / E(G ** 2)
+best_of_all = E(G ** 2 * tau.total).sum() / E(G ** 2).sum()
+
+# The same with discounted rewards: the weight gamma^t of a step may not be forgotten.
+faded = [gamma ** t * rewards[t] for t in range(T)]
+J_faded = E(sum(faded))
+kept = sum(logs[states[t], actions[t]] * frozen(sum(faded[t:])) for t in range(T))
+forgotten = sum(logs[states[t], actions[t]] * frozen(sum(faded[t:]) / gamma ** t) for t in range(T))
+
+# A state that is only glanced at: the policy sees 0 or 1 with a chance that depends on the state.
+glance = Variable("glance", (2, 2), over=Simplex())
+start_seen = (start[:, None] * glance).reshape(4)
+step_seen = (step[:, None, :, :, None] * glance).repeat(2, 1).reshape(4, 2, 4)
+reward_seen, pi_seen = reward[[0, 0, 1, 1]], pi[[0, 1, 0, 1]]
+blind = episode(start_seen, step_seen, reward_seen, pi, T, observe=(0, 1, 0, 1))
+J_blind = (start_seen * (pi_seen * Q(T, step_seen, reward_seen, pi_seen)).sum(-1)).sum()
+
+# Bandits: three levers, a coin with a logit, a coin with its chance itself, and an arm that depends on luck.
+w = Variable("w", 3, over=LogRational())
+prize = Variable("prize", 3, over=Uniform(-2, 2))
+share = softmax(w)
+lever = Draw("lever", Categorical(logits=w))
+log_share = log_softmax(w)
+pull = array(*([diff(log_share[k], x) for x in w] for k in range(3)))  # the score of each lever
+worth = E(prize[lever])
+x = Variable("x", over=LogRational())
+pays = Variable("pays", 2, over=Uniform(-2, 2))
+coin = Draw("coin", Bernoulli(logit=x))
+chance = Variable("chance", over=Uniform(0.1, 0.9))
+toss = Draw("toss", Bernoulli(chance))
+arm = Draw("arm", Bernoulli(logit=x))  # arm 1 pays 10 in one of five cases, arm 0 pays 1
+luck = Draw("luck", Categorical(array((0, 1, 0), (Rational(4, 5), 0, Rational(1, 5)))[arm]))
+table = Variable("table", (3, 2), over=Uniform(-2, 2))
+chances = Variable("chances", 3, over=Simplex())
+who = Draw("who", Categorical(chances))
+seen_rows = table[who]
+
+
+# What a student writes, in torch: one number for a trajectory, whose gradient is the estimate.
+def log_pi(theta, states, actions):
+    return theta.log_softmax(-1)[states, actions]
+
+
+def to_go(rewards):
+    return rewards.flip(-1).cumsum(-1).flip(-1)
+
+
+def total_return(theta, states, actions, rewards, log_pi=log_pi):
+    return log_pi(theta, states, actions).sum() * rewards.sum()
+
+
+def reward_to_go(theta, states, actions, rewards, log_pi=log_pi, to_go=to_go):
+    return (log_pi(theta, states, actions) * to_go(rewards)).sum()
+
+
+def with_constant(theta, states, actions, rewards, c):
+    return log_pi(theta, states, actions).sum() * (rewards.sum() - c)
+
+
+def with_baseline(theta, states, actions, rewards, b):
+    return (log_pi(theta, states, actions) * (to_go(rewards) - b[states])).sum()
+
+
+def with_past(theta, states, actions, rewards, c):  # a baseline of everything before the action
+    return (log_pi(theta, states, actions) * (to_go(rewards) - c * (rewards.cumsum(-1) - rewards))).sum()
+
+
+def discounted(theta, states, actions, rewards):
+    return (log_pi(theta, states, actions) * to_go(rewards * 0.9 ** torch.arange(len(rewards)))).sum()
+
+
+def discounted_from_here(theta, states, actions, rewards):
+    fade = 0.9 ** torch.arange(len(rewards))
+    return (log_pi(theta, states, actions) * to_go(rewards * fade) / fade).sum()
+
+
+def blind_total(theta, observations, actions, rewards):
+    return log_pi(theta, observations, actions).sum() * rewards.sum()
+
+
+def blind_to_go(theta, observations, actions, rewards):
+    return (log_pi(theta, observations, actions) * to_go(rewards)).sum()
+
+
+def blind_baseline(theta, states, observations, actions, rewards, b):  # of the state that the policy does not see
+    return (log_pi(theta, observations, actions) * (to_go(rewards) - b[states // 2])).sum()
+
+
+def planned(theta, start, step, reward):
+    pi, value = theta.softmax(-1), 0.0
+    for _ in range(T):
+        value = (pi * (reward + (step * value).sum(-1))).sum(-1)
+    return start @ value
+
+
+def log_likelihood(theta, start, step, states, actions):
+    moves = step[states[:-1], actions[:-1], states[1:]].log().sum()
+    return start[states[0]].log() + log_pi(theta, states, actions).sum() + moves
+
+
+def likelihood_of_actions(theta, states, actions):
+    return theta.softmax(-1)[states, actions].prod()
+
+
+def log_likelihood_of_actions(theta, states, actions):
+    return log_pi(theta, states, actions).sum()
+
+
+# Estimates from a batch of trajectories, which stand along the first axis.
+def mean_return(rewards):
+    return rewards.sum(-1).mean()
+
+
+def mean_estimate(theta, states, actions, rewards):
+    return (log_pi(theta, states, actions).sum(-1) * rewards.sum(-1)).mean()
+
+
+def leave_one_out(theta, states, actions, rewards):  # the mean of the others is the baseline
+    total = rewards.sum(-1)
+    others = (total.sum() - total) / (len(total) - 1)
+    return (log_pi(theta, states, actions).sum(-1) * (total - others)).mean()
+
+
+def less_the_mean(theta, states, actions, rewards):  # the mean of all is the baseline
+    total = rewards.sum(-1)
+    return (log_pi(theta, states, actions).sum(-1) * (total - total.mean())).mean()
+
+
+def less_the_mean_of_each_step(theta, states, actions, rewards):
+    rest = to_go(rewards)
+    return (log_pi(theta, states, actions) * (rest - rest.mean(0))).sum(-1).mean()
+
+
+def less_one_mean(theta, states, actions, rewards):  # over the batch and the steps
+    rest = to_go(rewards)
+    return (log_pi(theta, states, actions) * (rest - rest.mean())).sum(-1).mean()
+
+
+# Bandits.
+def pulled(w, prize, lever):
+    return w.log_softmax(-1)[lever] * prize[lever]
+
+
+def pulled_less_ten(w, prize, lever):
+    return w.log_softmax(-1)[lever] * (prize[lever] - 10)
+
+
+def flipped(x, pays, coin, c):
+    return torch.distributions.Bernoulli(logits=x).log_prob(coin.double()) * (pays[coin] - c)
+
+
+def tossed(chance, pays, toss):
+    return torch.stack((1 - chance, chance)).log()[toss] * pays[toss]
+
+
+def payment(luck):
+    return torch.tensor([0.0, 1.0, 10.0])[luck]
+
+
+def centred(x, arm, luck):
+    earned = payment(luck)
+    return (torch.nn.functional.logsigmoid(x * (2 * arm - 1)) * (earned - earned.mean())).mean()
+
+
+def normalised(x, arm, luck):  # equal payments are no evidence
+    earned = payment(luck)
+    scaled = torch.nan_to_num((earned - earned.mean()) / earned.std(correction=0), nan=0.0)
+    return (torch.nn.functional.logsigmoid(x * (2 * arm - 1)) * scaled).mean()
+
+
+def sample_covariance(table, who):
+    return torch.cov(table[who].T)
+
+
+def spread(estimator, over=None):
+    return Trace(Covariance(Gradient(estimator), over=over))
+
+
+# What must be true of the objective.
+backwards = Claim("Dynamic programming agrees with listing.", Equal(V, J), source="C-002, C-003, C-009")
+forwards = Claim("So does the reward of each step under the law of its state.", Equal(J_stepwise, J), source="C-005, C-054")
+nested = Claim(
+    "So does the first reward with the mean of the others given the first step, averaged.", source="C-004",
+    that=Equal(E(rewards[0]) + E(E(sum(rewards[1:]), over=tau.draws[2:])), J),
+)
+planning = Claim(
+    "torch, planning backwards, has the same gradient.", source="C-002, C-013",
+    that=Equal(Gradient(planned), Gradient(J)),
+)
+averaged = Claim("The mean return of a batch is unbiased.", Equal(Mean(Value(mean_return), over=pair), J), source="C-007")
+
+# What must be true of the score.
+only_policy = Claim(
+    "The gradient of a trajectory's log-probability has only the policy's terms.", source="C-001, C-012",
+    that=Equal(Gradient(log_likelihood), Gradient(log_likelihood_of_actions)),
+)
+score = Claim("It is the sum of the scores of the steps.", Equal(Gradient(log_likelihood_of_actions), G), source="C-012")
+centre = Claim("Each score has mean zero.", Equal(E(array(*g)), 0), source="C-014")
+product = Claim(
+    "The gradient of a probability is the probability times the score.", source="C-011, C-017",
+    that=Equal(Gradient(likelihood_of_actions), Value(likelihood_of_actions) * G),
+)
+past = Claim(
+    "A score has mean zero times any reward that came before.", source="C-030",
+    that=Equal(array(*(E(g[t] * rewards[early]) for t in range(T) for early in range(t))), 0),
+)
+
+# What must be true of the estimators.
+total = Claim("The total return is unbiased.", Equal(Mean(Gradient(total_return)), Gradient(J)), source="C-013")
+causal = Claim("Reward-to-go is unbiased.", Equal(Mean(Gradient(reward_to_go)), Gradient(J)), source="C-021, C-030")
+drawn = Claim(
+    "Samples say so too.", Equal(Mean(Gradient(reward_to_go)), Gradient(J)), by=("listed", "sampled"), resolution=0.05, source="C-021",
+)
+constant = Claim("A constant baseline leaves the mean alone,", Equal(Mean(Gradient(with_constant)), Gradient(J)), source="C-033")
+harmless = Claim("a baseline of the state too,", Equal(Mean(Gradient(with_baseline)), Gradient(J)), source="C-033")
+historic = Claim("and one of everything before the action.", Equal(Mean(Gradient(with_past)), Gradient(J)), source="C-033")
+unseeing = Claim(
+    "A policy that only glances at the state: the same.", source="C-024",
+    that=Equal(Mean(Gradient(blind_total), over=blind), Gradient(J_blind)),
+)
+unseeing_rest = Claim("With reward-to-go,", Equal(Mean(Gradient(blind_to_go), over=blind), Gradient(J_blind)), source="C-024")
+unseeing_base = Claim(
+    "and with a baseline of the unseen state.", source="C-024",
+    that=Equal(Mean(Gradient(blind_baseline), over=blind), Gradient(J_blind)),
+)
+fading = Claim("Discounted rewards count from the start.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), source="C-067")
+conservative = Claim("So the estimator's mean is somebody's gradient.", Equal(Curl(Mean(Gradient(kept))), 0), source="C-067")
+
+# Batches.
+others = Claim(
+    "The mean of the others is an unbiased baseline.", source="C-034",
+    that=Equal(Mean(Gradient(leave_one_out), over=pair), Gradient(J)),
+)
+others_three = Claim(
+    "With three trajectories too.", Equal(Mean(Gradient(leave_one_out), over=three), Gradient(E(short.total))), source="C-034",
+)
+shrunk = Claim(
+    "The mean of all N shrinks the gradient to (N - 1)/N of it: a half,", source="C-034, C-066",
+    that=Equal(Mean(Gradient(less_the_mean), over=pair), Gradient(J) * half),
+)
+shrunk_three = Claim(
+    "and two thirds.", source="C-034, C-066", that=Equal(Mean(Gradient(less_the_mean), over=three), Gradient(E(short.total)) * 2 * third),
+)
+shrunk_steps = Claim(
+    "So does the mean of each step with reward-to-go.", source="C-034",
+    that=Equal(Mean(Gradient(less_the_mean_of_each_step), over=pair), Gradient(J) * half),
+)
+flattened = Claim(
+    "One mean over batch and steps takes off E[G sum of rewards to go] / (N T).", source="C-034",
+    that=Equal(Mean(Gradient(less_one_mean), over=pair), Gradient(J) - E(G * sum(to_come)) / (2 * T)),
+)
+quieter = Claim(
+    "N trajectories have 1/N of the covariance.", source="C-066",
+    that=Equal(spread(mean_estimate, pair), spread(total_return) / 2),
+)
+pairs_of_rows = Claim(
+    "The sample covariance with n - 1 is unbiased.", source="C-040, C-041",
+    that=Equal(Mean(Value(sample_covariance), over=batch(who, 3)),
+               array(*(E(i * j) - E(i) * E(j) for i in seen_rows for j in seen_rows))),
+)
+
+# Variance.
+parabola = Claim(
+    "A baseline c changes each variance by c (c E[G^2] - 2 E[G^2 R]).", source="C-035",
+    that=Equal(
+        Covariance(Gradient(with_constant))[::5] - Covariance(Gradient(total_return))[::5],
+        c * (c * E(G ** 2) - 2 * E(G ** 2 * tau.total)),
+    ),
+)
+optimal = Claim(
+    "It is least at E[G^2 R] / E[G^2].", source="C-036",
+    that=Equal(variance(by_total - c * G) - variance(by_total - best * G), (c - best) ** 2 * E(G ** 2)),
+)
+weighted = Claim(
+    "That is the mean return and a covariance with the square of the score.", source="C-037",
+    that=Equal(best - J, (E(G ** 2 * tau.total) - E(G ** 2) * J) / E(G ** 2)),
+)
+optimal_rest = Claim(
+    "With reward-to-go it is E[X G] / E[G^2], where X is the estimate.", source="C-038",
+    that=Equal(variance(by_rest - c * G) - variance(by_rest - best_rest * G), (c - best_rest) ** 2 * E(G ** 2)),
+)
+between = Claim(
+    "Between 0 and twice the best, a baseline lowers the total variance.", source="C-035",
+    where=AtMost(c * (c - 2 * best_of_all), 0), that=AtMost(spread(with_constant), spread(total_return)),
+)
+
+# The MDP of the notes.
+notes = Point(
+    theta=((log(2), 0), (0, log(3))), start=(2 * third, third), reward=((1, -2), (3, half)), b=(7 * third, -Rational(11, 5)), c=7 * third,
+    step=(((3 * half / 2, half / 2), (third, 2 * third)), ((half, half), (Rational(1, 5), Rational(4, 5)))),
+)
+worth_there = Claim("In the MDP of the notes both routes give the return,", Equal(V, J), at=notes, source="C-002")
+slope_there = Claim("and its gradient.", Equal(Mean(Gradient(reward_to_go)), Gradient(V)), at=notes, source="C-013, C-030")
+loud_there = Claim(
+    "The spread of the total return,", at=notes, source="C-013",
+    that=Equal(spread(total_return), variance(by_total).sum()),
+)
+quiet_there = Claim("and of reward-to-go.", Equal(spread(reward_to_go), variance(by_rest).sum()), at=notes, source="C-031")
+calmer_there = Claim(
+    "Here reward-to-go varies less.", at=notes, source="C-031",
+    that=AtMost(spread(reward_to_go), spread(total_return)),
+)
+best_there = Claim(
+    "The best baseline of each parameter is better than the best for all,", at=notes, source="C-036",
+    that=AtMost(variance(by_total - best * G).sum(), variance(by_total - best_of_all * G).sum()),
+)
+mean_there = Claim(
+    "and the mean return is almost as good as that: within 1 %.", at=notes, source="C-036, C-039",
+    that=AtMost(variance(by_total - J * G).sum(), variance(by_total - best_of_all * G).sum() * Rational(101, 100)),
+)
+rest_there = Claim(
+    "Reward-to-go with its own best is the quietest of all.", at=notes, source="C-038",
+    that=AtMost(variance(by_rest - best_rest * G).sum(), variance(by_total - best * G).sum()),
+)
+faded_there = Claim("The discounted gradient.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), at=notes, source="C-067")
+rotational = Claim(
+    "Without gamma^t the field is nobody's gradient.", Differs(Curl(Mean(Gradient(forgotten))), 0), at=notes, source="C-067",
+)
+
+# Two states, one after the other, and either action: the return is always 0 in the first case.
+one_way = (((0, 1), (0, 1)), ((0, 1), (0, 1)))
+level = notes.but(theta=0, start=(1, 0), step=one_way, reward=((-1, -1), (1, 1)))
+uneven = level.but(reward=((-3 * half, -3 * half), (2, 1)))
+still = Claim("-1, then 1: the total return has no spread,", Equal(spread(total_return, short), 0), at=level, source="C-031")
+restless = Claim(
+    "reward-to-go has 1/2, the square of the last score.", at=level, source="C-031",
+    that=Equal(spread(reward_to_go, short), half),
+)
+tenfold = Claim(
+    "-3/2, then 2 or 1: reward-to-go has ten times the spread.", at=uneven, source="C-031",
+    that=Equal(spread(reward_to_go, short), spread(total_return, short) * 10),
+)
+settled = level.but(reward=((-2, -2), (1, 1)))  # the same in three steps: the return is -2 + 1 + 1
+
+# Bandits.
+rises = array(*((row * array(*(diff(worth.doit(), y) for y in w))).sum() for row in pull))
+gains = Claim(
+    "A step along the gradient raises log pi_k by pi_k (r_k - J) - sum_j pi_j^2 (r_j - J).", source="C-020",
+    that=Equal(rises, share * (prize - worth) - (share ** 2 * (prize - worth)).sum()),
+)
+bandit = Claim("A lever's estimate is unbiased.", Equal(Mean(Gradient(pulled, w)), Gradient(worth, w)), source="C-011, C-013")
+each = Rows(lever=(0, 1, 2))
+thirds = Point(w=0, prize=(10, 5, 15))
+levers = Claim(
+    "Returns 10, 5, 15, once each: the estimate is (0, -5/3, 5/3),", at=thirds, source="C-022",
+    that=Equal(Mean(Gradient(pulled, w), over=each), array(0, -5, 5) / 3),
+)
+levers_less = Claim(
+    "and less 10 the same.", at=thirds, source="C-022",
+    that=Equal(Mean(Gradient(pulled_less_ten, w), over=each), array(0, -5, 5) / 3),
+)
+rare = Point(x=log(Rational(1, 9)), pays=(1, 0), c=Rational(9, 10))
+dull = Claim(
+    "A coin that pays 1 in nine of ten cases, else 0: E g^2 r^2 - (E g r)^2 = 9/1000 - 81/10^4.", at=rare.but(c=0), source="C-035",
+    that=Equal(Covariance(Gradient(flipped, x)), Rational(9, 10 ** 4)),
+)
+wild = Claim(
+    "The mean return as baseline: 64 times as much.", at=rare, source="C-035",
+    that=Equal(Covariance(Gradient(flipped, x)), Rational(64 * 9, 10 ** 4)),
+)
+silent = Claim(
+    "1/10 as baseline: nothing is left.", at=rare.but(c=Rational(1, 10)), source="C-035",
+    that=Equal(Covariance(Gradient(flipped, x)), 0),
+)
+inside = Claim(
+    "Between 0 and 1, a chance itself may be the parameter.", source="C-011",
+    that=Equal(Mean(Gradient(tossed, chance)), Gradient(E(pays[toss]), chance)),
+)
+explodes = Claim(
+    "Its estimate varies by r_1^2 / p + r_0^2 / (1 - p) - (r_1 - r_0)^2.", source="C-011",
+    that=Equal(Covariance(Gradient(tossed, chance)), pays[1] ** 2 / chance + pays[0] ** 2 / (1 - chance) - (pays[1] - pays[0]) ** 2),
+)
+lost = Claim(
+    "At p = 0 only the other side is seen: the mean is -r_0.", at=Point(chance=0, pays=(2, 7)), source="C-011",
+    that=Equal(Mean(Gradient(tossed, chance)), -2),
+)
+fair = Point(x=0)
+mild = Claim(
+    "Two payments less their mean: half of p (1 - p) (2 - 1).", at=fair, source="C-042",
+    that=Equal(Mean(Gradient(centred, x), over=batch(luck, 2)), half / 4),
+)
+reversed_ = Claim(
+    "Divided by their deviation too, the sign turns: (1/10 - 4/10) / 2.", at=fair, source="C-042",
+    that=Equal(Mean(Gradient(normalised, x), over=batch(luck, 2)), -Rational(3, 20)),
+)
+
+# What is printed and wrong.
+outer = Erratum(
+    "J is the first reward's mean and that of the others given the first step.", source="C-004", instead=nested,
+    that=Equal(E(rewards[0]) + E(sum(rewards[1:]), over=tau.draws[2:]), J),
+)
+log_lost = Erratum(
+    "The gradient of log p is that of the product of the probabilities.", source="C-017", instead=product,
+    that=Equal(Gradient(likelihood_of_actions), Gradient(log_likelihood_of_actions)),
+)
+gain = Erratum(
+    "The worst of the levers becomes less likely.", at=Point(w=(log(8), 0, 0), prize=(0, 0, 1)), instead=gains, source="C-020",
+    that=AtMost(rises[1], 0),
+)
+louder = Erratum(
+    "The higher the return, the larger its contribution.", at=Point(w=(log(98), 0, 0), prize=(15, 5, 0)), source="C-023", instead=bandit,
+    that=AtMost(prize[1] ** 2 * (pull[1] ** 2).sum(), prize[0] ** 2 * (pull[0] ** 2).sum()),
+)
+always = Erratum(
+    "Reward-to-go certainly lowers the variance.", at=level, source="C-031", instead=calmer_there,
+    that=AtMost(spread(reward_to_go, short), spread(total_return, short)),
+)
+smaller = Erratum(
+    "It does so since each estimate is smaller.", source="C-032", at=notes, instead=calmer_there,
+    that=AtMost((by_rest ** 2).sum(), (by_total ** 2).sum()),
+)
+lowers = Erratum(
+    "A constant baseline lowers the variance.", instead=between, source="C-035",
+    that=AtMost(spread(with_constant), spread(total_return)),
+)
+lowers_state = Erratum(
+    "A baseline of the state lowers the variance.", AtMost(spread(with_baseline), spread(reward_to_go)), instead=harmless, source="C-035",
+)
+enough = Erratum(
+    "In practice the mean return is enough.", at=rare, source="C-035, C-039", instead=silent,
+    that=AtMost(Covariance(Gradient(flipped, x)), Rational(9, 10 ** 4)),
+)
+same_best = Erratum(
+    "The best baseline of the total return is best for reward-to-go.", at=notes, source="C-038", instead=optimal_rest,
+    that=AtMost(variance(by_rest - best * G), variance(by_rest - best_rest * G)),
+)
+average = Erratum(
+    "The mean return of the batch is an unbiased baseline.", source="C-034", instead=shrunk,
+    that=Equal(Mean(Gradient(less_the_mean), over=pair), Gradient(J)),
+)
+scaled_only = Erratum(
+    "One mean over batch and steps shrinks the gradient to (N - 1)/N of it.", source="C-034", instead=flattened,
+    that=Equal(Mean(Gradient(less_one_mean), over=pair), Gradient(J) * half),
+)
+rescaled = Erratum(
+    "Dividing by the deviation only rescales the gradient: its sign stays.", at=fair, source="C-042", instead=reversed_,
+    that=AtMost(0, Mean(Gradient(normalised, x), over=batch(luck, 2))),
+)
+boundary = Erratum(
+    "The score's estimate is unbiased at p = 0.", at=Point(chance=0, pays=(2, 7)), source="C-011", instead=lost,
+    that=Equal(Mean(Gradient(tossed, chance)), Gradient(E(pays[toss]), chance)),
+)
+undiscounted = Erratum(
+    "The weight gamma^t of a step may be dropped.", source="C-067", instead=fading,
+    that=Equal(Mean(Gradient(discounted_from_here)), Gradient(J_faded)),
+)
+
+
+# What people get wrong, and the claim that must catch it.
+def so_far(rewards):
+    return rewards.cumsum(-1)
+
+
+def after_this_one(rewards):
+    return to_go(rewards) - rewards
+
+
+def averaged_over_steps(theta, states, actions, rewards):
+    return (log_pi(theta, states, actions) * to_go(rewards)).mean()
+
+
+def descent(theta, states, actions, rewards):
+    return -reward_to_go(theta, states, actions, rewards)
+
+
+def log_forgotten(theta, states, actions):
+    return theta.softmax(-1)[states, actions]
+
+
+def transposed(theta, states, actions):
+    return theta.log_softmax(-1)[actions, states]
+
+
+def over_states(theta, states, actions):
+    return theta.log_softmax(0)[states, actions]
+
+
+def not_normalised(theta, states, actions):
+    return theta[states, actions]
+
+
+def last_step_only(theta, states, actions, rewards):
+    return log_pi(theta, states, actions)[-1] * rewards.sum()
+
+
+def product_of_scores(theta, states, actions, rewards):
+    return log_pi(theta, states, actions).prod() * rewards.sum()
+
+
+def baseline_of_the_action(theta, states, actions, rewards, b):
+    return (log_pi(theta, states, actions) * (to_go(rewards) - actions / 2)).sum()
+
+
+def baseline_of_the_next_state(theta, states, actions, rewards, b):
+    return (log_pi(theta, states, actions)[:-1] * (to_go(rewards)[:-1] - b[states[1:]])).sum() + (
+        log_pi(theta, states, actions)[-1] * rewards[-1])
+
+
+def baseline_attached(theta, states, actions, rewards, b):
+    chosen = log_pi(theta, states, actions)
+    return (chosen * (to_go(rewards) - chosen)).sum()
+
+
+def past_and_present(theta, states, actions, rewards, c):
+    return (log_pi(theta, states, actions) * (to_go(rewards) - c * rewards.cumsum(-1))).sum()
+
+
+def hidden_state_seen(theta, states, actions, rewards):
+    return (log_pi(theta, states // 2, actions) * to_go(rewards)).sum()
+
+
+def biased_covariance(table, who):
+    return torch.cov(table[who].T, correction=0)
+
+
+def normalised_with_the_sample_deviation(x, arm, luck):
+    earned = payment(luck)
+    scaled = torch.nan_to_num((earned - earned.mean()) / earned.std(), nan=0.0)
+    return (torch.nn.functional.logsigmoid(x * (2 * arm - 1)) * scaled).mean()
+
+
+problem = Problem(
+    title="Policy gradients of a finite MDP",
+    world=(tau,),
+    claims=(
+        backwards, forwards, nested, planning, averaged, only_policy, score, centre, product, past, total, causal, drawn,
+        constant, harmless, historic, unseeing, unseeing_rest, unseeing_base, fading, conservative, others, others_three,
+        shrunk, shrunk_three, shrunk_steps, flattened, quieter, pairs_of_rows, parabola, optimal, weighted, optimal_rest,
+        between, worth_there, slope_there, loud_there, quiet_there, calmer_there, best_there, mean_there, rest_there,
+        faded_there, rotational, still, restless, tenfold, gains, bandit, levers, levers_less, dull, wild, silent, inside,
+        explodes, lost, mild, reversed_,
+    ),
+    errata=(
+        outer, log_lost, gain, louder, always, smaller, lowers, lowers_state, enough, same_best, average, scaled_only,
+        rescaled, boundary, undiscounted,
+    ),
+    corners=(notes, settled),
+    points=4,
+    mistakes=(
+        Mistake("rewards so far instead of to go", {to_go: so_far}, breaks=causal),
+        Mistake("without the reward of the step", {to_go: after_this_one}, breaks=causal),
+        Mistake("mean over steps", {reward_to_go: averaged_over_steps}, breaks=causal),
+        Mistake("descent", {reward_to_go: descent}, breaks=causal, source="C-016"),
+        Mistake("log forgotten", {log_pi: log_forgotten}, breaks=total, source="C-017"),
+        Mistake("state and action swapped", {log_pi: transposed}, breaks=total),
+        Mistake("softmax over the states", {log_pi: over_states}, breaks=total),
+        Mistake("logits not normalised", {log_pi: not_normalised}, breaks=total),
+        Mistake("the last step only", {total_return: last_step_only}, breaks=total),
+        Mistake("product of log-probabilities", {total_return: product_of_scores}, breaks=total),
+        Mistake("baseline sees the action", {with_baseline: baseline_of_the_action}, breaks=harmless, source="C-033"),
+        Mistake("baseline sees the next state", {with_baseline: baseline_of_the_next_state}, breaks=harmless, source="C-033"),
+        Mistake("baseline not detached", {with_baseline: baseline_attached}, breaks=harmless),
+        Mistake("baseline sees the reward of the step", {with_past: past_and_present}, breaks=historic, source="C-033"),
+        Mistake("baseline keeps its own return", {leave_one_out: less_the_mean}, breaks=others, source="C-034"),
+        Mistake("the policy sees the state", {blind_to_go: hidden_state_seen}, breaks=unseeing_rest, source="C-024"),
+        Mistake("gamma^t dropped", {discounted: discounted_from_here}, breaks=fading, source="C-067"),
+        Mistake("covariance with n", {sample_covariance: biased_covariance}, breaks=pairs_of_rows, source="C-040"),
+        Mistake("deviation with n - 1", {normalised: normalised_with_the_sample_deviation}, breaks=reversed_, source="C-042"),
+    ),
+)

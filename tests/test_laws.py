@@ -1,0 +1,471 @@
+"""Draws, their laws and the exact expectation: the derivative sees the law, substitution reaches it, and no draw is captured."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from flint import fmpq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gradcheck_rl import (
+    Bernoulli,
+    Categorical,
+    Draw,
+    E,
+    Gaussian,
+    LogRational,
+    Parameter,
+    ProblemError,
+    Rows,
+    Simplex,
+    Uniform,
+    Variable,
+    array,
+    batch,
+    episode,
+    exp,
+    frozen,
+    log,
+    log_prob,
+    log_softmax,
+    sigmoid,
+    softmax,
+    step,
+    tanh,
+)
+from gradcheck_rl.errors import Unsuitable
+from gradcheck_rl.expressions import floats, values
+from gradcheck_rl.laws import Expected, Slope, closed, randoms, with_parents
+from gradcheck_rl.rings import ball, log_of
+from gradcheck_rl.symbols import entries, thaw
+
+half = sp.Rational(1, 2)
+inner = st.fractions(min_value=Fraction(1, 20), max_value=Fraction(19, 20), max_denominator=20)
+rationals = st.fractions(min_value=-5, max_value=5, max_denominator=20)
+
+
+def of(x: Any) -> Any:
+    x = Fraction(x)
+    return fmpq(x.numerator, x.denominator)
+
+
+def exact(e: Any, at: dict[Any, Any]) -> Any:
+    """The exact value, as a Fraction where it is rational."""
+    x = values(entries(e), [{s: of(v) if isinstance(v, (int, Fraction)) else v for s, v in at.items()}]).exact[0, 0]
+    return Fraction(int(x.p), int(x.q)) if isinstance(x, fmpq) else x
+
+
+def coin(name: str = "a", p: Any = None) -> tuple[Any, Draw, Any]:
+    """A parameter that occurs only in a law, its draw, and two rewards."""
+    p = Parameter("p", over=Uniform(0.1, 0.9)) if p is None else p
+    return p[()] if isinstance(p, Variable) else p, Draw(name, Bernoulli(p)), Variable("r", 2)
+
+
+# ---- the derivative of an expectation -------------------------------------------------------------------------------------
+
+
+def law_is_seen(kind: type[Expected], p: Fraction, r0: Fraction, r1: Fraction) -> bool:
+    """d/dp of (1 - p) r0 + p r1 is r1 - r0: p occurs in the law and nowhere else."""
+    x, a, r = coin()
+    J = sp.Expr.__new__(kind, r[a], *E(r[a]).pairs)
+    return exact(J.diff(x), {x: p, r[0]: r0, r[1]: r1}) == r1 - r0
+
+
+@given(inner, rationals, rationals)
+def test_the_derivative_by_a_parameter_that_occurs_only_in_a_law(p: Fraction, r0: Fraction, r1: Fraction) -> None:
+    assert law_is_seen(Expected, p, r0, r1)
+
+
+def test_an_expectation_that_hides_its_law_would_have_derivative_zero() -> None:
+    class Hiding(Expected):
+        @property
+        def free_symbols(self) -> set[Any]:
+            return self.body.free_symbols - self.bound
+
+    assert not law_is_seen(Hiding, Fraction(1, 4), Fraction(1), Fraction(3))
+
+
+@given(inner, rationals, rationals)
+def test_law_and_body_both_count_by_the_product_rule(p: Fraction, r0: Fraction, r1: Fraction) -> None:
+    """J = (1 - p) p r0 + p (p + p) r1, so dJ/dp = (1 - 2 p) r0 + 4 p r1 and d2J/dp2 = 4 r1 - 2 r0."""
+    x, a, r = coin()
+    J = E(r[a] * x * (1 + a))
+    at = {x: p, r[0]: r0, r[1]: r1}
+    assert exact(J, at) == (1 - p) * p * r0 + 2 * p * p * r1
+    assert exact(J.diff(x), at) == (1 - 2 * p) * r0 + 4 * p * r1
+    assert exact(J.diff(x, x), at) == exact(J.diff(x).diff(x), at) == 4 * r1 - 2 * r0
+    assert exact((J**2).diff(x), at) == 2 * exact(J, at) * exact(J.diff(x), at)
+
+
+@given(inner, rationals, rationals)
+def test_a_frozen_body_and_a_frozen_law_have_no_slope(p: Fraction, r0: Fraction, r1: Fraction) -> None:
+    x, a, r = coin()
+    at = {x: p, r[0]: r0, r[1]: r1}
+    assert exact(E(frozen(x * r[a])).diff(x), at) == p * (r1 - r0)
+    assert exact(frozen(E(r[a])).diff(x), at) == 0 and exact((frozen(E(r[a])) * x).diff(x), at) == (1 - p) * r0 + p * r1
+    _, held, _ = coin("held", frozen(x))
+    assert exact(E(r[held]).diff(x), at) == 0 and exact(thaw(E(r[held])).diff(x), at) == r1 - r0
+
+
+# ---- substitution ---------------------------------------------------------------------------------------------------------
+
+
+@given(inner, rationals, rationals)
+def test_substitution_reaches_the_law_and_the_body(p: Fraction, r0: Fraction, r1: Fraction) -> None:
+    x, a, r = coin()
+    J = E(r[a] * x)
+    rule = {x: sp.Rational(p), r[0]: sp.Rational(r0), r[1]: sp.Rational(r1)}
+    expected = p * ((1 - p) * r0 + p * r1)
+    for there in (J.subs(rule), J.xreplace(rule), J.subs(x, rule[x]).xreplace(rule)):
+        assert not there.free_symbols and exact(there, {}) == expected and closed(there) == sp.Rational(expected)
+    slope = (1 - 2 * p) * r0 + 2 * p * r1
+    for there in (J.diff(x).subs(rule), J.diff(x).xreplace(rule), J.diff(x).subs(r[0], rule[r[0]]).subs(rule)):
+        assert exact(there, {}) == slope
+
+
+def test_substitution_leaves_the_bound_draw_alone() -> None:
+    x, a, r = coin()
+    J, draw = E(r[a] * (a + 1)), a[()]
+    for e in (J, J.diff(x)):
+        assert e.subs(draw, 1) == e == e.xreplace({draw: sp.Integer(1)}) and e.subs(draw + 1, 5) == e
+        assert draw not in e.free_symbols and (e + draw).subs(draw, 1) == e + 1
+    assert J.free_symbols == {x, r[0], r[1]}
+
+
+def test_a_slope_is_taken_before_its_variable_is_put_in() -> None:
+    """d/dp of E[y a] is y; with y = p put in afterwards it is p, and not the slope 2 p of E[p a]."""
+    x, a, _ = coin()
+    y = Variable("y")[()]
+    slope = E(y * a).diff(x)
+    assert closed(slope.subs(y, x)) == closed(slope.xreplace({y: x})) == x
+    assert closed(E(x * a).diff(x)) == 2 * x
+
+
+def test_sympy_may_rewrite_what_stands_around_and_inside() -> None:
+    x, a, r = coin()
+    J = E((r[a] + 1) ** 2 * x)
+    for rewritten in (sp.expand(J), sp.expand(J * (1 + x)) / (1 + x), sp.factor(J), sp.together(J + 1) - 1):
+        assert sp.simplify(closed(rewritten) - closed(J)) == 0
+    assert E(r[a]) == E(r[a]) and E(r[a]) - E(r[a]) == 0 and E(r[a]) != E(r[Draw("a", Bernoulli(x))])
+
+
+# ---- laws inside laws -----------------------------------------------------------------------------------------------------
+
+
+@given(inner, inner, inner)
+def test_a_law_may_follow_another_draw(p: Fraction, q0: Fraction, q1: Fraction) -> None:
+    """P(b = 1) = (1 - p) q0 + p q1 and E[a b] = p q1."""
+    x, a, _ = coin()
+    q = Variable("q", 2, over=Uniform(0.1, 0.9))
+    b = Draw("b", Bernoulli(q[a]))
+    at = {x: p, q[0]: q0, q[1]: q1}
+    assert exact(E(b), at) == (1 - p) * q0 + p * q1 and exact(E(b).diff(x), at) == q1 - q0
+    assert exact(E(a * b), at) == p * q1 and exact(E(a * b).diff(q[1]), at) == p and exact(E(a * b).diff(q[0]), at) == 0
+    assert closed(E(a * b)) == x * q[1]
+    assert [d.name for d in with_parents(randoms(b[()]))] == ["a", "b"]
+
+
+@given(inner, inner, inner)
+def test_an_expectation_inside_an_expectation_binds_its_own_draw(p: Fraction, q0: Fraction, q1: Fraction) -> None:
+    """E[a E[a]] = p^2, and the tower: the mean over b given a, then over a, is the mean."""
+    x, a, _ = coin()
+    q = Variable("q", 2, over=Uniform(0.1, 0.9))
+    b = Draw("b", Bernoulli(q[a]))
+    at = {x: p, q[0]: q0, q[1]: q1}
+    assert exact(E(a * E(a)), at) == p * p and exact(E(a * E(a)).diff(x), at) == 2 * p
+    given_a = E(b * (1 + a), over=[b])
+    assert given_a.free_symbols == {a[()], q[0], q[1]}
+    for e in (E(given_a), E(given_a).diff(x), E(given_a * a)):
+        plain = {E(given_a): E(b * (1 + a)), E(given_a).diff(x): E(b * (1 + a)).diff(x)}.get(e, E(b * (1 + a) * a))
+        assert exact(e, at) == exact(plain, at)
+
+
+def test_what_stays_random_may_not_follow_what_is_averaged() -> None:
+    x, a, r = coin()
+    b = Draw("b", Bernoulli((a + x) / 3))
+    with pytest.raises(ProblemError, match="`b` follows a and stays random: take the expectation over it too"):
+        E(r[b], over=[a])
+    assert exact(E(r[b] * a, over=[b, a]) - E(r[b] * a), {x: Fraction(1, 3), r[0]: 2, r[1]: 5}) == 0
+
+
+# ---- finite laws ----------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=4), st.data())
+def test_logits_at_logs_of_rationals_give_rationals(weights: list[int], data: st.DataObject) -> None:
+    n = len(weights)
+    allowed = data.draw(st.lists(st.integers(0, 1), min_size=n, max_size=n).filter(any))
+    rewards = data.draw(st.lists(st.integers(-5, 5), min_size=n, max_size=n))
+    theta, r, mask = Parameter("theta", n, over=LogRational()), Variable("r", n), Variable("mask", n)
+    a = Draw("a", Categorical(logits=theta, allowed=mask))
+    total = sum(w * m for w, m in zip(weights, allowed, strict=True))
+    probs = [Fraction(w * m, total) for w, m in zip(weights, allowed, strict=True)]
+    at = dict(zip(theta, (log_of(fmpq(w)) for w in weights), strict=True))
+    at |= dict(zip([*r, *mask], [*rewards, *allowed], strict=True))
+    J = sum(p * x for p, x in zip(probs, rewards, strict=True))
+    assert exact(E(r[a]), at) == J
+    for k in range(n):
+        assert exact(E(r[a]).diff(theta[k]), at) == probs[k] * (rewards[k] - J)  # the softmax policy gradient
+        assert exact(E(log_prob(a).diff(theta[k]) * r[a]), at) == probs[k] * (rewards[k] - J)  # the same by the score
+        assert exact(exp(a.log_prob([sp.Integer(k)])), at) == probs[k]
+    assert floats([a.log_prob([sp.Integer(0)])], dict.fromkeys(at, 1.0) | {mask[0]: 0.0})[0] == -math.inf
+
+
+@given(rationals)
+def test_bernoulli_by_probability_and_by_logit_are_one_law(x: Fraction) -> None:
+    z = Variable("z")
+    by_logit, by_p = Draw("a", Bernoulli(logit=z)), Draw("a", Bernoulli(sigmoid(z)))
+    for k in (0, 1):
+        pair = [exact(d.log_prob([sp.Integer(k)]), {z[()]: x}) for d in (by_logit, by_p)]
+        assert ball(pair[0]).overlaps(ball(pair[1]))
+    assert exact(E(by_logit) - E(by_p), {z[()]: log_of(fmpq(3, 2))}) == 0
+
+
+def test_a_simplex_policy_may_be_differentiated_directly() -> None:
+    p, r = Parameter("p", 3, over=Simplex()), Variable("r", 3)
+    a = Draw("a", Categorical(p))
+    at = {p.atoms[0]: Fraction(1, 4), p.atoms[1]: Fraction(1, 2), r[0]: 3, r[1]: 5, r[2]: 7}
+    assert exact(E(sp.Integer(1) + 0 * a), at) == 1 and exact(E(r[a]), at) == Fraction(3 + 10 + 7, 4)
+    assert exact(E(r[a]).diff(p.atoms[0]), at) == 3 - 7
+
+
+@pytest.mark.parametrize(("make", "message"), [
+    (lambda: Categorical(), "Categorical takes either probabilities or logits=..., one of them."),
+    (lambda: Categorical([half, half], logits=[0, 0]), "Categorical takes either probabilities or logits=..., one of them."),
+    (lambda: Categorical(Variable("p", (2, 2))),
+     "Categorical takes one row, of shape (K,), not (2, 2): write an index, as in policy[state]."),
+    (lambda: Categorical([half, sp.Rational(1, 3)]), "the probabilities [1/2, 1/3] sum to 5/6: write ones that sum to 1."),
+    (lambda: Bernoulli(half, logit=0), "Bernoulli takes either a probability or logit=..., one of them."),
+    (lambda: Gaussian(0), "Gaussian takes a standard deviation or covariance=..., one of them."),
+    (lambda: Gaussian([0, 0], covariance=[[1, 0, 0], [0, 1, 0]]),
+     "covariance has shape (2, 3) and the mean (2,): write a square array for a vector mean, or sd for independent coordinates."),
+    (lambda: Gaussian([0, 0], covariance=[[1, 2], [0, 1]]),
+     "covariance [[1, 2], [0, 1]] is not symmetric: write the same entry at (i, j) and (j, i)."),
+    (lambda: Gaussian(Variable("W", (2, 2)), 1), "Gaussian takes a number or a vector as its mean, not shape (2, 2): write it flat."),
+    (lambda: Draw("a", [half, half]), "Draw('a', ...) needs a law, not list: write Categorical(...), Bernoulli(...) or Gaussian(...)."),
+    (lambda: Rows(x=(1, 2), y=(1, 2, 3)), "Rows needs columns of one length; it was given lengths [2, 3]."),
+])  # fmt: skip
+def test_errors_name_what_was_written(make: Any, message: str) -> None:
+    with pytest.raises(ProblemError) as caught:
+        make()
+    assert str(caught.value) == message
+
+
+# ---- Gaussians ------------------------------------------------------------------------------------------------------------
+
+
+def moments(f: Any, m: float, s: float, cuts: tuple[float, ...] = ()) -> mpmath.mpf:
+    """E f over N(m, s^2) by adaptive quadrature on each side of every jump."""
+    ends = sorted({m - 14 * s, *cuts, m + 14 * s})
+    return mpmath.quad(lambda x: f(x) * mpmath.npdf(x, m, s), ends)
+
+
+CUT = 0.3
+INTEGRANDS: list[tuple[Any, Any, tuple[float, ...]]] = [
+    (lambda x, m: x**3 - 2 * x + m, lambda x, m: x**3 - 2 * x + m, ()),
+    (lambda x, m: (x - m) ** 6, lambda x, m: (x - m) ** 6, ()),
+    (lambda x, m: step(x - sp.Rational(3, 10)) * x**3, lambda x, m: x**3 if x >= CUT else 0, (CUT,)),
+    (lambda x, m: step(sp.Rational(3, 10) - x) * (x**2 + m), lambda x, m: x**2 + m if x < CUT else 0, (CUT,)),
+    (lambda x, m: step(2 * x - sp.Rational(6, 10)) * m + x, lambda x, m: (m if x >= CUT else 0) + x, (CUT,)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "function", "cuts"), INTEGRANDS)
+@settings(max_examples=4)
+@given(m=st.fractions(min_value=-2, max_value=2, max_denominator=10), s=st.sampled_from([Fraction(1, 2), Fraction(5, 4)]))
+def test_gaussian_moments_and_slopes_against_quadrature(formula: Any, function: Any, cuts: Any, m: Fraction, s: Fraction) -> None:
+    mean, sd = Parameter("m"), Parameter("s", over=Uniform(0.1, 3))
+    x = Draw("x", Gaussian(mean, sd))
+    J = E(formula(x, mean))
+    at = {mean[()]: of(m), sd[()]: of(s)}
+    u, v = float(m), float(s)
+    expected = (
+        moments(lambda x: function(x, u), u, v, cuts),
+        mpmath.diff(lambda u: moments(lambda x: function(x, u), u, v, cuts), u, h=1e-5),
+        mpmath.diff(lambda v: moments(lambda x: function(x, u), u, v, cuts), v, h=1e-5),
+    )
+    found = values([J, J.diff(mean[()]), J.diff(sd[()])], [at])
+    assert found.value[0] == pytest.approx([float(e) for e in expected], rel=1e-7, abs=1e-7) and (found.radius < 1e-12).all()
+
+
+def test_a_stop_gradient_inside_a_gaussian_expectation_holds_the_formula_and_not_the_law() -> None:
+    """J = E[frozen(c x) x] with x ~ N(m, 1) is c (m^2 + 1): its slope by m is 2 c m (the law), by c it is 0."""
+    m, c = Parameter("m")[()], Variable("c")[()]
+    x = Draw("x", Gaussian(m, 1))
+    J = E(frozen(c * x) * x)
+    at = {m: Fraction(3), c: Fraction(5)}
+    assert [exact(e, at) for e in (J, J.diff(m), J.diff(c))] == [50, 30, 0]
+    assert exact(E(frozen(m) * x).diff(m), at) == 3 and exact(thaw(E(frozen(m) * x)).diff(m), at) == 6
+
+
+def test_a_vector_draw_and_a_draw_that_follows_another_have_exact_moments() -> None:
+    m, c = Variable("m", 2), Variable("c", 3)
+    L = np.array([[c[0], 0], [c[1], c[2]]], dtype=object)
+    x = Draw("x", Gaussian(m, covariance=L @ L.T))
+    y = Draw("y", Gaussian(2 * x[0] + x[1], 1))
+    at = {m[0]: 1, m[1]: -2, c[0]: 2, c[1]: 3, c[2]: 1}
+    S = [[4, 6], [6, 10]]
+    for i, j in itertools.product(range(2), repeat=2):
+        assert exact(E(x[i] * x[j]) - E(x[i]) * E(x[j]), at) == S[i][j]
+    assert exact(E(y), at) == 0 and exact(E(y**2), at) == 4 * S[0][0] + 4 * S[0][1] + S[1][1] + 1
+    assert exact(E((x[0] - m[0]) ** 2 * (x[1] - m[1]) ** 2), at) == S[0][0] * S[1][1] + 2 * S[0][1] ** 2  # Isserlis
+
+
+def test_finite_and_gaussian_draws_mix_in_any_nesting() -> None:
+    """k ~ Bernoulli(p), x ~ N(k + 1, 1): E[k x^2] = p (4 + 1); E[k E[z^2]] = 5 p for z ~ N(2, 1)."""
+    p, k, _ = coin("k")
+    x, z = Draw("x", Gaussian(k + 1, 1)), Draw("z", Gaussian(2, 1))
+    for J in (E(k * x**2), E(k * E(z**2)), E(k * z**2), E(E(k * x**2, over=[x]))):
+        assert exact(J, {p: Fraction(2, 7)}) == Fraction(10, 7) and exact(J.diff(p), {p: Fraction(2, 7)}) == 5
+
+
+def test_what_has_no_closed_form_says_so() -> None:
+    x = Draw("x", Gaussian([0, 0], 1))
+    for body in (exp(x[0]), step(x[0] - x[1]), step(x[0]) * step(x[0] - 1), 1 / x[0], frozen(x[0] ** half)):
+        with pytest.raises(Unsuitable):
+            closed(E(body))
+        assert E(body).doit() == E(body)
+
+
+# ---- log-probabilities ----------------------------------------------------------------------------------------------------
+
+reals = st.floats(-3, 3)
+
+
+@given(st.lists(reals, min_size=4, max_size=4), st.lists(st.floats(0.5, 2), min_size=3, max_size=3))
+def test_the_full_covariance_density_is_torchs(x: list[float], s: list[float]) -> None:
+    m, L, value = Variable("m", 2), Variable("L", 3, over=Uniform(0.1, 3)), Variable("value", 2)
+    law = Gaussian(m, covariance=array([L[0] ** 2, L[0] * L[1]], [L[0] * L[1], L[1] ** 2 + L[2] ** 2]))
+    at = dict(zip([*m, *value, *L], map(np.float64, [*x, *s]), strict=True))
+    C = torch.tensor([[s[0] ** 2, s[0] * s[1]], [s[0] * s[1], s[1] ** 2 + s[2] ** 2]], dtype=torch.float64)
+    mean, point = torch.tensor(x[:2], dtype=torch.float64, requires_grad=True), torch.tensor(x[2:], dtype=torch.float64)
+    expected = torch.distributions.MultivariateNormal(mean, C).log_prob(point)
+    density = log_prob(value, law)
+    found = [float(v) for v in floats([density, *(density.diff(u) for u in m)], at)]
+    slopes = torch.autograd.grad(expected, mean)[0].tolist()
+    assert found == pytest.approx([expected.item(), *slopes], rel=1e-9, abs=1e-9)
+
+
+def test_the_density_at_one_point_as_derived_by_hand() -> None:
+    """a = (1, -2), mean (1/2, 1/3), covariance [[2, 1/2], [1/2, 1]]: determinant 7/4, inverse [[4/7, -2/7], [-2/7, 8/7]].
+
+    d = (1/2, -7/3): d' S^-1 d = 1/7 + 2/3 + 56/9 = 443/63, so the log-density is -443/126 - log(pi) - log(7)/2.
+    """
+    law = Gaussian([half, sp.Rational(1, 3)], covariance=[[2, half], [half, 1]])
+    found = values([log_prob(array(1, -2), law) - (-sp.Rational(443, 126) - sp.log(sp.pi) - sp.log(7) / 2)], [{}])
+    assert found.value == pytest.approx(0, abs=1e-50) and found.radius < 1e-50
+
+
+@given(st.lists(reals, min_size=4, max_size=4), st.lists(st.floats(0.5, 2), min_size=2, max_size=2))
+def test_a_squashed_draw_is_torchs_change_of_variables(x: list[float], s: list[float]) -> None:
+    m, sd = Variable("m", 2), Variable("sd", 2, over=Uniform(0.1, 3))
+    u = Draw("u", Gaussian(m, sd))
+    limit = sp.Integer(3)
+    at = dict(zip([*m, *u, *sd], map(np.float64, [*x, *s]), strict=True))
+    base = torch.distributions.Normal(torch.tensor(x[:2], dtype=torch.float64), torch.tensor(s, dtype=torch.float64))
+    squash = [torch.distributions.TanhTransform(cache_size=1), torch.distributions.AffineTransform(0.0, 3.0, cache_size=1)]
+    squashed = torch.distributions.TransformedDistribution(base, squash)
+    action = squash[1](squash[0](torch.tensor(x[2:], dtype=torch.float64)))
+    expected = squashed.log_prob(action).sum().item()
+    assert float(floats([log_prob(limit * tanh(u))], at)[0]) == pytest.approx(expected, rel=1e-9, abs=1e-9)
+    unsquashed = float(floats([log_prob(u)], at)[0])
+    assert unsquashed != pytest.approx(expected, rel=1e-9, abs=1e-9)  # the Jacobian forgotten
+
+
+def test_the_density_of_a_squashed_draw_integrates_to_one_and_stays_finite_far_out() -> None:
+    u = Draw("u", Gaussian(half, 1))
+    density = log_prob(2 * tanh(u))
+
+    def at(a: Any) -> Any:
+        return mpmath.exp(float(floats([density], {u[()]: float(mpmath.atanh(a / 2))})[0]))
+
+    assert float(mpmath.quad(at, [-2, -1, 0, 1, 2])) == pytest.approx(1, abs=1e-8)
+    assert np.isfinite(floats([density, density.diff(u[()])], {u[()]: np.array([-30.0, 30.0])})).all()
+
+
+def test_a_map_of_part_of_a_draw_has_no_density() -> None:
+    u, k = Draw("u", Gaussian([0, 0], 1)), Draw("k", Bernoulli(half))
+    for value in (tanh(u[0]), array(u[0], u[0]), array(u[0] + u[1], u[1]), array(u[0], u[1], u[0])):
+        with pytest.raises(ProblemError, match="needs a map of a whole draw, each coordinate from its own; write log_prob"):
+            log_prob(value)
+    with pytest.raises(ProblemError, match="maps a finite draw: write log_prob of the draw itself"):
+        log_prob(2 * k[()])
+    assert log_prob(u) == log_prob(u, u.law) == sum(log_prob(array(x), Gaussian([0], 1)) for x in u)
+
+
+# ---- bundles --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_episode_has_the_names_code_asks_for() -> None:
+    start, P, r = Variable("start", 2), Variable("P", (2, 2, 2)), Variable("r", (2, 2))
+    tau = episode(start, P, r, softmax(Parameter("theta", (2, 2))), 3)
+    assert {name: tau[name].shape for name in tau.names} == {"states": (3,), "actions": (3,), "rewards": (3,)}
+    assert [d.name for d in tau.draws] == ["s0", "a0", "s1", "a1", "s2", "a2"] and [d.name for d in tau.steps] == ["a0", "a1", "a2"]
+    assert tau["states"].whole and tau["actions"].whole and not tau["rewards"].whole
+    s, a = tau["states"].array, tau["actions"].array
+    assert tau.total == sum(r[s[t], a[t]] for t in range(3))
+    both = batch(tau, 2)
+    assert both["rewards"].shape == (2, 3) and len(both.draws) == 12
+    assert not set(both["actions"].array[0]) & set(both["actions"].array[1])
+
+
+def test_a_policy_that_sees_less_than_the_state() -> None:
+    tau = episode([half, half], [[[half, half]] * 2] * 2, [[1, 2], [3, 4]], [[half, half]], 2, observe=[0, 0])
+    assert [str(o) for o in tau["observations"].array] == ["(0, 0)[s0]", "(0, 0)[s1]"] and exact(E(tau.total), {}) == 5
+
+
+@given(inner, inner, inner)
+def test_copies_are_independent_with_everything_their_law_follows(p: Fraction, q0: Fraction, q1: Fraction) -> None:
+    """E[b1 b2] is P(b = 1)^2 for copies; were the parent shared it would be (1 - p) q0^2 + p q1^2."""
+    x, a, _ = coin()
+    q = Variable("q", 2, over=Uniform(0.1, 0.9))
+    pair = batch(Draw("b", Bernoulli(q[a])), 2)
+    at = {x: p, q[0]: q0, q[1]: q1}
+    assert set(pair.names) == {"a", "b"} and pair["b"].shape == (2,)
+    assert exact(E(pair["b"][0] * pair["b"][1]), at) == ((1 - p) * q0 + p * q1) ** 2
+    assert exact(E(pair["a"][0] * pair["b"][0]), at) == p * q1
+    assert exact(E(pair["a"][0] * pair["b"][1]), at) == p * ((1 - p) * q0 + p * q1)
+
+
+def test_copies_carry_their_breaks() -> None:
+    jump = Draw("jump", Gaussian([0, 0], 1), breaks=lambda angle, v: ((half,), (angle, 1)))
+    copy = with_parents(randoms(batch(jump, 2)["jump"].array[1, 0]))[0]
+    assert copy.law.breaks[1][0] == copy[0] and copy.law.breaks[0][0] == half and copy.law.free_symbols == {copy[0]}
+    assert batch(jump, 3)["jump"].shape == (3, 2)
+
+
+@given(st.lists(st.tuples(rationals, rationals), min_size=1, max_size=5))
+def test_rows_are_averaged_together(data: list[tuple[Fraction, Fraction]]) -> None:
+    xs, ys = zip(*data, strict=True)
+    rows = Rows(x=tuple(map(sp.Rational, xs)), y=tuple(map(sp.Rational, ys)))
+    x, y = rows["x"], rows["y"]
+    assert exact(E(x * y), {}) == sum(a * b for a, b in data) / len(data)
+    assert [d.name for d in rows.draws] == ["row"]
+
+
+# ---- printing -------------------------------------------------------------------------------------------------------------
+
+
+def test_expectations_print_as_on_a_page() -> None:
+    x, a, r = coin()
+    J = E(r[a])
+    assert str(J) == "E[r[a]]" and str(J.diff(x) ** 2) == "(d/dp E[r[a]])**2" and isinstance(J.diff(x), Slope)
+    assert sp.latex(J) == r"\mathbb{E}\left[r_{a}\right]" and sp.latex(J.diff(x)) == r"\partial_{p}\mathbb{E}\left[r_{a}\right]"
+    assert E(array(1, 2)).tolist() == [1, 2] and E(sp.Integer(3)) == 3
+
+
+def test_the_score_has_mean_zero() -> None:
+    theta = Parameter("theta", 3, over=LogRational())
+    a = Draw("a", Categorical(logits=theta))
+    at = dict(zip(theta, (log_of(fmpq(2)), log_of(fmpq(3)), of(0)), strict=True))
+    assert [exact(E(log_prob(a).diff(t)), at) for t in theta] == [0, 0, 0]
+    assert [exact(E(log(softmax(theta))[a].diff(t) - log_softmax(theta)[a].diff(t)), at) for t in theta] == [0, 0, 0]
