@@ -1,8 +1,9 @@
 """Without a problem: are two functions the same, and is the gradient of one loss the slope of its value?
 
 The second question is put along random directions. The value is differenced at two step sizes, whose distance is the
-radius. Where that does not settle it, the steps run from coarse to fine, and the change of the value is held against the
-integral of autograd's slope: a wrong gradient fails at every length, while a kink, a jump or lost digits fail at some.
+radius. Where that does not settle it, the rounding of value and gradient is measured, by running both with every
+intermediate result off in its last digit, and the steps run from coarse to fine: a gradient is wrong where the slope of the
+value settles elsewhere, and stays there at all finer steps, with no kink at the point.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ import sympy as sp
 
 from .claims import Claim, Equal
 from .errors import InputError, ProblemError, did_you_mean
-from .estimate import EPS, Estimate, Evidence
+from .estimate import EPS, Estimate, Evidence, Floats
 from .loop import HOLDS, check
 from .points import generator
 from .problem import Problem
@@ -116,15 +118,8 @@ def _side(x: Any, word: str, variables: dict[str, Variable]) -> Any:
 # ---- one loss -------------------------------------------------------------------------------------------------------------
 
 STEPS = (2.0**-15, 2.0**-17)
-LADDER = tuple(2.0**-n for n in range(5, 27, 2))
-LENGTHS = (2.0**-4, 2.0**-6, 2.0**-8, 2.0**-12)
-
-# Kronrod's seven nodes on (0, 1), every second of them one of Gauss's three, and the weights of both rules.
-_half = np.array([0.9604912687080203, 0.7745966692414834, 0.4342437493468026])
-_weights = np.array([0.1046562260264673, 0.2684880898683334, 0.4013974147759622, 0.4509165386584741])
-NODES = (1 + np.concatenate([-_half, [0], _half[::-1]])) / 2
-FINE = np.concatenate([_weights, _weights[2::-1]]) / 2
-COARSE = np.array([0, 5, 0, 8, 0, 5, 0]) / 18
+LADDER = tuple(2.0**-n for n in range(5, 29, 2))
+SHAKES = 4
 
 
 def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:
@@ -156,7 +151,7 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
 
 KINK = "a kink near this point: the slope changes by {:.3g} there; move the parameters off it"
 ILL_CONDITIONED = (
-    "ill-conditioned here: steps of different sizes disagree on the slope; write what cancels another way, "
+    "ill-conditioned here: rounding moves the value by {:.0e}; write what cancels another way, "
     "as log(1 - tanh(u)^2) in its softplus form"
 )
 
@@ -221,21 +216,21 @@ class _Slopes:
     def _quick(self, path: Any) -> _Direction:
         slopes, bends = self._stepped(path, STEPS)
         found = self._ruled(path, slopes[1], abs(slopes[0] - slopes[1]) + self.blur / STEPS[1])
-        return replace(found, verdict=Verdict.UNDECIDED) if self._sharp(bends, STEPS[1]) else found
+        return replace(found, verdict=Verdict.UNDECIDED) if self._sharp(bends, STEPS[1], self.blur) else found
 
     def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
         """At each step size the slope of the value, and the angle between its two sides."""
         sides = [(path.value(h), path.value(-h), h) for h in steps]
         return [(up - down) / (2 * h) for up, down, h in sides], [abs(up - 2 * self.value + down) / h for up, down, h in sides]
 
-    def _sharp(self, bends: Sequence[float], h: float) -> bool:
+    def _sharp(self, bends: Sequence[float], h: float, noise: float) -> bool:
         """An angle that does not close as the steps, of which h is the last, get smaller."""
-        seen = bends[-1] > 32 * self.blur / h and bends[-1] > RESOLUTION * self.unit
+        seen = bends[-1] > max(32 * noise / h, RESOLUTION * self.unit)
         return seen and all(0.6 * before < bend for before, bend in itertools.pairwise(bends))
 
-    def _ruled(self, path: Any, slope: float, radius: float) -> _Direction:
+    def _ruled(self, path: Any, slope: float, radius: float, rounding: float = 0.0) -> _Direction:
         autograd = float(self.gradient @ path.direction)
-        radius += 16 * EPS * float(np.abs(self.gradient) @ np.abs(path.direction))
+        radius += 16 * EPS * float(np.abs(self.gradient) @ np.abs(path.direction)) + rounding
         if not math.isfinite(slope):
             return _Direction(path, autograd, slope, math.inf, Verdict.UNDECIDED)
         pairs = np.array([[autograd, 0.0], [slope, radius]]) / self.unit
@@ -244,42 +239,30 @@ class _Slopes:
         return _Direction(path, autograd, slope, radius, verdict, remark)
 
     def _looked_into(self, d: _Direction) -> _Direction:
-        """At the step size that says most; what still differs must differ over every length."""
+        """At the step size that says most, with rounding as it is measured."""
         slopes, bends = self._stepped(d.path, LADDER)
-        radii = [abs(a - b) + self.blur / h for (a, b), h in zip(itertools.pairwise(slopes), LADDER[1:], strict=True)]
-        at = min((n for n, r in enumerate(radii, start=1) if math.isfinite(r)), key=lambda n: radii[n - 1], default=0)
-        if not at:
+        value, gradient = self.shaken
+        noise = self.blur + value
+        radii = [abs(a - b) + noise / h for (a, b), h in zip(itertools.pairwise(slopes), LADDER[1:], strict=True)]
+        known = [(r, n) for n, r in enumerate(radii, start=1) if math.isfinite(r)]
+        if not known:
             return replace(d, reason=f"the value is not finite a step of {LADDER[-1]:.0e} away")
-        best = self._ruled(d.path, slopes[at], radii[at - 1])
-        kink = self._sharp(bends[at - 1 : at + 1], LADDER[at])
-        if best.verdict is Verdict.AGREES and not kink:
+        radius, at = min(known)
+        best = self._ruled(d.path, slopes[at], radius, float(gradient @ np.abs(d.path.direction)))
+        kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
+        finer = [x for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
+        stays = all(abs(x - best.autograd) > best.gap / 2 for x in finer)
+        if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
             return best
-        if best.verdict is Verdict.REFUTED and self._at_every_length(best, _noise(slopes)):
-            return best
-        # Lost digits bend the value by ever larger angles, a kink by the same one at three sizes.
-        threes = [(bends[n - 2 : n + 1], LADDER[n]) for n in range(2, len(LADDER))]
-        angles = [three[2] for three, h in threes if self._sharp(three, h) and three[2] < 1.6 * three[0]]
-        reason = KINK.format(angles[-1] if angles else bends[at]) if angles or kink else ILL_CONDITIONED
+        ill = radius > RESOLUTION * self.unit and value > self.blur
+        reason = ILL_CONDITIONED.format(value) if ill else KINK.format(bends[kinks[-1] if kinks else at])
         return replace(best, verdict=Verdict.UNDECIDED, reason=reason)
 
-    def _at_every_length(self, d: _Direction, noise: float) -> bool:
-        """Does the value's change differ from the integral of autograd's slope, wherever both are known well enough?"""
-        told: list[bool] = []
-        for length in LENGTHS:
-            misses = [self._miss(d.path, side * length, noise) for side in (1, -1)]
-            clear = [miss for miss, doubt in misses if doubt < d.gap / 4]
-            if len(clear) == 2 and max(clear) < d.gap / 4:
-                return False
-            told += [miss >= d.gap / 4 for miss in clear]
-        return any(told)
-
-    def _miss(self, path: Any, length: float, noise: float) -> tuple[float, float]:
-        """How far change and integral are apart, for each unit of length, and how well that is known."""
-        slopes = np.array([path.slope(length * x) for x in NODES])
-        change = (path.value(length) - self.value) / length
-        fine, coarse = float(FINE @ slopes), float(COARSE @ slopes)
-        doubt = abs(fine - coarse) + (4 * noise + self.blur) / abs(length)
-        return (abs(change - fine), doubt) if math.isfinite(change + doubt) else (math.inf, math.inf)
+    @cached_property
+    def shaken(self) -> tuple[float, Floats]:
+        """How far rounding moves the value, and each entry of the gradient."""
+        runs = [self.lines.shaken(n) for n in range(SHAKES)]
+        return 8 * max(abs(v - self.value) for v, _ in runs), 8 * np.max([np.abs(g - self.gradient) for _, g in runs], axis=0)
 
     def _order(self, path: Any) -> float | None:
         """How fast value - tangent falls with the step: 2 for a right gradient, 1 for a wrong one; None below rounding."""
@@ -354,13 +337,6 @@ class _Slopes:
         if abs(slope) <= radius + RESOLUTION * abs(autograd):
             return ": it has a gradient and the value does not move with it; a detached copy, as in exp(x - x.detach())?"
         return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.reached) > 1 else ""
-
-
-def _noise(slopes: Sequence[float]) -> float:
-    """How much the value jumps: where a smaller step does not bring the slopes together, digits are lost, not curvature."""
-    moves = [abs(a - b) for a, b in itertools.pairwise(slopes)]
-    jumps = [move * h for (before, move), h in zip(itertools.pairwise(moves), LADDER[2:], strict=True) if before / 2 <= move < math.inf]
-    return max(jumps, default=0.0)
 
 
 def _finite(x: float) -> float | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
+
+from .same_code import SYMMETRIC
 
 PAIRS = (("sum", "mean"), ("min", "max"), ("minimum", "maximum"), ("Min", "Max"), ("amin", "amax"), ("argmin", "argmax"))
 OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"log_softmax": "softmax"}
@@ -19,7 +19,6 @@ STOPPING = {"detach", "frozen", "stop_gradient", "no_grad"}
 PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
 SPREADS = {"sigma", "std", "sd", "scale"}
 UNREAD = {"annotation", "args", "bases", "decorator_list", "returns", "target", "targets"}
-SYMMETRIC = {name for pair in PAIRS for name in pair} | {"add", "mul", "logaddexp"}
 LAWS = {"Bernoulli", "Categorical", "Gaussian", "Named", "Normal"}
 MODULES = {"F", "np", "numpy", "sp", "torch"}
 OPPOSITES = ((ast.Eq, ast.NotEq), (ast.Lt, ast.GtE), (ast.Gt, ast.LtE), (ast.In, ast.NotIn))
@@ -369,41 +368,6 @@ def _differentiable(node: ast.AST) -> set[str]:
             return set()
         case _:
             return set().union(*map(_differentiable, ast.iter_child_nodes(node)))
-
-
-# ---- what is the same -----------------------------------------------------------------------------------------------------
-
-
-def same_code(one: ast.stmt, other: ast.stmt, definitions: Mapping[str, ast.stmt]) -> bool:
-    """Do two definitions compute the same, once calls are written out and the two sides of each sum and product are in order?"""
-    return ast.dump(_WrittenOut(definitions).visit(deepcopy(one))) == ast.dump(_WrittenOut(definitions).visit(deepcopy(other)))
-
-
-class _WrittenOut(ast.NodeTransformer):
-    def __init__(self, definitions: Mapping[str, ast.stmt], names: Mapping[str, ast.expr] = MappingProxyType({})) -> None:
-        self.definitions, self.names = definitions, names
-
-    def visit_Name(self, node: ast.Name) -> ast.AST:
-        return deepcopy(self.names.get(node.id, node))
-
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
-        self.generic_visit(node)
-        if isinstance(node.op, (ast.Add, ast.Mult)):
-            node.left, node.right = sorted((node.left, node.right), key=ast.dump)
-        return node
-
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        name = node.func.id if isinstance(node.func, ast.Name) else ""
-        self.generic_visit(node)
-        match self.definitions.get(name):
-            case ast.FunctionDef(body=[ast.Return(value=ast.expr() as value)], args=given):
-                names = [p.arg for p in given.args][: len(given.args) - len(given.defaults)]
-                if len(names) == len(node.args) and not node.keywords:
-                    others = {n: d for n, d in self.definitions.items() if n != name}
-                    return _WrittenOut(others, dict(zip(names, node.args, strict=True))).visit(deepcopy(value))
-            case _:
-                pass
-        return node
 
 
 def _short(node: ast.AST) -> str:

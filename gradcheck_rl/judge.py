@@ -53,6 +53,18 @@ class Measured:
     outcomes: Outcomes | None = None
     width: int = 1
 
+    def defined(self) -> Measured:
+        """Without the coordinates where a side is not a number: there a formula is undefined, which refutes no erratum."""
+        void = np.isnan(self.left.value) | np.isnan(self.right.value)
+
+        def cleared(e: Estimate) -> Estimate:
+            return Estimate(np.where(void, 0.0, e.value), np.where(void, 0.0, e.radius), e.evidence)
+
+        if not void.any():
+            return self
+        excess, slack, blur = (np.where(void, 0.0, x) for x in (self.excess, self.slack, self.blur))
+        return replace(self, excess=excess, slack=slack, blur=blur, left=cleared(self.left), right=cleared(self.right))
+
     def drawn(self, coordinate: int) -> dict[str, Any]:
         """The outcome that a coordinate of a claim about every sample belongs to."""
         if self.outcomes is None:
@@ -112,16 +124,27 @@ class Judge:
             left, right = (f or [] for f in formulas)
             if proof.proves(left, right, self.scene(claim, points, answer)):
                 rulings.append(Ruling(proof.NAME, Verdict.PROVED))
-        others = [r for r in asked if r != proof.NAME]
-        if not asked or (not others and not rulings):
+        if not asked:
             return [*rulings, self._rule(claim, that, points, answer, None, strict)]
+        others = [r for r in asked if r != proof.NAME]
+        if proof.NAME in asked and not rulings:
+            plain = [] if others else [self._rule(claim, that, points, answer, None, strict)]
+            unproved = Ruling(proof.NAME, Verdict.UNDECIDED, note="no proof was found")
+            rulings = [unproved, *(r for r in plain if r.verdict is Verdict.REFUTED)]
         return rulings + [self._rule(claim, that, points, answer, r, strict) for r in others]
 
     def _rule(self, claim: Claim, that: Relation, points: Points, answer: Answer, route: str | None, strict: bool) -> Ruling:
-        """What one route says."""
+        """What one route says, or that it does not apply, where others did all the work."""
         if route == sampled.NAME:
             points = self.take(points, range(min(SAMPLED_POINTS, len(points))))
         scene = replace(self.scene(claim, points, answer), route=route)
+        ruling = self._ruled(claim, that, scene, strict)
+        if route is None or route in scene.used or ruling.verdict is not Verdict.AGREES:
+            return ruling
+        return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"this way does not apply: {ruling.route} answers here")
+
+    def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:
+        route, points, answer = scene.route, scene.points, scene.answer
         try:
             m = measure(that, scene)
         except Unsuitable as reason:
@@ -133,6 +156,8 @@ class Judge:
         name = " + ".join(scene.used) or "exact"
         if isinstance(that, Differs):
             return self._apart(m, claim.resolution, Ruling(name, Verdict.UNDECIDED, left=m.left, right=m.right, points=points))
+        if strict and not claim.code():
+            m = m.defined()
         faint = bool(claim.code()) and not strict and not any(_on_a_page(q) for q in that.sides)
         verdict, at, gap, room, remark = compare(m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint)
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(at[1]))
@@ -322,6 +347,8 @@ def measure(that: Relation, scene: Scene) -> Measured:
     atoms = list(dict.fromkeys(a for q in that.sides for a in loose_atoms(q, scene)))
     outcomes = some_outcomes(atoms, scene.world.names, scene) if atoms else None
     a, b = (evaluate(q, scene, outcomes) for q in that.sides)
+    for q, e in zip(that.sides, (a, b), strict=True):
+        _shaped(q, e, (a, b), scene, outcomes)
     if a.shape[2] != b.shape[2] and 1 not in (a.shape[2], b.shape[2]):
         raise CodeError(
             None, f"the left side has {a.shape[2]} coordinates, the right side {b.shape[2]}: they must be as many, or one."
@@ -333,6 +360,17 @@ def measure(that: Relation, scene: Scene) -> Measured:
         return Measured(that.excess(a, b), a, b, slack, slack, outcomes, width)
     set_width = _flat(evaluate(that.width, scene), len(scene.points), width, None).value if that.width is not None else 0
     return Measured(that.excess(a, b), a, b, a.radius + b.radius + set_width, a.radius)
+
+
+def _shaped(q: Quantity, e: Estimate, both: tuple[Estimate, Estimate], scene: Scene, outcomes: Outcomes | None) -> None:
+    """One number stands for many on a page, but an answer returns as many as the function it replaces."""
+    count = e.shape[2]
+    if not count:
+        raise CodeError(None, "a side has no coordinates: its index is out of range, or it is the gradient by nothing.")
+    if scene.answer and q.code() and len({x.shape[2] for x in both}) > 1:
+        wanted = evaluate(q, scene.without_answer(), outcomes).shape[2]
+        if count != wanted:
+            raise CodeError(None, f"a side has {count} coordinates with this answer, and {wanted} with the page's own function.")
 
 
 def _flat(e: Estimate, size: int, width: int, outcomes: Outcomes | None) -> Estimate:

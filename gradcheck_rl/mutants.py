@@ -20,7 +20,7 @@ import sympy as sp
 
 from .claims import Claim, Erratum, Relation
 from .derivation import Derivation
-from .edits import Change, calls, changes, loads, same_code
+from .edits import Change, calls, changes, loads
 from .errors import InputError, ProblemError, did_you_mean
 from .evaluators import sampled
 from .judge import Judge
@@ -30,6 +30,7 @@ from .normal_form import is_zero
 from .points import generator
 from .problem import Problem
 from .quantities import Covariance, Gradient, Quantity, blocks, is_code, lowered, slots
+from .same_code import same_code
 from .symbols import Atom, Named, Symbols, Variable, bare, entries, thaw
 from .verdict import Verdict
 

@@ -19,8 +19,16 @@ Of = Any  # an expression, an array of them, or a function of torch or numpy
 
 
 def is_code(x: Any) -> bool:
-    """A function under test: an opaque leaf whose arguments are bound by name."""
-    return callable(x) and not isinstance(x, (sp.Basic, type)) and hasattr(x, "__name__")
+    """A function under test: an opaque leaf whose arguments are bound by name. A builtin (torch.tanh) does not tell its own."""
+    return callable(x) and not isinstance(x, (sp.Basic, type)) and hasattr(x, "__name__") and _tells_its_arguments(x)
+
+
+def _tells_its_arguments(function: Callable[..., Any]) -> bool:
+    try:
+        inspect.signature(function)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def slots(function: Callable[..., Any]) -> Iterable[Callable[..., Any]]:
@@ -256,7 +264,7 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             return [E(a * b) - E(a) * E(b) for a in inner for b in inner]
         case Component(of=of):
             inner = lower(of)
-            return None if inner is None else inner[q.slice]
+            return None if inner is None else _some(inner, q)
         case Trace(of=of):
             inner = lower(of)
             return None if inner is None else [sp.Add(*inner[:: round(len(inner) ** 0.5) + 1])]
@@ -305,6 +313,12 @@ def labels(q: Quantity, parameters: Sequence[Variable]) -> list[str] | None:
             return labels(of, parameters)
         case _:
             return None
+
+
+def _some(cells: list[Any], q: Component) -> list[Any]:
+    if found := cells[q.slice]:
+        return found
+    raise ProblemError(f"[{q.index}] is out of range: the quantity has {len(cells)} coordinates.")
 
 
 def _apply(sign: str, a: Any, b: Any) -> Any:

@@ -27,7 +27,7 @@ def points(problem: Problem) -> SearchStrategy[Points]:
     """A joint point: one value from its space for every variable of the problem."""
     variables = problem.bound.variables
     values = {name: from_space(v.over, v.shape).map(lambda x: x[None]) for name, v in variables.items()}
-    return st.fixed_dictionaries(values).map(lambda exact: Points(variables, exact, 1))
+    return st.fixed_dictionaries(values).map(lambda drawn: Points(variables, {name: drawn[name] for name in variables}, 1))
 
 
 def rows(*draws: Draw, most: int = 4) -> SearchStrategy[Rows]:

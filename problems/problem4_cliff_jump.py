@@ -55,7 +55,7 @@ def slopes(v2):
 # The action, and the lines where some reading of the reward jumps.
 def jumps(angle, v):
     c = least(tan(angle))
-    turns = [k * pi + edge for k in range(-3, 4) for edge in (atan(d[1] / d[0]), pi / 2)]
+    turns = [k * pi + edge for k in range(-2, 3) for edge in (atan(d[1] / d[0]), pi / 2)]
     return (0, *map(atan, slopes(100)), *turns), (-c, 0, c, 10)
 
 
@@ -82,7 +82,7 @@ def once(angle):
 
 
 def turned(angle):
-    return sum(once(angle + k * pi) for k in range(-3, 4))
+    return sum(once(angle + k * pi) for k in range(-2, 3))
 
 
 def waves(angle):
@@ -314,11 +314,11 @@ boundary = Claim("What is missing is what the jumps that just clear are paid.", 
     slope_box[1] - path_box[1], diff(m, b[1]) * edge))
 
 # Baselines.
-g2 = sum(y ** 2 for y in scores(angle, v)[4:])
+g2 = sum(y ** 2 for y in scores(angle, v)[4:6])
 best_baseline = E(success * (100 - v ** 2) * g2) / E(g2)
-spread, spread_baseline = Trace(Covariance(Gradient(score, moved))), Trace(Covariance(Gradient(with_baseline, moved)))
+spread, spread_baseline = Trace(Covariance(Gradient(score, b))), Trace(Covariance(Gradient(with_baseline, b)))
 harmless = Claim("A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline, moved)), slope_coded), source="A-080")
-parabola = Claim("It adds (b^2 - 2 b b*) E|g|^2 to the variance, with b* = E[|g|^2 r] / E|g|^2.", Equal(
+parabola = Claim("To the variance of b it adds (b^2 - 2 b b*) E|g|^2, with b* = E[|g|^2 r] / E|g|^2.", Equal(
     spread_baseline - spread, (baseline ** 2 - 2 * baseline * best_baseline) * E(g2)), source="A-080")
 between = Claim("Strictly between 0 and 2 b* it lowers the variance.", AtMost(spread_baseline, spread), source="A-080",
                 where=AtMost(baseline * (baseline - 2 * best_baseline), 0))
@@ -327,31 +327,33 @@ between = Claim("Strictly between 0 and 2 b* it lowers the variance.", AtMost(sp
 stated = Point(W=((0.1, -0.2), (0.3, 0.4)), b=(0.05, -0.1), log_sigma=(-1, -1), d=(0.2, 0.2))
 initial, sharp, other = stated.but(log_sigma=(1, 1)), stated.but(log_sigma=(-2, -2)), stated.but(d=(0.5, 0.3))
 readings = (("as coded", coded, coded_wide), ("clipped", box, box), ("ahead", forward, forward))
-places = (("log sigma = 1", initial), ("log sigma = -1", stated), ("log sigma = -2", sharp), ("d = (0.5, 0.3)", other))
-amounts = {r: [(order(r), order(r, certain)) for order in (by_angle, by_speed)] for r in (coded, coded_wide, box, forward)}
-slopes_of = {r: [Gradient(reward, moved) for reward, _ in pair] for r, pair in amounts.items()}
-cases = [(f"{name}, {where}", point, wide if point is initial else near, f"A-{60 + 3 * i + j:03}")
+places = (("At the start", initial), ("With less noise", stated), ("With little noise", sharp), ("At a wider gap", other))
+both = {r: (by_angle(r), by_speed(r)) for r in (coded, coded_wide, box, forward)}
+both_chances = {r: (by_angle(r, certain), by_speed(r, certain)) for r in both}
+both_slopes = {r: tuple(Gradient(reward, moved) for reward in pair) for r, pair in both.items()}
+cases = [(f"{where}, {name}", point, wide if point is initial else near, f"A-{60 + 3 * i + j:03}")
          for i, (where, point) in enumerate(places) for j, (name, near, wide) in enumerate(readings)]
 twenty_digits = tuple(
-    Claim(f"The angle first or the speed first: the same reward and chance to twenty digits, {case}.", at=point, source=source,
-          resolution=1e-20, that=Equal(*(array(*pair) for pair in amounts[reading])))
+    Claim(f"{case}: the angle first or the speed first, the same gradient to twenty digits.", Equal(*both_slopes[reading]), at=point,
+          source=source, resolution=1e-20)
     for case, point, reading, source in cases
 )
-twenty_digits_slope = tuple(
-    Claim(f"The same gradient to twenty digits, {case}.", Equal(*slopes_of[reading]), at=point, source=source, resolution=1e-20)
-    for case, point, reading, source in cases
+twenty_digits_reward = tuple(
+    Claim(f"{case}: so are the reward and the chance to clear.", at=point, source=source, resolution=1e-20, that=Equal(
+        *(array(reward, chance) for reward, chance in zip(both[reading], both_chances[reading], strict=True))))
+    for case, point, reading, source in cases[:6]
 )
 
 # What the exercise asks for: one sample's gradient where log sigma starts.
 height_there = Rational(6, 5), 5
 one = Rows(jump=(height_there,))
 asked = tuple(
-    Claim(f"At {where} a jump of 1.2 and 5 moves the parameters by 75 times its score.", at=point, source="A-057", that=Equal(
+    Claim(f"{where} a jump of 1.2 and 5 moves the parameters by 75 times its score.", at=point, source="A-057", that=Equal(
         Mean(Gradient(score), over=one), 75 * scores(*height_there)))
     for where, point in places[:2]
 )
 asked_value = tuple(
-    Claim(f"At {where} the surrogate is 75 times its log-probability.", at=point, source="A-057", that=Equal(
+    Claim(f"{where} its surrogate is 75 times its log-probability.", at=point, source="A-057", that=Equal(
         Mean(Value(score), over=one), 75 * jump.log_prob(height_there)))
     for where, point in places[:2]
 )
@@ -360,14 +362,14 @@ differenced = Claim("Differences of the surrogate say so too.", Equal(Mean(Gradi
 fallen = Claim("A failed jump moves nothing.", Equal(Mean(Gradient(score), over=Rows(jump=((Rational(1, 5), 5),))), 0), at=stated, source="A-078")
 square = by_angle(coded_wide, lambda v: (100 - v ** 2) ** 2)  # E[z^2 f] is E[f] and its derivative by log sigma
 one_sample = (square + diff(square, log_sigma[0])) * diff(mean[0], b[0]) ** 2 / sigma[0] ** 2
-start = slopes_of[coded_wide][0]
+start = both_slopes[coded_wide][0]
 noise = Claim("The gradient of the angle's bias is less than 1e-15 of one sample's deviation: the number asked for is noise.", at=initial,
               source="A-072, A-060", that=AtMost(start[0] * start[0], one_sample / 10 ** 30))
 around = Variable("around", over=Uniform(0, 3))
 uniform = Claim(
     "Over all its turns the angle is uniform but for waves of height 2 exp(-2 n^2 sigma^2): at the start 3e-16.", source="A-072",
     at=initial.but(around=half), resolution=1e-20, that=Equal(
-        sum(exp(tilt.log_prob(around + k * pi)) for k in range(-20, 21)), diff(waves(u), u).subs(u, around[()])))
+        sum(exp(tilt.log_prob(around + k * pi)) for k in range(-40, 41)), diff(waves(u), u).subs(u, around[()])))
 left_out = Claim("Speeds beyond 400 matter less than 1e-40.", AtMost(E(step(speed - 400) * speed ** 2), Rational(1, 10 ** 40)), at=initial,
                  source="A-060")
 worse = Claim("At the start the expected reward is negative: worse than never jumping.", AtMost(by_angle(coded_wide), 0), at=initial,
@@ -382,14 +384,16 @@ joined = Claim("The listing joins widths and heights along the first dimension, 
                Raises(concatenated, RuntimeError), at=stated.but(ds=array(*[[Rational(1, 5)] * 2] * 3)), source="A-079")
 opposite = Claim("In the box the gradient through the reward has the wrong sign.", AtMost(slope_box[1] * path_box[1], 0), at=stated,
                  source="A-076, A-064")
-sampled = Claim("Samples say so too.", Equal(Mean(Gradient(score_box, moved)), slope_box), at=sharp, by=("integrated", "sampled"), resolution=0.05,
-                source="A-064")
+sampled = Claim("Samples say so too, of the angle's slope", Equal(Mean(Gradient(score_box, b)[0]), slope_box[0]), at=stated,
+                by=("integrated", "sampled"), resolution=0.05, source="A-064")
+sampled_reward = Claim("and of the reward.", Equal(Mean(Value(reward_box)), by_angle(box)), at=stated, by=("integrated", "sampled"),
+                       resolution=0.05, source="A-064")
 eighth = Claim("At d = (0.2, 0.2) the best slope is tan(3 pi / 8)", Equal(best, tan(3 * pi / 8)), at=stated, source="A-054")
 prize = Claim("and pays 100 - 1.96 (1 + sqrt(2)).", Equal(100 - slowest ** 2, 100 - Rational(49, 25) * (1 + sqrt(2))), at=stated, source="A-054")
 edges = tuple(
-    Claim(f"At d = {gap} the jump {where} {'clears' if clears else 'fails'}.", at=stated.but(d=gap), source="A-074, A-059", that=Equal(
+    Claim(f"A jump {how} {'clears' if clears else 'fails'}.", at=stated.but(d=gap), source="A-074, A-059", that=Equal(
         Mean(Value(succeeds), over=Rows(jump=(action,))), clears))
-    for gap, where, action, clears in (
+    for gap, how, action, clears in (
         (Rational(1, 5), "without speed", (1, 0), 0), (Rational(1, 5), "without angle", (0, 5), 0),
         (Rational(1, 5), "straight up", (pi / 2, 10), 0), (Rational(1, 5), "half a turn on", (pi + Rational(6, 5), 5), 1),
         (Rational(1, 5), "backwards", (Rational(6, 5), -5), 1), (0, "over nothing", (1, 5), 1), (0, "over nothing without speed", (1, 0), 0),
@@ -491,9 +495,9 @@ problem = Problem(
     claims=(
         slowest_jump, flat, least_of_all, eighth, prize, likely, scored, paid, *columns, faces, generous, batched,
         *one_integral, one_slope, rows_of_W, truncated_moment, by_mean, by_spread,
-        unbiased, unbiased_ahead, unbiased_box, unbiased_clipped, unbiased_truncated, third_model, luckier, sampled,
+        unbiased, unbiased_ahead, unbiased_box, unbiased_clipped, unbiased_truncated, third_model, luckier, sampled, sampled_reward,
         blunt, through, through_spread, boundary, opposite, harmless, parabola, between,
-        *twenty_digits, *twenty_digits_slope, left_out, uniform, *asked, *asked_value, differenced, noise, worse, boxed, illegal,
+        *twenty_digits, *twenty_digits_reward, left_out, uniform, *asked, *asked_value, differenced, noise, worse, boxed, illegal,
         fallen, smoke, misspelt, joined, hidden, *edges,
     ),
     errata=(rsample, informative, legal, always, no_gap, same_model),

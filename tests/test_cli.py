@@ -146,7 +146,7 @@ typed_words = st.sampled_from([*(set(COMMANDS) - {"new"}), "problem1", "all", "-
 def test_no_words_make_a_traceback(
     words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    monkeypatch.setattr(CHECKING, "check", lambda *_: REPORTS[0])
+    monkeypatch.setattr(CHECKING, "check", lambda *_, **__: REPORTS[0])
     monkeypatch.chdir(tmp_path_factory.mktemp("typed"))
     try:
         code = main([word for word in words if word != "--mutants"])

@@ -354,3 +354,27 @@ def test_whole_numbers_reach_code_as_indices() -> None:
 
     claim = Claim("So.", Equal(Mean(Gradient(t_pick)), at * softmax(theta)))
     assert check(Problem(title="Index", claims=(claim,), points=3)).claims[0].verdict == "agrees"
+
+
+def test_several_draws_share_the_nodes_as_one_draw_of_several_coordinates_does() -> None:
+    """Three numbers at the nodes that one alone affords would be five million."""
+    j = judge(Claim("So.", Equal(Exact(mean * sd), mean * sd)), points=2)
+    three = batch(number, 3)
+    found = integrated.outcomes([a for d in three.draws for a in d.atoms], three.names, Scene(j.world, j.points), 1)
+    assert found.count <= 5000
+    values = np.prod([column**2 for column in found.columns.values()], axis=0)
+    square = (j.points.floats["mean"] ** 2 + j.points.floats["sd"] ** 2) ** 3
+    assert np.allclose((found.weights.value * values).sum(1), square)
+
+
+def n_square(number: Any) -> Any:
+    return np.square(number)
+
+
+def test_a_helper_in_numpy_makes_the_function_that_calls_it_numpy() -> None:
+    def n_doubled(number: Any) -> Any:
+        return 2 * n_square(number)
+
+    claim = Claim("So.", Equal(Mean(Value(n_doubled)), 2 * (mean**2 + sd**2)))
+    line = check(Problem(title="Helper", claims=(claim,), points=2)).claims[0]
+    assert line.verdict == "agrees" and line.routes[0].route.endswith("numpy")

@@ -247,11 +247,14 @@ def test_a_simplex_policy_may_be_differentiated_directly() -> None:
     (lambda: Bernoulli(half, logit=0), "Bernoulli takes either a probability or logit=..., one of them."),
     (lambda: Gaussian(0), "Gaussian takes a standard deviation or covariance=..., one of them."),
     (lambda: Gaussian([0, 0], covariance=[[1, 0, 0], [0, 1, 0]]),
-     "covariance has shape (2, 3) and the mean (2,): write a square array for a vector mean, or sd for independent coordinates."),
+     "covariance has shape (2, 3) and the mean (2,): "
+     "write a square array for a vector mean, or sd for independent coordinates."),
     (lambda: Gaussian([0, 0], covariance=[[1, 2], [0, 1]]),
      "covariance [[1, 2], [0, 1]] is not symmetric: write the same entry at (i, j) and (j, i)."),
-    (lambda: Gaussian(Variable("W", (2, 2)), 1), "Gaussian takes a number or a vector as its mean, not shape (2, 2): write it flat."),
-    (lambda: Draw("a", [half, half]), "Draw('a', ...) needs a law, not list: write Categorical(...), Bernoulli(...) or Gaussian(...)."),
+    (lambda: Gaussian(Variable("W", (2, 2)), 1),
+     "Gaussian takes a number or a vector as its mean, not shape (2, 2): write it flat."),
+    (lambda: Draw("a", [half, half]),
+     "Draw('a', ...) needs a law, not list: write Categorical(...), Bernoulli(...) or Gaussian(...)."),
     (lambda: Rows(x=(1, 2), y=(1, 2, 3)), "Rows needs columns of one length; it was given lengths [2, 3]."),
 ])  # fmt: skip
 def test_errors_name_what_was_written(make: Any, message: str) -> None:
@@ -409,7 +412,8 @@ def test_an_episode_has_the_names_code_asks_for() -> None:
     start, P, r = Variable("start", 2), Variable("P", (2, 2, 2)), Variable("r", (2, 2))
     tau = episode(start, P, r, softmax(Parameter("theta", (2, 2))), 3)
     assert {name: tau[name].shape for name in tau.names} == {"states": (3,), "actions": (3,), "rewards": (3,)}
-    assert [d.name for d in tau.draws] == ["s0", "a0", "s1", "a1", "s2", "a2"] and [d.name for d in tau.steps] == ["a0", "a1", "a2"]
+    assert [d.name for d in tau.draws] == ["s0", "a0", "s1", "a1", "s2", "a2"]
+    assert [d.name for d in tau.steps] == ["a0", "a1", "a2"]
     assert tau["states"].whole and tau["actions"].whole and not tau["rewards"].whole
     s, a = tau["states"].array, tau["actions"].array
     assert tau.total == sum(r[s[t], a[t]] for t in range(3))

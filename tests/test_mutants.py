@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl.cli import main
-from gradcheck_rl.edits import EDITS, changes, loads, same_code
+from gradcheck_rl.edits import EDITS, changes, loads
 from gradcheck_rl.errors import InputError, ProblemError
 from gradcheck_rl.load import load, shipped
 from gradcheck_rl.mutants import Mutant, mutants
 from gradcheck_rl.problem import Problem
+from gradcheck_rl.same_code import same_code
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 SAMPLE = 8
@@ -146,6 +147,18 @@ def product(a, b): return a * b
 def difference(a, b): return a - b
 def twice(a, b, product=product): return product(a, b) + product(b, a)
 def itself(a, b): return itself(b, a)
+def least(a, b):
+    c = torch.min(a, b)
+    return c - 1
+def still(a, b, least=least):
+    with torch.no_grad():
+        c, d = both(a, b)
+        return least(c, d)
+def both(a, b): return b, a
+def looped(a, b):
+    for _ in range(3):
+        a = a * b
+    return a
 """).body
     if isinstance(s, ast.FunctionDef)
 }
@@ -161,11 +174,24 @@ def itself(a, b): return itself(b, a)
         ("difference(w, x)", "w - x", True),
         ("itself(w, x)", "itself(x, w)", False),
         ("unknown(w, x)", "unknown(x, w)", False),
+        ("least(w, x)", "least(x, w)", True),
+        ("least(w, x)", "least(b=w, a=x)", True),
+        ("still(w, x)", "still(x, w)", True),
+        ("still(w, x)", "still(w, x).detach()", True),
+        ("still(w, x)", "least(w, x)", False),
+        ("both(w, x)[0]", "x", True),
+        ("both(w, x)[0]", "w", False),
+        ("looped(w, x)", "looped(x, w)", False),
         ("w + (x + 1)", "(w + x) + 1", False),  # not so in floating point
     ],
 )
 def test_code_is_the_same_once_calls_are_written_out(one: str, other: str, same: bool) -> None:
     assert same_code(function(f"return {one}"), function(f"return {other}"), CALLEES) is same
+
+
+def test_a_slot_is_the_function_in_it() -> None:
+    one, other = (ast.parse(f"def f(w, x, product=difference): return product({a})").body[0] for a in ("w, x", "x, w"))
+    assert not same_code(one, other, CALLEES)
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,9 @@ def test_the_step_at_one_half() -> None:
     assert found.value == [0.0] and [float(v) for v in found.expected or ()] == pytest.approx([density])
 
 
-def test_the_blind_spot_is_sigma() -> None:
-    assert {b.id: b.inputs for b in report().blind_spots} == {"score_is_four": ["sigma"], "path_is_four": ["sigma"]}
+def test_the_means_do_not_see_sigma() -> None:
+    wanted = {name: ["sigma"] for name in ("flat", "score_is_four", "path_is_four")}
+    assert {b.id: b.inputs for b in report().blind_spots} == wanted
 
 
 # ---- mistakes and answers -------------------------------------------------------------------------------------------------

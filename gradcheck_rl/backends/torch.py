@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.func import functional_call, vmap
+from torch.overrides import TorchFunctionMode
 
 from ..errors import RANDOM, CodeError, InputError, told
 from ..estimate import Floats
@@ -290,13 +291,20 @@ class Lines:
         reached = {k: g is not None for k, g in zip(self.leaves, grads, strict=True)}
         return float(y), np.concatenate([g.cpu().numpy().ravel() for g in flat]), reached
 
+    def shaken(self, seed: int) -> tuple[float, Floats]:
+        """Value and gradient at home with every intermediate result off in its last digit, as if it were rounded elsewise."""
+        self.home()
+        with _Shaken(seed):
+            value, gradient, _ = self.gradient()
+        return value, gradient
+
     def _run(self) -> Any:
         if self._random:
             torch.set_rng_state(self._state)
         try:
             y = self.loss()
         except Exception as error:
-            raise InputError(f"`{self.name}` raised {type(error).__name__}: {_first(error)}") from error
+            raise InputError(f"`{self.name}` raised {told(error)}") from error
         if self._random:
             self._random = not torch.equal(torch.get_rng_state(), self._state)
         if not isinstance(y, torch.Tensor):
@@ -311,6 +319,21 @@ class Lines:
                 "give it float64 data, and no .float() inside."
             )
         return y.reshape(())
+
+
+class _Shaken(TorchFunctionMode):
+    """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1). What aliases an input stays as it is."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self._generator = torch.Generator().manual_seed(seed)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        if not isinstance(out, torch.Tensor) or out.dtype != torch.float64 or out._is_view() or any(out is x for x in args):
+            return out
+        u = torch.rand(out.shape, generator=self._generator, dtype=out.dtype).to(out.device)
+        return out * (1 + torch.finfo(out.dtype).eps * (2 * u - 1))
 
 
 class Path:

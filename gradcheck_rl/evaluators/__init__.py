@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -94,28 +95,21 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
 
 
 def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
-    """Torch code, or numpy code. A function that mentions numpy alone may still be torch code, np.log(2) a constant in it."""
-    ways = [autodiff.evaluate]
-    if plain.is_numpy(scene.resolve(q.of)):
-        if isinstance(q, Gradient):
-            return _differentiated(q, scene, outcomes)
-        ways = [plain.evaluate, autodiff.evaluate] if plain.is_numpy(q.of) else [autodiff.evaluate, plain.evaluate]
-    first, *others = ways
-    try:
-        return first(q, scene, outcomes)
-    except CodeError:
-        for other in others:
+    """Torch code, or numpy code. A function that mentions numpy alone may be either, np.log(2) a constant in it: it is called as
+    what the page's own function is, then as the other."""
+    if not plain.is_numpy(scene.resolve(q.of)):
+        return autodiff.evaluate(q, scene, outcomes)
+    if isinstance(q, Value) and plain.is_numpy(q.of):
+        try:
+            return plain.evaluate(q, scene, outcomes)
+        except CodeError:
             with suppress(CodeError):
-                return other(q, scene, outcomes)
-        raise
-
-
-def _differentiated(q: Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+                return autodiff.evaluate(q, scene, outcomes)
+            raise
     try:
         return autodiff.evaluate(q, scene, outcomes)
-    except CodeError as error:
-        wanted = "state the claim about Value(...), or write it in torch."
-        raise CodeError(q.of, f"`{q.of.__name__}` mentions numpy and no torch, and has no gradient ({error}): {wanted}") from error
+    except CodeError:
+        return plain.evaluate(q, scene, outcomes)
 
 
 def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) -> Estimate:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import RANDOM, CodeError, told
 from ..estimate import EPS, Estimate, Evidence
-from ..quantities import Value
+from ..quantities import Gradient, Value
 from .scene import Outcomes, Scene, arrays, possible
 
 NAME = "numpy"
@@ -43,9 +43,11 @@ def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
     return found
 
 
-def evaluate(q: Value, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
     code = scene.resolve(q.of)
     name = getattr(code, "__name__", "the function")
+    if isinstance(q, Gradient):
+        raise CodeError(q.of, f"`{name}` is numpy code, which has no gradient: state the claim about Value(...).")
     asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
     fixed, drawn = arrays(scene, asked, outcomes)
     size, count = len(scene.points), outcomes.count if outcomes else 1

@@ -73,28 +73,32 @@ def _decide(
 ) -> tuple[Floats, Floats, Floats | None]:
     """Midpoint and radius; and where the variance was trusted and is another, a bound of what it is, and no decision."""
     margin = HALF * resolution * (1 + np.abs(centre))
-    finite = np.isfinite(variance)
-    if not finite.all():
-        return centre, np.where(finite, 0.0, np.inf), None
-    looks = planned_looks(variance, margin, alpha)
-    if not trusted:  # a variance that is only bounded costs draws of its own
-        enough = 8 * (1 + np.sqrt(np.max(kurtosis))) ** 2 * np.log(4 * len(centre) / alpha)
-        looks = (Look(max(4 * looks[-1].draws, int(enough)), alpha),)
-    tally = Tally.empty(centre, variance, min(looks[-1].draws, MOST))
     middle, radius = centre, np.full(centre.shape, np.inf)
+    if not np.isfinite(variance).all():
+        return middle, radius, None
+    looks = planned_looks(variance, margin, alpha)
+    enough = int(8 * (1 + np.sqrt(np.max(kurtosis))) ** 2 * np.log(4 * len(centre) / alpha))  # to bound a variance by a kurtosis
+    if not trusted:
+        looks = (Look(max(4 * looks[-1].draws, enough), alpha),)
+    tally = Tally.empty(centre, variance, min(looks[-1].draws, MOST))
     for look in looks:
         goal, share = min(look.draws, MOST), look.alpha / 2
-        while tally.draws < goal:
-            tally = tally.add(*draw(goal - tally.draws))
+        tally = _filled(tally, draw, goal)
         bound = variance
         if not trusted:
             bound = variance_from_kurtosis(tally, kurtosis, share)
         elif departs(tally, variance, kurtosis, share).any():
-            return middle, radius, variance_from_kurtosis(tally, kurtosis, share)
+            return middle, radius, variance_from_kurtosis(_filled(tally, draw, min(enough, MOST)), kurtosis, share)
         middle, radius = interval(tally, bound, share)
         if (np.abs(middle - centre) > radius).any() or (radius <= margin).all() or goal == MOST:
             break
     return middle, radius, None
+
+
+def _filled(tally: Tally, draw: Any, goal: int) -> Tally:
+    while tally.draws < goal:
+        tally = tally.add(*draw(goal - tally.draws))
+    return tally
 
 
 def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats] | None:

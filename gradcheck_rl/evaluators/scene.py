@@ -82,10 +82,14 @@ class Scene:
     def says(self, route: str) -> None:
         self.used[route] = None
 
-    def resolve(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """The function in this slot, with the answer's replacements for the functions it calls by default."""
-        chosen = self.answer.get(function, function)
-        inner = {p.name: self.resolve(p.default) for p in inspect.signature(chosen).parameters.values() if is_code(p.default)}
+    def resolve(self, function: Callable[..., Any], within: tuple[Any, ...] = ()) -> Callable[..., Any]:
+        """The function in this slot, with the answer's replacements for the functions it calls by default.
+
+        A replacement that calls what it replaces means the page's own function: `def doubled(x, loss=loss): ...`.
+        """
+        chosen, within = self.answer.get(function, function), (*within, function)
+        defaults = {p.name: p.default for p in inspect.signature(chosen).parameters.values() if is_code(p.default)}
+        inner = {name: self.resolve(f, within) for name, f in defaults.items() if f not in within}
         changed = {k: v for k, v in inner.items() if v is not inspect.signature(chosen).parameters[k].default}
         if not changed:
             return chosen
@@ -93,7 +97,8 @@ class Scene:
         return bound
 
     def key(self, quantity: Quantity, route: str) -> Any:
-        return (quantity, route, self.points, frozenset(self.answer.items()))
+        planned = (self.name, self.resolution) if route == "sampled" else ()
+        return (quantity, route, self.points, frozenset(self.answer.items()), *planned)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,115 @@
+"""Do two definitions compute the same? Their calls are written out, and what may be exchanged is put in order.
+
+Only what is exact in floating point counts: the two sides of a sum or product, the arguments of a minimum, a gradient that
+is stopped twice. Straight lines are followed; a loop or a branch is not, and then nothing is said to be the same.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+
+SYMMETRIC = {"minimum", "maximum", "min", "max", "Min", "Max", "add", "mul", "logaddexp"}
+
+Definitions = Mapping[str, ast.stmt]
+
+
+def same_code(one: ast.stmt, other: ast.stmt, definitions: Definitions) -> bool:
+    values = [_returned(d.body, _defaults(d), definitions) if isinstance(d, ast.FunctionDef) else None for d in (one, other)]
+    return values[0] is not None and values[1] is not None and ast.dump(values[0]) == ast.dump(values[1])
+
+
+def _returned(body: Sequence[ast.stmt], names: dict[str, ast.expr], definitions: Definitions) -> ast.expr | None:
+    """What a straight line of statements returns, in terms of its arguments; None for any other body."""
+    for statement in body:
+        match statement:
+            case ast.Return(value=ast.expr() as value):
+                return _WrittenOut(definitions, names).visit(deepcopy(value))
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                names[name] = _WrittenOut(definitions, names).visit(deepcopy(value))
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=value):
+                written = _WrittenOut(definitions, names).visit(deepcopy(value))
+                for n, target in enumerate(targets):
+                    if not isinstance(target, ast.Name):
+                        return None
+                    names[target.id] = _part(written, n)
+            case ast.With(
+                items=[ast.withitem(context_expr=ast.Call(func=ast.Attribute(attr="no_grad")), optional_vars=None)], body=inner
+            ):
+                value = _returned(inner, names, definitions)
+                return None if value is None else _stopped(value)
+            case ast.Expr(value=ast.Constant()):
+                pass
+            case _:
+                return None
+    return None
+
+
+def _defaults(definition: ast.FunctionDef) -> dict[str, ast.expr]:
+    """What stands for a parameter that is not given: a slot is the function in it."""
+    given = definition.args
+    return dict(zip([p.arg for p in given.args][len(given.args) - len(given.defaults) :], given.defaults, strict=True))
+
+
+def _part(value: ast.expr, n: int) -> ast.expr:
+    return value.elts[n] if isinstance(value, ast.Tuple) else ast.Subscript(value, ast.Constant(n), ast.Load())
+
+
+def _stopped(value: ast.expr) -> ast.expr:
+    match value:
+        case ast.Tuple(elts=parts):
+            return ast.Tuple([_stopped(part) for part in parts], ast.Load())
+        case ast.Call(func=ast.Attribute(attr="detach")):
+            return value
+        case _:
+            return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
+
+
+class _WrittenOut(ast.NodeTransformer):
+    def __init__(self, definitions: Definitions, names: Mapping[str, ast.expr]) -> None:
+        self.definitions, self.names = definitions, names
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return deepcopy(self.names.get(node.id, node))
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        if isinstance(node.op, (ast.Add, ast.Mult)):
+            node.left, node.right = sorted((node.left, node.right), key=ast.dump)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Subscript(value=ast.Tuple(elts=parts), slice=ast.Constant(value=int(n))) if n < len(parts):
+                return parts[n]
+            case _:
+                return node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        match node.func:
+            case ast.Attribute(value=value, attr="detach"):
+                return _stopped(value)
+            case ast.Attribute(attr=name) if name in SYMMETRIC:
+                node.args.sort(key=ast.dump)
+                return node
+            case ast.Name(id=name):
+                return self._called(name, node) or node
+            case _:
+                return node
+
+    def _called(self, name: str, node: ast.Call) -> ast.expr | None:
+        definition = self.definitions.get(name)
+        if not isinstance(definition, ast.FunctionDef) or definition.decorator_list:
+            return None
+        given = definition.args
+        parameters = [p.arg for p in given.args]
+        named = {k.arg: k.value for k in node.keywords if k.arg is not None}
+        plain = not (given.vararg or given.kwonlyargs or given.kwarg or given.posonlyargs) and len(named) == len(node.keywords)
+        bound = _defaults(definition) | dict(zip(parameters, node.args, strict=False)) | named
+        if not plain or len(node.args) > len(parameters) or bound.keys() != set(parameters):
+            return None
+        others = {n: d for n, d in self.definitions.items() if n != name}
+        return _returned(definition.body, bound, others)

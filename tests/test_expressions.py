@@ -1,0 +1,394 @@
+"""A formula compiled once: every ring says the same, dynamic programming is listing is the closed form, and nothing raises."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from flint import arb, fmpq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import log_ndtr
+
+from gradcheck_rl import (
+    Bernoulli,
+    Categorical,
+    Draw,
+    E,
+    Gaussian,
+    LogRational,
+    Parameter,
+    ProblemError,
+    Uniform,
+    Variable,
+    episode,
+    exp,
+    frozen,
+    log_prob,
+    maximum,
+    minimum,
+    sigmoid,
+    softmax,
+    step,
+)
+from gradcheck_rl.errors import Unsuitable
+from gradcheck_rl.estimate import Evidence
+from gradcheck_rl.expressions import Program, floats, integrals, needs_integration, number, outermost, values
+from gradcheck_rl.laws import closed
+from gradcheck_rl.rings import EXACT, Float, ball, log_of
+
+R = sp.Rational
+x, y = Variable("x")[()], Variable("y")[()]
+
+
+def of(a: Any) -> Any:
+    a = Fraction(a)
+    return fmpq(a.numerator, a.denominator)
+
+
+def fraction(a: Any) -> Fraction:
+    return Fraction(int(a.p), int(a.q))
+
+
+# ---- every ring says the same ---------------------------------------------------------------------------------------------
+
+small = st.fractions(min_value=-2, max_value=2, max_denominator=7)
+leaves = st.one_of(st.sampled_from([x, y]), small.map(R))
+
+
+def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Formulas that have a value everywhere and stay small: the float error is then a few hundred roundings."""
+    one = [
+        sp.tanh, sp.sin, sp.cos, sp.atan, sp.erf, sp.erfc, sp.Abs, sp.sign, frozen, sigmoid,
+        lambda a: sp.exp(sp.sin(a)), lambda a: sp.log(1 + a**2), lambda a: sp.sqrt(1 + a**2), lambda a: a**2 / (1 + a**2),
+        lambda a: (2 + sp.cos(a)) ** R(1, 3), lambda a: sp.tan(sp.tanh(a)), lambda a: (1 + a**2) ** R(-3, 2),
+    ]  # fmt: skip
+    two = [sp.Add, sp.Mul, sp.Min, sp.Max, lambda a, b: a - b, lambda a, b: a / (1 + b**2)]
+    return st.one_of(
+        st.builds(lambda f, a: f(a), st.sampled_from(one), inner),
+        st.builds(lambda f, a, b: f(a, b), st.sampled_from(two), inner, inner),
+    )
+
+
+formulas = st.recursive(leaves, grown, max_leaves=6)
+
+
+@settings(max_examples=100)
+@given(formulas, small, small)
+def test_balls_floats_and_sympys_own_evaluation_agree(formula: Any, a: Fraction, b: Fraction) -> None:
+    e = sp.sympify(formula, strict=True)
+    certified = values([e], [{x: of(a), y: of(b)}])
+    thawed = e.replace(lambda f: f.func.__name__ == "frozen_", lambda f: f.args[0])
+    true = sp.N(thawed.xreplace({x: R(a), y: R(b)}), 60)
+    near = sp.Float(ball(certified.exact[0, 0]).mid().str(55, radius=False), 60)
+    assert abs(near - true) <= sp.Float("1e-40", 60) * (1 + abs(true))
+    assert certified.value[0, 0] == pytest.approx(float(true), rel=1e-15, abs=1e-300)
+    rough = floats([e], {x: np.array([float(a)]), y: np.array([float(b)])})[0]
+    assert np.broadcast_to(rough, (1,))[0] == pytest.approx(float(true), rel=1e-9, abs=1e-9)
+
+
+@settings(max_examples=50)
+@given(formulas, small, small)
+def test_slopes_compile_as_well_as_values(formula: Any, a: Fraction, b: Fraction) -> None:
+    """The slope of what is smooth at a point, against a symmetric difference of certified values: h^2 = 1e-40 leaves 1e-30."""
+    e = sp.sympify(formula, strict=True)
+    e = e.replace(lambda f: f.func.__name__ in ("frozen_", "Abs", "sign", "Min", "Max"), lambda f: f.args[0])
+    h = Fraction(1, 10**20)
+    up, down = (values([e], [{x: of(a + s * h), y: of(b)}]).exact[0, 0] for s in (1, -1))
+    slope = values([e.diff(x)], [{x: of(a), y: of(b)}]).exact[0, 0]
+    gap = (up - down) / of(2 * h) - slope
+    assert abs(float(arb(gap).mid())) < 1e-15
+
+
+def test_one_subexpression_is_one_instruction() -> None:
+    big = sp.exp(sp.tanh(x * y))
+    words = [word for word, *_ in Program([big + 1, big * 2, big**3], [x, y])._code]
+    assert (words.count("tanh"), words.count("exp")) == (1, 1)
+
+
+def test_floats_broadcast_over_points_and_draws() -> None:
+    at = {x: np.arange(3.0)[:, None], y: np.arange(4.0)[None, :]}
+    assert floats([x + 2 * y], at)[0].tolist() == [[i + 2 * j for j in range(4)] for i in range(3)]
+
+
+# ---- what has no value ----------------------------------------------------------------------------------------------------
+
+VALUES: list[tuple[Any, Any, Any]] = [
+    (x / y, 0, 0), (1 / y, 0, 0), (sp.log(x), 0, 0), (sp.log(x) * y, 0, 0), (sp.sqrt(x), -1, 0), (sp.log(x), -1, 0),
+    (maximum(x / y, 1), 0, 0), (sp.exp(x) / sp.exp(x) / y, 3, 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("formula", "a", "b"), VALUES)
+def test_where_there_is_no_value_the_answer_is_not_finite_in_any_ring(formula: Any, a: int, b: int) -> None:
+    e = sp.sympify(formula, strict=True)
+    exact = values([e], [{x: of(a), y: of(b)}])
+    assert not np.isfinite(exact.value).any()
+    assert not np.isfinite(floats([e], {x: np.float64(a), y: np.float64(b)})[0])
+
+
+def test_logarithm_of_zero_and_large_exponentials() -> None:
+    assert values([sp.log(x)], [{x: of(0)}]).value[0, 0] == -math.inf
+    huge = values([sp.exp(x) * sp.exp(-x - 1), sp.exp(x)], [{x: of(800)}])
+    assert huge.value[0, 0] == pytest.approx(math.exp(-1)) and huge.value[0, 1] == math.inf
+    assert values([sp.log(1 + sp.exp(x))], [{x: of(-800)}]).value[0, 0] == pytest.approx(0, abs=1e-300)
+    assert values([sp.tanh(x)], [{x: of(800)}]).value[0, 0] == 1
+
+
+def test_a_mask_hides_what_is_infinite_behind_it_and_only_that() -> None:
+    """E[log pi(a)] with a forbidden action: 0 log 0 counts for nothing; a reachable log 0 does not."""
+    allowed = Variable("allowed", 2)
+    r = Variable("r", 2)
+    a = Draw("a", Categorical(logits=[0, 0], allowed=allowed))
+    at = {allowed[0]: of(1), allowed[1]: of(0), r[0]: of(5), r[1]: of(0)}
+    for e, expected in ((E(log_prob(a)), 0.0), (E(sp.log(allowed[a])), 0.0), (E(sp.log(r[a])), math.log(5))):
+        assert values([e], [at]).value[0, 0] == pytest.approx(expected)
+        assert floats([e], {s: np.array([float(fraction(v))]) for s, v in at.items()})[0] == pytest.approx(expected)
+    reachable = at | {allowed[1]: of(1)}
+    assert values([E(sp.log(r[a]))], [reachable]).value[0, 0] == -math.inf
+
+
+def test_a_slope_that_is_not_a_number_is_not_skipped() -> None:
+    """d/dp of sqrt(p) at p = 0 is infinite: the probability is 0 there, its slope is not."""
+    p = Parameter("p")[()]
+    a = Draw("a", Bernoulli(sp.sqrt(p)))
+    assert not np.isfinite(values([E(3 * a).diff(p)], [{p: of(0)}]).value).any()
+    assert values([E(3 * a).diff(p)], [{p: of(Fraction(1, 4))}]).value[0, 0] == 3
+
+
+# ---- dynamic programming, listing, closed form ----------------------------------------------------------------------------
+
+
+@st.composite
+def processes(draw: st.DrawFn) -> dict[str, Any]:
+    """A random small MDP: start and transitions in twelfths, whole rewards, logits at logs of whole numbers."""
+    states, actions, horizon = draw(st.integers(1, 3)), draw(st.integers(2, 3)), draw(st.integers(1, 3))
+
+    def row() -> list[Fraction]:
+        cuts = sorted(draw(st.lists(st.integers(0, 12), min_size=states - 1, max_size=states - 1)))
+        return [Fraction(b - a, 12) for a, b in itertools.pairwise([0, *cuts, 12])]
+
+    return {
+        "horizon": horizon,
+        "start": row(),
+        "P": [[row() for _ in range(actions)] for _ in range(states)],
+        "r": [[draw(st.integers(-4, 4)) for _ in range(actions)] for _ in range(states)],
+        "w": [[draw(st.integers(1, 4)) for _ in range(actions)] for _ in range(states)],
+    }
+
+
+def listed(m: dict[str, Any]) -> tuple[Fraction, list[Fraction]]:
+    """J and dJ/dtheta over all trajectories: probability times return, and times the sum of the scores 1{a = b} - pi(b | s)."""
+    S, A = len(m["r"]), len(m["r"][0])
+    pi = [[Fraction(w, sum(row)) for w in row] for row in m["w"]]
+    J, slopes = Fraction(0), [[Fraction(0)] * A for _ in range(S)]
+    for path in itertools.product(itertools.product(range(S), range(A)), repeat=m["horizon"]):
+        p = m["start"][path[0][0]]
+        for (s, a), (t, _) in itertools.pairwise(path):
+            p *= m["P"][s][a][t]
+        p *= math.prod((pi[s][a] for s, a in path), start=Fraction(1))
+        if p:
+            G = sum(m["r"][s][a] for s, a in path)
+            J += p * G
+            for s, a in path:
+                for b in range(A):
+                    slopes[s][b] += p * G * ((a == b) - pi[s][b])
+    return J, [d for row in slopes for d in row]
+
+
+def programmed(m: dict[str, Any]) -> tuple[Fraction, list[Fraction]]:
+    """The same backwards: Q and V, and the policy gradient theorem, occupancy times pi times (Q - V)."""
+    S, A = len(m["r"]), len(m["r"][0])
+    pi = [[Fraction(w, sum(row)) for w in row] for row in m["w"]]
+    later, tables = [Fraction(0)] * S, []
+    for _ in range(m["horizon"]):
+        Q = [[m["r"][s][a] + sum(p * v for p, v in zip(m["P"][s][a], later, strict=True)) for a in range(A)] for s in range(S)]
+        later = [sum((pi[s][a] * Q[s][a] for a in range(A)), Fraction(0)) for s in range(S)]
+        tables.insert(0, (Q, later))
+    d, slopes = list(m["start"]), [[Fraction(0)] * A for _ in range(S)]
+    for Q, V in tables:
+        for s in range(S):
+            for a in range(A):
+                slopes[s][a] += d[s] * pi[s][a] * (Q[s][a] - V[s])
+        d = [sum(d[s] * pi[s][a] * m["P"][s][a][t] for s in range(S) for a in range(A)) for t in range(S)]
+    return sum((p * v for p, v in zip(m["start"], tables[0][1], strict=True)), Fraction(0)), [x for row in slopes for x in row]
+
+
+def modelled(m: dict[str, Any]) -> tuple[Any, list[Any], dict[Any, Any], Any]:
+    theta = Parameter("theta", (len(m["w"]), len(m["w"][0])), over=LogRational())
+
+    def exact(table: Any) -> Any:
+        return [exact(row) for row in table] if isinstance(table, list) else R(table)
+
+    tau = episode(exact(m["start"]), exact(m["P"]), exact(m["r"]), softmax(theta), m["horizon"])
+    at = dict(zip(theta.atoms.ravel(), (log_of(of(w)) for row in m["w"] for w in row), strict=True))
+    return E(tau.total), list(theta.atoms.ravel()), at, tau
+
+
+def agree(m: dict[str, Any], J: Any, by: list[Any], at: dict[Any, Any]) -> bool:
+    found = values([J, *(J.diff(t) for t in by)], [at])
+    value, slopes = listed(m)
+    return found.evidence is Evidence.EXACT and [fraction(v) for v in found.exact[0]] == [value, *slopes]
+
+
+@given(processes())
+def test_dynamic_programming_listing_and_the_policy_gradient_theorem_agree(m: dict[str, Any]) -> None:
+    J, by, at, _ = modelled(m)
+    assert listed(m) == programmed(m)
+    assert agree(m, J, by, at)
+
+
+@settings(max_examples=8)
+@given(processes().filter(lambda m: (len(m["r"]) * len(m["r"][0])) ** m["horizon"] <= 16))
+def test_the_closed_form_is_the_same_number(m: dict[str, Any]) -> None:
+    J, by, at, tau = modelled(m)
+    formula = closed(J)
+    assert not formula.has(*(d[()] for d in tau.draws)) and agree(m, formula, by, at)
+    score = sum(log_prob(a).diff(by[0]) for a in tau.steps)
+    assert fraction(values([E(score * tau.total)], [at]).exact[0, 0]) == listed(m)[1][0]
+    rough = floats([J, J.diff(by[0])], {s: math.log(float(fraction(EXACT.exp(v)))) for s, v in at.items()})
+    assert [float(v) for v in rough] == pytest.approx([float(listed(m)[0]), float(listed(m)[1][0])], abs=1e-12)
+
+
+def test_a_wrong_transition_is_noticed() -> None:
+    m = {"horizon": 2, "start": [Fraction(1), Fraction(0)], "r": [[1, -2], [3, 0]], "w": [[2, 1], [1, 3]],
+         "P": [[[Fraction(3, 4), Fraction(1, 4)], [Fraction(1, 3), Fraction(2, 3)]]] * 2}  # fmt: skip
+    J, by, at, _ = modelled(m)
+    turned = m | {"P": [row[::-1] for row in m["P"]]}
+    assert agree(m, J, by, at) and not agree(turned, J, by, at)
+
+
+def test_the_reference_mdp_by_two_routes() -> None:
+    """Both routes of this file, written for any MDP, give the numbers the model gives, rational for rational."""
+    F = Fraction
+    P = [[[F(3, 4), F(1, 4)], [F(1, 3), F(2, 3)]], [[F(1, 2), F(1, 2)], [F(1, 5), F(4, 5)]]]
+    m = {"horizon": 3, "start": [F(2, 3), F(1, 3)], "P": P, "r": [[1, -2], [3, F(1, 2)]], "w": [[2, 1], [1, 3]]}
+    J, slopes = listed(m)
+    assert (J, slopes) == programmed(m)
+    assert (slopes[1], slopes[3]) == (-slopes[0], -slopes[2])
+    objective, by, at, tau = modelled(m)
+    assert agree(m, objective, by, at)
+    variance = values([E(tau.total**2) - E(tau.total) ** 2], [at]).exact[0, 0]
+    off_policy = dict(zip(by, map(log_of, map(fmpq, (3, 2, 1, 2))), strict=True))
+    assert fraction(variance) == spread(m)
+    assert agree(m | {"w": [[3, 2], [1, 2]]}, objective, by, off_policy)
+
+
+def spread(m: dict[str, Any]) -> Fraction:
+    """Variance of the return over all trajectories: J and the second moment, by rewards of one path at a time."""
+    S, A = len(m["r"]), len(m["r"][0])
+    first = second = Fraction(0)
+    for path in itertools.product(itertools.product(range(S), range(A)), repeat=m["horizon"]):
+        p = m["start"][path[0][0]] * math.prod(m["P"][s][a][t] for (s, a), (t, _) in itertools.pairwise(path))
+        p *= math.prod(Fraction(m["w"][s][a], sum(m["w"][s])) for s, a in path)
+        G = sum(m["r"][s][a] for s, a in path)
+        first, second = first + p * G, second + p * G * G
+    return second - first**2
+
+
+def test_a_long_horizon_is_not_listed() -> None:
+    """2^40 histories: only dynamic programming ends. The chain leaves state 0 with probability q: J = sum of (1 - q)^t."""
+    q = Parameter("q", over=Uniform(0.1, 0.9))[()]
+    horizon = 20
+    tau = episode([1, 0], [[[1, 0], [0, 1]], [[0, 1], [0, 1]]], [[1, 0], [0, 0]], [[1 - q, q], [1 - q, q]], horizon)
+    kept = Fraction(2, 3)
+    J = E(tau.total)
+    found = values([J, J.diff(q)], [{q: of(1 - kept)}]).exact[0]
+    assert fraction(found[0]) == sum(kept**t for t in range(1, horizon + 1))
+    assert fraction(found[1]) == -sum(t * kept ** (t - 1) for t in range(1, horizon + 1))
+
+
+def test_too_many_histories_are_refused_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck_rl.expressions.VISITS", 100)
+    coins = [Draw(f"c{k}", Bernoulli(R(1, 2))) for k in range(12)]
+    with pytest.raises(ProblemError, match="the draws have more than 100 histories: shorten the horizon"):
+        values([E(sp.exp(x * sum(c[()] for c in coins)))], [{x: of(1)}])
+    assert values([E(sum(c[()] for c in coins))], [{}]).exact[0, 0] == 6
+
+
+# ---- continuous draws -----------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=10)
+@given(st.floats(-1, 1), st.floats(0.5, 1.5))
+def test_quadrature_knows_how_far_it_is_from_the_truth(m: float, s: float) -> None:
+    """Closed forms: E e^x = exp(m + s^2/2), E cos x = cos(m) exp(-s^2/2), E max(x, 0) = m Phi(m/s) + s phi(m/s)."""
+    mean, sd = Parameter("m")[()], Parameter("s", over=Uniform(0.1, 2))[()]
+    u = Draw("u", Gaussian(mean, sd))
+    Phi, phi = math.exp(log_ndtr(m / s)), math.exp(-((m / s) ** 2) / 2) / math.sqrt(2 * math.pi)
+    rise, fall = math.exp(m + s * s / 2), math.exp(-s * s / 2)
+    table = [
+        (E(exp(u)), rise, rise, s * rise),
+        (E(sp.cos(u[()])), math.cos(m) * fall, -math.sin(m) * fall, -s * math.cos(m) * fall),
+        (E(maximum(u, 0)), m * Phi + s * phi, Phi, phi),
+        (E(minimum(u, frozen(u) + 1)), m, 1.0, 0.0),
+    ]
+    outputs = [e for J, *_ in table for e in (J, J.diff(mean), J.diff(sd))]
+    true = np.array([t for _, *row in table for t in row])
+    found = integrals(outputs, {mean: np.array([m]), sd: np.array([s])})
+    assert needs_integration(outputs) and (np.abs(found.value[0] - true) <= found.radius[0]).all()
+    assert (found.radius[0, :6] < 1e-9).all()  # smooth ones resolve
+
+
+def test_certified_integrals_hold_the_truth() -> None:
+    """The integral of 1 / (1 + a t^2) over (0, 1) is atan(sqrt a) / sqrt a."""
+    t = sp.Dummy("t", real=True)
+    e = sp.Integral(1 / (1 + x * t**2), (t, 0, 1))
+    found = values([e, e.diff(x)], [{x: of(3)}])
+    root = math.sqrt(3)
+    assert found.evidence is Evidence.BALL and (found.radius < 1e-15).all()
+    assert found.value[0, 0] == pytest.approx(math.atan(root) / root, rel=1e-14)
+    assert found.value[0, 1] == pytest.approx(1 / 24 - math.atan(root) / (6 * root), rel=1e-12)  # d/da of the closed form
+    rough = integrals([e], {x: np.array([3.0])})
+    assert abs(rough.value[0, 0] - math.atan(root) / root) <= rough.radius[0, 0] < 1e-9
+
+
+def test_a_continuous_draw_without_closed_form_is_not_evaluated_exactly() -> None:
+    u = Draw("u", Gaussian(0, 1))
+    with pytest.raises(Unsuitable):
+        values([E(exp(u))], [{}])
+    assert not needs_integration([E(u**2)]) and values([E(u**2)], [{}]).exact[0, 0] == 1
+
+
+# ---- what cannot be evaluated says so -------------------------------------------------------------------------------------
+
+f = sp.Function("f")
+ERRORS: list[tuple[Any, type[Exception], str]] = [
+    (x * sp.Float(0.5), ProblemError, "0.500000000000000 is a rounded number inside a formula: write Rational"),
+    (sp.Symbol("z") + x, ProblemError, "the symbol `z` has no value here: take the expectation"),
+    (Draw("a", Bernoulli(R(1, 2)))[()] + x, ProblemError, "the draw `a` has no value here: take the expectation"),
+    (sp.gamma(x), ProblemError, "no way to evaluate gamma in gamma"),
+    (f(x), Unsuitable, "generic functions and symbolic sums have no value"),
+]
+
+
+@pytest.mark.parametrize(("formula", "kind", "message"), ERRORS)
+def test_errors_name_what_was_written(formula: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind, match=message):
+        values([formula], [{x: of(1)}])
+
+
+def test_numbers_without_symbols_are_ring_elements() -> None:
+    assert number(R(1, 3)) == fmpq(1, 3) and number(sp.log(2)) == log_of(fmpq(2)) and number(sp.oo) == arb.pos_inf()
+    assert number(sp.nan).is_nan() and number(sp.zoo).is_nan() and number(sp.sqrt(2)).overlaps(arb(2).sqrt())
+    assert number(sp.pi).overlaps(arb.pi()) and number(sp.E).overlaps(arb.const_e())
+
+
+def test_an_expectation_in_an_expectation_is_not_outermost() -> None:
+    a = Draw("a", Bernoulli(R(1, 2)))
+    inner, outer = E(a), E(a * E(a))
+    assert outermost(outer + 2 * inner) == [outer, inner] or outermost(outer + 2 * inner) == [inner, outer]
+
+
+def test_a_lookup_at_an_index_that_depends_on_the_point_runs_in_both_rings() -> None:
+    table = Variable("table", 3)
+    at = dict(zip(table, map(of, (5, 6, 7)), strict=True))
+    assert values([table[x]], [at | {x: of(2)}, at | {x: of(0)}]).exact.ravel().tolist() == [7, 5]
+    rough = {s: np.array([float(fraction(v))]) for s, v in at.items()}
+    assert floats([table[x]], rough | {x: np.array([2.0, 0.0])})[0].tolist() == [7, 5]
+    assert Float().order == 1 and step(R(1, 2)) == 1

@@ -1,0 +1,141 @@
+"""Figures: data that JSON can hold, a picture on request, and a sentence where there can be none."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gradcheck_rl.figures as drawing
+from gradcheck_rl import Figure, InputError, Problem, ProblemError, check
+from gradcheck_rl.cli import main
+from gradcheck_rl.figures import FORMATS, plot
+from gradcheck_rl.report import Report
+
+PAGE = """
+from gradcheck_rl import Claim, Equal, Figure, Problem, Value, Variable
+
+x = Variable("x")
+same = Claim("x is x.", Equal(Value(x), x))
+
+
+def line(problem, seed):
+    print("noise")
+    return {"x": [1, 2, 4], "y": [seed, 2 * seed, 4 * seed]}
+
+
+def draw(data, ax):
+    ax.plot(data["x"], data["y"])
+
+
+problem = Problem(title="A line", claims=(same,), figures=(Figure("line", line, draw), Figure("again", line, draw)))
+"""
+BARE = PAGE.replace(', figures=(Figure("line", line, draw), Figure("again", line, draw))', "")
+
+Shown = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "line.py").write_text(PAGE)
+    (tmp_path / "bare.py").write_text(BARE)
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_picture_is_written_and_is_the_same_for_one_seed(kind: str, home: Path, capsys: Shown) -> None:
+    pytest.importorskip("matplotlib")
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert main(["line.py", "--quiet", "--seed", str(seed), "--plot", f"{name}{kind}"]) == 0
+    assert "noise" not in capsys.readouterr().out
+    a, b, c = ((home / f"{name}{kind}").read_bytes() for name in "abc")
+    assert a == b != c
+    assert a.startswith({".png": b"\x89PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[kind])
+
+
+def test_the_report_holds_the_data_of_a_figure_that_was_asked_for(home: Path, capsys: Shown) -> None:
+    pytest.importorskip("matplotlib")
+    assert main(["line.py", "--json", "--seed", "2", "--plot", "a.png"]) == 0
+    wanted = {"x": [1, 2, 4], "y": [2, 4, 8]}
+    saved = json.loads(capsys.readouterr().out)
+    assert saved["figures"] == {"line": wanted, "again": wanted}
+    assert Report.from_dict(saved).figures == saved["figures"]
+    assert main(["line.py", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["figures"] == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("line.py --plot a.gif", "--plot a.gif names no kind of picture: end it in .png, .svg, .pdf."),
+        ("line.py --plot a", "--plot a names no kind of picture"),
+        ("line.py --plot absent/a.png", "--plot absent/a.png cannot be written: No such file or directory."),
+        ("line.py -o a.png --plot a.png", "--plot a.png would overwrite"),
+        ("line.py bare.py --plot a.png", "--plot goes with one problem; 2 were named."),
+        ("line.py --answer bare.py --plot a.png", "leave --plot or --answer out."),
+        ("bare.py --plot a.png", "bare has no figure: leave --plot out."),
+    ],
+)
+def test_what_cannot_be_drawn_is_said_before_anything_is_computed(typed: str, sentence: str, home: Path, capsys: Shown) -> None:
+    assert main(typed.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and sentence in err and err.count("\n") == 1
+    assert not (home / "a.png").exists()
+
+
+def test_without_matplotlib_the_sentence_says_what_to_type(monkeypatch: pytest.MonkeyPatch, capsys: Shown) -> None:
+    monkeypatch.setattr(drawing, "find_spec", lambda name: None)
+    assert main(["line.py", "--plot", "a.png"]) == 2
+    assert capsys.readouterr().err == (
+        "error: --plot needs matplotlib, which is not installed: type pip install 'gradcheck_rl[plot]'.\n"
+    )
+
+
+def raises(*_: Any) -> Any:
+    raise KeyError("x")
+
+
+def array(*_: Any) -> Any:
+    return {"x": object()}
+
+
+def points(*_: Any) -> Any:
+    return {"x": [1]}
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"), [(raises, "raised KeyError: 'x'"), (array, "raised TypeError: Object of type object")]
+)
+def test_data_that_cannot_be_had_or_kept_is_an_error_of_the_page(data: Any, sentence: str) -> None:
+    page = Problem(title="P", claims=(), figures=(Figure("f", data, points),))
+    with pytest.raises(ProblemError, match="the figure `f` ") as caught:
+        check(page, figures=True)
+    assert sentence in str(caught.value)
+
+
+def test_a_drawing_that_fails_is_an_error_of_the_page(home: Path) -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(ProblemError, match="the figure `f` raised KeyError: 'x'"):
+        plot((Figure("f", points, raises),), {"f": {"x": [1]}}, "a.png")
+
+
+def test_only_figures_are_figures() -> None:
+    with pytest.raises(ProblemError, match="holds str: only Figure belongs there"):
+        Problem(title="P", claims=(), figures=("f",))  # pyright: ignore[reportArgumentType]
+
+
+def test_drawing_opens_no_window_and_asks_for_no_display(home: Path) -> None:
+    pytest.importorskip("matplotlib")
+    before = "matplotlib.pyplot" in sys.modules
+    plot((Figure("f", points, lambda data, ax: ax.plot(data["x"])),), {"f": {"x": [1]}}, "a.png")
+    assert ("matplotlib.pyplot" in sys.modules) is before
+
+
+def test_a_name_that_cannot_be_written_is_the_callers_error() -> None:
+    pytest.importorskip("matplotlib")
+    with pytest.raises(InputError, match=r"--plot absent/a\.png cannot be written: No such file"):
+        plot((Figure("f", points, lambda data, ax: ax.plot(data["x"])),), {"f": {"x": [1]}}, "absent/a.png")

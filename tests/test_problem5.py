@@ -1,0 +1,111 @@
+"""The page on policy gradients of a finite MDP: it holds, and its numbers are those of an enumeration done apart from it."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from functools import cache
+
+import pytest
+
+from gradcheck_rl import check
+from gradcheck_rl.load import load
+from gradcheck_rl.problem import Problem
+from gradcheck_rl.report import Line, Report
+
+F = Fraction
+
+# The MDP of the notes, three steps: enumerated with fractions, apart from this project, and confirmed by dynamic programming.
+SLOPE = (F(2163791, 2332800), F(2456759, 4147200))  # of each state's first logit; of its second, the same with a minus
+EXPECTED: dict[str, list[Fraction]] = {
+    "worth_there": [F(541021, 345600)],
+    "slope_there": [SLOPE[0], -SLOPE[0], SLOPE[1], -SLOPE[1]],
+    "loud_there": [F(8491764162830303, 696570347520000)],
+    "quiet_there": [F(5179687599758303, 696570347520000)],
+    "faded_there": [F(825077, 960000), -F(825077, 960000), F(2707239, 5120000), -F(2707239, 5120000)],
+    "restless": [F(1, 2)],
+    "tenfold": [F(5, 4)],  # where the total return has 1/8
+}
+
+# Traces of the baselines, to the digits that the enumeration was printed with: (smaller side, larger side).
+RANKED = {
+    "best_there": (7.06160293544903, 8.68047118746025),
+    "mean_there": (8.698079798704748, 8.68047118746025 * 1.01),
+    "rest_there": (3.511721973345119, 7.06160293544903),
+}
+
+# What a mistake makes of the gradient by the first logit of a state, in the MDP of the notes.
+SIGNATURES: dict[str, tuple[str, dict[int, Fraction]]] = {
+    "baseline_of_the_action": ("harmless_there", {0: F(7742131, 6998400)}),  # b(s, a) = a / 2
+    "baseline_of_the_next_state": ("harmless_there", {0: F(268399, 259200)}),  # b(s') = s'
+    "discounted_from_here": ("faded_there", {0: F(68827, 72900), 2: F(248423987, 414720000)}),
+    "descent": ("slope_there", {0: -SLOPE[0], 2: -SLOPE[1]}),
+}
+
+CODE = "symbolic + listed + autodiff"
+ROUTES = {
+    **dict.fromkeys(("backwards", "forwards", "nested", "centre", "past", "optimal", "optimal_rest", "weighted"), "proof, symbolic"),
+    **dict.fromkeys(("total", "causal", "constant", "harmless", "historic", "unseeing", "unseeing_rest", "fading"), CODE),
+    **dict.fromkeys(("others", "others_three", "shrunk", "shrunk_three", "shrunk_steps", "flattened", "quieter"), CODE),
+    **dict.fromkeys(("parabola", "loud_there", "quiet_there", "bandit", "wild", "explodes", "reversed_", "pairs_of_rows"), CODE),
+    "harmless_there": CODE, "often": "symbolic", "planning": "symbolic + autodiff", "score": "listed + autodiff", "product": "listed + autodiff", "between": "listed + autodiff",
+    "drawn": f"{CODE}, symbolic + autodiff + sampled", "conservative": "symbolic", "rotational": "symbolic",
+}
+
+
+@cache
+def page() -> Problem:
+    return load("problem5")
+
+
+@cache
+def report() -> Report:
+    return check(page())
+
+
+def line(name: str) -> Line:
+    return next(c for c in report().claims if c.id == name)
+
+
+def test_the_page_holds() -> None:
+    assert [c.id for c in report().claims if not c.ok] == []
+    assert [m.id for m in report().mistakes if not m.caught] == []
+    assert report().exit_code == 0
+
+
+@pytest.mark.parametrize("claim, routes", ROUTES.items())
+def test_the_routes_that_must_answer_do(claim: str, routes: str) -> None:
+    assert ", ".join(r.route for r in line(claim).routes) == routes
+
+
+@pytest.mark.parametrize("claim", EXPECTED)
+def test_both_sides_are_the_fractions_of_the_enumeration(claim: str) -> None:
+    found = line(claim)
+    assert [float(Fraction(x)) for x in found.value] == pytest.approx([float(x) for x in EXPECTED[claim]], rel=1e-12)
+    assert [float(Fraction(x)) for x in found.expected] == pytest.approx([float(x) for x in EXPECTED[claim]], rel=1e-12)
+
+
+@pytest.mark.parametrize("claim", ["worth_there", "slope_there", "loud_there", "quiet_there", "faded_there"])
+def test_the_model_reaches_them_exactly(claim: str) -> None:
+    assert [Fraction(x) for x in line(claim).expected] == EXPECTED[claim]
+
+
+def test_reward_to_go_is_the_larger_estimate_in_so_many_cases() -> None:
+    assert Fraction(line("often").expected[0]) == F(155173, 388800)
+
+
+def test_without_the_weight_of_a_step_the_field_has_this_curl() -> None:
+    assert abs(Fraction(line("rotational").value[1])) == F(3205847, 311040000)  # first logits of the two states
+
+
+@pytest.mark.parametrize("claim", RANKED)
+def test_baselines_rank_as_enumerated(claim: str) -> None:
+    found = line(claim)
+    assert [float(Fraction(x[0])) for x in (found.value, found.expected)] == pytest.approx(RANKED[claim], rel=1e-12)
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_a_mistake_leaves_its_signature(name: str) -> None:
+    claim, expected = SIGNATURES[name]
+    answer = next(m.answer for m in page().mistakes if next(iter(m.answer.values())).__name__ == name)
+    value = check(page(), answer, only={claim}).claims[0].value
+    assert [float(value[i]) for i in expected] == pytest.approx([float(x) for x in expected.values()], rel=1e-12)

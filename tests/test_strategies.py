@@ -1,0 +1,155 @@
+"""Strategies: what they draw belongs to its space, is exact, and shrinks to the simple values a reader wants to see."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from flint import fmpq
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+from sympy import Rational
+
+from gradcheck_rl import Bernoulli, Categorical, Draw, Gaussian
+from gradcheck_rl import strategies as ours
+from gradcheck_rl.errors import InputError
+from gradcheck_rl.judge import Judge
+from gradcheck_rl.load import load
+from gradcheck_rl.points import Points
+from gradcheck_rl.problem import Problem
+from gradcheck_rl.rings import LogOf, log_of
+from gradcheck_rl.spaces import Integers, LogRational, Masks, Normal, OneOf, Simplex, Uniform
+from gradcheck_rl.verdict import Verdict
+
+TINY = Path(__file__).parent / "pages" / "tiny.py"
+
+# Each space, a shape, and its simplest value: 0 where it may be, whole numbers before decimals, everything allowed.
+SPACES = (
+    (Normal(), (2,), [1, 1]),
+    (Normal(0.1), (), fmpq(1, 10)),  # within four spreads the simplest number that is not 0
+    (Uniform(-2, 2), (2, 2), [[0, 0], [0, 0]]),
+    (Uniform(0.25, 0.75), (), fmpq(1, 2)),
+    (Uniform(0.00001, 0.00002), (), fmpq(1, 100_000)),
+    (Integers(-3, 5), (3,), [0, 0, 0]),
+    (Integers(4, 5), (), 4),
+    (LogRational(), (2,), [0, 0]),
+    (LogRational(2), (), 0),
+    (Simplex(), (3,), [fmpq(1, 3)] * 3),
+    (Simplex(), (2, 2), [[fmpq(1, 2)] * 2] * 2),
+    (OneOf(1, 2, -1), (), 1),
+    (OneOf((1, 1, 1), (1, 0, 1)), (3,), [1, 1, 1]),
+    (Masks(), (2, 3), [[1, 1, 1], [1, 1, 1]]),
+)
+ids = [f"{space}{shape}" for space, shape, _ in SPACES]
+
+
+@pytest.mark.parametrize(("space", "shape", "simplest"), SPACES, ids=ids)
+@given(data=st.data())
+def test_a_value_belongs_to_its_space(space: Any, shape: tuple[int, ...], simplest: Any, data: st.DataObject) -> None:
+    value = data.draw(ours.from_space(space, shape))
+    assert value.shape == shape
+    assert all(isinstance(x, (fmpq, LogOf)) for x in value.flat)
+    assert space.holds(value)
+
+
+@pytest.mark.parametrize(("space", "shape", "simplest"), SPACES, ids=ids)
+def test_the_simplest_value_comes_first(space: Any, shape: tuple[int, ...], simplest: Any) -> None:
+    found = find(ours.from_space(space, shape), lambda value: True)
+    assert np.array_equal(found, np.array(simplest, dtype=object))
+
+
+@pytest.mark.parametrize(
+    ("space", "shape", "wanted"),
+    [
+        (Normal(), (), lambda x: x == fmpq(1, 1000)),
+        (Normal(), (), lambda x: x < -3),
+        (Uniform(-2, 2), (), lambda x: x == fmpq(-1, 2)),
+        (LogRational(6), (), lambda x: x == log_of(fmpq(5, 6))),
+        (Simplex(), (3,), lambda x: x[0] == fmpq(62, 64)),
+        (Masks(), (3,), lambda x: list(x) == [0, 1, 0]),
+        (OneOf(1, 2, -1), (), lambda x: x == -1),
+        (Integers(-3, 5), (), lambda x: x == -3),
+    ],
+)
+def test_the_whole_space_is_within_reach(space: Any, shape: tuple[int, ...], wanted: Any) -> None:
+    assert find(ours.from_space(space, shape), lambda value: wanted(value if shape else value[()])) is not None
+
+
+class Squares:
+    """A space of somebody's own."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        return np.array([fmpq(int(n) ** 2) for n in rng.integers(0, 5, shape).flat], dtype=object).reshape(shape)
+
+    def simpler(self, value: Any) -> Any:
+        return iter(())
+
+    def holds(self, value: Any) -> bool:
+        return all(x in (0, 1, 4, 9, 16) for x in value.flat)
+
+
+@given(ours.from_space(Squares(), (2, 2)))
+def test_an_unknown_space_draws_for_itself(value: Any) -> None:
+    assert value.shape == (2, 2) and Squares().holds(value)
+
+
+@given(ours.masks((2, 3)), ours.policies(4))
+def test_masks_allow_something_and_policies_add_up(mask: Any, policy: Any) -> None:
+    assert (mask.sum(axis=-1) >= 1).all() and set(mask.flat) <= {0, 1}
+    assert policy.sum() == 1 and min(policy) > 0
+
+
+# ---- data -----------------------------------------------------------------------------------------------------------------
+
+ACTION, COIN = Draw("action", Categorical(probs=[Rational(1, 3)] * 3)), Draw("coin", Bernoulli(Rational(1, 2)))
+
+
+@given(ours.rows(ACTION, COIN, most=3))
+def test_rows_are_outcomes_under_the_names_of_their_draws(data: Any) -> None:
+    columns = {name: [int(x) for x in column.array[()].args[0]] for name, column in data.names.items()}
+    assert list(columns) == ["action", "coin"]
+    assert 1 <= len(columns["action"]) == len(columns["coin"]) <= 3
+    assert set(columns["action"]) <= {0, 1, 2} and set(columns["coin"]) <= {0, 1}
+
+
+def test_a_continuous_draw_has_no_rows() -> None:
+    with pytest.raises(InputError, match="`noise` is a continuous draw; rows are outcomes of finite draws"):
+        ours.rows(Draw("noise", Gaussian(0, 1))).example()
+
+
+# ---- points ---------------------------------------------------------------------------------------------------------------
+
+
+@cache
+def tiny() -> Problem:
+    return load(str(TINY))
+
+
+@given(ours.points(tiny()))
+def test_a_point_has_a_value_for_every_variable(point: Points) -> None:
+    assert len(point) == 1 and list(point.exact) == list(tiny().bound.variables)
+    assert all(v.over.holds(point.exact[name].reshape(v.shape)) for name, v in tiny().bound.variables.items())
+
+
+def refuted(point: Points) -> bool:
+    """Does the planted mistake of the tiny page show at this point?"""
+    problem = tiny()
+    judge = Judge(problem, 0, 1)
+    judge.points = point
+    (mistake,) = problem.mistakes
+    return judge.settle(mistake.breaks, dict(mistake.answer), witness=False).best.verdict is Verdict.REFUTED
+
+
+def test_a_counterexample_is_simple() -> None:
+    """Logits for log-probabilities: E[r 1[a]] is r/2 at equal logits, the truth (r_0 - r_1)/4: they differ unless r = 0."""
+    found = find(ours.points(tiny()), refuted, settings=settings(max_examples=20))
+    assert found.exact["theta"].tolist() == [[0, 0]]
+    assert sorted(map(abs, found.exact["reward"].flat)) == [0, 1]
+
+
+def test_a_counterexample_is_found_again() -> None:
+    first, again = (repr(find(ours.points(tiny()), lambda p: bool(p.exact["reward"].sum() > 1))) for _ in range(2))
+    assert first == again == "Points(theta=[['0', '0']], reward=[['1/2', '1']])" or first == again
