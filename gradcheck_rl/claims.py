@@ -48,7 +48,7 @@ def _gap(a: Estimate, b: Estimate) -> Floats:
 
 
 def contains_zero(x: Any) -> bool:
-    return bool(x.contains(0)) if hasattr(x, "contains") else bool(x == 0)
+    return bool(x.contains(0)) and x.mid().is_finite() if hasattr(x, "contains") else bool(x == 0)  # NaN contains every number
 
 
 class Equal(Relation):
@@ -121,14 +121,19 @@ class Claim:
             raise ProblemError(
                 f"{self.says!r} states {type(self.that).__name__}: write Equal(a, b), AtMost, Differs, Within or Raises."
             )
-        if not 0 < self.resolution <= COARSEST:
+        if self.where is not None and not isinstance(self.where, Relation):
+            wanted = "write where=Equal(a, b), AtMost or Differs."
+            raise ProblemError(f"{self.says!r} has where={self.where!r}: {wanted}")
+        if not all(isinstance(route, str) for route in self.routes):
+            raise ProblemError(f"{self.says!r} has by={self.by!r}: write the name of a way, as in by='listed', or several.")
+        if not isinstance(self.resolution, (int, float)) or not 0 < self.resolution <= COARSEST:
             raise ProblemError(f"{self.says!r} has resolution {self.resolution}: it must be positive and at most {COARSEST}.")
         if self.at is not None and not isinstance(self.at, Point):
             raise ProblemError(f"{self.says!r} has at={self.at!r}: write at=Point(theta=(...), ...).")
 
     @property
     def routes(self) -> tuple[str, ...]:
-        return (self.by,) if isinstance(self.by, str) else tuple(self.by or ())
+        return tuple(self.by or ()) if isinstance(self.by, (tuple, list)) or self.by is None else (self.by,)
 
     def code(self) -> list[Callable[..., Any]]:
         """The functions this claim runs, without those they call."""

@@ -150,6 +150,7 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
 
 
 KINK = "a kink near this point: the slope changes by {:.3g} there; move the parameters off it"
+UNSETTLED = "the value bends or jumps so close to this point that its slope does not settle at any step size"
 ILL_CONDITIONED = (
     "ill-conditioned here: rounding moves the value by {:.0e}; write what cancels another way, "
     "as log(1 - tanh(u)^2) in its softplus form"
@@ -178,9 +179,7 @@ class _Slopes:
         self.lines, self.seed = lines, seed
         self.value, self.gradient, self.reached = lines.gradient()
         here = lines.flat
-        self.scale = np.concatenate(
-            [np.full(at.stop - at.start, max(1.0, float(np.sqrt(np.mean(here[at] ** 2))))) for at in lines.blocks.values()]
-        )
+        self.scale = np.concatenate([_size(here[at]) for at in lines.blocks.values()])
         self.blur = 8 * EPS * abs(self.value) + 4 * EPS * float(np.linalg.norm(self.gradient * here))
         self.unit = max(float(np.linalg.norm(self.gradient * self.scale)), 1e-3 * abs(self.value)) or 1.0
 
@@ -254,8 +253,7 @@ class _Slopes:
         stays = all(abs(x - best.autograd) > best.gap / 2 for x in finer)
         if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
             return best
-        ill = radius > RESOLUTION * self.unit and value > self.blur
-        reason = ILL_CONDITIONED.format(value) if ill else KINK.format(bends[kinks[-1] if kinks else at])
+        reason = KINK.format(bends[kinks[-1]]) if kinks else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED
         return replace(best, verdict=Verdict.UNDECIDED, reason=reason)
 
     @cached_property
@@ -337,6 +335,11 @@ class _Slopes:
         if abs(slope) <= radius + RESOLUTION * abs(autograd):
             return ": it has a gradient and the value does not move with it; a detached copy, as in exp(x - x.detach())?"
         return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.reached) > 1 else ""
+
+
+def _size(block: Floats) -> Floats:
+    """How far to go in each entry of a block: as its numbers are large, and not less than 1."""
+    return np.full(block.size, max(1.0, float(np.linalg.norm(block)) / max(block.size, 1) ** 0.5))
 
 
 def _finite(x: float) -> float | None:

@@ -141,7 +141,7 @@ class Judge:
         ruling = self._ruled(claim, that, scene, strict)
         if route is None or route in scene.used or ruling.verdict is not Verdict.AGREES:
             return ruling
-        return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"this way does not apply: {ruling.route} answers here")
+        return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"it does not apply: {ruling.route} answers here")
 
     def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:
         route, points, answer = scene.route, scene.points, scene.answer

@@ -9,15 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from .claims import Claim, Erratum, Mistake
+from .answers import fitted
+from .claims import Claim, Erratum, Mistake, Raises
 from .derivation import Derivation
-from .errors import InputError, did_you_mean
+from .errors import InputError, ProblemError, did_you_mean
 from .estimate import Evidence
 from .exhibits import blind_spots, chains, flows
 from .figures import computed
 from .judge import Answer, Judge, Settled
 from .problem import Problem, slug
-from .quantities import is_code
 from .report import Caught, Line, Report, Route, versions
 from .verdict import Ruling, Verdict
 
@@ -41,8 +41,7 @@ def check(
     `only` names claims or sources. With `timed=False` the same seed gives the same bytes. With `figures` their data too.
     """
     start = time.perf_counter()
-    given = dict(answer or {})
-    _check_answer(problem, given)
+    given = fitted(problem, answer or {})
     chosen = _chosen(problem, given, only)
     loop = _Loop(problem, given, seed, problem.points if points is None else points, timed)
     lines: list[Line] = []
@@ -77,20 +76,6 @@ def _word(problem: Problem) -> str:
     """What names the page on the command line: problem1, or its file."""
     path = Path(problem.path)
     return path.name if path.stem == problem.id else problem.id or "FILE"
-
-
-def _check_answer(problem: Problem, answer: Answer) -> None:
-    known = problem.functions
-    for f, replacement in answer.items():
-        name = getattr(f, "__name__", str(f))
-        if f not in known.values():
-            raise InputError(
-                f"`{name}` is no function of {problem.title!r}; it has {', '.join(known) or 'none'}.{did_you_mean(name, known)}"
-            )
-        if not is_code(replacement):
-            raise InputError(
-                f"the answer for `{name}` is {type(replacement).__name__}, not a function: write {{{name}: my_function}}."
-            )
 
 
 def _chosen(problem: Problem, answer: Answer, only: Collection[str] | None) -> list[tuple[str, Any]]:
@@ -160,24 +145,26 @@ class _Loop:
 
     def _at_other_sizes(self, line: Line, name: str) -> Line:
         """The same claim on the page at other sizes, where it is about every point."""
-        found: dict[str, str] = {}
+        settled: dict[str, Settled] = {}
         for sizes, other in self.problem.also:
             claim = other.names.get(name)
             if isinstance(claim, Claim):
                 functions = other.functions
                 answer = {functions[f.__name__]: g for f, g in self.answer.items() if f.__name__ in functions}
-                found[", ".join(f"{k} = {n}" for k, n in sizes.items())] = (
-                    self._judge(other).settle(claim, answer).best.verdict.word
-                )
-        bad = [size for size, word in found.items() if word not in ("proved", "agrees")]
+                settled[", ".join(f"{k} = {n}" for k, n in sizes.items())] = self._judge(other).settle(claim, answer)
+        found = {size: s.best.verdict.word for size, s in settled.items()}
+        bad = [size for size, s in settled.items() if s.best.verdict not in HOLDS]
         if not bad or not line.ok:
             return replace(line, sizes=found)
+        worst = min(bad, key=lambda size: settled[size].best.verdict is not Verdict.REFUTED)
+        why = settled[worst]
         return replace(
             line,
             sizes=found,
             ok=False,
-            verdict=found[bad[0]],
-            reason=f"it holds here, and is {found[bad[0]]} at {', '.join(bad)}",
+            verdict=found[worst],
+            reason=f"it holds here, and is {found[worst]} at {worst}: {why.reason}",
+            witness=why.witness,
         )
 
     def _judge(self, other: Problem) -> Judge:
@@ -186,10 +173,16 @@ class _Loop:
         return self._judges[other]
 
     def caught(self, name: str, mistake: Mistake) -> Caught:
-        settled = self.judge.settle(mistake.breaks, dict(mistake.answer), witness=False)
+        try:
+            answer = fitted(self.problem, mistake.answer)
+        except InputError as error:
+            raise ProblemError(f"the mistake {mistake.says!r} does not fit: {error}") from error
+        settled = self.judge.settle(mistake.breaks, answer, witness=False)
         claim = next((n for n, item in self.problem.names.items() if item is mistake.breaks), slug(mistake.breaks.says))
-        found = settled.best.verdict is Verdict.REFUTED
-        reason = settled.reason if found else f"{claim} is {settled.best.verdict.word} with it. {settled.reason}".strip()
+        crashed = settled.best.left is None and not isinstance(mistake.breaks.that, Raises)
+        found = settled.best.verdict is Verdict.REFUTED and not crashed
+        became = "not evaluated" if crashed else settled.best.verdict.word
+        reason = settled.reason if found else f"with it {claim}: {became}. {settled.reason}".strip()
         return Caught(
             name, mistake.says, claim, found, [claim] if found else [], reason, settled.witness, settled.shown.get("value")
         )

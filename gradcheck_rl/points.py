@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from flint import fmpq
 
 from .errors import ProblemError, did_you_mean
 from .estimate import Floats
 from .expressions import number
 from .rings import each, image, rational
-from .spaces import exact_array, show
+from .spaces import Simplex, exact_array, positive, show
 from .symbols import Variable, plain
 
 
@@ -89,10 +91,8 @@ class Points:
 
 
 def _rational_of(values: Floats) -> Any:
-    """Floats as the exact binary fractions they are."""
-    from flint import fmpq
-
-    return each(lambda x: fmpq(*float(x).as_integer_ratio()), values)
+    """Floats as the exact binary fractions they are, what is not finite as it is."""
+    return each(lambda x: fmpq(*float(x).as_integer_ratio()) if math.isfinite(x) else rational(x), values)
 
 
 def stack(points: Sequence[Points]) -> Points:
@@ -132,7 +132,15 @@ def check_names(point: Point, variables: Mapping[str, Variable], where: str) -> 
     for k in point.values:
         if k not in variables:
             raise ProblemError(f"{where} gives `{k}`; this problem has {', '.join(variables)}.{did_you_mean(k, variables)}")
-        point.exact(variables[k])
+        _fits(variables[k], point.exact(variables[k]), where)
+
+
+def _fits(variable: Variable, value: Any, where: str) -> None:
+    """What the model assumes of a variable, given data must fulfil; otherwise a formula and code are about different numbers."""
+    if isinstance(variable.over, Simplex) and any(abs(image(sum(row)) - 1) > 1e-9 for row in value.reshape(-1, value.shape[-1])):
+        raise ProblemError(f"{where} gives `{variable.name}` probabilities that do not sum to 1: {show(value)}.")
+    if positive(variable.over) and not all(image(x) > 0 for x in value.flat):
+        raise ProblemError(f"{where} gives `{variable.name}` = {show(value)}: by {variable.over} it is positive.")
 
 
 def simpler(points: Points, names: Sequence[str]) -> Iterator[Points]:

@@ -57,7 +57,11 @@ class Problem:
             kept = [c for c in self.claims if c.at is None]
             for name, value in {"claims": kept, "errata": (), "derivations": (), "mistakes": (), "corners": ()}.items():
                 object.__setattr__(self, name, value)
+        if not isinstance(self.points, int) or self.points < 1:
+            raise ProblemError(f"{self.title!r} has points={self.points!r}: write a whole number from 1.")
         for m in self.mistakes:
+            if not isinstance(m.answer, Mapping):
+                raise ProblemError(f"the mistake {m.says!r} has {m.answer!r}: write {{function: replacement}}.")
             if m.breaks not in self.claims:
                 raise ProblemError(f"the mistake {m.says!r} breaks a claim that is not in claims=(...): add it there.")
         object.__setattr__(self, "bound", self._bind())
@@ -89,8 +93,8 @@ class Problem:
             for route in claim.routes:
                 if route not in ROUTES:
                     raise ProblemError(f"{claim.says!r} asks for the route {route!r}; there are {', '.join(ROUTES)}.")
-            for function, over in _code(claim):
-                world.asked(function, world.over(over))
+            for function, names in called(claim, world):
+                world.asked(function, names)
         return world
 
     @property
@@ -216,6 +220,12 @@ def _quantities(claim: Claim) -> Iterable[Quantity]:
     relations = [r for r in (claim.that, claim.where) if isinstance(r, Relation)]
     for r in relations:
         yield from r.sides
+
+
+def called(claim: Claim, world: World) -> Iterable[tuple[Callable[..., Any], Mapping[str, Any]]]:
+    """The functions that a claim calls, and what each can be given by name."""
+    for function, over in _code(claim):
+        yield function, world.over(over)
 
 
 def _code(claim: Claim) -> Iterable[tuple[Callable[..., Any], Any]]:

@@ -114,6 +114,9 @@ class Value(Leaf):
 
     dtype: str = "float64"
 
+    def __post_init__(self) -> None:
+        _known(self.dtype)
+
 
 @dataclass(frozen=True, eq=False)
 class Gradient(Leaf):
@@ -122,10 +125,21 @@ class Gradient(Leaf):
     wrt: Variable | Sequence[Variable] | None = None
     dtype: str = "float64"
 
+    def __post_init__(self) -> None:
+        _known(self.dtype)
+        by = () if self.wrt is None else [self.wrt] if isinstance(self.wrt, Variable) else self.wrt
+        if not isinstance(by, (tuple, list)) or not all(isinstance(v, Variable) for v in by):
+            raise ProblemError(f"a gradient by {self.wrt!r} was asked for: write a variable, or a tuple of them; then an index.")
+
 
 @dataclass(frozen=True, eq=False)
 class Exact(Leaf):
     """Exact numbers or expressions."""
+
+
+def _known(dtype: str) -> None:
+    if dtype not in ("float64", "float32"):
+        raise ProblemError(f"dtype={dtype!r} is not known here: write 'float64' or 'float32'.")
 
 
 class Printed(Quantity):

@@ -177,7 +177,10 @@ class OneOf:
         object.__setattr__(self, "choices", choices)
 
     def _all(self, shape: Shape) -> list[NDArray[Any]]:
-        return [np.broadcast_to(each(rational, np.asarray(c, dtype=object)), shape).copy() for c in self.choices]
+        cells = [each(rational, np.asarray(c, dtype=object)) for c in self.choices]
+        for wrong in (c.shape for c in cells if c.shape not in ((), shape)):
+            raise ProblemError(f"OneOf has a choice of shape {wrong} for a variable of shape {shape}: write it in that.")
+        return [np.broadcast_to(c, shape).copy() for c in cells]
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         return self._all(shape)[int(rng.integers(len(self.choices)))]

@@ -13,7 +13,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .errors import ProblemError
 from .rings import each, flat_index
-from .spaces import Normal, Shape, Simplex, Space, positive
+from .spaces import Masks, Normal, Shape, Simplex, Space, positive
 
 _sizes: ContextVar[Mapping[str, int]] = ContextVar("sizes")
 
@@ -195,6 +195,10 @@ class Variable(Symbols):
 
     def __init__(self, name: str, shape: int | Sequence[int] = (), over: Space | None = None) -> None:
         self.over: Space = over or Normal()
+        if isinstance(self.over, type) or not hasattr(self.over, "draw"):
+            raise ProblemError(f"`{name}` comes from {over!r}, which is no space: write over=Uniform(0, 1), or another space.")
+        if isinstance(self.over, (Masks, Simplex)) and shape == ():
+            raise ProblemError(f"`{name}` is a number; {self.over} needs an axis to run along: write Variable({name!r}, K, ...).")
         assume = {"positive": True} if positive(self.over) else {"real": True}
         entries = np.empty(as_shape(shape), dtype=object)
         for i in np.ndindex(*entries.shape):

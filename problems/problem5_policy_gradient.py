@@ -363,7 +363,8 @@ notes = Point(
     step=(((3 * half / 2, half / 2), (third, 2 * third)), ((half, half), (Rational(1, 5), Rational(4, 5)))),
 )
 worth_there = Claim("In the MDP of the notes both routes give the return,", Equal(V, J), at=notes, source="C-002")
-slope_there = Claim("and its gradient.", Equal(Mean(Gradient(reward_to_go)), Gradient(V)), at=notes, source="C-013, C-030")
+slope_there = Claim("and its gradient,", Equal(E(by_rest), Gradient(V)), at=notes, source="C-013, C-030")
+estimate_there = Claim("which the code estimates.", Equal(Mean(Gradient(reward_to_go)), Gradient(V)), at=notes, source="C-030")
 loud_there = Claim(
     "The spread of the total return,", at=notes, source="C-013",
     that=Equal(spread(total_return), variance(by_total).sum()),
@@ -371,7 +372,7 @@ loud_there = Claim(
 quiet_there = Claim("and of reward-to-go.", Equal(spread(reward_to_go), variance(by_rest).sum()), at=notes, source="C-031")
 calmer_there = Claim(
     "Here reward-to-go varies less.", at=notes, source="C-031",
-    that=AtMost(spread(reward_to_go), spread(total_return)),
+    that=AtMost(variance(by_rest).sum(), variance(by_total).sum()),
 )
 harmless_there = Claim(
     "A baseline of the state leaves the gradient alone.", at=notes, source="C-033",
@@ -612,9 +613,9 @@ problem = Problem(
         backwards, forwards, nested, planning, averaged, only_policy, score, centre, product, past, total, causal, drawn,
         constant, harmless, historic, unseeing, unseeing_rest, unseeing_base, fading, conservative, others, others_three,
         shrunk, shrunk_three, shrunk_steps, flattened, quieter, pairs_of_rows, parabola, parabola_rest, optimal, weighted,
-        optimal_rest, between, worth_there, slope_there, loud_there, quiet_there, calmer_there, harmless_there, often, best_there, mean_there,
-        rest_there, faded_there, rotational, still, restless, tenfold, gains, bandit, levers, levers_less, dull, wild, silent,
-        inside, explodes, lost, mild, reversed_,
+        optimal_rest, between, worth_there, slope_there, estimate_there, loud_there, quiet_there, calmer_there,
+        harmless_there, often, best_there, mean_there, rest_there, faded_there, rotational, still, restless, tenfold, gains,
+        bandit, levers, levers_less, dull, wild, silent, inside, explodes, lost, mild, reversed_,
     ),
     errata=(
         outer, log_lost, gain, louder, always, smaller, lowers, lowers_state, enough, same_best, average, scaled_only,

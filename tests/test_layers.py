@@ -26,7 +26,7 @@ LAYERS = (
     ("quantities",),
     ("evaluators",),
     ("verdict", "claims", "derivation", "figures"),
-    ("problem", "judge", "exhibits", "loop", "report", "same_code", "edits", "variances"),
+    ("problem", "judge", "exhibits", "answers", "loop", "report", "same_code", "edits", "variances"),
     ("render", "load", "mutants", "compare", "strategies"),
     ("cli",),
     ("__init__", "__main__", "extend"),

@@ -330,7 +330,7 @@ class _Shaken(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
-        if not isinstance(out, torch.Tensor) or out.dtype != torch.float64 or out._is_view() or any(out is x for x in args):
+        if not isinstance(out, torch.Tensor) or not out.is_floating_point() or out._is_view() or any(out is x for x in args):
             return out
         u = torch.rand(out.shape, generator=self._generator, dtype=out.dtype).to(out.device)
         return out * (1 + torch.finfo(out.dtype).eps * (2 * u - 1))

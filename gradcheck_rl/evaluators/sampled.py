@@ -103,7 +103,7 @@ def _filled(tally: Tally, draw: Any, goal: int) -> Tally:
 
 def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats] | None:
     """Mean, variance and twice the kurtosis of the reference estimator at one point, from the exact routes."""
-    reference = replace(scene.without_answer(), route=None, memo={}, used={})
+    reference = replace(scene.without_answer(), route=None, memo={})
     try:
         mean = walk(q, reference).value[0, 0]
         off = q.of - Exact([sp.Rational(*float(x).as_integer_ratio()) for x in mean])

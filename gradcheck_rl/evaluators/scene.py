@@ -77,7 +77,7 @@ class Scene:
         return replace(self, route=route)
 
     def without_answer(self) -> Scene:
-        return replace(self, answer={}, notes=[])
+        return replace(self, answer={}, notes=[], used={})
 
     def says(self, route: str) -> None:
         self.used[route] = None

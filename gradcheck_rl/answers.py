@@ -1,0 +1,72 @@
+"""An answer as the page calls it: by the names that its slot asks for, whatever it is and however it takes them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .errors import InputError, did_you_mean
+from .problem import Problem, called
+
+ORDINARY = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+
+
+def fitted(problem: Problem, answer: Mapping[Any, Any]) -> dict[Any, Callable[..., Any]]:
+    """{reference function: replacement}, each checked against what the page can give it."""
+    known = problem.functions
+    for f in answer:
+        if f not in known.values():
+            name = getattr(f, "__name__", str(f))
+            raise InputError(
+                f"`{name}` is no function of {problem.title!r}; it has {', '.join(known) or 'none'}.{did_you_mean(name, known)}"
+            )
+    return {f: _fitted(problem, f, own) for f, own in answer.items()}
+
+
+def _fitted(problem: Problem, slot: Callable[..., Any], own: Any) -> Callable[..., Any]:
+    title = slot.__name__
+    order = list(inspect.signature(slot).parameters)
+    asked = [p.name for p in inspect.signature(slot).parameters.values() if p.kind in ORDINARY and p.default is p.empty]
+    write = f"write `def {title}({', '.join(asked)}): ...`"
+    if not callable(own) or isinstance(own, type):
+        raise InputError(f"the answer for `{title}` is {type(own).__name__}, not a function: {write}.")
+    try:
+        parameters = list(inspect.signature(own).parameters.values())
+    except (TypeError, ValueError):
+        raise InputError(f"the answer for `{title}` does not tell its arguments: {write} around it.") from None
+    given = [names for claim in problem.stated for f, names in called(claim, problem.bound) if f is slot]
+    for p in parameters if given else ():  # a function that only the page's own code calls may name its arguments as it likes
+        if p.kind not in VARIADIC and p.default is p.empty and not any(p.name in names for names in given):
+            has = ", ".join(asked) or "nothing"
+            raise InputError(f"the answer for `{title}` asks for `{p.name}`; it is given {has}.{did_you_mean(p.name, asked)}")
+    bound = own.keywords if isinstance(own, functools.partial) else {}
+    named = [p for p in parameters if p.kind not in VARIADIC and p.name not in bound]
+    wanted = [p for p in named if p.default is p.empty or p.name in asked]
+    if inspect.isfunction(own) and all(p.kind in ORDINARY and (p.default is p.empty or p not in wanted) for p in parameters):
+        return own
+    return _by_name(title, own, parameters, [p.name for p in wanted], order, asked)
+
+
+def _by_name(
+    title: str, own: Any, parameters: list[inspect.Parameter], wanted: list[str], order: list[str], asked: list[str]
+) -> Callable[..., Any]:
+    """A function that is called by names, and passes them on as `own` takes them."""
+    kinds = {p.kind for p in parameters}
+    first = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
+    names = list(dict.fromkeys([*wanted, *(asked if kinds & set(VARIADIC) else ())]))
+
+    def forward(*values: Any, **arguments: Any) -> Any:
+        given = dict(zip(order, values, strict=False)) | arguments
+        if kinds & set(VARIADIC) == {inspect.Parameter.VAR_POSITIONAL}:
+            return own(*(given[name] for name in names if name in given))
+        return own(*[given.pop(name) for name in first if name in given], **given)
+
+    kept = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters if p.kind in ORDINARY and p.name not in names]
+    forward.__name__ = getattr(own, "__name__", title)
+    forward.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemberAccess]
+        [*(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names), *kept]
+    )
+    return forward

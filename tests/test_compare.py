@@ -1,0 +1,667 @@
+"""Two functions without a problem, and one loss against its own value."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+from torch.nn import functional as F
+
+from gradcheck_rl import (
+    Categorical,
+    Draw,
+    E,
+    GradcheckError,
+    InputError,
+    Integers,
+    LogRational,
+    Masks,
+    Normal,
+    Parameter,
+    Uniform,
+    differences,
+    log_softmax,
+    same_gradient,
+    tanh,
+)
+from gradcheck_rl.report import Report
+
+SEEDS = st.integers(0, 2**32 - 1)
+x = sp.Symbol("x")
+
+
+def verdicts(report: Report) -> tuple[str, str]:
+    value, gradient = report.claims
+    return value.verdict, gradient.verdict
+
+
+# ---- two functions --------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(-9, 9), min_size=2, max_size=5), st.data())
+def test_a_polynomial_is_itself_and_no_other(powers: list[int], data: st.DataObject) -> None:
+    def horner(x: Any) -> Any:
+        total = torch.zeros_like(x)
+        for c in reversed(powers):
+            total = total * x + c
+        return total
+
+    model = sum(c * x**n for n, c in enumerate(powers))
+    assert verdicts(same_gradient(horner, model, x=Normal())) == ("agrees", "agrees")
+    power = data.draw(st.integers(1, len(powers)))
+    wrong = same_gradient(horner, model + sp.Rational(1, 1000) * x**power, x=Normal())
+    assert verdicts(wrong) == ("refuted", "refuted")
+    assert wrong.exit_code == 1
+    assert "x" in (wrong.claims[1].witness or {})
+
+
+def test_two_formulas_are_proved() -> None:
+    assert verdicts(same_gradient(sp.sin(x) ** 2, 1 - sp.cos(x) ** 2, x=Normal())) == ("proved", "proved")
+
+
+def test_a_constant_does_not_change_the_gradient() -> None:
+    assert verdicts(same_gradient(x**2, x**2 + 1, x=Normal())) == ("refuted", "proved")
+
+
+def test_a_detached_copy_has_the_value_and_not_the_gradient() -> None:
+    def whole(theta: Any, x: Any) -> Any:
+        return (theta * x).tanh().sum() ** 2
+
+    def half(theta: Any, x: Any) -> Any:
+        y = (theta * x).tanh().sum()
+        return y * y.detach()
+
+    report = same_gradient(half, whole, theta=(Normal(), 3), x=(Uniform(1, 2), 3))
+    assert verdicts(report) == ("agrees", "refuted")
+    assert verdicts(same_gradient(whole, whole, theta=(Normal(), 3), x=(Uniform(1, 2), 3))) == ("agrees", "agrees")
+
+
+def test_functions_of_the_same_name_are_told_apart() -> None:
+    def made(sign: int) -> Callable[[Any], Any]:
+        def loss(theta: Any) -> Any:
+            return sign * theta.log_softmax(-1)[0]
+
+        return loss
+
+    assert verdicts(same_gradient(made(1), made(1), theta=(LogRational(), 4))) == ("agrees", "agrees")
+    assert verdicts(same_gradient(made(1), made(-1), theta=(LogRational(), 4))) == ("refuted", "refuted")
+
+
+def test_variables_need_no_keyword() -> None:
+    theta = Parameter("theta", 3, over=LogRational())
+
+    def first(theta: Any) -> Any:
+        return theta.log_softmax(-1)[0]
+
+    assert verdicts(same_gradient(first, log_softmax(theta)[0])) == ("agrees", "agrees")
+    assert verdicts(same_gradient(first, log_softmax(theta)[1])) == ("refuted", "refuted")
+
+
+def test_an_expectation_is_a_formula() -> None:
+    theta = Parameter("theta", 3, over=LogRational())
+    action = Draw("action", Categorical(logits=theta))
+
+    def expected(theta: Any) -> Any:
+        return theta.softmax(-1) @ torch.tensor([1.0, 4.0, 9.0])
+
+    assert verdicts(same_gradient(expected, E((action[()] + 1) ** 2))) == ("agrees", "agrees")
+
+
+def test_the_entries_of_an_array_go_by_their_names() -> None:
+    a, b = sp.symbols("theta_0 theta_1")
+
+    def product(theta: Any) -> Any:
+        return theta[0] * theta[1]
+
+    assert verdicts(same_gradient(product, a * b, theta=(Normal(), 2))) == ("agrees", "agrees")
+    assert verdicts(same_gradient(product, a * a, theta=(Normal(), 2))) == ("refuted", "refuted")
+
+
+def test_wrt_says_by_what() -> None:
+    def f(a: Any, b: Any) -> Any:
+        return a.tanh() * b.detach()
+
+    model = sp.tanh(sp.Symbol("a")) * sp.Symbol("b")
+    assert verdicts(same_gradient(f, model, a=Normal(), b=Normal())) == ("agrees", "refuted")
+    assert verdicts(same_gradient(f, model, wrt="a", a=Normal(), b=Normal())) == ("agrees", "agrees")
+    assert verdicts(same_gradient(f, model, wrt=("b",), a=Normal(), b=Normal())) == ("agrees", "refuted")
+
+
+def test_masks_and_counts_are_data() -> None:
+    """Nobody differentiates by them, so that both functions may round them off."""
+
+    def f(theta: Any, allowed: Any, n: Any) -> Any:
+        return (theta * allowed).sum() * n
+
+    def g(theta: Any, allowed: Any, n: Any) -> Any:
+        return (theta * allowed.detach()).sum() * n.detach()
+
+    assert verdicts(same_gradient(f, g, theta=(Normal(), 2), allowed=(Masks(), 2), n=Integers(1, 3))) == ("agrees", "agrees")
+
+
+def test_the_resolution_is_what_must_be_seen() -> None:
+    def rounded(x: Any) -> Any:
+        return torch.sin(x) * (1 + 1e-9)
+
+    report = same_gradient(rounded, sp.sin(x), x=Uniform(1, 2))
+    assert verdicts(report) == ("agrees", "agrees")
+    assert "accurate only to" in report.claims[0].remark
+    assert verdicts(same_gradient(rounded, sp.sin(x), resolution=1e-11, x=Uniform(1, 2))) == ("refuted", "refuted")
+
+
+def test_the_replay_line_names_the_call() -> None:
+    replay = same_gradient(sp.sin(x), sp.cos(x), seed=5, points=3, x=Normal()).replay
+    assert replay == "same_gradient(sin(x), cos(x), ..., seed=5, points=3)"
+
+
+def vector(x: Any) -> Any:
+    return x * torch.ones(2)
+
+
+def unknown(w: Any) -> Any:
+    return w
+
+
+SAME_MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
+    (lambda: same_gradient(sp.sin(x), 1, y=Normal()), "the first of the two has the symbol `x`, which has no space: write x=Normal()."),
+    (lambda: same_gradient(x, "x", x=Normal()), "the second of the two is str; a torch function or a SymPy formula was expected."),
+    (lambda: same_gradient(x, x, x=3), "x=3 is no space: write x=Normal(), or with a shape x=(Normal(), 3)."),
+    (lambda: same_gradient(x, x, x=Normal), "is no space: write x=Normal()"),
+    (lambda: same_gradient(x, x, wrt="X", x=Normal()), "wrt names `X`; the spaces given are of x."),
+    (lambda: same_gradient(x, x, x=Integers(1, 3)), "there is nothing to differentiate by"),
+    (lambda: same_gradient(unknown, x, x=Normal()), "`unknown` asks for `w`; this problem has x."),
+    (lambda: same_gradient(vector, x, x=Normal()), "`vector` returned shape (2,); a gradient needs one number"),
+)
+
+
+@pytest.mark.parametrize(("call", "says"), SAME_MISUSED)
+def test_misuse_is_told_in_one_sentence(call: Callable[[], Report], says: str) -> None:
+    with pytest.raises(InputError) as error:
+        call()
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+# ---- one loss: the losses -------------------------------------------------------------------------------------------------
+
+Tensors = dict[str, torch.Tensor]
+Loss = Callable[[], Any]
+
+
+def drawn(seed: int) -> Callable[..., torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    return lambda *shape: torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def leaves(**tensors: torch.Tensor) -> Tensors:
+    return {k: v.clone().requires_grad_() for k, v in tensors.items()}
+
+
+def log_prob(seed: int, size: int, through: Any) -> tuple[Loss, Tensors]:
+    """-log softmax of 64 actions; `through` is applied to the first block of parameters, as in all losses below."""
+    p = leaves(theta=drawn(seed)(size))
+    actions = torch.randint(0, size, (64,), generator=torch.Generator().manual_seed(seed))
+    return lambda: -through(p["theta"]).log_softmax(-1)[actions].mean(), p
+
+
+def network(seed: int, sizes: tuple[int, ...], through: Any) -> tuple[Callable[[Any], Any], Tensors]:
+    draw = drawn(seed)
+    layers = range(len(sizes) - 1)
+    p = leaves(**{f"W{n}": draw(sizes[n + 1], sizes[n]) / sizes[n] ** 0.5 for n in layers}, **{f"b{n}": draw(sizes[n + 1]) for n in layers})
+
+    def run(y: Any) -> Any:
+        for n in layers:
+            y = F.linear(y if n == 0 else y.tanh(), through(p["W0"]) if n == 0 else p[f"W{n}"], p[f"b{n}"])
+        return y
+
+    return run, p
+
+
+def ppo(seed: int, size: int, through: Any) -> tuple[Loss, Tensors]:
+    net, p = network(seed, (3, size, 4), through)
+    draw = drawn(seed + 1)
+    state, advantage = draw(32, 3), draw(32)
+    action = draw(32, 4).argmax(-1, keepdim=True)
+    with torch.no_grad():
+        old = net(state).log_softmax(-1).gather(1, action)[:, 0] + draw(32) / 4
+
+    def loss() -> Any:
+        ratio = (net(state).log_softmax(-1).gather(1, action)[:, 0] - old).exp()
+        return -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
+
+    return loss, p
+
+
+def sac(seed: int, size: int, through: Any) -> tuple[Loss, Tensors]:
+    net, p = network(seed, (3, size, 4), through)
+    draw = drawn(seed + 1)
+    state, noise = draw(32, 3), draw(32, 2)
+
+    def loss() -> Any:
+        mean, log_std = net(state).chunk(2, -1)
+        u = mean + log_std.clamp(-5, 2).exp() * noise
+        correction = 2 * (math.log(2) - u - F.softplus(-2 * u))
+        entropy = (-(noise**2) / 2 - log_std.clamp(-5, 2) - correction).sum(-1)
+        return (0.2 * entropy + (u.tanh() - 0.3).pow(2).sum(-1)).mean()
+
+    return loss, p
+
+
+def gaussian(seed: int, size: int, through: Any) -> tuple[Loss, Tensors]:
+    draw = drawn(seed)
+    p = leaves(mean=draw(size), log_std=draw(size) / 2)
+    data = draw(16, size)
+
+    def loss() -> Any:
+        return -torch.distributions.Normal(through(p["mean"]), p["log_std"].exp()).log_prob(data).sum(-1).mean()
+
+    return loss, p
+
+
+LOSSES = {"softmax": log_prob, "ppo": ppo, "sac": sac, "gaussian": gaussian}
+losses = pytest.mark.parametrize("make", LOSSES.values(), ids=LOSSES.keys())
+
+
+def untouched(x: Any) -> Any:
+    return x
+
+
+def slope(loss: Loss, parameters: Any, **options: Any) -> Any:
+    (line,) = differences(loss, parameters, **options).claims
+    return line
+
+
+@losses
+@given(seed=SEEDS, size=st.integers(2, 24))
+def test_a_right_gradient_agrees(make: Any, seed: int, size: int) -> None:
+    line = slope(*make(seed, size, untouched), seed=seed)
+    assert (line.verdict, line.removed) == ("agrees", 0), line.reason
+
+
+class Bent(torch.autograd.Function):
+    """The identity, with a gradient that a mistake has been through."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Any, mistake: Any) -> Any:
+        ctx.mistake = mistake
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Any) -> Any:
+        return ctx.mistake(gradient.clone()), None
+
+
+def bent(mistake: Any) -> Any:
+    return lambda x: Bent.apply(x, mistake)
+
+
+def largest_off(factor: float) -> Any:
+    def mistake(g: torch.Tensor) -> torch.Tensor:
+        g.view(-1)[g.abs().argmax()] *= factor
+        return g
+
+    return mistake
+
+
+def orthogonal(g: torch.Tensor) -> torch.Tensor:
+    """A fixed non-negative direction with equal entries cannot see it."""
+    g.view(-1)[0] += 5.0
+    g.view(-1)[1] -= 5.0
+    return g
+
+
+MISTAKES = {
+    "sign": lambda g: -g,
+    "factor": lambda g: 2 * g,
+    "mean for sum": lambda g: g / g.numel(),
+    "one entry by 1 %": largest_off(1.01),
+    "orthogonal to ones": orthogonal,
+    "zero": lambda g: 0 * g,
+    "reversed": lambda g: g.flip(0),
+}
+
+
+@losses
+@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
+@given(seed=SEEDS, size=st.integers(2, 12))
+def test_a_wrong_gradient_is_refuted_and_placed(make: Any, mistake: Any, seed: int, size: int) -> None:
+    loss, p = make(seed, size, bent(mistake))
+    line = slope(loss, p, seed=seed)
+    assert line.verdict == "refuted"
+    first = next(iter(p))
+    assert f"`{first}`" in line.reason
+    assert line.labels == list(p)
+    wrong = [abs(a - b) > r for a, b, r in zip(line.value, line.expected, line.radius, strict=True)]
+    assert wrong[0] and not any(wrong[1:])
+
+
+@pytest.mark.parametrize("factor", [1.01, 0.99, 1.001])
+@pytest.mark.parametrize("directions", [1, 8])
+def test_one_entry_among_a_thousand(factor: float, directions: int) -> None:
+    loss, p = log_prob(0, 1000, bent(largest_off(factor)))
+    assert slope(loss, p, directions=directions).verdict == "refuted"
+    assert slope(*log_prob(0, 1000, untouched), directions=directions).verdict == "agrees"
+
+
+def test_torch_fast_mode_misses_what_is_orthogonal_to_it() -> None:
+    """Why directions are drawn afresh: torch's is one fixed direction, the same for every call."""
+    captured: list[torch.Tensor] = []
+
+    def watch(g: torch.Tensor) -> torch.Tensor:
+        captured.append(g.detach().clone())
+        return g
+
+    theta = drawn(0)(6).requires_grad_()
+
+    def through(mistake: Any) -> Callable[[Any], Any]:
+        return lambda t: Bent.apply(t, mistake).tanh().sum()
+
+    def right() -> Any:
+        return through(watch)(theta)
+
+    assert torch.autograd.gradcheck(through(watch), (theta,), fast_mode=True)
+    state = torch.Generator().manual_seed(0)
+    fixed = torch.rand(6, generator=state, dtype=torch.float64)
+    fixed = fixed / fixed.norm()
+    off = torch.zeros(6, dtype=torch.float64)
+    off[0], off[1] = 5.0, -5.0 * fixed[0] / fixed[1]
+
+    def planted(g: torch.Tensor) -> torch.Tensor:
+        return g + off
+
+    assert torch.autograd.gradcheck(through(planted), (theta,), fast_mode=True)
+    assert slope(lambda: through(planted)(theta), theta).verdict == "refuted"
+    assert slope(right, theta).verdict == "agrees"
+
+
+# ---- kinks, lost digits ---------------------------------------------------------------------------------------------------
+
+KINKS: dict[str, Callable[[torch.Tensor], Any]] = {
+    "abs": lambda t: t.abs().sum(),
+    "relu": lambda t: t.relu().sum(),
+    "clip": lambda t: (t + 1).clamp(0, 1).sum(),
+    "max": lambda t: torch.max(t, -2 * t).sum(),
+    "smooth besides": lambda t: (t - 1).pow(2).sum() + t.abs().sum(),
+}
+
+
+@pytest.mark.parametrize("loss", KINKS.values(), ids=KINKS.keys())
+@given(seed=SEEDS, size=st.integers(1, 5))
+def test_at_a_kink_nothing_is_called_wrong(loss: Any, seed: int, size: int) -> None:
+    theta = torch.zeros(size, dtype=torch.float64, requires_grad=True)
+    line = slope(lambda: loss(theta), theta, seed=seed)
+    assert line.verdict == "undecided"
+    assert "a kink near this point" in line.reason
+
+
+@pytest.mark.parametrize("loss", KINKS.values(), ids=KINKS.keys())
+@given(seed=SEEDS, distance=st.sampled_from([1e-1, 1e-3, 1e-4, 1e-5]))
+def test_beside_a_kink_the_right_gradient_is_not_refuted(loss: Any, seed: int, distance: float) -> None:
+    theta = torch.full((3,), distance, dtype=torch.float64, requires_grad=True)
+    assert slope(lambda: loss(theta), theta, seed=seed).verdict in ("agrees", "undecided")
+
+
+@given(seed=SEEDS)
+def test_away_from_a_kink_it_is_judged(seed: int) -> None:
+    theta = torch.tensor([0.5, -0.5], dtype=torch.float64, requires_grad=True)
+    assert slope(lambda: theta.abs().sum(), theta, seed=seed).verdict == "agrees"
+    assert slope(lambda: Bent.apply(theta, largest_off(1.01)).abs().sum(), theta, seed=seed).verdict == "refuted"
+
+
+@given(seed=SEEDS, size=st.integers(8, 24))
+def test_a_network_of_kinks_is_judged_between_them(seed: int, size: int) -> None:
+    draw = drawn(seed)
+    p = leaves(W=draw(size, 4), v=draw(size))
+    state = draw(32, 4)
+
+    def loss(through: Any) -> Any:
+        return lambda: (F.linear(state, through(p["W"])).relu() @ p["v"]).tanh().mean()
+
+    assert slope(loss(untouched), p, seed=seed).verdict == "agrees"
+    assert slope(loss(bent(largest_off(1.01))), p, seed=seed).verdict == "refuted"
+
+
+@given(seed=SEEDS, largest=st.floats(9, 18))
+def test_the_textbook_form_of_sac_is_ill_conditioned_not_wrong(seed: int, largest: float) -> None:
+    u = torch.linspace(8, largest, 7, dtype=torch.float64).requires_grad_()
+    line = slope(lambda: (1 - u.tanh() ** 2 + 1e-9).log().mean(), u, seed=seed)
+    assert line.verdict == "undecided"
+    assert "ill-conditioned here" in line.reason and "softplus" in line.reason
+
+    def softplus_form(u: Any) -> Any:
+        return (2 * (math.log(2) - u - F.softplus(-2 * u))).mean()
+
+    assert slope(lambda: softplus_form(u), u, seed=seed).verdict == "agrees"
+    assert slope(lambda: softplus_form(Bent.apply(u, largest_off(1.01))), u, seed=seed).verdict == "refuted"
+
+
+CANCELLING: dict[str, Callable[[torch.Tensor], Any]] = {
+    "variance": lambda w: ((w + 1e6) ** 2).mean() - (w + 1e6).mean() ** 2,
+    "a large constant": lambda w: ((w + 1e9) - 1e9).pow(2).sum(),
+    "float32 inside": lambda w: (w.float() ** 2).double().sum(),
+}
+
+
+@pytest.mark.parametrize("loss", CANCELLING.values(), ids=CANCELLING.keys())
+@given(seed=SEEDS)
+def test_lost_digits_are_not_called_wrong(loss: Any, seed: int) -> None:
+    w = drawn(seed)(5).requires_grad_()
+    line = slope(lambda: loss(w), w, seed=seed)
+    assert line.verdict == "undecided"
+    assert "ill-conditioned" in line.reason
+
+
+def test_where_the_value_is_not_finite_nearby_nothing_is_said() -> None:
+    theta = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    line = slope(lambda: torch.where(theta.abs().sum() > 0, math.nan, 1.0) + theta.sum(), theta)
+    assert line.verdict == "undecided"
+    assert "not finite a step" in line.reason
+
+
+# ---- stop-gradients -------------------------------------------------------------------------------------------------------
+
+
+def test_a_detached_factor_is_named() -> None:
+    p = leaves(actor=drawn(0)(3), critic=drawn(1)(3))
+    line = slope(lambda: p["actor"].tanh().sum() * p["critic"].square().sum().detach(), p)
+    assert line.verdict == "refuted"
+    assert "`critic`: the value moves with it and its gradient is zero; detached?" in line.reason
+    whole = slope(lambda: p["actor"].tanh().sum() * p["critic"].square().sum(), p)
+    assert whole.verdict == "agrees"
+
+
+def test_a_pseudo_loss_is_named() -> None:
+    p = leaves(actor=drawn(0)(3), other=drawn(1)(3))
+    line = slope(lambda: (p["actor"] - p["actor"].detach()).exp().sum() + p["other"].square().sum(), p)
+    assert line.verdict == "refuted"
+    assert "`actor`: it has a gradient and the value does not move with it; a detached copy" in line.reason
+
+
+def test_a_block_without_a_path_is_told() -> None:
+    p = leaves(actor=drawn(0)(3), other=drawn(1)(3))
+    line = slope(lambda: p["actor"].tanh().sum(), p)
+    assert line.verdict == "agrees"
+    assert line.remark == "no gradient reaches other"
+
+
+def test_a_detached_loss_is_refuted_where_it_moves() -> None:
+    theta = drawn(0)(3).requires_grad_()
+    assert slope(lambda: theta.tanh().sum().detach(), theta).verdict == "refuted"
+
+
+# ---- the second opinion ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("mistake", "verdict", "order"), [(untouched, "agrees", 2), (bent(lambda g: -g), "refuted", 1)])
+def test_the_taylor_remainder_falls_with_the_square_only_for_a_right_gradient(mistake: Any, verdict: str, order: int) -> None:
+    routes = {r.route: r for r in slope(*sac(0, 8, mistake)).routes}
+    assert routes["differences"].verdict == routes["Taylor order"].verdict == verdict
+    assert round(float(routes["Taylor order"].note.split(":")[0])) == order
+
+
+# ---- values that are not finite -------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_nan_is_refuted() -> None:
+    theta = torch.tensor([-1.0], dtype=torch.float64, requires_grad=True)
+    line = slope(lambda: theta.log().sum(), theta)
+    assert (line.verdict, line.reason) == ("refuted", "the loss is nan here")
+
+
+def test_a_gradient_that_is_nan_is_refuted_and_placed() -> None:
+    """log(softmax) at a forbidden action: the value is finite where it is summed over the others, its gradient is not."""
+    p = leaves(b=drawn(0)(2), theta=drawn(0)(3))
+
+    def loss() -> Any:
+        masked = p["theta"].masked_fill(torch.tensor([False, True, False]), -math.inf).softmax(-1).log()
+        return torch.where(masked.isfinite(), masked, 0.0).sum() + p["b"].sum()
+
+    line = slope(loss, p)
+    assert line.verdict == "refuted"
+    assert "gradient by `theta` is not finite" in line.reason
+
+
+# ---- what it leaves as it was ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_parameters_gradients_and_chance_are_left_as_they_were(raises: bool) -> None:
+    loss, p = ppo(0, 5, untouched)
+    (p["W0"] * 2).sum().backward()
+    before = {k: v.detach().clone() for k, v in p.items()}
+    torch.manual_seed(1)
+    chance = torch.get_rng_state()
+    calls = iter(range(10))
+
+    def watched() -> Any:
+        torch.rand(3)
+        if raises and next(calls) == 1:
+            raise ValueError("enough")
+        return loss()
+
+    if raises:
+        with pytest.raises(InputError, match="enough"):
+            slope(watched, p)
+    else:
+        assert slope(watched, p).verdict == "agrees"
+    assert all(torch.equal(v, before[k]) for k, v in p.items())
+    assert torch.equal(p["W0"].grad or torch.zeros(1), torch.zeros(1)) if p["W0"].grad is None else bool((p["W0"].grad == 2).all())
+    assert torch.equal(torch.get_rng_state(), chance)
+    assert torch.get_default_dtype() is torch.float32
+
+
+def test_random_numbers_of_torch_are_replayed() -> None:
+    p = leaves(mean=drawn(0)(3), log_std=drawn(1)(3))
+
+    def loss(through: Any = untouched) -> Any:
+        action = torch.distributions.Normal(through(p["mean"]), p["log_std"].exp()).rsample()
+        return F.dropout(action, 0.3, training=True).square().sum()
+
+    assert slope(loss, p).verdict == "agrees"
+    assert slope(lambda: loss(bent(largest_off(1.01))), p).verdict in ("refuted", "agrees")
+    assert slope(lambda: loss(bent(lambda g: g + 1)), p).verdict == "refuted"
+
+
+def test_a_loss_may_differentiate_inside() -> None:
+    p = leaves(w=drawn(0)(3))
+    state = drawn(1)(8, 3).requires_grad_()
+
+    def penalty(through: Any = untouched) -> Any:
+        (g,) = torch.autograd.grad((state * through(p["w"])).tanh().sum(), state, create_graph=True)
+        return g.square().sum()
+
+    assert slope(penalty, p).verdict == "agrees"
+    assert slope(lambda: penalty(bent(lambda g: 2 * g)), p).verdict == "refuted"
+
+
+# ---- what is given --------------------------------------------------------------------------------------------------------
+
+
+def test_parameters_are_given_as_one_has_them() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).double()
+    net[0].bias.requires_grad_(False)
+    state = drawn(0)(8, 2)
+
+    def loss() -> Any:
+        return net(state).square().mean()
+
+    trained = [p for p in net.parameters() if p.requires_grad]
+    for given_as in (net, trained, iter(trained), dict(enumerate(trained)), trained[0], [*trained, trained[0]]):
+        assert slope(loss, given_as).verdict == "agrees"
+    net[0].weight.register_hook(lambda g: 2 * g)
+    line = slope(loss, net)
+    assert line.verdict == "refuted"
+    assert line.labels == ["0.weight", "2.weight", "2.bias"]
+    assert "`0.weight`" in line.reason
+
+
+def test_directions_come_from_the_seed_and_from_nothing_else() -> None:
+    def told(seed: int) -> Any:
+        data = differences(*ppo(0, 5, untouched), seed=seed).to_dict()
+        return {**data, "elapsed_s": 0, "claims": [{**data["claims"][0], "elapsed_s": 0}]}
+
+    assert told(3) == told(3)
+    assert told(3)["claims"][0]["value"] != told(4)["claims"][0]["value"]
+    assert len(set(told(3)["claims"][0]["value"])) == 8
+
+
+def test_directions_are_never_one_sided() -> None:
+    seen: list[np.ndarray[Any, Any]] = []
+    theta = torch.zeros(200, dtype=torch.float64, requires_grad=True)
+
+    def loss() -> Any:
+        seen.append(theta.detach().numpy().copy())
+        return theta.square().sum()
+
+    slope(loss, theta)
+    moved = {tuple(np.sign(x)) for x in seen if x.any()}
+    assert len(moved) == 16  # eight directions, both ways
+    assert all(0.3 < np.mean(np.array(signs) > 0) < 0.7 for signs in moved)
+
+
+def test_the_report_is_like_any_other() -> None:
+    for through, code in ((untouched, 0), (bent(lambda g: -g), 1)):
+        report = differences(*ppo(0, 4, through), seed=2, directions=3)
+        assert report.exit_code == code
+        assert Report.from_dict(json.loads(json.dumps(report.to_dict()))) == report
+        assert report.replay == "differences(loss, ..., seed=2, directions=3)"
+    theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    assert differences(lambda: theta.abs().sum(), theta).exit_code == 3
+
+
+theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+
+MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
+    (lambda: differences(lambda: theta, theta), "returned shape (3,); one number was expected: end it with .mean() or .sum()."),
+    (lambda: differences(lambda: None, theta), "returned NoneType; a tensor was expected: end it with `return loss`."),
+    (lambda: differences(lambda: 1.0, theta), "returned float; a tensor was expected: keep it a tensor, without .item() or float()."),
+    (lambda: differences(lambda: theta.sum().float(), theta), "returned float32, in which a slope is known to few digits"),
+    (lambda: differences(lambda: theta.sum() + 1 // 0, theta), "raised ZeroDivisionError"),
+    (lambda: differences(lambda: theta.sum(), []), "no parameters were given"),
+    (lambda: differences(lambda: theta.sum(), nn.Tanh()), "no parameters were given"),
+    (lambda: differences(lambda: theta.sum(), {"y": theta * 2}), "`y` was computed from others: give those, or make it a leaf"),
+    (lambda: differences(lambda: theta.sum(), {"y": theta.detach()}), "`y` asks for no gradient: write .requires_grad_() on it"),
+    (lambda: differences(lambda: theta.sum(), nn.Linear(2, 2)), "`weight` is float32, in which a slope is known to few digits: write model.double()"),
+    (lambda: differences(lambda: theta.sum(), {"y": [1.0]}), "`y` is list, not a tensor: write differences(loss, model)"),
+    (lambda: differences(lambda: theta.sum(), theta, directions=0), "directions=0: write how many random directions"),
+    (lambda: differences(lambda: theta.sum() * random.random(), theta), "at the same parameters: draw its random numbers once"),
+)
+
+
+@pytest.mark.parametrize(("call", "says"), MISUSED)
+def test_misuse_of_differences_is_told_in_one_sentence(call: Callable[[], Report], says: str) -> None:
+    with pytest.raises(GradcheckError) as error:
+        call()
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
