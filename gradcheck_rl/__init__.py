@@ -1,4 +1,5 @@
 """Is this gradient right? The names a problem file uses, and nothing else."""
+
 from __future__ import annotations
 
 import importlib

@@ -1,4 +1,5 @@
 """The command line: parse, call, render, exit code. What is heavy is imported by the command that needs it."""
+
 from __future__ import annotations
 
 import argparse
@@ -185,11 +186,17 @@ def lint(options: argparse.Namespace) -> int:
 Command = tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]]
 
 COMMANDS: dict[str, Command] = {
-    "run": (run, "check problems", (
-        "problems", "--json", "--output", "--seed", "--points", "--only", "--answer", "--plot", "--quiet", "--no-color")),
+    "run": (
+        run,
+        "check problems",
+        ("problems", "--json", "--output", "--seed", "--points", "--only", "--answer", "--plot", "--quiet", "--no-color"),
+    ),
     "list": (show_list, "the problems that come with the package", ()),
-    "mistakes": (mistakes, "what people get wrong in a problem, and the claims that catch it", (
-        "problem", "--mutants", "--seed", "--points", "--quiet", "--no-color")),
+    "mistakes": (
+        mistakes,
+        "what people get wrong in a problem, and the claims that catch it",
+        ("problem", "--mutants", "--seed", "--points", "--quiet", "--no-color"),
+    ),
     "explain": (explain, "what is known of one statement, by its id", ("id", "--seed", "--points", "--quiet", "--no-color")),
     "new": (new, "write a page to fill in", ("name",)),
     "lint": (lint, "what is wrong with a problem file", ("files",)),
@@ -229,8 +236,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="gradcheck_rl", description="Says whether a gradient in reinforcement learning is right, from an exact model.",
-        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False,
+        prog="gradcheck_rl",
+        description="Says whether a gradient in reinforcement learning is right, from an exact model.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("--version", action="store_true", help="the versions of what is used")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -289,7 +299,8 @@ def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> d
     slots = problem.functions
     near = [
         f"{path} defines `{name}`, which {problem.id} does not ask for.{hint}"
-        for name in functions if name not in slots and (hint := did_you_mean(name, slots.keys() - functions.keys()))
+        for name in functions
+        if name not in slots and (hint := did_you_mean(name, slots.keys() - functions.keys()))
     ]
     found = {slots[name]: function for name, function in functions.items() if name in slots}
     if not found:

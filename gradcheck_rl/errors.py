@@ -1,4 +1,5 @@
 """What can go wrong, and whose it is to mend. Wrong mathematics is a verdict, never one of these."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable

@@ -1,4 +1,5 @@
 """A number that knows how well it is known."""
+
 from __future__ import annotations
 
 import operator

@@ -4,6 +4,7 @@ There is no source text and nothing is executed that was ever text. An expectati
 programs, one for each law and one for what stands inside, over the outcomes (exact rings, with dynamic programming over the
 draws that still matter) or over broadcast nodes (floats, where a draw is continuous).
 """
+
 from __future__ import annotations
 
 import math
@@ -23,8 +24,19 @@ from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, weigh
 from .symbols import Pick, by_name, frozen_, named_, step_
 
 FUNCTIONS: dict[Any, str] = {
-    sp.exp: "exp", sp.log: "log", sp.tanh: "tanh", sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.atan: "atan",
-    sp.erf: "erf", sp.erfc: "erfc", sp.Abs: "absolute", sp.sign: "sign", step_: "step", sp.Heaviside: "side",
+    sp.exp: "exp",
+    sp.log: "log",
+    sp.tanh: "tanh",
+    sp.sin: "sin",
+    sp.cos: "cos",
+    sp.tan: "tan",
+    sp.atan: "atan",
+    sp.erf: "erf",
+    sp.erfc: "erfc",
+    sp.Abs: "absolute",
+    sp.sign: "sign",
+    step_: "step",
+    sp.Heaviside: "side",
 }
 CONSTANTS: dict[Any, str] = {sp.pi: "pi", sp.E: "e", sp.oo: "oo", -sp.oo: "-oo", sp.nan: "nan", sp.zoo: "nan"}
 
@@ -57,7 +69,7 @@ class Program:
                 case "power":
                     v[at] = ring.power(v[args[0]], extra)
                 case "pick":
-                    v[at] = ring.pick([v[i] for i in args[: extra[1]]], extra[0], *(v[i] for i in args[extra[1]:]))
+                    v[at] = ring.pick([v[i] for i in args[: extra[1]]], extra[0], *(v[i] for i in args[extra[1] :]))
                 case "expect":
                     v[at] = extra(ring, [v[i] for i in args])
                 case "item":
@@ -181,7 +193,7 @@ class Walk:
         self._live: list[list[int]] = []
         for law, group in zip(reversed(self.laws), reversed(self.atoms), strict=True):
             needed = (needed - set(group)) | law.free_symbols
-            self._live.append([i for i, a in enumerate(known[len(self.inputs):]) if a in needed])
+            self._live.append([i for i, a in enumerate(known[len(self.inputs) :]) if a in needed])
         self._live.reverse()
 
     @property
@@ -220,7 +232,7 @@ class Walk:
         count = len(law) // (1 + xs)
         total: list[Any] = [ZERO] * (2 * n)
         for j in range(count):
-            p, slopes = law[j], law[count + j * xs: count + (j + 1) * xs]
+            p, slopes = law[j], law[count + j * xs : count + (j + 1) * xs]
             if all(w == 0 for w in (p, *slopes)):
                 continue
             values = inner(j)
@@ -275,7 +287,7 @@ def nodes(draws: Sequence[Any], columns: Mapping[Any, Floats], size: int, order:
     values, mass, _ = spread(Float(order), programs, [d.law for d in draws], [d.atoms for d in draws], outer, 0)
     atoms = [a for d in draws for a in d.atoms]
     shape = np.broadcast_shapes((size, *([1] * len(atoms))), mass.shape, *(v.shape for v in values))
-    flat = [np.broadcast_to(v, shape).reshape(size, -1) for v in (mass, *values[len(inputs):])]
+    flat = [np.broadcast_to(v, shape).reshape(size, -1) for v in (mass, *values[len(inputs) :])]
     heavy = (np.abs(flat[0]) > NEGLIGIBLE).any(axis=0)
     return dict(zip(atoms, (v[:, heavy] for v in flat[1:]), strict=True)), flat[0][:, heavy]
 
@@ -356,16 +368,16 @@ def _spread(
             blank[j] = x
         with np.errstate(all="ignore"):
             out = program(ring, [*(_trail(v, axes) for v in known), *blank])
-        mean, factor, marks = out[i], out[size + i * size: size + (i + 1) * size], out[size + size * size:]
+        mean, factor, marks = out[i], out[size + i * size : size + (i + 1) * size], out[size + size * size :]
         centre, scale = np.asarray(mean + sum(factor[j] * z[j] for j in range(i))), np.asarray(factor[i])
-        breaks = marks[sum(len(b) for b in law.breaks[:i]):][: len(law.breaks[i])] if law.breaks else []
+        breaks = marks[sum(len(b) for b in law.breaks[:i]) :][: len(law.breaks[i])] if law.breaks else []
         nodes, w = _nodes_of(centre, scale, breaks, order, normal, last=i == size - 1)
         drawn = [_trail(x, 1) for x in drawn] + [nodes]
         z = [_trail(x, 1) for x in z] + [(nodes - centre[..., None]) / scale[..., None]]
         weight = _trail(weight, 1) * w
     with np.errstate(all="ignore"):
         out = program(ring, [*(_trail(v, size) for v in known), *drawn])
-        return drawn, weight, [np.where(weight == 0, 0.0, weight * d) for d in out[len(out) - xs:]]
+        return drawn, weight, [np.where(weight == 0, 0.0, weight * d) for d in out[len(out) - xs :]]
 
 
 def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], order: int, normal: int, last: bool) -> tuple[Any, Any]:
@@ -395,7 +407,7 @@ class Integration:
             raise ProblemError(
                 f"{integrals[0]} needs one variable and two limits: write Integral(f, (x, a, b)), nested where there are more."
             )
-        (over, low, high), = limits
+        ((over, low, high),) = limits
         self._line = (low, high) == (-sp.oo, sp.oo)
         if not self._line and (low.is_infinite or high.is_infinite):
             raise ProblemError(
@@ -423,7 +435,9 @@ class Integration:
                 seen[key] = self._inside(ANALYTIC, [*known, z])
             return seen[key]
 
-        inside(acb((ball(low) + ball(high)) / 2))  # what cannot be certified says so here: no exception passes through the integrator
+        inside(
+            acb((ball(low) + ball(high)) / 2)
+        )  # what cannot be certified says so here: no exception passes through the integrator
         return [certified(lambda z, i=i: inside(z)[i], ball(low), ball(high)) for i in range(self._count)]
 
     def _floats(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
@@ -457,7 +471,7 @@ def _hoisted(e: Any, x: Any, fixed: dict[Any, Any]) -> Any:
     return e.func(*(_hoisted(a, x, fixed) for a in e.args))
 
 
-TOLERANCE = 2.0 ** -90
+TOLERANCE = 2.0**-90
 EVALUATIONS = 20_000
 
 
@@ -467,6 +481,7 @@ def certified(f: Any, low: Any, high: Any) -> Any:
 
 
 # ---- values at points -----------------------------------------------------------------------------------------------------
+
 
 @lru_cache(maxsize=512)
 def program(outputs: tuple[Any, ...], inputs: tuple[Any, ...]) -> Program:

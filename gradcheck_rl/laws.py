@@ -4,6 +4,7 @@ A draw is an atom: no rewriting can touch its law. An expectation carries (draw,
 free symbols, its substitutions and its derivative see the laws too. Without that, the derivative of an expectation by a
 parameter that occurs only in a law would silently be zero.
 """
+
 from __future__ import annotations
 
 import math
@@ -20,6 +21,7 @@ from .spaces import Shape
 from .symbols import Array, Atom, Symbols, array, bare, by_name, entries, formula, frozen_, log_softmax, plain, softmax, step_
 
 # ---- laws: final records that own log-probability, support or standardisation, and sampler --------------------------------
+
 
 class Law(sp.Basic):
     """What a draw follows. Its arguments are formulas, which may contain other draws."""
@@ -130,7 +132,7 @@ class Gaussian(Law):
     def log_prob(self, value: Sequence[Any]) -> Any:
         z = self.standardised(value)
         scales = [self.factor[i][i] for i in range(len(z))]
-        return -sum(x ** 2 for x in z) / 2 - sum(sp.log(s) for s in scales) - sp.log(2 * sp.pi) * sp.Rational(len(z), 2)
+        return -sum(x**2 for x in z) / 2 - sum(sp.log(s) for s in scales) - sp.log(2 * sp.pi) * sp.Rational(len(z), 2)
 
 
 class Scalar(Gaussian):
@@ -159,6 +161,7 @@ def _cholesky(covariance: Any, shape: Shape) -> list[list[Any]]:
 
 
 # ---- draws ----------------------------------------------------------------------------------------------------------------
+
 
 class Random(Atom):
     """One coordinate of a draw."""
@@ -237,11 +240,12 @@ def log_prob(value: Any, law: Law | None = None) -> Any:
 
 def _steady(slope: Any) -> Any:
     """1 - tanh(u)^2 as 4 exp(-2u) / (1 + exp(-2u))^2: in floats the former is 0 from u = 19.07 on, its logarithm infinite."""
-    squared = {t ** 2: 1 - 4 * sp.exp(-2 * t.args[0]) / (1 + sp.exp(-2 * t.args[0])) ** 2 for t in slope.atoms(sp.tanh)}
+    squared = {t**2: 1 - 4 * sp.exp(-2 * t.args[0]) / (1 + sp.exp(-2 * t.args[0])) ** 2 for t in slope.atoms(sp.tanh)}
     return sp.expand_mul(slope.xreplace(squared), deep=False)
 
 
 # ---- the expectation ------------------------------------------------------------------------------------------------------
+
 
 class Expected(sp.Expr):
     """E[body] over (draw, law) pairs. Arguments: the body, then one Tuple(Tuple(atoms), law) for each draw, parents first."""
@@ -443,11 +447,12 @@ def _upper(k: int, c: Any) -> Any:
     """Integral of z^k phi(z) from c upwards."""
     if k == 0:
         return sp.erfc(c / sp.sqrt(2)) / 2
-    edge = c ** (k - 1) * sp.exp(-c ** 2 / 2) / sp.sqrt(2 * sp.pi)
+    edge = c ** (k - 1) * sp.exp(-(c**2) / 2) / sp.sqrt(2 * sp.pi)
     return edge + ((k - 1) * _upper(k - 2, c) if k > 1 else 0)
 
 
 # ---- bundles: several draws under the names code asks for -----------------------------------------------------------------
+
 
 class Bundle:
     """Named arrays of formulas in draws: the arguments that code asks for when it wants more than one draw.

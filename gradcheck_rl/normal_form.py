@@ -470,8 +470,9 @@ class _Form:
         common = [min(powers) for powers in zip(*(powers for _, powers in ring.terms(p)), strict=True)]
         parts = [(g, k, self.sign[g]) for g, k in zip(ring.gens, common, strict=True) if k != 0]
         # A new ring: x + 1 must not be split as y**2 + 1 or y**3 + 1 only because a root y of x occurred elsewhere.
-        rest = self._quotient(sp.Add(*(c * ring.monomial([k - m for k, m in zip(powers, common, strict=True)])
-                                       for c, powers in ring.terms(p))))
+        rest = self._quotient(
+            sp.Add(*(c * ring.monomial([k - m for k, m in zip(powers, common, strict=True)]) for c, powers in ring.terms(p)))
+        )
         self.spend(len(p) ** 2)
         lead, factors = rest.num.factor() if len(p) <= _FACTORED else (fmpq(1), [(rest.num, 1)])
         content = _rational(lead)
@@ -510,11 +511,16 @@ class _Form:
         parts: dict[int, dict[tuple[int, ...], Any]] = {}
         for powers, c in p.to_dict().items():
             times, left = divmod(int(powers[at]), size)
-            parts.setdefault(times, {})[(*powers[:at], left, *powers[at + 1:])] = c
+            parts.setdefault(times, {})[(*powers[:at], left, *powers[at + 1 :])] = c
         one = ring.constant(sp.S.One)
         step = self.evaluate(value, ring, {}) if parts.keys() - {0} else _Quotient(ring, one, one)
-        return self.add([self.multiply(_Quotient(ring, ring.context.from_dict(part), one), self.raised(step, times))
-                         for times, part in parts.items()], ring)
+        return self.add(
+            [
+                self.multiply(_Quotient(ring, ring.context.from_dict(part), one), self.raised(step, times))
+                for times, part in parts.items()
+            ],
+            ring,
+        )
 
     def _quotient(self, e: Expr) -> _Quotient:
         steps: dict[Expr, int] = {}

@@ -4,6 +4,7 @@ A ring is a small object with one method for each operation of a formula. Number
 logits log 2, log 3 is a finite sum of fractions, and its witness can be read. Where they cannot, they become balls that
 contain the true value. Nothing here raises on 0/0 or log 0: the result is NaN or infinite, and the comparison says so.
 """
+
 from __future__ import annotations
 
 import math
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from .errors import ProblemError, Unsuitable
 
-EPS, TINY = 2.0 ** -53, 2.0 ** -1074
+EPS, TINY = 2.0**-53, 2.0**-1074
 BITS = 200
 ctx.prec = BITS
 
@@ -106,7 +107,7 @@ def _tied(x: Any) -> bool:
 
     Where it would not do the point is a kink, and no derivative is taken there.
     """
-    return x == 0 or (isinstance(x, arb) and x.is_finite() and bool(abs(x) < fmpq(1, 2 ** 40)))
+    return x == 0 or (isinstance(x, arb) and x.is_finite() and bool(abs(x) < fmpq(1, 2**40)))
 
 
 def divide(a: Any, b: Any) -> Any:
@@ -154,7 +155,7 @@ def blur(x: Any) -> float:
 def written(x: Any) -> str:
     """As a page writes it: -1/3, log(2), 0.127; a ball by the digits it is sure of."""
     if isinstance(x, fmpq):
-        short = 8 < x.q <= 10 ** 6 and 10 ** 20 % int(x.q) == 0
+        short = 8 < x.q <= 10**6 and 10**20 % int(x.q) == 0
         return repr(image(x)) if short else str(x)
     return str(x) if isinstance(x, LogOf) else x.str(25, radius=False) if x.is_finite() else str(float(x.mid()))
 
@@ -184,7 +185,7 @@ class Exact:
         if n < 0:
             return divide(ONE, self.power(x, -n))
         if n == 0 or isinstance(x, fmpq):
-            return ONE if n == 0 else x ** n
+            return ONE if n == 0 else x**n
         out = x  # arb(0, r) ** 2 is NaN in python-flint 0.9: multiply
         for _ in range(n - 1):
             out = out * x

@@ -3,6 +3,7 @@
 A draw is an array of exact numbers: short decimals, sixty-fourths, logarithms of small fractions. Degenerate values hide
 mistakes (equal logits, sigma = 1), so a space draws generic ones; the simple ones are what a failing point is shrunk to.
 """
+
 from __future__ import annotations
 
 import math
@@ -29,7 +30,7 @@ class Space(Protocol):
 
 
 def _decimals(x: NDArray[np.float64], places: int = 3) -> NDArray[Any]:
-    scale = 10 ** places
+    scale = 10**places
     return each(lambda v: fmpq(round(float(v) * scale), scale), x)
 
 
@@ -230,4 +231,3 @@ def show(values: NDArray[Any]) -> Any:
 
 def positive(space: Space) -> bool:
     return isinstance(space, Uniform) and space.low > 0
-

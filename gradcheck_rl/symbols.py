@@ -1,4 +1,5 @@
 """Variables as arrays of SymPy symbols, and the words a formula is made of. No random draws yet, no torch."""
+
 from __future__ import annotations
 
 import math
@@ -93,7 +94,7 @@ class Array(np.ndarray):
         rest = np.asarray(self)[tuple(slice(None) if isinstance(p, sp.Basic) else p for p in parts)]
         rest = np.moveaxis(rest, axes, range(len(axes)))
         symbolic = [p for p in parts if isinstance(p, sp.Basic)]
-        shape, inner = rest.shape[: len(axes)], rest.shape[len(axes):]
+        shape, inner = rest.shape[: len(axes)], rest.shape[len(axes) :]
         flat = rest.reshape(math.prod(shape), *inner)
         out = np.empty(inner, dtype=object)
         for at in np.ndindex(*inner):

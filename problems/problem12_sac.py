@@ -9,9 +9,46 @@ gradients right, and shows only where no gradient should be.
 from sympy import Rational
 
 from gradcheck_rl import (
-    AtMost, Bernoulli, Categorical, Claim, Covariance, Derivation, Draw, E, Equal, Erratum, Gaussian, Gradient, Hull, Integers,
-    LogRational, Mean, Mistake, NonFinite, Normal, Parameter, Point, Problem, Raises, Simplex, Size, Uniform, Value, Variable,
-    Within, array, clip, exp, frozen, log, log_prob, minimum, softmax, softplus, tanh, torch,
+    AtMost,
+    Bernoulli,
+    Categorical,
+    Claim,
+    Covariance,
+    Derivation,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gaussian,
+    Gradient,
+    Hull,
+    Integers,
+    LogRational,
+    Mean,
+    Mistake,
+    NonFinite,
+    Normal,
+    Parameter,
+    Point,
+    Problem,
+    Raises,
+    Simplex,
+    Size,
+    Uniform,
+    Value,
+    Variable,
+    Within,
+    array,
+    clip,
+    exp,
+    frozen,
+    log,
+    log_prob,
+    minimum,
+    softmax,
+    softplus,
+    tanh,
+    torch,
 )
 
 # The setting: critics, their slow copies, the policy; a batch of transitions and the noise that was drawn for them.
@@ -26,7 +63,7 @@ gamma, alpha, limit = Rational(99, 100), Rational(1, 5), 2
 
 # The model. A batch is one row, drawn uniformly.
 def q(phi, s, a):
-    return phi[0] + phi[1] * s + phi[2] * a + phi[3] * s * a + phi[4] * a ** 2
+    return phi[0] + phi[1] * s + phi[2] * a + phi[3] * s * a + phi[4] * a**2
 
 
 def normal(theta, s):
@@ -46,9 +83,10 @@ def act(theta, s, noise):
 row = Draw("row", Categorical([Rational(1, N)] * N))
 next_action, next_log_prob = act(theta, s2[row], noise2[row])
 target = r[row] + gamma * (1 - done[row]) * (
-    minimum(q(slow1, s2[row], next_action), q(slow2, s2[row], next_action)) - alpha * next_log_prob)
+    minimum(q(slow1, s2[row], next_action), q(slow2, s2[row], next_action)) - alpha * next_log_prob
+)
 error1, error2 = (q(phi, s[row], a[row]) - frozen(target) for phi in (phi1, phi2))
-critic = E(error1 ** 2 + error2 ** 2)
+critic = E(error1**2 + error2**2)
 
 action, action_log_prob = act(theta, s[row], noise[row])
 actor = -E(minimum(q(frozen(phi1), s[row], action), q(frozen(phi2), s[row], action)) - alpha * action_log_prob)
@@ -187,7 +225,7 @@ def clamped(log_sd):
 
 def likelihood(log_sd):  # of an action one standard deviation away; 1e-8 keeps the quotient finite
     away = log_sd.exp() / (log_sd.exp() + 1e-8)
-    return -0.5 * (away ** 2 + 2 * log_sd + torch.log(torch.tensor(2 * torch.pi)))
+    return -0.5 * (away**2 + 2 * log_sd + torch.log(torch.tensor(2 * torch.pi)))
 
 
 def likelihood_at_one(log_sd):  # of an action 0.7 standard deviations away from 1
@@ -202,15 +240,18 @@ def summed(u):
 # What must be true of the losses, at every point and for every N.
 both, slow = (phi1, phi2), (theta, slow1, slow2)
 critics = Claim(
-    "Both critics regress on the target.", source="B-112, B-113, B-116, B-138, B-140",
+    "Both critics regress on the target.",
+    source="B-112, B-113, B-116, B-138, B-140",
     that=Equal(Gradient(critic_loss, both), Gradient(critic, both)),
 )
 still = Claim(
-    "The critic loss moves neither the policy, which made the target, nor the slow critics.", source="B-111, B-113",
+    "The critic loss moves neither the policy, which made the target, nor the slow critics.",
+    source="B-111, B-113",
     that=Equal(Gradient(critic_loss, slow), 0),
 )
 climbs = Claim(
-    "The actor climbs the smaller critic and keeps its entropy.", source="B-116, B-119, B-132, B-140",
+    "The actor climbs the smaller critic and keeps its entropy.",
+    source="B-116, B-119, B-132, B-140",
     that=Equal(Gradient(actor_loss, theta), Gradient(actor, theta)),
 )
 judged = Claim("The actor loss does not move the critics.", Equal(Gradient(actor_loss, both), 0), source="B-119")
@@ -219,18 +260,30 @@ surprise = Claim("The actor loss is minus the soft value.", Equal(Value(actor_lo
 
 # The batch of the exercise, where every gradient has digits to compare.
 batch = Point(
-    phi1=array(4, -10, 6, 8, -5) / 20, phi2=array(6, -6, 2, 12, -7) / 20,
-    theta=array(2, -12, -10, 5) / 20, theta_old=array(1, -10, -8, 4) / 20,
-    slow1=array(2, -8, 5, 10, -4) / 20, slow2=array(4, -5, 4, 8, -6) / 20,
-    s=array(2, -4, 6, -1) / 4, a=array(12, -24, 5, -36) / 20, r=array(4, -2, 8, 3) / 4, done=(0, 0, 1, 0),
-    s2=array(8, -30, 10, 12) / 10, noise=array(3, -7, 12, -5) / 10, noise2=array(-4, 9, 5, -12) / 10,
+    phi1=array(4, -10, 6, 8, -5) / 20,
+    phi2=array(6, -6, 2, 12, -7) / 20,
+    theta=array(2, -12, -10, 5) / 20,
+    theta_old=array(1, -10, -8, 4) / 20,
+    slow1=array(2, -8, 5, 10, -4) / 20,
+    slow2=array(4, -5, 4, 8, -6) / 20,
+    s=array(2, -4, 6, -1) / 4,
+    a=array(12, -24, 5, -36) / 20,
+    r=array(4, -2, 8, 3) / 4,
+    done=(0, 0, 1, 0),
+    s2=array(8, -30, 10, 12) / 10,
+    noise=array(3, -7, 12, -5) / 10,
+    noise2=array(-4, 9, 5, -12) / 10,
 )
 critics_there = Claim(
-    "On the batch the critics move so,", at=batch, source="B-112, B-113",
+    "On the batch the critics move so,",
+    at=batch,
+    source="B-112, B-113",
     that=Equal(Gradient(critic_loss, both), Gradient(critic, both)),
 )
 still_there = Claim(
-    "the policy and the slow critics not at all,", at=batch, source="B-113",
+    "the policy and the slow critics not at all,",
+    at=batch,
+    source="B-113",
     that=Equal(Gradient(critic_loss, slow), 0),
 )
 climbs_there = Claim("the policy so,", Equal(Gradient(actor_loss, theta), Gradient(actor, theta)), at=batch, source="B-119")
@@ -243,24 +296,29 @@ falls = Claim("Its slope is -2 tanh(u).", Equal(Gradient(logarithm, u), -2 * tan
 coded = Claim("So the code computes it.", Equal(Value(log_det), logarithm), source="B-124")
 falls_too = Claim("And its slope.", Equal(Gradient(log_det, u), -2 * tanh(u)), source="B-124")
 changed = Claim(
-    "The density of tanh(z) is that of z over the slope of tanh.", source="B-123",
+    "The density of tanh(z) is that of z over the slope of tanh.",
+    source="B-123",
     that=Equal(log_prob(tanh(z)), log_prob(z) - squashing(z)),
 )
 likely = Claim("The code's log-probability is that of tanh(u).", Equal(Value(listed), made_log_prob), source="B-124")
 returned = Claim(
-    "The action returned is 2 tanh(u): torch's own change of variables is lower by log 2.", source="B-126",
+    "The action returned is 2 tanh(u): torch's own change of variables is lower by log 2.",
+    source="B-126",
     that=Equal(Value(density), made_log_prob - log(limit)),
 )
 integrates = Claim(
-    "The listed density integrates to the limit, not to 1.", source="B-123",
+    "The listed density integrates to the limit, not to 1.",
+    source="B-123",
     that=Equal(E(exp(log_prob(tanh(z)) - log_prob(limit * tanh(z)))), limit),
 )
 unmoved = Claim(
-    "The missing log 2 does not change the actor's gradient.", source="B-127",
+    "The missing log 2 does not change the actor's gradient.",
+    source="B-127",
     that=Equal(Gradient(actor_with_limit, theta), Gradient(actor, theta)),
 )
 bonus = Claim(
-    "It changes the target by alpha gamma log 2 for every step that is not the last.", source="B-127",
+    "It changes the target by alpha gamma log 2 for every step that is not the last.",
+    source="B-127",
     that=Equal(Value(bootstrap_with_limit) - Value(bootstrap), alpha * gamma * (1 - done) * log(limit)),
 )
 
@@ -268,63 +326,76 @@ bonus = Claim(
 path = Claim("Averaging over actions is averaging over noise.", Equal(soft, soft_made), source="B-117")
 paths = Claim("So it is for the gradient.", Equal(Gradient(soft, theta), Gradient(soft_made, theta)), source="B-117")
 pathwise = Claim(
-    "The gradient through the sample is unbiased.", source="B-119",
+    "The gradient through the sample is unbiased.",
+    source="B-119",
     that=Equal(Mean(Gradient(one_action, theta)), Gradient(soft, theta)),
 )
 dropped = Claim(
-    "It stays so when the policy is constant inside its log-probability.", source="B-122",
+    "It stays so when the policy is constant inside its log-probability.",
+    source="B-122",
     that=Equal(Mean(Gradient(without_score, theta)), Gradient(soft, theta)),
 )
 dropped_noise = Claim(
-    "What was dropped has mean zero and the variance of alpha (xi / sd, xi^2 - 1): alpha^2 (1 / sd^2, 2).", source="B-122",
+    "What was dropped has mean zero and the variance of alpha (xi / sd, xi^2 - 1): alpha^2 (1 / sd^2, 2).",
+    source="B-122",
     that=Equal(
         Covariance(Gradient(one_action, theta) - Gradient(without_score, theta))[::5],
-        alpha ** 2 * (array(1, state ** 2, 0, 0) / normal(theta, state)[1] ** 2 + 2 * array(0, 0, 1, state ** 2)),
+        alpha**2 * (array(1, state**2, 0, 0) / normal(theta, state)[1] ** 2 + 2 * array(0, 0, 1, state**2)),
     ),
 )
 a_mean = E(limit * tanh(z))
 smooth = Claim(
-    "Noise smooths a quadratic critic: E Q = Q(mean) + phi_4 Var.", source="B-139",
-    that=Equal(E(q(phi1, state, limit * tanh(z))), q(phi1, state, a_mean) + phi1[4] * (E((limit * tanh(z)) ** 2) - a_mean ** 2)),
+    "Noise smooths a quadratic critic: E Q = Q(mean) + phi_4 Var.",
+    source="B-139",
+    that=Equal(E(q(phi1, state, limit * tanh(z))), q(phi1, state, a_mean) + phi1[4] * (E((limit * tanh(z)) ** 2) - a_mean**2)),
 )
 errors = [2 * Draw(f"error{i}", Bernoulli(half)) - 1 for i in (1, 2)]
 smaller = E(minimum(u + errors[0], u + errors[1]))
 low = Claim(
-    "The smaller of two critics with independent errors is too low on average.", source="B-113, B-118",
+    "The smaller of two critics with independent errors is too low on average.",
+    source="B-113, B-118",
     that=AtMost(smaller, u),
 )
 
 # Soft values.
 solves = Claim(
-    "V is the mean of Q and alpha times the entropy.", source="B-107, B-115",
+    "V is the mean of Q and alpha times the entropy.",
+    source="B-107, B-115",
     that=Equal(V, (pi * Q).sum(-1) + alpha * entropy),
 )
 sampled_once = Claim(
-    "One next state and one next action are unbiased for Q.", source="B-109, B-110",
+    "One next state and one next action are unbiased for Q.",
+    source="B-109, B-110",
     that=Equal(E(one_sample, over=(then, choice)), Q[start, first]),
 )
 linear = Claim("torch solves the same equations.", Equal(Gradient(soft_return, logits), Gradient(V[0], logits)), source="B-108")
 frozen_value = (pi * (frozen(Q) - alpha * log(pi))).sum(-1)
 visits = array(solved(pi, (1, 0))[0], solved(pi, (0, 1))[0])  # of each state, from the first
 weighted = Claim(
-    "The gradient of V is the actor's at fixed Q, summed over states by discounted visits.", source="B-120",
+    "The gradient of V is the actor's at fixed Q, summed over states by discounted visits.",
+    source="B-120",
     that=Equal(Gradient(V[0], logits), Gradient((frozen(visits) * frozen_value).sum(), logits)),
 )
 improves = Claim(
-    "The policy exp(Q / alpha), normalised, is better in every state.", source="B-121",
+    "The policy exp(Q / alpha), normalised, is better in every state.",
+    source="B-121",
     that=AtMost(V, soft_value(softmax(Q / alpha))),
 )
 
 # What float numbers do to the listings.
 just_below = Point(u=-Rational(1001, 100))
 late = Claim(
-    "Below u = -10 torch's softplus is a straight line, and the code right to 1e-9 of its size.", at=just_below, source="B-125",
+    "Below u = -10 torch's softplus is a straight line, and the code right to 1e-9 of its size.",
+    at=just_below,
+    source="B-125",
     resolution=1e-9,
     that=Equal(Value(log_det), logarithm),
 )
 blind = Claim("The naive form is infinite at u = 20,", Equal(NonFinite(Value(naive)), 1), at=Point(u=20), source="B-125")
 blind_soon = Claim(
-    "in float32 at u = 9.1,", at=Point(u=Rational(91, 10)), source="B-125",
+    "in float32 at u = 9.1,",
+    at=Point(u=Rational(91, 10)),
+    source="B-125",
     that=Equal(NonFinite(Value(naive, dtype="float32")), 1),
 )
 seeing = Claim("and not yet at u = 9.", Equal(NonFinite(Value(naive, dtype="float32")), 0), at=Point(u=9), source="B-125")
@@ -333,61 +404,92 @@ bounds = tuple(
     for x, y in ((-21, 0), (-20, 1), (0, 1), (2, 1), (3, 0))
 )
 bound = Claim(
-    "At a bound any slope between 0 and 1 is a derivative.", at=Point(log_sd=2), source="B-130",
+    "At a bound any slope between 0 and 1 is a derivative.",
+    at=Point(log_sd=2),
+    source="B-130",
     that=Within(Gradient(clamped, log_sd), Hull(Gradient(clip(log_sd, -20, 2), log_sd))),
 )
 sd = exp(log_sd)
 ideal, at_the_mean, near_one = (log_prob(x * sd, Gaussian(0, sd)) for x in (1, 0, Rational(7, 10)))
 spoiled = Claim(
-    "Adding 1e-8 to the sd adds (1 - (sd / (sd + 1e-8))^2) / 2 to the log-likelihood.", at=Point(log_sd=-20), source="B-134",
-    that=Equal(Value(likelihood), ideal + (1 - (sd / (sd + Rational(1, 10 ** 8))) ** 2) / 2),
+    "Adding 1e-8 to the sd adds (1 - (sd / (sd + 1e-8))^2) / 2 to the log-likelihood.",
+    at=Point(log_sd=-20),
+    source="B-134",
+    that=Equal(Value(likelihood), ideal + (1 - (sd / (sd + Rational(1, 10**8))) ** 2) / 2),
 )
 rounded = Claim(
-    "In float32 an action within 2e-9 of 1 is 1: its log-likelihood is that of the mean.", at=Point(log_sd=-20), source="B-136",
+    "In float32 an action within 2e-9 of 1 is 1: its log-likelihood is that of the mean.",
+    at=Point(log_sd=-20),
+    source="B-136",
     that=Equal(Value(likelihood_at_one, dtype="float32"), at_the_mean),
 )
 single = Claim("Summing over axis 1 fails for a single state.", Raises(summed, IndexError), at=Point(u=1), source="B-129")
 
 # What is printed and wrong.
 twice = Erratum(
-    "The critic loss is L(phi_1) + L(phi_1).", source="B-114", at=batch, instead=critics_there,
-    that=Equal(Gradient(2 * E(error1 ** 2), both), Gradient(critic, both)),
+    "The critic loss is L(phi_1) + L(phi_1).",
+    source="B-114",
+    at=batch,
+    instead=critics_there,
+    that=Equal(Gradient(2 * E(error1**2), both), Gradient(critic, both)),
 )
 mean_of, sd_of = normal(theta, state)
 squared = Erratum(
-    "The policy samples mu + sigma^2 xi.", source="B-116, B-135", instead=path,
-    that=Equal(E(q(phi1, state, limit * tanh(mean_of + sd_of ** 2 * xi))), E(q(phi1, state, limit * tanh(z)))),
+    "The policy samples mu + sigma^2 xi.",
+    source="B-116, B-135",
+    instead=path,
+    that=Equal(E(q(phi1, state, limit * tanh(mean_of + sd_of**2 * xi))), E(q(phi1, state, limit * tanh(z)))),
 )
 omitted = Erratum(
-    "The listing's log-probability is that of the action it returns.", instead=returned, source="B-126",
+    "The listing's log-probability is that of the action it returns.",
+    instead=returned,
+    source="B-126",
     that=Equal(Value(density), Value(listed)),
 )
 constant = Erratum(
-    "A constant in the log-probability changes no gradient.", source="B-127", instead=bonus,
+    "A constant in the log-probability changes no gradient.",
+    source="B-127",
+    instead=bonus,
     that=Equal(Value(bootstrap_with_limit), Value(bootstrap)),
 )
 samplewise = Erratum(
-    "Dropping the score of the log-probability changes no gradient.", source="B-122", instead=dropped,
+    "Dropping the score of the log-probability changes no gradient.",
+    source="B-122",
+    instead=dropped,
     that=Equal(Gradient(without_score, theta), Gradient(one_action, theta)),
 )
 equality = Erratum(
-    "The smaller of two learned critics is the value.", instead=low, source="B-118",
+    "The smaller of two learned critics is the value.",
+    instead=low,
+    source="B-118",
     that=Equal(smaller, u),
 )
 unvisited = Erratum(
-    "The gradient of the soft return is the actor's at fixed Q.", source="B-120", instead=weighted,
+    "The gradient of the soft return is the actor's at fixed Q.",
+    source="B-120",
+    instead=weighted,
     that=Equal(Gradient(V[0], logits), Gradient(frozen_value[0], logits)),
 )
 exactly = Erratum(
-    "The stable form is exact in float64.", at=just_below, source="B-125", instead=late, resolution=1e-10,
+    "The stable form is exact in float64.",
+    at=just_below,
+    source="B-125",
+    instead=late,
+    resolution=1e-10,
     that=Equal(Value(log_det), logarithm),
 )
 harmless = Erratum(
-    "Adding 1e-8 to the sd does no harm.", at=Point(log_sd=-20), source="B-134", instead=spoiled,
+    "Adding 1e-8 to the sd does no harm.",
+    at=Point(log_sd=-20),
+    source="B-134",
+    instead=spoiled,
     that=Equal(Value(likelihood), ideal),
 )
 precise = Erratum(
-    "float32 is enough at the smallest sd.", at=Point(log_sd=-20), source="B-136", instead=rounded,
+    "float32 is enough at the smallest sd.",
+    at=Point(log_sd=-20),
+    source="B-136",
+    instead=rounded,
     that=Equal(Value(likelihood_at_one, dtype="float32"), near_one),
 )
 
@@ -556,18 +658,60 @@ problem = Problem(
     title="Soft actor-critic",
     world=(theta_old,),
     claims=(
-        critics, still, climbs, judged, regression, surprise, critics_there, still_there, climbs_there, judged_there, stable,
-        falls, coded, falls_too, changed, likely, returned, integrates, unmoved, bonus, path, paths, pathwise, dropped,
-        dropped_noise, smooth, low, solves, sampled_once, linear, weighted, improves, late, blind, blind_soon, seeing,
-        *bounds, bound, spoiled, rounded, single,
+        critics,
+        still,
+        climbs,
+        judged,
+        regression,
+        surprise,
+        critics_there,
+        still_there,
+        climbs_there,
+        judged_there,
+        stable,
+        falls,
+        coded,
+        falls_too,
+        changed,
+        likely,
+        returned,
+        integrates,
+        unmoved,
+        bonus,
+        path,
+        paths,
+        pathwise,
+        dropped,
+        dropped_noise,
+        smooth,
+        low,
+        solves,
+        sampled_once,
+        linear,
+        weighted,
+        improves,
+        late,
+        blind,
+        blind_soon,
+        seeing,
+        *bounds,
+        bound,
+        spoiled,
+        rounded,
+        single,
     ),
     errata=(twice, squared, omitted, constant, samplewise, equality, unvisited, exactly, harmless, precise),
     derivations=(
-        Derivation("log-slope", logarithm, (
-            (log(4 * exp(-2 * u) / (1 + exp(-2 * u)) ** 2), "tanh u = (1 - e) / (1 + e), where e is exp(-2 u)"),
-            (2 * log(2) - 2 * u - 2 * log(1 + exp(-2 * u)), "the logarithm of a product"),
-            (squashing(u), "softplus(x) is log(1 + exp(x))"),
-        ), source="B-124"),
+        Derivation(
+            "log-slope",
+            logarithm,
+            (
+                (log(4 * exp(-2 * u) / (1 + exp(-2 * u)) ** 2), "tanh u = (1 - e) / (1 + e), where e is exp(-2 u)"),
+                (2 * log(2) - 2 * u - 2 * log(1 + exp(-2 * u)), "the logarithm of a product"),
+                (squashing(u), "softplus(x) is log(1 + exp(x))"),
+            ),
+            source="B-124",
+        ),
     ),
     corners=(batch,),
     mistakes=(

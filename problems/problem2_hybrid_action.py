@@ -11,8 +11,40 @@ from itertools import combinations
 from sympy import Derivative, Function, IndexedBase, KroneckerDelta, Rational, Sum, diff, exp, log, sin, sqrt, symbols, tanh
 
 from gradcheck_rl import (
-    AtMost, Categorical, Claim, Covariance, Curl, Derivation, Differs, Draw, E, Equal, Erratum, Gaussian, Gradient, Hull, LogRational, Mean, Mistake,
-    Normal, OneOf, Parameter, Point, Problem, Size, Uniform, Value, Variable, Within, array, clip, frozen, log_softmax, minimum, softmax, step, torch,
+    AtMost,
+    Categorical,
+    Claim,
+    Covariance,
+    Curl,
+    Derivation,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gaussian,
+    Gradient,
+    Hull,
+    LogRational,
+    Mean,
+    Mistake,
+    Normal,
+    OneOf,
+    Parameter,
+    Point,
+    Problem,
+    Size,
+    Uniform,
+    Value,
+    Variable,
+    Within,
+    array,
+    clip,
+    frozen,
+    log_softmax,
+    minimum,
+    softmax,
+    step,
+    torch,
 )
 
 # The setting: two blocks of parameters, the network of the choice, and the policy that collected the data.
@@ -90,7 +122,7 @@ def number_heads():
 
         def forward(self):
             a, b = self.theta_c
-            return torch.stack([a.tanh(), (a + b).sin(), a * b, a - b ** 2])[:K]
+            return torch.stack([a.tanh(), (a + b).sin(), a * b, a - b**2])[:K]
 
     return Heads()
 
@@ -259,7 +291,6 @@ def pathwise(theta_c, theta_d, U, spread, advantage, z):
     return (log_choice(theta_c[0].tanh() + spread * z, U, theta_d).exp() * advantage).sum()
 
 
-
 # An instance with nothing clipped, one with two actions clipped, and one where each logit sees its own number alone.
 quarter, third, half, fifth = Rational(1, 4), Rational(1, 3), Rational(1, 2), Rational(1, 5)
 three_quarters = 3 * quarter
@@ -267,7 +298,15 @@ weights = array((1, half, -quarter), (-third, three_quarters, fifth), (third / 2
 bias = array(fifth / 2, -fifth, 0)
 now, before = heads((3 * fifth / 2, -7 * fifth / 2), 3), heads((fifth / 2, -2 * fifth), 3)
 
-instance = Point(theta_c=(3 * fifth / 2, -7 * fifth / 2), theta_d=bias, U=weights, x=now, old=weights @ before + bias, advantage=(1, -2, half), epsilon=fifth)
+instance = Point(
+    theta_c=(3 * fifth / 2, -7 * fifth / 2),
+    theta_d=bias,
+    U=weights,
+    x=now,
+    old=weights @ before + bias,
+    advantage=(1, -2, half),
+    epsilon=fifth,
+)
 clipping = instance.but(theta_d=(3 * fifth, -9 * fifth / 2, 0))
 alone = array((1, 0, 0), (0, three_quarters, 0), (0, 0, 2 * third))
 diagonal = instance.but(U=alone, old=alone @ before + bias)
@@ -284,7 +323,14 @@ biased = (log(6), log(3), log(1))
 slanted = origin.but(theta_d=biased, old=biased, advantage=(3, 4, 5))
 
 # A ratio exactly on the boundary: that of the first action at 1 + epsilon; that of the second at 1 - epsilon.
-tie = Point(theta_c=(0, 0), theta_d=(0, 0, 0), U=weights, old=(0, log(3 * half), log(Rational(11, 10))), advantage=(1, -2, half), epsilon=fifth)
+tie = Point(
+    theta_c=(0, 0),
+    theta_d=(0, 0, 0),
+    U=weights,
+    old=(0, log(3 * half), log(Rational(11, 10))),
+    advantage=(1, -2, half),
+    epsilon=fifth,
+)
 low_tie = tie.but(old=(log(4), log(5), log(3)))
 
 # Seven ratios in units of 1/10, two of them on the boundary.
@@ -306,57 +352,118 @@ inner = Value(sum(diff(L_x, number) * diff(L_own_x, number) for number in x))
 
 # What must be true. The clip, one sample at a time.
 regions = Claim(
-    "The slope of min(rA, clip(r) A) in r is A, or 0 where A > 0 and r > 1 + epsilon, or A < 0 and r < 1 - epsilon.", source="A-023",
+    "The slope of min(rA, clip(r) A) in r is A, or 0 where A > 0 and r > 1 + epsilon, or A < 0 and r < 1 - epsilon.",
+    source="A-023",
     that=Equal(Gradient(one_gain, ratio), gain * gate(ratio, gain)),
 )
 slope = Claim("torch says so too.", Equal(Gradient(clipped, ratio), Gradient(one_gain, ratio)), source="A-023")
 rising = Claim(
-    "At r = 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5 and A = 1 it is 1, and 0 at the last: on the boundary torch follows r.", at=plus,
-    source="A-023, A-025", that=Equal(Gradient(table, ratios), (1, 1, 1, 1, 1, 1, 0)),
+    "At r = 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5 and A = 1 it is 1, and 0 at the last: on the boundary torch follows r.",
+    at=plus,
+    source="A-023, A-025",
+    that=Equal(Gradient(table, ratios), (1, 1, 1, 1, 1, 1, 0)),
 )
-falling = Claim("With A = -1 it is -1, and 0 at the first.", Equal(Gradient(table, ratios), (0, -1, -1, -1, -1, -1, -1)), at=minus, source="A-023, A-025")
-single = Claim("In float32 as well.", Equal(Gradient(table, ratios, dtype="float32"), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025")
+falling = Claim(
+    "With A = -1 it is -1, and 0 at the first.",
+    Equal(Gradient(table, ratios), (0, -1, -1, -1, -1, -1, -1)),
+    at=minus,
+    source="A-023, A-025",
+)
+single = Claim(
+    "In float32 as well.", Equal(Gradient(table, ratios, dtype="float32"), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025"
+)
 spellings = (by_minimum, by_stack, by_amin, by_where, by_max)
-ways = tuple(Claim(f"`{f.__name__}` has the same slopes,", Equal(Gradient(f, ratios), Gradient(all_gains, ratios)), source="A-023") for f in spellings)
-ties = tuple(Claim(f"also on the boundary: `{f.__name__}`.", Equal(Gradient(f, ratios), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025") for f in spellings)
+ways = tuple(
+    Claim(f"`{f.__name__}` has the same slopes,", Equal(Gradient(f, ratios), Gradient(all_gains, ratios)), source="A-023")
+    for f in spellings
+)
+ties = tuple(
+    Claim(f"also on the boundary: `{f.__name__}`.", Equal(Gradient(f, ratios), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025")
+    for f in spellings
+)
 halved = Claim(
-    "A clip made of max and min splits its own tie too: at r = 1 + epsilon its slope is 1/2 + 1/2 * 1/2 = 3/4.", at=upper, source="A-025",
+    "A clip made of max and min splits its own tie too: at r = 1 + epsilon its slope is 1/2 + 1/2 * 1/2 = 3/4.",
+    at=upper,
+    source="A-025",
     that=Equal(Gradient(composed, ratio), three_quarters),
 )
 interval = Claim(
-    "That too is a slope by Clarke: any number between 0 and A is.", Within(Gradient(composed, ratio), Hull(Gradient(one_gain, ratio))), at=upper, source="A-025",
+    "That too is a slope by Clarke: any number between 0 and A is.",
+    Within(Gradient(composed, ratio), Hull(Gradient(one_gain, ratio))),
+    at=upper,
+    source="A-025",
 )
-smooth = Claim("At r = 1 - epsilon the only slope is A.", Within(Gradient(clipped, ratio), Hull(Gradient(one_gain, ratio))), at=lower, source="A-025")
+smooth = Claim(
+    "At r = 1 - epsilon the only slope is A.",
+    Within(Gradient(clipped, ratio), Hull(Gradient(one_gain, ratio))),
+    at=lower,
+    source="A-025",
+)
 
 # The gradient of the choice.
 log_policy = log_softmax(single_pass(heads(theta_c)))
 gates = gate(pi / pi_old, advantage)
 sample = Claim(
-    "A sample's gradient is gate * A * r * grad log pi(k), for every k.", source="A-023, A-026, A-027",
+    "A sample's gradient is gate * A * r * grad log pi(k), for every k.",
+    source="A-023, A-026, A-027",
     that=Equal(Gradient(surrogate), (gates * advantage * pi / pi_old)[k] * Gradient(log_policy[k])),
 )
 epoch_one = Claim(
-    "In the first epoch it is A grad log pi(k): the branches of the min are tied, and both have this slope.", source="A-024",
+    "In the first epoch it is A grad log pi(k): the branches of the min are tied, and both have this slope.",
+    source="A-024",
     that=Equal(Gradient(first_epoch), advantage[k] * Gradient(log_policy[k])),
 )
-choice = Claim("In the mean it is the gradient of L, for theta_d", Equal(mean(surrogate, theta_d), Gradient(L, theta_d)), source="A-026")
-everyone = Claim("and for theta_c: it reaches every number.", Equal(mean(surrogate, theta_c), Gradient(L, theta_c)), source="A-027")
-drawn = Claim("Samples say so too.", Equal(mean(surrogate), Gradient(L)), by=("listed", "sampled"), resolution=0.05, at=instance, source="A-026, A-027")
+choice = Claim(
+    "In the mean it is the gradient of L, for theta_d", Equal(mean(surrogate, theta_d), Gradient(L, theta_d)), source="A-026"
+)
+everyone = Claim(
+    "and for theta_c: it reaches every number.", Equal(mean(surrogate, theta_c), Gradient(L, theta_c)), source="A-027"
+)
+drawn = Claim(
+    "Samples say so too.",
+    Equal(mean(surrogate), Gradient(L)),
+    by=("listed", "sampled"),
+    resolution=0.05,
+    at=instance,
+    source="A-026, A-027",
+)
 by_value = Claim("So do differences of its value.", Equal(mean(surrogate), Gradient(L)), by="differences", source="A-027, A-038")
 shown_d = Claim(
-    "The exercise's line for theta_d: E[dmin/dr / pi_old * dpi/dtheta_d].", by="symbolic", source="A-026",
-    that=Equal(Gradient(L, theta_d), array(*(E((gates * advantage / pi_old * array(*(diff(p, b) for p in pi)))[k]) for b in theta_d))),
+    "The exercise's line for theta_d: E[dmin/dr / pi_old * dpi/dtheta_d].",
+    by="symbolic",
+    source="A-026",
+    that=Equal(
+        Gradient(L, theta_d), array(*(E((gates * advantage / pi_old * array(*(diff(p, b) for p in pi)))[k]) for b in theta_d))
+    ),
 )
 shown_c = Claim(
-    "Its line for theta_c: E[dmin/dr / pi_old * sum_j dpi/dx_j dx_j/dtheta_c].", by="symbolic", source="A-027",
-    that=Equal(Gradient(L, theta_c), array(*(
-        E((gates * advantage / pi_old * pi * ((U - pi @ U) @ array(*(diff(number, c) for number in heads(theta_c)))))[k]) for c in theta_c
-    ))),
+    "Its line for theta_c: E[dmin/dr / pi_old * sum_j dpi/dx_j dx_j/dtheta_c].",
+    by="symbolic",
+    source="A-027",
+    that=Equal(
+        Gradient(L, theta_c),
+        array(
+            *(
+                E((gates * advantage / pi_old * pi * ((U - pi @ U) @ array(*(diff(number, c) for number in heads(theta_c)))))[k])
+                for c in theta_c
+            )
+        ),
+    ),
 )
-seen = Claim("The slope of log pi(k) in x_j is U_kj - sum_i pi_i U_ij: each choice depends on every number.", Equal(Gradient(log_prob, x), U[k] - pi_x @ U),
-             source="A-027, A-036")
-seen_by_model = Claim("The model proves it.", Equal(Gradient(log_softmax(single_pass(x)), x), U - pi_x @ U), source="A-027, A-036")
-kink = Claim("Where a ratio is 1 + epsilon the gradient stays in Clarke's interval.", Within(mean(surrogate), Hull(Gradient(L))), at=tie, source="A-025")
+seen = Claim(
+    "The slope of log pi(k) in x_j is U_kj - sum_i pi_i U_ij: each choice depends on every number.",
+    Equal(Gradient(log_prob, x), U[k] - pi_x @ U),
+    source="A-027, A-036",
+)
+seen_by_model = Claim(
+    "The model proves it.", Equal(Gradient(log_softmax(single_pass(x)), x), U - pi_x @ U), source="A-027, A-036"
+)
+kink = Claim(
+    "Where a ratio is 1 + epsilon the gradient stays in Clarke's interval.",
+    Within(mean(surrogate), Hull(Gradient(L))),
+    at=tie,
+    source="A-025",
+)
 low_kink = Claim("Where one is 1 - epsilon as well.", Within(mean(surrogate), Hull(Gradient(L))), at=low_tie, source="A-025")
 original = Claim("In H-PPO the choice sees no number: nothing reaches theta_c.", Equal(mean(blind, theta_c), 0), source="A-037")
 
@@ -364,108 +471,218 @@ original = Claim("In H-PPO the choice sees no number: nothing reaches theta_c.",
 share = Claim("What k's own number receives,", Equal(mean(own_only, theta_c), Gradient(L_own, theta_c)), source="A-031")
 rest = Claim("and what the others receive,", Equal(mean(others_only, theta_c), Gradient(L_others, theta_c)), source="A-032")
 parts = Claim(
-    "make up the gradient.", Equal(Gradient(L_own, theta_c) + Gradient(L_others, theta_c), Gradient(L, theta_c)), by="symbolic",
+    "make up the gradient.",
+    Equal(Gradient(L_own, theta_c) + Gradient(L_others, theta_c), Gradient(L, theta_c)),
+    by="symbolic",
     source="A-029, A-030, A-034",
 )
-potential = Claim("The field of the surrogate has no curl, as a gradient must.", Equal(Curl(mean(surrogate, theta_c)), 0), source="A-031, A-038")
+potential = Claim(
+    "The field of the surrogate has no curl, as a gradient must.", Equal(Curl(mean(surrogate, theta_c)), 0), source="A-031, A-038"
+)
 potential_x = Claim("Nor has it in the numbers.", Equal(Curl(mean(objective, x)), 0), at=origin, source="A-031")
-twist = [p_i * p_j * (a_j * (1 - 2 * p_j) - a_i * (1 - 2 * p_i)) for (p_i, a_i), (p_j, a_j) in combinations(zip(pi_x, advantage, strict=True), 2)]
+twist = [
+    p_i * p_j * (a_j * (1 - 2 * p_j) - a_i * (1 - 2 * p_i))
+    for (p_i, a_i), (p_j, a_j) in combinations(zip(pi_x, advantage, strict=True), 2)
+]
 twisted = Claim(
-    "The own-number field has: with U the identity, p_i p_j (A_j (1 - 2 p_j) - A_i (1 - 2 p_i)).", at=origin, source="A-031",
+    "The own-number field has: with U the identity, p_i p_j (A_j (1 - 2 p_j) - A_i (1 - 2 p_i)).",
+    at=origin,
+    source="A-031",
     that=Equal(-Curl(mean(own_only_x, x)), array(*twist)),
 )
-twisted_here = Claim("At x = 0 that is -1/9, -1/54, 5/54.", Equal(-Curl(Gradient(L_own_x, x)), array(-6, -1, 5) / 54), at=origin, source="A-031")
+twisted_here = Claim(
+    "At x = 0 that is -1/9, -1/54, 5/54.", Equal(-Curl(Gradient(L_own_x, x)), array(-6, -1, 5) / 54), at=origin, source="A-031"
+)
 
 
 # The instance in numbers.
-full = Claim("The gradient for theta_c where nothing is clipped,", Equal(mean(surrogate, theta_c), Gradient(L, theta_c)), at=instance, source="A-029")
+full = Claim(
+    "The gradient for theta_c where nothing is clipped,",
+    Equal(mean(surrogate, theta_c), Gradient(L, theta_c)),
+    at=instance,
+    source="A-029",
+)
 value = Claim("the surrogate there,", Equal(Mean(Value(surrogate)), L), at=instance, source="A-029")
 open_gates = Claim("all three gates being open.", Equal(Value(gates), 1), at=instance, source="A-029")
 entry = Claim(
-    "Sample k sends number j gate * A_k r_k (U_kj - sum_i pi_i U_ij): no entry of this table is zero.", source="A-029, A-038",
+    "Sample k sends number j gate * A_k r_k (U_kj - sum_i pi_i U_ij): no entry of this table is zero.",
+    source="A-029, A-038",
     that=Equal(Gradient(objective, x), (gate(pi_x / pi_old, advantage) * advantage * pi_x / pi_old)[k] * (U - pi_x @ U)[k]),
 )
-most = Claim("Most of the gradient is interference: 94 % by length.", Within(length(L_others) / length(L), (Rational(94, 100), Rational(95, 100))),
-             at=instance, source="A-029")
+most = Claim(
+    "Most of the gradient is interference: 94 % by length.",
+    Within(length(L_others) / length(L), (Rational(94, 100), Rational(95, 100))),
+    at=instance,
+    source="A-029",
+)
 full_clipped = Claim("With two ratios clipped", Equal(mean(surrogate), Gradient(L)), at=clipping, source="A-030")
 closed_gates = Claim("only the third sample counts.", Equal(Value(gates), (0, 0, 1)), at=clipping, source="A-030")
 value_clipped = Claim("The surrogate there.", Equal(Mean(Value(surrogate)), L), at=clipping, source="A-030")
-full_alone = Claim("Each logit seeing its own number,", Equal(mean(multi_pass_surrogate, theta_c), Gradient(L_multi, theta_c)), at=diagonal, source="A-034")
+full_alone = Claim(
+    "Each logit seeing its own number,",
+    Equal(mean(multi_pass_surrogate, theta_c), Gradient(L_multi, theta_c)),
+    at=diagonal,
+    source="A-034",
+)
 value_alone = Claim("the surrogate is this,", Equal(Mean(Value(multi_pass_surrogate)), L_multi), at=diagonal, source="A-034")
-same_alone = Claim("one pass with a diagonal U gives the same,", Equal(mean(surrogate), mean(multi_pass_surrogate)), at=diagonal, source="A-034")
-less = Claim("and a third of it is interference.", Within(length(L_others) / length(L), (Rational(34, 100), Rational(35, 100))), at=diagonal, source="A-034")
+same_alone = Claim(
+    "one pass with a diagonal U gives the same,", Equal(mean(surrogate), mean(multi_pass_surrogate)), at=diagonal, source="A-034"
+)
+less = Claim(
+    "and a third of it is interference.",
+    Within(length(L_others) / length(L), (Rational(34, 100), Rational(35, 100))),
+    at=diagonal,
+    source="A-034",
+)
 
 # Which way the own share points.
 up = Claim("Here the gradient in x is (0, 2/3, 0),", Equal(mean(objective, x), (0, 2 * third, 0)), at=uphill, source="A-032")
 down = Claim("and the own share is its opposite.", Equal(mean(own_only_x, x), (0, -2 * third, 0)), at=uphill, source="A-032")
 slant = Claim(
-    "With U the identity, p = (6, 3, 1)/10 and A = (3, 4, 5) the gradient is (-6, 3, 3)/20,", at=slanted, source="A-032",
+    "With U the identity, p = (6, 3, 1)/10 and A = (3, 4, 5) the gradient is (-6, 3, 3)/20,",
+    at=slanted,
+    source="A-032",
     that=Equal(mean(objective, x), array(-6, 3, 3) / 20),
 )
-slant_own = Claim("the own share (72, 84, 45)/100,", Equal(mean(own_only_x, x), array(72, 84, 45) / 100), at=slanted, source="A-032")
+slant_own = Claim(
+    "the own share (72, 84, 45)/100,", Equal(mean(own_only_x, x), array(72, 84, 45) / 100), at=slanted, source="A-032"
+)
 against = Claim("and their inner product -9/400.", Equal(inner, -Rational(9, 400)), at=slanted, source="A-032")
 quieter = Claim(
-    "On data of its own, with advantages of mean zero, the interference lowers the variance of the first coordinate", at=centred, source="A-035",
+    "On data of its own, with advantages of mean zero, the interference lowers the variance of the first coordinate",
+    at=centred,
+    source="A-035",
     that=AtMost(Covariance(Gradient(surrogate, theta_c))[0], Covariance(Gradient(own_only, theta_c))[0]),
 )
 louder = Claim(
-    "and raises that of the second.", at=centred, source="A-035",
+    "and raises that of the second.",
+    at=centred,
+    source="A-035",
     that=AtMost(Covariance(Gradient(own_only, theta_c))[3], Covariance(Gradient(surrogate, theta_c))[3]),
 )
 
 # Each logit sees its own number only.
 by_normaliser = Claim(
-    "With one pass for each number the slope of log pi(k) in x_j is U_jj (1[j = k] - pi_j): the others still count, through the normaliser.",
-    source="A-033, A-036", that=Equal(Gradient(multi_pass_log_prob, x), (main_diagonal * (unit - pi_multi))[k]),
+    "With one pass for each number the slope of log pi(k) in x_j is U_jj (1[j = k] - pi_j): the others count in the normaliser.",
+    source="A-033, A-036",
+    that=Equal(Gradient(multi_pass_log_prob, x), (main_diagonal * (unit - pi_multi))[k]),
 )
-by_normaliser_too = Claim("The model proves it.", Equal(Gradient(log_softmax(multi_pass(x)), x), main_diagonal * (unit - pi_multi)), source="A-033, A-036")
-own_logit = Claim("The logit of k has a slope in x_k alone.", Equal(Gradient(multi_pass_logit, x), (main_diagonal * unit)[k]), source="A-038")
-passes_right = Claim("In the mean it is the gradient of its own surrogate.", Equal(mean(multi_pass_surrogate), Gradient(L_multi)), source="A-033, A-034")
+by_normaliser_too = Claim(
+    "The model proves it.",
+    Equal(Gradient(log_softmax(multi_pass(x)), x), main_diagonal * (unit - pi_multi)),
+    source="A-033, A-036",
+)
+own_logit = Claim(
+    "The logit of k has a slope in x_k alone.", Equal(Gradient(multi_pass_logit, x), (main_diagonal * unit)[k]), source="A-038"
+)
+passes_right = Claim(
+    "In the mean it is the gradient of its own surrogate.",
+    Equal(mean(multi_pass_surrogate), Gradient(L_multi)),
+    source="A-033, A-034",
+)
 centre = Claim(
-    "In the first epoch that is U_jj pi_j (A_j - mean A) in x_j,", source="A-033",
+    "In the first epoch that is U_jj pi_j (A_j - mean A) in x_j,",
+    source="A-033",
     that=Equal(Gradient(J_multi, x), main_diagonal * pi_multi * (advantage - J_multi)),
 )
 aligned = Claim(
-    "and with A less its mean the own share is 1 - pi_j of it: the interference has its sign.", source="A-033",
+    "and with A less its mean the own share is 1 - pi_j of it: the interference has its sign.",
+    source="A-033",
     that=Equal(Gradient(J_multi_own, x), (1 - pi_multi) * Gradient(J_multi, x)),
 )
-separate = Claim("For action values, one pass each, number j gets its own slope U_jj;", Equal(Gradient(values_of_passes, x), main_diagonal), source="A-033")
+separate = Claim(
+    "For action values, one pass each, number j gets its own slope U_jj;",
+    Equal(Gradient(values_of_passes, x), main_diagonal),
+    source="A-033",
+)
 mixed = Claim("in one pass it gets the sum of column j.", Equal(Gradient(values_of_one_pass, x), U.sum(axis=0)), source="A-033")
 
 # Telling the variants apart.
 same_value = Claim("Every variant has the same value: own number only,", Equal(Value(own_only), Value(surrogate)), source="A-038")
 same_value_stopped = Claim("and none.", Equal(Value(stopped), Value(surrogate)), source="A-038")
-own_by_value = Claim("So differences of the own-only value give the whole gradient, where autograd does not.", source="A-038",
-                     that=Equal(mean(own_only), Gradient(L)), by="differences")
-own_entry = Claim("Autograd's table is zero off the diagonal for the own-only variant,", Equal(Gradient(own_only_x, x) * (1 - unit[k]), 0), source="A-038")
+own_by_value = Claim(
+    "So differences of the own-only value give the whole gradient, where autograd does not.",
+    source="A-038",
+    that=Equal(mean(own_only), Gradient(L)),
+    by="differences",
+)
+own_entry = Claim(
+    "Autograd's table is zero off the diagonal for the own-only variant,",
+    Equal(Gradient(own_only_x, x) * (1 - unit[k]), 0),
+    source="A-038",
+)
 no_entry = Claim("and empty where the numbers are stopped.", Equal(Gradient(stopped, theta_c), 0), source="A-038")
 
 # Drawn numbers.
-nothing = Claim("Numbers that were drawn and stored send nothing to theta_c.", Equal(Gradient(sampled, theta_c), 0), source="A-027, A-028")
-something = Claim("Numbers that are a function of theta_c and noise do.", Equal(mean(reparameterised, theta_c), Gradient(L_noisy, theta_c)),
-                  source="A-027, A-028")
-joint = Claim("With drawn numbers the ratio of both factors estimates the new policy's gain,", Equal(Mean(Value(joint_ratio)), J), source="A-028")
+nothing = Claim(
+    "Numbers that were drawn and stored send nothing to theta_c.", Equal(Gradient(sampled, theta_c), 0), source="A-027, A-028"
+)
+something = Claim(
+    "Numbers that are a function of theta_c and noise do.",
+    Equal(mean(reparameterised, theta_c), Gradient(L_noisy, theta_c)),
+    source="A-027, A-028",
+)
+joint = Claim(
+    "With drawn numbers the ratio of both factors estimates the new policy's gain,",
+    Equal(Mean(Value(joint_ratio)), J),
+    source="A-028",
+)
 joint_gradient = Claim("and so does its gradient, for both blocks.", Equal(mean(joint_ratio), Gradient(J)), source="A-028")
-path = Claim("The path through the choice gives the same gradient for theta_c: the interference is the signal.", source="A-028",
-             that=Equal(mean(pathwise), Gradient(J)))
+path = Claim(
+    "The path through the choice gives the same gradient for theta_c: the interference is the signal.",
+    source="A-028",
+    that=Equal(mean(pathwise), Gradient(J)),
+)
 
 # What is printed and wrong.
 ideal = Erratum(
-    "A sample of type k should send gradient to its own number only.", Equal(mean(own_only, theta_c), Gradient(L, theta_c)), instead=everyone, source="A-031",
+    "A sample of type k should send gradient to its own number only.",
+    Equal(mean(own_only, theta_c), Gradient(L, theta_c)),
+    instead=everyone,
+    source="A-031",
 )
-somebodys = Erratum("That is at least the gradient of something.", Equal(Curl(mean(own_only, theta_c)), 0), instead=potential, source="A-031, A-038")
-harmless = Erratum("Dropping the interference leaves an ascent direction.", AtMost(0, inner), at=uphill, instead=up, source="A-032")
-harmless_alone = Erratum("It does so where each logit sees its own number.", AtMost(0, inner), at=slanted, instead=against, source="A-032")
-silent = Erratum("Where each logit sees its own number, the others receive nothing.", source="A-033", instead=by_normaliser,
-                 that=Equal(Gradient(multi_pass_log_prob, x) * (1 - unit[k]), 0))
-noisy = Erratum("The interference is noise.", source="A-035", at=centred, instead=quieter,
-                that=AtMost(Covariance(Gradient(own_only, theta_c))[::3], Covariance(Gradient(surrogate, theta_c))[::3]))
-interferes = Erratum("Drawn numbers in the ratio let the choice interfere with theta_c.", Equal(mean(sampled, theta_c), Gradient(L_noisy, theta_c)),
-                     source="A-028", instead=nothing)
+somebodys = Erratum(
+    "That is at least the gradient of something.",
+    Equal(Curl(mean(own_only, theta_c)), 0),
+    instead=potential,
+    source="A-031, A-038",
+)
+harmless = Erratum(
+    "Dropping the interference leaves an ascent direction.", AtMost(0, inner), at=uphill, instead=up, source="A-032"
+)
+harmless_alone = Erratum(
+    "It does so where each logit sees its own number.", AtMost(0, inner), at=slanted, instead=against, source="A-032"
+)
+silent = Erratum(
+    "Where each logit sees its own number, the others receive nothing.",
+    source="A-033",
+    instead=by_normaliser,
+    that=Equal(Gradient(multi_pass_log_prob, x) * (1 - unit[k]), 0),
+)
+noisy = Erratum(
+    "The interference is noise.",
+    source="A-035",
+    at=centred,
+    instead=quieter,
+    that=AtMost(Covariance(Gradient(own_only, theta_c))[::3], Covariance(Gradient(surrogate, theta_c))[::3]),
+)
+interferes = Erratum(
+    "Drawn numbers in the ratio let the choice interfere with theta_c.",
+    Equal(mean(sampled, theta_c), Gradient(L_noisy, theta_c)),
+    source="A-028",
+    instead=nothing,
+)
 one_factor = Erratum("The ratio of the choice alone will do.", Equal(Mean(Value(choice_ratio)), J), source="A-028", instead=joint)
-any_slope = Erratum("Any number between 0 and A is a slope at r = 1 - epsilon as well.", at=lower, source="A-025", instead=smooth,
-                    that=Within(Gradient(composed, ratio), Hull(Gradient(one_gain, ratio))))
-unique = Erratum("On the boundary every code gives A.", Equal(Gradient(composed, ratio), gain), at=upper, source="A-025", instead=interval)
+any_slope = Erratum(
+    "Any number between 0 and A is a slope at r = 1 - epsilon as well.",
+    at=lower,
+    source="A-025",
+    instead=smooth,
+    that=Within(Gradient(composed, ratio), Hull(Gradient(one_gain, ratio))),
+)
+unique = Erratum(
+    "On the boundary every code gives A.", Equal(Gradient(composed, ratio), gain), at=upper, source="A-025", instead=interval
+)
 
 # Why. For any heads x_j, any policy and any objective g of its ratio r:
 c, d = symbols("c d", real=True)
@@ -473,18 +690,31 @@ heads_of_c = [Function(f"x_{j}")(c) for j in (1, 2, 3)]
 ratio_of = Function("r")(d, *heads_of_c)
 any_objective = Function("g")(ratio_of)
 through = [diff(any_objective, ratio_of) * diff(ratio_of, head) * diff(head, c) for head in heads_of_c]
-chain = Derivation("The gradient for theta_c", diff(any_objective, c), (
-    (diff(any_objective, ratio_of) * diff(ratio_of, c), "the objective sees the ratio"),
-    (sum(through), "the ratio sees every number"),
-    (through[0] + (through[1] + through[2]), "own number, and interference"),
-), source="A-027")
-chain_d = Derivation("The gradient for theta_d", diff(any_objective, d), (
-    (diff(any_objective, ratio_of) * diff(ratio_of, d), "no number depends on theta_d"),
-), source="A-026")
+chain = Derivation(
+    "The gradient for theta_c",
+    diff(any_objective, c),
+    (
+        (diff(any_objective, ratio_of) * diff(ratio_of, c), "the objective sees the ratio"),
+        (sum(through), "the ratio sees every number"),
+        (through[0] + (through[1] + through[2]), "own number, and interference"),
+    ),
+    source="A-027",
+)
+chain_d = Derivation(
+    "The gradient for theta_d",
+    diff(any_objective, d),
+    ((diff(any_objective, ratio_of) * diff(ratio_of, d), "no number depends on theta_d"),),
+    source="A-026",
+)
 
 # For a softmax over any number of manoeuvres:
-i, j, l, m_, n, size = symbols("i j l m n K", integer=True)
-weight, number, offset, a = IndexedBase("U", real=True), IndexedBase("x", real=True), IndexedBase("b", real=True), IndexedBase("A", real=True)
+i, j, h, m_, n, size = symbols("i j h m n K", integer=True)
+weight, number, offset, a = (
+    IndexedBase("U", real=True),
+    IndexedBase("x", real=True),
+    IndexedBase("b", real=True),
+    IndexedBase("A", real=True),
+)
 
 
 def every(index, term):
@@ -492,20 +722,34 @@ def every(index, term):
 
 
 def share_of(at):
-    return exp(every(l, weight[at, l] * number[l]) + offset[at]) / every(i, exp(every(l, weight[i, l] * number[l]) + offset[i]))
+    return exp(every(h, weight[at, h] * number[h]) + offset[at]) / every(i, exp(every(h, weight[i, h] * number[h]) + offset[i]))
 
 
 def slope_of(at):
     return weight[at, j] - every(m_, share_of(m_) * weight[m_, j])
 
 
-reads = Derivation("What log pi(n) owes to x_j", Derivative(log(share_of(n)), number[j]), (
-    (slope_of(n), "the logit of n, less the average over the choices"),
-), sizes={size: (2, 3), n: (1,), j: (0, 1)}, source="A-027, A-036")
-splits = Derivation("The gradient in x_j, on data of the policy itself", Derivative(every(n, a[n] * share_of(n)), number[j]), (
-    (every(n, a[n] * share_of(n) * slope_of(n)), "the score"),
-    (a[j] * share_of(j) * slope_of(j) + every(n, (1 - KroneckerDelta(n, j)) * a[n] * share_of(n) * slope_of(n)), "own number, and interference"),
-), sizes={size: (2, 3), j: (1,)}, source="A-031, A-033")
+reads = Derivation(
+    "What log pi(n) owes to x_j",
+    Derivative(log(share_of(n)), number[j]),
+    ((slope_of(n), "the logit of n, less the average over the choices"),),
+    sizes={size: (2, 3), n: (1,), j: (0, 1)},
+    source="A-027, A-036",
+)
+splits = Derivation(
+    "The gradient in x_j, on data of the policy itself",
+    Derivative(every(n, a[n] * share_of(n)), number[j]),
+    (
+        (every(n, a[n] * share_of(n) * slope_of(n)), "the score"),
+        (
+            a[j] * share_of(j) * slope_of(j) + every(n, (1 - KroneckerDelta(n, j)) * a[n] * share_of(n) * slope_of(n)),
+            "own number, and interference",
+        ),
+    ),
+    sizes={size: (2, 3), j: (1,)},
+    source="A-031, A-033",
+)
+
 
 # The own share with the numbers as logits, and its curl.
 def softmax_of(at):
@@ -516,9 +760,18 @@ def own_share(at):
     return a[at] * softmax_of(at) * (1 - softmax_of(at))
 
 
-curl = Derivation("The curl of the own share", Derivative(own_share(n), number[j]) - Derivative(own_share(j), number[n]), (
-    (softmax_of(n) * softmax_of(j) * (a[j] * (1 - 2 * softmax_of(j)) - a[n] * (1 - 2 * softmax_of(n))), "dp_n/dx_j = -p_n p_j = dp_j/dx_n"),
-), sizes={size: (2, 3), n: (0,), j: (1,)}, source="A-031")
+curl = Derivation(
+    "The curl of the own share",
+    Derivative(own_share(n), number[j]) - Derivative(own_share(j), number[n]),
+    (
+        (
+            softmax_of(n) * softmax_of(j) * (a[j] * (1 - 2 * softmax_of(j)) - a[n] * (1 - 2 * softmax_of(n))),
+            "dp_n/dx_j = -p_n p_j = dp_j/dx_n",
+        ),
+    ),
+    sizes={size: (2, 3), n: (0,), j: (1,)},
+    source="A-031",
+)
 
 
 # What people get wrong, and the claim that must catch it.
@@ -586,11 +839,73 @@ def path_cut(theta_c, theta_d, U, spread, advantage, z):
 problem = Problem(
     title="Hybrid actions: a choice that sees every number",
     claims=(
-        regions, slope, rising, falling, single, *ways, *ties, halved, interval, smooth, sample, epoch_one, choice, everyone, drawn, by_value, shown_d, shown_c,
-        seen, seen_by_model, kink, low_kink, original, share, rest, parts, potential, potential_x, twisted, twisted_here, full, value, open_gates, entry,
-        most, full_clipped, closed_gates, value_clipped, full_alone, value_alone, same_alone, less, up, down, slant, slant_own, against, quieter, louder,
-        by_normaliser, by_normaliser_too, own_logit, passes_right, centre, aligned, separate, mixed, same_value, same_value_stopped, own_by_value,
-        own_entry, no_entry, nothing, something, joint, joint_gradient, path,
+        regions,
+        slope,
+        rising,
+        falling,
+        single,
+        *ways,
+        *ties,
+        halved,
+        interval,
+        smooth,
+        sample,
+        epoch_one,
+        choice,
+        everyone,
+        drawn,
+        by_value,
+        shown_d,
+        shown_c,
+        seen,
+        seen_by_model,
+        kink,
+        low_kink,
+        original,
+        share,
+        rest,
+        parts,
+        potential,
+        potential_x,
+        twisted,
+        twisted_here,
+        full,
+        value,
+        open_gates,
+        entry,
+        most,
+        full_clipped,
+        closed_gates,
+        value_clipped,
+        full_alone,
+        value_alone,
+        same_alone,
+        less,
+        up,
+        down,
+        slant,
+        slant_own,
+        against,
+        quieter,
+        louder,
+        by_normaliser,
+        by_normaliser_too,
+        own_logit,
+        passes_right,
+        centre,
+        aligned,
+        separate,
+        mixed,
+        same_value,
+        same_value_stopped,
+        own_by_value,
+        own_entry,
+        no_entry,
+        nothing,
+        something,
+        joint,
+        joint_gradient,
+        path,
     ),
     errata=(ideal, somebodys, harmless, harmless_alone, silent, noisy, interferes, one_factor, any_slope, unique),
     derivations=(chain, chain_d, reads, splits, curl),

@@ -10,9 +10,43 @@ reward is one integral, known to twenty digits.
 from sympy import Integral, Rational, diff, pi, symbols
 
 from gradcheck_rl import (
-    AtMost, Claim, Covariance, Derivation, Differs, Draw, E, Equal, Erratum, Gaussian, Gradient, Mean, Mistake, Normal, Parameter,
-    Point, Problem, Raises, Rows, Trace, Uniform, Value, Variable, Within, array, atan, cos, erfc, exp, frozen, log_prob, sin,
-    sqrt, step, tan, tanh, torch,
+    AtMost,
+    Claim,
+    Covariance,
+    Derivation,
+    Differs,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gaussian,
+    Gradient,
+    Mean,
+    Mistake,
+    Normal,
+    Parameter,
+    Point,
+    Problem,
+    Raises,
+    Rows,
+    Trace,
+    Uniform,
+    Value,
+    Variable,
+    Within,
+    array,
+    atan,
+    cos,
+    erfc,
+    exp,
+    frozen,
+    log_prob,
+    sin,
+    sqrt,
+    step,
+    tan,
+    tanh,
+    torch,
 )
 
 # The setting: eight parameters and one observation.
@@ -36,7 +70,7 @@ mean, sigma = centre(d), exp(log_sigma) * scale
 
 # The flight. A jump of slope t clears the edge from the speed least(t) on; one of speed v, between the two slopes(v^2).
 def height(angle, v, d):
-    return d[0] * tan(angle) - g * d[0] ** 2 / (2 * v ** 2 * cos(angle) ** 2)
+    return d[0] * tan(angle) - g * d[0] ** 2 / (2 * v**2 * cos(angle) ** 2)
 
 
 far = sqrt(d[0] ** 2 + d[1] ** 2)
@@ -44,11 +78,11 @@ slowest = sqrt(g * (d[1] + far))
 
 
 def least(t):
-    return sqrt(g * d[0] ** 2 * (1 + t ** 2) / (2 * (d[0] * t - d[1])))
+    return sqrt(g * d[0] ** 2 * (1 + t**2) / (2 * (d[0] * t - d[1])))
 
 
 def slopes(v2):
-    high = v2 + sqrt(v2 - slowest ** 2) * sqrt(v2 - slowest ** 2 + 2 * g * far)
+    high = v2 + sqrt(v2 - slowest**2) * sqrt(v2 - slowest**2 + 2 * g * far)
     return (g * d[0] ** 2 + 2 * v2 * d[1]) / (d[0] * high), high / (g * d[0])
 
 
@@ -66,13 +100,12 @@ ahead = step(angle) * step(pi / 2 - angle) * step(v)
 
 # The objective, as coded: any angle, any speed, backwards too. Then jumps ahead only; then jumps inside the box only, which is
 # also what clipping the action does; then the policy truncated to the box.
-J = E(success * (100 - v ** 2))
-J_ahead = E(success * ahead * (100 - v ** 2))
-J_box = E(success * ahead * step(10 - v) * (100 - v ** 2))
+J = E(success * (100 - v**2))
+J_ahead = E(success * ahead * (100 - v**2))
+J_box = E(success * ahead * step(10 - v) * (100 - v**2))
 tilt, speed = (Draw(name, Gaussian(m, s)) for name, m, s in zip(("tilt", "speed"), mean, sigma, strict=True))
 inside = E(step(tilt) - step(tilt - pi / 2)) * E(step(speed) - step(speed - 10))
 J_truncated = J_box / inside
-
 
 
 # Each as one integral, in two ways. A reading is the highest speed, the cumulative probability of the angle's direction, and
@@ -86,7 +119,7 @@ def turned(angle):
 
 
 def waves(angle):
-    return (angle + sum(exp(-2 * n ** 2 * sigma[0] ** 2) * sin(2 * n * (angle - mean[0])) / n for n in (1, 2))) / pi
+    return (angle + sum(exp(-2 * n**2 * sigma[0] ** 2) * sin(2 * n * (angle - mean[0])) / n for n in (1, 2))) / pi
 
 
 coded, coded_wide, forward, box = (400, turned, 1), (400, waves, 1), (400, once, 0), (10, once, 0)
@@ -94,19 +127,19 @@ moved = (b, log_sigma)
 u, w = symbols("u w", positive=True)
 
 
-def by_angle(reading, payoff=lambda v: 100 - v ** 2):
+def by_angle(reading, payoff=lambda v: 100 - v**2):
     limit, chance, backwards = reading
     c = least(tan(u))
     cleared = step(speed - c) - step(speed - limit) + backwards * (step(-c - speed) - step(-limit - speed))
-    return Integral(diff(chance(u), u) * E(cleared * payoff(speed)), (u, *map(atan, slopes(limit ** 2))))
+    return Integral(diff(chance(u), u) * E(cleared * payoff(speed)), (u, *map(atan, slopes(limit**2))))
 
 
-def by_speed(reading, payoff=lambda v: 100 - v ** 2):
+def by_speed(reading, payoff=lambda v: 100 - v**2):
     limit, chance, backwards = reading
-    v = sqrt(slowest ** 2 + w ** 2)
-    flat, steep = map(atan, slopes(slowest ** 2 + w ** 2))
+    v = sqrt(slowest**2 + w**2)
+    flat, steep = map(atan, slopes(slowest**2 + w**2))
     lands = exp(speed.log_prob(v)) + backwards * exp(speed.log_prob(-v))
-    return Integral(payoff(v) * lands * (chance(steep) - chance(flat)) * w / v, (w, 0, sqrt(limit ** 2 - slowest ** 2)))
+    return Integral(payoff(v) * lands * (chance(steep) - chance(flat)) * w / v, (w, 0, sqrt(limit**2 - slowest**2)))
 
 
 def certain(v):
@@ -117,7 +150,7 @@ def certain(v):
 def scores(angle, v):
     z = (array(angle, v) - mean) / sigma
     by_b = z * (1 - tanh(W @ d + b) ** 2) / (2 * exp(log_sigma))
-    return array(*(by_b[i] * d[j] for i in range(2) for j in range(2)), *by_b, *(z ** 2 - 1))
+    return array(*(by_b[i] * d[j] for i in range(2) for j in range(2)), *by_b, *(z**2 - 1))
 
 
 # What a student writes.
@@ -132,7 +165,7 @@ def log_pi(W, b, log_sigma, d, jump, policy=policy):
 
 def succeeds(jump, d):
     angle, v = jump
-    return d[0] * angle.tan() - 9.8 * d[0] ** 2 / (2 * v ** 2 * angle.cos() ** 2) >= d[1]
+    return d[0] * angle.tan() - 9.8 * d[0] ** 2 / (2 * v**2 * angle.cos() ** 2) >= d[1]
 
 
 def reward(jump, d, succeeds=succeeds):
@@ -210,9 +243,13 @@ def pathwise_box(W, b, log_sigma, d, jump):
 # Three observations at once, and what was tried at each.
 ds = Variable("ds", (3, 2), over=Uniform(0.1, 0.6))
 angles, speeds = Variable("angles", 3, over=Uniform(0.4, 1.4)), Variable("speeds", 3, over=Uniform(2, 9))
-surrogate = sum(
-    frozen(step(height(a, s, e) - e[1]) * (100 - s ** 2)) * log_prob(array(a, s), Gaussian(centre(e), sigma)) for a, s, e in zip(angles, speeds, ds, strict=True)
-) / 3
+surrogate = (
+    sum(
+        frozen(step(height(a, s, e) - e[1]) * (100 - s**2)) * log_prob(array(a, s), Gaussian(centre(e), sigma))
+        for a, s, e in zip(angles, speeds, ds, strict=True)
+    )
+    / 3
+)
 
 
 def reward_of_each(angles, speeds, ds):
@@ -238,30 +275,50 @@ def concatenated(W, b, ds):  # widths and heights are joined along the first dim
 # What must be true of the flight.
 theta, pace = symbols("theta pace", positive=True)
 airborne = d[0] / (pace * cos(theta))
-kinematics = Derivation("The height over the edge", pace * sin(theta) * airborne - g * airborne ** 2 / 2 - d[1], (
-    (height(theta, pace, d) - d[1], "the edge is reached after d_0 / (v cos(angle))"),
-    ((d[0] * tan(theta) - d[1]) * (1 - least(tan(theta)) ** 2 / pace ** 2), "it is cleared from the least speed on"),
-), source="A-053, A-058")
+kinematics = Derivation(
+    "The height over the edge",
+    pace * sin(theta) * airborne - g * airborne**2 / 2 - d[1],
+    (
+        (height(theta, pace, d) - d[1], "the edge is reached after d_0 / (v cos(angle))"),
+        ((d[0] * tan(theta) - d[1]) * (1 - least(tan(theta)) ** 2 / pace**2), "it is cleared from the least speed on"),
+    ),
+    source="A-053, A-058",
+)
 slope = Variable("slope", over=Uniform(7, 9))
 best = (d[1] + far) / d[0]
-slowest_jump = Claim("The slowest jump that clears has v^2 = g (d_1 + sqrt(d_0^2 + d_1^2)).", Equal(least(best) ** 2, slowest ** 2), source="A-054")
-flat = Claim("Its slope (d_1 + sqrt(d_0^2 + d_1^2)) / d_0 makes the least speed stationary.", source="A-054",
-             that=Equal(diff(least(slope) ** 2, slope[()]).subs(slope[()], best), 0))
-least_of_all = Claim("Every other slope needs more speed.", AtMost(slowest ** 2, least(slope) ** 2), source="A-054")
+slowest_jump = Claim(
+    "The slowest jump that clears has v^2 = g (d_1 + sqrt(d_0^2 + d_1^2)).", Equal(least(best) ** 2, slowest**2), source="A-054"
+)
+flat = Claim(
+    "Its slope (d_1 + sqrt(d_0^2 + d_1^2)) / d_0 makes the least speed stationary.",
+    source="A-054",
+    that=Equal(diff(least(slope) ** 2, slope[()]).subs(slope[()], best), 0),
+)
+least_of_all = Claim("Every other slope needs more speed.", AtMost(slowest**2, least(slope) ** 2), source="A-054")
 
 # What must be true of the code, in every sample.
 likely = Claim("The code's policy is the model's.", Equal(Value(log_pi), log_prob(jump)), source="A-055")
 scored = Claim(
-    "The score is z (1 - x^2) / (2 e^l) for the bias, d_j times that for the weights, z^2 - 1 for log sigma.", source="A-057",
+    "The score is z (1 - x^2) / (2 e^l) for the bias, d_j times that for the weights, z^2 - 1 for log sigma.",
+    source="A-057",
     that=Equal(Gradient(log_pi), scores(angle, v)),
 )
-paid = Claim("The code pays 100 - v^2 for a jump that clears the edge.", Equal(Value(reward), success * (100 - v ** 2)), source="A-053")
+paid = Claim(
+    "The code pays 100 - v^2 for a jump that clears the edge.", Equal(Value(reward), success * (100 - v**2)), source="A-053"
+)
 columns = tuple(
-    Claim(f"In every sample the gradient of W_i{j} is d_{j} times that of b_i.", source="A-056",
-          that=Equal(Gradient(score, W)[j::2], d[j] * Gradient(score, b)))
+    Claim(
+        f"In every sample the gradient of W_i{j} is d_{j} times that of b_i.",
+        source="A-056",
+        that=Equal(Gradient(score, W)[j::2], d[j] * Gradient(score, b)),
+    )
     for j in range(2)
 )
-faces = Claim("Clipping the action pays as much as paying nothing outside the box.", Equal(Value(reward_clipped), Value(reward_box)), source="A-059")
+faces = Claim(
+    "Clipping the action pays as much as paying nothing outside the box.",
+    Equal(Value(reward_clipped), Value(reward_box)),
+    source="A-059",
+)
 generous = Claim("In the box success pays at least as much as failing.", AtMost(0, Value(reward_box)), source="A-074")
 batched = Claim("A batch gives the mean of its rows.", Equal(Gradient(batch_score), Gradient(surrogate)), source="A-079")
 
@@ -272,56 +329,97 @@ one_integral = tuple(
     for name, double, reading in (("as coded", J, coded), ("ahead", J_ahead, forward), ("in the box", J_box, box))
 )
 one_slope = Claim("Its derivative is that of the double integral.", Equal(Gradient(J_box, moved), slope_box), source="A-058")
-rows_of_W = Claim("The derivative by W_ij is d_j times that by b_i.", source="A-056", that=Equal(
-    Gradient(by_angle(box), W), array(*(d[j] * diff(by_angle(box), b[i]) for i in range(2) for j in range(2)))))
+rows_of_W = Claim(
+    "The derivative by W_ij is d_j times that by b_i.",
+    source="A-056",
+    that=Equal(Gradient(by_angle(box), W), array(*(d[j] * diff(by_angle(box), b[i]) for i in range(2) for j in range(2)))),
+)
 c, m, s = Variable("c", over=Uniform(1, 12)), mean[1], sigma[1]
 beyond, at = erfc((c - m) / (s * sqrt(2))) / 2, exp(speed.log_prob(c)) * s
-above = E(step(speed - c) * (100 - speed ** 2))
-first, second = m * beyond + s * at, (m ** 2 + s ** 2) * beyond + s * (m + c) * at
-truncated_moment = Claim("The speeds beyond c pay (100 - m^2 - s^2) Q - s (m + c) phi.", source="A-058", that=Equal(
-    above, (100 - m ** 2 - s ** 2) * beyond - s * (m + c) * at))
-by_mean = Claim("By m they grow by the path's -2 (m Q + s phi) and the boundary's (100 - c^2) phi / s.", source="A-058", that=Equal(
-    Gradient(above, b)[1], diff(m, b[1]) * (-2 * first + (100 - c ** 2) * at / s)))
-by_spread = Claim("By log s they grow by -2 (M_2 - m M_1) and (100 - c^2) (c - m) phi / s.", source="A-058", that=Equal(
-    Gradient(above, log_sigma)[1], -2 * (second - m * first) + (100 - c ** 2) * (c - m) * at / s))
+above = E(step(speed - c) * (100 - speed**2))
+first, second = m * beyond + s * at, (m**2 + s**2) * beyond + s * (m + c) * at
+truncated_moment = Claim(
+    "The speeds beyond c pay (100 - m^2 - s^2) Q - s (m + c) phi.",
+    source="A-058",
+    that=Equal(above, (100 - m**2 - s**2) * beyond - s * (m + c) * at),
+)
+by_mean = Claim(
+    "By m they grow by the path's -2 (m Q + s phi) and the boundary's (100 - c^2) phi / s.",
+    source="A-058",
+    that=Equal(Gradient(above, b)[1], diff(m, b[1]) * (-2 * first + (100 - c**2) * at / s)),
+)
+by_spread = Claim(
+    "By log s they grow by -2 (M_2 - m M_1) and (100 - c^2) (c - m) phi / s.",
+    source="A-058",
+    that=Equal(Gradient(above, log_sigma)[1], -2 * (second - m * first) + (100 - c**2) * (c - m) * at / s),
+)
 
 # The score estimator is right in every reading.
-unbiased = Claim("The score estimator is unbiased.", source="A-080, A-063, A-066, A-069", that=Equal(
-    Mean(Gradient(score, moved)), slope_coded))
-unbiased_ahead = Claim("So it is where only jumps ahead count,", source="A-065, A-068, A-071", that=Equal(
-    Mean(Gradient(score_ahead, moved)), slope_ahead))
+unbiased = Claim(
+    "The score estimator is unbiased.", source="A-080, A-063, A-066, A-069", that=Equal(Mean(Gradient(score, moved)), slope_coded)
+)
+unbiased_ahead = Claim(
+    "So it is where only jumps ahead count,",
+    source="A-065, A-068, A-071",
+    that=Equal(Mean(Gradient(score_ahead, moved)), slope_ahead),
+)
 unbiased_box = Claim("where nothing is paid outside the box,", Equal(Mean(Gradient(score_box, moved)), slope_box), source="A-059")
-unbiased_clipped = Claim("and where the action is clipped.", source="A-059, A-064, A-067, A-070", that=Equal(
-    Mean(Gradient(score_clipped, moved)), slope_box))
+unbiased_clipped = Claim(
+    "and where the action is clipped.",
+    source="A-059, A-064, A-067, A-070",
+    that=Equal(Mean(Gradient(score_clipped, moved)), slope_box),
+)
 truncated = Gradient(by_angle(box) / inside, moved)
-unbiased_truncated = Claim("The policy truncated to the box has its own score, unbiased for its own objective.", source="A-075", that=Equal(
-    Mean(Gradient(score_truncated, moved)) / inside, truncated))
+unbiased_truncated = Claim(
+    "The policy truncated to the box has its own score, unbiased for its own objective.",
+    source="A-075",
+    that=Equal(Mean(Gradient(score_truncated, moved)) / inside, truncated),
+)
 third_model = Claim("Truncating is not clipping.", Differs(truncated, slope_box), source="A-075")
 chance_clipped = by_angle(box, certain) + E(step(speed - 10)) * (once(atan(slopes(100)[1])) - once(atan(slopes(100)[0])))
-luckier = Claim("Clipping does change how often a jump clears: a speed above 10 becomes 10.", source="A-059", that=Equal(
-    Mean(Value(succeeds_clipped)), chance_clipped))
+luckier = Claim(
+    "Clipping does change how often a jump clears: a speed above 10 becomes 10.",
+    source="A-059",
+    that=Equal(Mean(Value(succeeds_clipped)), chance_clipped),
+)
 
 # The gradient through the reward misses the boundary.
 path, path_box = Mean(Gradient(pathwise, moved)), Mean(Gradient(pathwise_box, moved))
 blunt = Claim("The gradient through the reward says nothing about the angle.", Equal(path[::2], 0), source="A-076, A-063")
-through = Claim("For the speed it is the mean of -2 v over the jumps that clear,", source="A-076", that=Equal(
-    path[1], diff(m, b[1]) * by_angle(coded, lambda v: -2 * v)))
-through_spread = Claim("for its log sigma that of -2 v (v - m).", source="A-076", that=Equal(
-    path[3], by_angle(coded, lambda v: -2 * v * (v - m))))
+through = Claim(
+    "For the speed it is the mean of -2 v over the jumps that clear,",
+    source="A-076",
+    that=Equal(path[1], diff(m, b[1]) * by_angle(coded, lambda v: -2 * v)),
+)
+through_spread = Claim(
+    "for its log sigma that of -2 v (v - m).", source="A-076", that=Equal(path[3], by_angle(coded, lambda v: -2 * v * (v - m)))
+)
 just = least(tan(u))
-edge = Integral(exp(tilt.log_prob(u) + speed.log_prob(just)) * (100 - just ** 2), (u, *map(atan, slopes(100))))
-boundary = Claim("What is missing is what the jumps that just clear are paid.", source="A-076", that=Equal(
-    slope_box[1] - path_box[1], diff(m, b[1]) * edge))
+edge = Integral(exp(tilt.log_prob(u) + speed.log_prob(just)) * (100 - just**2), (u, *map(atan, slopes(100))))
+boundary = Claim(
+    "What is missing is what the jumps that just clear are paid.",
+    source="A-076",
+    that=Equal(slope_box[1] - path_box[1], diff(m, b[1]) * edge),
+)
 
 # Baselines.
-g2 = sum(y ** 2 for y in scores(angle, v)[4:6])
-best_baseline = E(success * (100 - v ** 2) * g2) / E(g2)
+g2 = sum(y**2 for y in scores(angle, v)[4:6])
+best_baseline = E(success * (100 - v**2) * g2) / E(g2)
 spread, spread_baseline = Trace(Covariance(Gradient(score, b))), Trace(Covariance(Gradient(with_baseline, b)))
-harmless = Claim("A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline, moved)), slope_coded), source="A-080")
-parabola = Claim("To the variance of b it adds (b^2 - 2 b b*) E|g|^2, with b* = E[|g|^2 r] / E|g|^2.", Equal(
-    spread_baseline - spread, (baseline ** 2 - 2 * baseline * best_baseline) * E(g2)), source="A-080")
-between = Claim("Strictly between 0 and 2 b* it lowers the variance.", AtMost(spread_baseline, spread), source="A-080",
-                where=AtMost(baseline * (baseline - 2 * best_baseline), 0))
+harmless = Claim(
+    "A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline, moved)), slope_coded), source="A-080"
+)
+parabola = Claim(
+    "To the variance of b it adds (b^2 - 2 b b*) E|g|^2, with b* = E[|g|^2 r] / E|g|^2.",
+    Equal(spread_baseline - spread, (baseline**2 - 2 * baseline * best_baseline) * E(g2)),
+    source="A-080",
+)
+between = Claim(
+    "Strictly between 0 and 2 b* it lowers the variance.",
+    AtMost(spread_baseline, spread),
+    source="A-080",
+    where=AtMost(baseline * (baseline - 2 * best_baseline), 0),
+)
 
 # The data on the page: log sigma starts at 1. Elsewhere less noise, or another gap.
 stated = Point(W=((0.1, -0.2), (0.3, 0.4)), b=(0.05, -0.1), log_sigma=(-1, -1), d=(0.2, 0.2))
@@ -331,16 +429,29 @@ places = (("At the start", initial), ("With less noise", stated), ("With little 
 both = {r: (by_angle(r), by_speed(r)) for r in (coded, coded_wide, box, forward)}
 both_chances = {r: (by_angle(r, certain), by_speed(r, certain)) for r in both}
 both_slopes = {r: tuple(Gradient(reward, moved) for reward in pair) for r, pair in both.items()}
-cases = [(f"{where}, {name}", point, wide if point is initial else near, f"A-{60 + 3 * i + j:03}")
-         for i, (where, point) in enumerate(places) for j, (name, near, wide) in enumerate(readings)]
+cases = [
+    (f"{where}, {name}", point, wide if point is initial else near, f"A-{60 + 3 * i + j:03}")
+    for i, (where, point) in enumerate(places)
+    for j, (name, near, wide) in enumerate(readings)
+]
 twenty_digits = tuple(
-    Claim(f"{case}: the angle first or the speed first, the same gradient to twenty digits.", Equal(*both_slopes[reading]), at=point,
-          source=source, resolution=1e-20)
+    Claim(
+        f"{case}: the angle first or the speed first, the same gradient to twenty digits.",
+        Equal(*both_slopes[reading]),
+        at=point,
+        source=source,
+        resolution=1e-20,
+    )
     for case, point, reading, source in cases
 )
 twenty_digits_reward = tuple(
-    Claim(f"{case}: so are the reward and the chance to clear.", at=point, source=source, resolution=1e-20, that=Equal(
-        *(array(reward, chance) for reward, chance in zip(both[reading], both_chances[reading], strict=True))))
+    Claim(
+        f"{case}: so are the reward and the chance to clear.",
+        at=point,
+        source=source,
+        resolution=1e-20,
+        that=Equal(*(array(reward, chance) for reward, chance in zip(both[reading], both_chances[reading], strict=True))),
+    )
     for case, point, reading, source in cases[:6]
 )
 
@@ -348,55 +459,129 @@ twenty_digits_reward = tuple(
 height_there = Rational(6, 5), 5
 one = Rows(jump=(height_there,))
 asked = tuple(
-    Claim(f"{where} a jump of 1.2 and 5 moves the parameters by 75 times its score.", at=point, source="A-057", that=Equal(
-        Mean(Gradient(score), over=one), 75 * scores(*height_there)))
+    Claim(
+        f"{where} a jump of 1.2 and 5 moves the parameters by 75 times its score.",
+        at=point,
+        source="A-057",
+        that=Equal(Mean(Gradient(score), over=one), 75 * scores(*height_there)),
+    )
     for where, point in places[:2]
 )
 asked_value = tuple(
-    Claim(f"{where} its surrogate is 75 times its log-probability.", at=point, source="A-057", that=Equal(
-        Mean(Value(score), over=one), 75 * jump.log_prob(height_there)))
+    Claim(
+        f"{where} its surrogate is 75 times its log-probability.",
+        at=point,
+        source="A-057",
+        that=Equal(Mean(Value(score), over=one), 75 * jump.log_prob(height_there)),
+    )
     for where, point in places[:2]
 )
-differenced = Claim("Differences of the surrogate say so too.", Equal(Mean(Gradient(score), over=one), 75 * scores(*height_there)), at=stated,
-                    by="differences", source="A-057")
-fallen = Claim("A failed jump moves nothing.", Equal(Mean(Gradient(score), over=Rows(jump=((Rational(1, 5), 5),))), 0), at=stated, source="A-078")
-square = by_angle(coded_wide, lambda v: (100 - v ** 2) ** 2)  # E[z^2 f] is E[f] and its derivative by log sigma
+differenced = Claim(
+    "Differences of the surrogate say so too.",
+    Equal(Mean(Gradient(score), over=one), 75 * scores(*height_there)),
+    at=stated,
+    by="differences",
+    source="A-057",
+)
+fallen = Claim(
+    "A failed jump moves nothing.",
+    Equal(Mean(Gradient(score), over=Rows(jump=((Rational(1, 5), 5),))), 0),
+    at=stated,
+    source="A-078",
+)
+square = by_angle(coded_wide, lambda v: (100 - v**2) ** 2)  # E[z^2 f] is E[f] and its derivative by log sigma
 one_sample = (square + diff(square, log_sigma[0])) * diff(mean[0], b[0]) ** 2 / sigma[0] ** 2
 start = both_slopes[coded_wide][0]
-noise = Claim("The gradient of the angle's bias is less than 1e-15 of one sample's deviation: the number asked for is noise.", at=initial,
-              source="A-072, A-060", that=AtMost(start[0] * start[0], one_sample / 10 ** 30))
+noise = Claim(
+    "The gradient of the angle's bias is less than 1e-15 of one sample's deviation: the number asked for is noise.",
+    at=initial,
+    source="A-072, A-060",
+    that=AtMost(start[0] * start[0], one_sample / 10**30),
+)
 around = Variable("around", over=Uniform(0, 3))
 uniform = Claim(
-    "Over all its turns the angle is uniform but for waves of height 2 exp(-2 n^2 sigma^2): at the start 3e-16.", source="A-072",
-    at=initial.but(around=half), resolution=1e-20, that=Equal(
-        sum(exp(tilt.log_prob(around + k * pi)) for k in range(-40, 41)), diff(waves(u), u).subs(u, around[()])))
-left_out = Claim("Speeds beyond 400 matter less than 1e-40.", AtMost(E(step(speed - 400) * speed ** 2), Rational(1, 10 ** 40)), at=initial,
-                 source="A-060")
-worse = Claim("At the start the expected reward is negative: worse than never jumping.", AtMost(by_angle(coded_wide), 0), at=initial,
-              source="A-060, A-074")
+    "Over all its turns the angle is uniform but for waves of height 2 exp(-2 n^2 sigma^2): at the start 3e-16.",
+    source="A-072",
+    at=initial.but(around=half),
+    resolution=1e-20,
+    that=Equal(sum(exp(tilt.log_prob(around + k * pi)) for k in range(-40, 41)), diff(waves(u), u).subs(u, around[()])),
+)
+left_out = Claim(
+    "Speeds beyond 400 matter less than 1e-40.",
+    AtMost(E(step(speed - 400) * speed**2), Rational(1, 10**40)),
+    at=initial,
+    source="A-060",
+)
+worse = Claim(
+    "At the start the expected reward is negative: worse than never jumping.",
+    AtMost(by_angle(coded_wide), 0),
+    at=initial,
+    source="A-060, A-074",
+)
 boxed = Claim("How often an action lies in the box.", Equal(Mean(Value(in_box)), inside), source="A-073")
-illegal = Claim("At the start 98 of 100 actions lie outside the box.", Within(inside, (Rational(21, 1000), Rational(22, 1000))), at=initial,
-                source="A-073")
-smoke = Claim("At the start 226 jumps of 1000 clear: the listing's misspelt line is not reached in 77 of 100 runs.", at=initial,
-              source="A-077, A-060", that=Within(by_angle(coded_wide, certain), (Rational(2258, 10000), Rational(2259, 10000))))
+illegal = Claim(
+    "At the start 98 of 100 actions lie outside the box.",
+    Within(inside, (Rational(21, 1000), Rational(22, 1000))),
+    at=initial,
+    source="A-073",
+)
+smoke = Claim(
+    "At the start 226 jumps of 1000 clear: the listing's misspelt line is not reached in 77 of 100 runs.",
+    at=initial,
+    source="A-077, A-060",
+    that=Within(by_angle(coded_wide, certain), (Rational(2258, 10000), Rational(2259, 10000))),
+)
 misspelt = Claim("It is reached exactly when a jump clears.", Raises(listing, NameError), at=stated, source="A-077")
-joined = Claim("The listing joins widths and heights along the first dimension, which three observations do not survive.",
-               Raises(concatenated, RuntimeError), at=stated.but(ds=array(*[[Rational(1, 5)] * 2] * 3)), source="A-079")
-opposite = Claim("In the box the gradient through the reward has the wrong sign.", AtMost(slope_box[1] * path_box[1], 0), at=stated,
-                 source="A-076, A-064")
-sampled = Claim("Samples say so too, of the angle's slope", Equal(Mean(Gradient(score_box, b)[0]), slope_box[0]), at=stated,
-                by=("integrated", "sampled"), resolution=0.05, source="A-064")
-sampled_reward = Claim("and of the reward.", Equal(Mean(Value(reward_box)), by_angle(box)), at=stated, by=("integrated", "sampled"),
-                       resolution=0.05, source="A-064")
+joined = Claim(
+    "The listing joins widths and heights along the first dimension, which three observations do not survive.",
+    Raises(concatenated, RuntimeError),
+    at=stated.but(ds=array(*[[Rational(1, 5)] * 2] * 3)),
+    source="A-079",
+)
+opposite = Claim(
+    "In the box the gradient through the reward has the wrong sign.",
+    AtMost(slope_box[1] * path_box[1], 0),
+    at=stated,
+    source="A-076, A-064",
+)
+sampled = Claim(
+    "Samples say so too, of the angle's slope",
+    Equal(Mean(Gradient(score_box, b)[0]), slope_box[0]),
+    at=stated,
+    by=("integrated", "sampled"),
+    resolution=0.05,
+    source="A-064",
+)
+sampled_reward = Claim(
+    "and of the reward.",
+    Equal(Mean(Value(reward_box)), by_angle(box)),
+    at=stated,
+    by=("integrated", "sampled"),
+    resolution=0.05,
+    source="A-064",
+)
 eighth = Claim("At d = (0.2, 0.2) the best slope is tan(3 pi / 8)", Equal(best, tan(3 * pi / 8)), at=stated, source="A-054")
-prize = Claim("and pays 100 - 1.96 (1 + sqrt(2)).", Equal(100 - slowest ** 2, 100 - Rational(49, 25) * (1 + sqrt(2))), at=stated, source="A-054")
+prize = Claim(
+    "and pays 100 - 1.96 (1 + sqrt(2)).",
+    Equal(100 - slowest**2, 100 - Rational(49, 25) * (1 + sqrt(2))),
+    at=stated,
+    source="A-054",
+)
 edges = tuple(
-    Claim(f"A jump {how} {'clears' if clears else 'fails'}.", at=stated.but(d=gap), source="A-074, A-059", that=Equal(
-        Mean(Value(succeeds), over=Rows(jump=(action,))), clears))
+    Claim(
+        f"A jump {how} {'clears' if clears else 'fails'}.",
+        at=stated.but(d=gap),
+        source="A-074, A-059",
+        that=Equal(Mean(Value(succeeds), over=Rows(jump=(action,))), clears),
+    )
     for gap, how, action, clears in (
-        (Rational(1, 5), "without speed", (1, 0), 0), (Rational(1, 5), "without angle", (0, 5), 0),
-        (Rational(1, 5), "straight up", (pi / 2, 10), 0), (Rational(1, 5), "half a turn on", (pi + Rational(6, 5), 5), 1),
-        (Rational(1, 5), "backwards", (Rational(6, 5), -5), 1), (0, "over nothing", (1, 5), 1), (0, "over nothing without speed", (1, 0), 0),
+        (Rational(1, 5), "without speed", (1, 0), 0),
+        (Rational(1, 5), "without angle", (0, 5), 0),
+        (Rational(1, 5), "straight up", (pi / 2, 10), 0),
+        (Rational(1, 5), "half a turn on", (pi + Rational(6, 5), 5), 1),
+        (Rational(1, 5), "backwards", (Rational(6, 5), -5), 1),
+        (0, "over nothing", (1, 5), 1),
+        (0, "over nothing without speed", (1, 0), 0),
     )
 )
 
@@ -409,25 +594,48 @@ def log_pi_swapped(W, b, log_sigma, d, jump):
     return log_pi(W, b, log_sigma, d, jump, policy=swapped)
 
 
-hidden = Claim("At d = (0.2, 0.2) nobody sees width and height confused.", at=stated, source="A-056", that=Equal(
-    Mean(Gradient(log_pi_swapped), over=one), Mean(Gradient(log_pi), over=one)))
+hidden = Claim(
+    "At d = (0.2, 0.2) nobody sees width and height confused.",
+    at=stated,
+    source="A-056",
+    that=Equal(Mean(Gradient(log_pi_swapped), over=one), Mean(Gradient(log_pi), over=one)),
+)
 
 # What is printed and wrong.
 rsample = Erratum("rsample could replace the score estimator here.", Equal(path, slope_coded), instead=unbiased, source="A-076")
-informative = Erratum("At the start 5000 samples show the gradient of the angle's bias.", AtMost(one_sample / 5000, start[0] * start[0]),
-                      at=initial, instead=noise, source="A-072")
-legal = Erratum("The angle stays in [0, pi/2] and the speed in [0, 10].", Equal(inside, 1), at=initial, instead=illegal, source="A-073")
-always = Erratum("Success always pays at least as much as failing.", AtMost(0, Mean(Value(reward), over=Rows(jump=((Rational(6, 5), 12),)))),
-                 at=stated, instead=generous, source="A-074")
-no_gap = Erratum("Clipping pays what the box pays over no gap too.", at=stated.but(d=0), instead=faces, source="A-059", that=Equal(
-    *(Mean(Value(f), over=Rows(jump=((-1, 5),))) for f in (reward_clipped, reward_box))))
-same_model = Erratum("Truncating the policy to the box is clipping its actions.", Equal(truncated, slope_box), instead=third_model, source="A-075")
+informative = Erratum(
+    "At the start 5000 samples show the gradient of the angle's bias.",
+    AtMost(one_sample / 5000, start[0] * start[0]),
+    at=initial,
+    instead=noise,
+    source="A-072",
+)
+legal = Erratum(
+    "The angle stays in [0, pi/2] and the speed in [0, 10].", Equal(inside, 1), at=initial, instead=illegal, source="A-073"
+)
+always = Erratum(
+    "Success always pays at least as much as failing.",
+    AtMost(0, Mean(Value(reward), over=Rows(jump=((Rational(6, 5), 12),)))),
+    at=stated,
+    instead=generous,
+    source="A-074",
+)
+no_gap = Erratum(
+    "Clipping pays what the box pays over no gap too.",
+    at=stated.but(d=0),
+    instead=faces,
+    source="A-059",
+    that=Equal(*(Mean(Value(f), over=Rows(jump=((-1, 5),))) for f in (reward_clipped, reward_box))),
+)
+same_model = Erratum(
+    "Truncating the policy to the box is clipping its actions.", Equal(truncated, slope_box), instead=third_model, source="A-075"
+)
 
 
 # What people get wrong, and the claim that must catch it.
 def variance_as_scale(W, b, log_sigma, d):
     law = policy(W, b, log_sigma, d)
-    return torch.distributions.Normal(law.loc, law.scale ** 2)
+    return torch.distributions.Normal(law.loc, law.scale**2)
 
 
 def transposed(W, b, log_sigma, d):
@@ -474,12 +682,12 @@ def linear_price(jump, d):
 
 def cosine_once(jump, d):
     angle, v = jump
-    return d[0] * angle.tan() - 9.8 * d[0] ** 2 / (2 * v ** 2 * angle.cos()) >= d[1]
+    return d[0] * angle.tan() - 9.8 * d[0] ** 2 / (2 * v**2 * angle.cos()) >= d[1]
 
 
 def half_forgotten(jump, d):
     angle, v = jump
-    return d[0] * angle.tan() - 9.8 * d[0] ** 2 / (v ** 2 * angle.cos() ** 2) >= d[1]
+    return d[0] * angle.tan() - 9.8 * d[0] ** 2 / (v**2 * angle.cos() ** 2) >= d[1]
 
 
 def degrees(jump, d):
@@ -493,12 +701,58 @@ def broadcast(angles, speeds, ds):  # a column of rewards against a row of log-p
 problem = Problem(
     title="Jump over the cliff",
     claims=(
-        slowest_jump, flat, least_of_all, eighth, prize, likely, scored, paid, *columns, faces, generous, batched,
-        *one_integral, one_slope, rows_of_W, truncated_moment, by_mean, by_spread,
-        unbiased, unbiased_ahead, unbiased_box, unbiased_clipped, unbiased_truncated, third_model, luckier, sampled, sampled_reward,
-        blunt, through, through_spread, boundary, opposite, harmless, parabola, between,
-        *twenty_digits, *twenty_digits_reward, left_out, uniform, *asked, *asked_value, differenced, noise, worse, boxed, illegal,
-        fallen, smoke, misspelt, joined, hidden, *edges,
+        slowest_jump,
+        flat,
+        least_of_all,
+        eighth,
+        prize,
+        likely,
+        scored,
+        paid,
+        *columns,
+        faces,
+        generous,
+        batched,
+        *one_integral,
+        one_slope,
+        rows_of_W,
+        truncated_moment,
+        by_mean,
+        by_spread,
+        unbiased,
+        unbiased_ahead,
+        unbiased_box,
+        unbiased_clipped,
+        unbiased_truncated,
+        third_model,
+        luckier,
+        sampled,
+        sampled_reward,
+        blunt,
+        through,
+        through_spread,
+        boundary,
+        opposite,
+        harmless,
+        parabola,
+        between,
+        *twenty_digits,
+        *twenty_digits_reward,
+        left_out,
+        uniform,
+        *asked,
+        *asked_value,
+        differenced,
+        noise,
+        worse,
+        boxed,
+        illegal,
+        fallen,
+        smoke,
+        misspelt,
+        joined,
+        hidden,
+        *edges,
     ),
     errata=(rsample, informative, legal, always, no_gap, same_model),
     derivations=(kinematics,),

@@ -9,9 +9,42 @@ made from the same batch changes the mean itself, and a scale may even turn its 
 from sympy import Rational, diff, log
 
 from gradcheck_rl import (
-    AtMost, Bernoulli, Categorical, Claim, Covariance, Curl, Differs, Draw, E, Equal, Erratum, Gradient, Integers, LogRational,
-    Mean, Mistake, Parameter, Point, Problem, Rows, Simplex, Size, Trace, Uniform, Value, Variable, array, batch, episode, frozen,
-    log_softmax, softmax, step as at_least, torch,
+    AtMost,
+    Bernoulli,
+    Categorical,
+    Claim,
+    Covariance,
+    Curl,
+    Differs,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gradient,
+    Integers,
+    LogRational,
+    Mean,
+    Mistake,
+    Parameter,
+    Point,
+    Problem,
+    Rows,
+    Simplex,
+    Size,
+    Trace,
+    Uniform,
+    Value,
+    Variable,
+    array,
+    batch,
+    episode,
+    frozen,
+    log_softmax,
+    softmax,
+    torch,
+)
+from gradcheck_rl import (
+    step as at_least,
 )
 
 # The setting: an MDP and a softmax policy with a logit for each state and action.
@@ -58,23 +91,23 @@ by_rest = sum(g[t] * to_come[t] for t in range(T))
 
 
 def variance(x):
-    return E(x ** 2) - E(x) ** 2
+    return E(x**2) - E(x) ** 2
 
 
 def variance_less(x, baseline):  # of x - baseline G, since G has mean zero
-    return variance(x) + baseline * (baseline * E(G ** 2) - 2 * E(x * G))
+    return variance(x) + baseline * (baseline * E(G**2) - 2 * E(x * G))
 
 
 # Baselines that minimise the variance: one for each parameter, and one for all.
-best = E(G ** 2 * tau.total) / E(G ** 2)
-best_rest = E(G * by_rest) / E(G ** 2)
-best_of_all = E(G ** 2 * tau.total).sum() / E(G ** 2).sum()
+best = E(G**2 * tau.total) / E(G**2)
+best_rest = E(G * by_rest) / E(G**2)
+best_of_all = E(G**2 * tau.total).sum() / E(G**2).sum()
 
 # The same with discounted rewards: the weight gamma^t of a step may not be forgotten.
-faded = [gamma ** t * rewards[t] for t in range(T)]
+faded = [gamma**t * rewards[t] for t in range(T)]
 J_faded = E(sum(faded))
 kept = sum(logs[states[t], actions[t]] * frozen(sum(faded[t:])) for t in range(T))
-forgotten = sum(logs[states[t], actions[t]] * frozen(sum(faded[t:]) / gamma ** t) for t in range(T))
+forgotten = sum(logs[states[t], actions[t]] * frozen(sum(faded[t:]) / gamma**t) for t in range(T))
 
 # A state that is only glanced at: the policy sees 0 or 1 with a chance that depends on the state.
 glance = Variable("glance", (2, 2), over=Simplex())
@@ -250,28 +283,33 @@ def spread(estimator, over=None):
 backwards = Claim("Dynamic programming agrees with listing.", Equal(V, J), source="C-002, C-003, C-009")
 forwards = Claim("So does the reward of each step under the law of its state.", Equal(J_stepwise, J), source="C-005, C-054")
 nested = Claim(
-    "So does the first reward with the mean of the others given the first step, averaged.", source="C-004",
+    "So does the first reward with the mean of the others given the first step, averaged.",
+    source="C-004",
     that=Equal(E(rewards[0]) + E(E(sum(rewards[1:]), over=tau.draws[2:])), J),
 )
 planning = Claim(
-    "torch, planning backwards, has the same gradient.", source="C-002, C-013",
+    "torch, planning backwards, has the same gradient.",
+    source="C-002, C-013",
     that=Equal(Gradient(planned), Gradient(J)),
 )
 averaged = Claim("The mean return of a batch is unbiased.", Equal(Mean(Value(mean_return), over=pair), J), source="C-007")
 
 # What must be true of the score.
 only_policy = Claim(
-    "The gradient of a trajectory's log-probability has only the policy's terms.", source="C-001, C-012",
+    "The gradient of a trajectory's log-probability has only the policy's terms.",
+    source="C-001, C-012",
     that=Equal(Gradient(log_likelihood), Gradient(log_likelihood_of_actions)),
 )
 score = Claim("It is the sum of the scores of the steps.", Equal(Gradient(log_likelihood_of_actions), G), source="C-012")
 centre = Claim("Each score has mean zero.", Equal(E(array(*g)), 0), source="C-014")
 product = Claim(
-    "The gradient of a probability is the probability times the score.", source="C-011, C-017",
+    "The gradient of a probability is the probability times the score.",
+    source="C-011, C-017",
     that=Equal(Gradient(likelihood_of_actions), Value(likelihood_of_actions) * G),
 )
 past = Claim(
-    "A score has mean zero times any reward that came before.", source="C-030",
+    "A score has mean zero times any reward that came before.",
+    source="C-030",
     that=Equal(array(*(E(g[t] * rewards[early]) for t in range(T) for early in range(t))), 0),
 )
 
@@ -279,124 +317,168 @@ past = Claim(
 total = Claim("The total return is unbiased.", Equal(Mean(Gradient(total_return)), Gradient(J)), source="C-013")
 causal = Claim("Reward-to-go is unbiased.", Equal(Mean(Gradient(reward_to_go)), Gradient(J)), source="C-021, C-030")
 drawn = Claim(
-    "Samples say so too.", by=("listed", "sampled"), resolution=0.05, source="C-021",
+    "Samples say so too.",
+    by=("listed", "sampled"),
+    resolution=0.05,
+    source="C-021",
     that=Equal(Mean(Gradient(reward_to_go)), Gradient(J)),
 )
 constant = Claim("A constant baseline leaves the mean alone,", Equal(Mean(Gradient(with_constant)), Gradient(J)), source="C-033")
 harmless = Claim("a baseline of the state too,", Equal(Mean(Gradient(with_baseline)), Gradient(J)), source="C-033")
 historic = Claim("and one of everything before the action.", Equal(Mean(Gradient(with_past)), Gradient(J)), source="C-033")
 unseeing = Claim(
-    "A policy that only glances at the state: the same.", source="C-024",
+    "A policy that only glances at the state: the same.",
+    source="C-024",
     that=Equal(Mean(Gradient(blind_total), over=blind), Gradient(J_blind)),
 )
 unseeing_rest = Claim("With reward-to-go,", Equal(Mean(Gradient(blind_to_go), over=blind), Gradient(J_blind)), source="C-024")
 unseeing_base = Claim(
-    "and with a baseline of the unseen state.", source="C-024",
+    "and with a baseline of the unseen state.",
+    source="C-024",
     that=Equal(Mean(Gradient(blind_baseline), over=blind), Gradient(J_blind)),
 )
 fading = Claim("Discounted rewards count from the start.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), source="C-067")
-conservative = Claim("So the estimator's mean is somebody's gradient.", Equal(Curl(Mean(Gradient(kept))), 0), source="C-067")
+conservative = Claim("So the estimator's mean is somebody's gradient.", Equal(Curl(Mean(Gradient(kept))), 0), source="C-067", by="symbolic")
 
 # Batches.
 others = Claim(
-    "The mean of the others is an unbiased baseline.", source="C-034",
+    "The mean of the others is an unbiased baseline.",
+    source="C-034",
     that=Equal(Mean(Gradient(leave_one_out), over=pair), Gradient(J)),
 )
 others_three = Claim(
-    "With three trajectories too.", Equal(Mean(Gradient(leave_one_out), over=three), Gradient(E(short.total))), source="C-034",
+    "With three trajectories too.",
+    Equal(Mean(Gradient(leave_one_out), over=three), Gradient(E(short.total))),
+    source="C-034",
 )
 shrunk = Claim(
-    "The mean of all N shrinks the gradient to (N - 1)/N of it: a half,", source="C-034, C-066",
+    "The mean of all N shrinks the gradient to (N - 1)/N of it: a half,",
+    source="C-034, C-066",
     that=Equal(Mean(Gradient(less_the_mean), over=pair), Gradient(J) * half),
 )
 shrunk_three = Claim(
-    "and two thirds.", source="C-034, C-066",
+    "and two thirds.",
+    source="C-034, C-066",
     that=Equal(Mean(Gradient(less_the_mean), over=three), Gradient(E(short.total)) * 2 * third),
 )
 shrunk_steps = Claim(
-    "So does the mean of each step with reward-to-go.", source="C-034",
+    "So does the mean of each step with reward-to-go.",
+    source="C-034",
     that=Equal(Mean(Gradient(less_the_mean_of_each_step), over=pair), Gradient(J) * half),
 )
 flattened = Claim(
-    "One mean over batch and steps takes off E[G sum of rewards to go] / (N T).", source="C-034",
+    "One mean over batch and steps takes off E[G sum of rewards to go] / (N T).",
+    source="C-034",
     that=Equal(Mean(Gradient(less_one_mean), over=pair), Gradient(J) - E(G * sum(to_come)) / (2 * T)),
 )
 quieter = Claim(
-    "N trajectories have 1/N of the covariance.", source="C-066",
+    "N trajectories have 1/N of the covariance.",
+    source="C-066",
     that=Equal(spread(mean_estimate, pair), spread(total_return) / 2),
 )
 pairs_of_rows = Claim(
-    "The sample covariance with n - 1 is unbiased.", source="C-040, C-041",
-    that=Equal(Mean(Value(sample_covariance), over=batch(who, 3)),
-               array(*(E(i * j) - E(i) * E(j) for i in seen_rows for j in seen_rows))),
+    "The sample covariance with n - 1 is unbiased.",
+    source="C-040, C-041",
+    that=Equal(
+        Mean(Value(sample_covariance), over=batch(who, 3)), array(*(E(i * j) - E(i) * E(j) for i in seen_rows for j in seen_rows))
+    ),
 )
 
 # Variance.
 parabola = Claim(
-    "A baseline c changes each variance by c (c E[G^2] - 2 E[G^2 R]).", source="C-035",
+    "A baseline c changes each variance by c (c E[G^2] - 2 E[G^2 R]).",
+    source="C-035",
     that=Equal(Covariance(Gradient(with_constant))[::5], variance_less(by_total, c)),
 )
 parabola_rest = Claim(
-    "The same holds for reward-to-go.", source="C-038", that=Equal(variance(by_rest - c * G), variance_less(by_rest, c)),
+    "The same holds for reward-to-go.",
+    source="C-038", by="symbolic",
+    that=Equal(variance(by_rest - c * G), variance_less(by_rest, c)),
 )
 optimal = Claim(
-    "It is least at E[G^2 R] / E[G^2].", source="C-036",
-    that=Equal(variance_less(by_total, c) - variance_less(by_total, best), (c - best) ** 2 * E(G ** 2)),
+    "It is least at E[G^2 R] / E[G^2].",
+    source="C-036", by="symbolic",
+    that=Equal(variance_less(by_total, c) - variance_less(by_total, best), (c - best) ** 2 * E(G**2)),
 )
 weighted = Claim(
-    "That is the mean return and a covariance with the square of the score.", source="C-037",
-    that=Equal(best - J, (E(G ** 2 * tau.total) - E(G ** 2) * J) / E(G ** 2)),
+    "That is the mean return and a covariance with the square of the score.",
+    source="C-037", by="symbolic",
+    that=Equal(best - J, (E(G**2 * tau.total) - E(G**2) * J) / E(G**2)),
 )
 optimal_rest = Claim(
-    "With reward-to-go it is E[X G] / E[G^2], where X is the estimate.", source="C-038",
-    that=Equal(variance_less(by_rest, c) - variance_less(by_rest, best_rest), (c - best_rest) ** 2 * E(G ** 2)),
+    "With reward-to-go it is E[X G] / E[G^2], where X is the estimate.",
+    source="C-038", by="symbolic",
+    that=Equal(variance_less(by_rest, c) - variance_less(by_rest, best_rest), (c - best_rest) ** 2 * E(G**2)),
 )
 between = Claim(
-    "Between 0 and twice the best, a baseline lowers the total variance.", source="C-035",
-    where=AtMost(c * (c - 2 * best_of_all), 0), that=AtMost(spread(with_constant), spread(total_return)),
+    "Between 0 and twice the best, a baseline lowers the total variance.",
+    source="C-035",
+    where=AtMost(c * (c - 2 * best_of_all), 0),
+    that=AtMost(spread(with_constant), spread(total_return)),
 )
 
 # The MDP of the notes.
 notes = Point(
-    theta=((log(2), 0), (0, log(3))), start=(2 * third, third), reward=((1, -2), (3, half)),
-    b=(7 * third, -Rational(11, 5)), c=7 * third, glance=((3 * half / 2, half / 2), (third, 2 * third)),
+    theta=((log(2), 0), (0, log(3))),
+    start=(2 * third, third),
+    reward=((1, -2), (3, half)),
+    b=(7 * third, -Rational(11, 5)),
+    c=7 * third,
+    glance=((3 * half / 2, half / 2), (third, 2 * third)),
     step=(((3 * half / 2, half / 2), (third, 2 * third)), ((half, half), (Rational(1, 5), Rational(4, 5)))),
 )
 worth_there = Claim("In the MDP of the notes both routes give the return,", Equal(V, J), at=notes, source="C-002")
 slope_there = Claim("and its gradient,", Equal(E(by_rest), Gradient(V)), at=notes, source="C-013, C-030")
 estimate_there = Claim("which the code estimates.", Equal(Mean(Gradient(reward_to_go)), Gradient(V)), at=notes, source="C-030")
 loud_there = Claim(
-    "The spread of the total return,", at=notes, source="C-013",
+    "The spread of the total return,",
+    at=notes,
+    source="C-013",
     that=Equal(spread(total_return), variance(by_total).sum()),
 )
 quiet_there = Claim("and of reward-to-go.", Equal(spread(reward_to_go), variance(by_rest).sum()), at=notes, source="C-031")
 calmer_there = Claim(
-    "Here reward-to-go varies less.", at=notes, source="C-031",
+    "Here reward-to-go varies less.",
+    at=notes,
+    source="C-031",
     that=AtMost(variance(by_rest).sum(), variance(by_total).sum()),
 )
 harmless_there = Claim(
-    "A baseline of the state leaves the gradient alone.", at=notes, source="C-033",
+    "A baseline of the state leaves the gradient alone.",
+    at=notes,
+    source="C-033",
     that=Equal(Mean(Gradient(with_baseline)), Gradient(V)),
 )
 often = Claim(
-    "Yet for two trajectories in five its estimate is the larger one.", at=notes, source="C-032",
-    that=AtMost(Rational(39, 100), 1 - E(at_least((by_total ** 2).sum() - (by_rest ** 2).sum()))),
+    "Yet for two trajectories in five its estimate is the larger one.",
+    at=notes,
+    source="C-032",
+    that=AtMost(Rational(39, 100), 1 - E(at_least((by_total**2).sum() - (by_rest**2).sum()))),
 )
 best_there = Claim(
-    "The best baseline of each parameter is better than the best for all,", at=notes, source="C-036",
+    "The best baseline of each parameter is better than the best for all,",
+    at=notes,
+    source="C-036",
     that=AtMost(variance_less(by_total, best).sum(), variance_less(by_total, best_of_all).sum()),
 )
 mean_there = Claim(
-    "and the mean return is almost as good as that: within 1 %.", at=notes, source="C-036, C-039",
+    "and the mean return is almost as good as that: within 1 %.",
+    at=notes,
+    source="C-036, C-039",
     that=AtMost(variance_less(by_total, J).sum(), variance_less(by_total, best_of_all).sum() * Rational(101, 100)),
 )
 rest_there = Claim(
-    "Reward-to-go with its own best is the quietest of all.", at=notes, source="C-038",
+    "Reward-to-go with its own best is the quietest of all.",
+    at=notes,
+    source="C-038",
     that=AtMost(variance_less(by_rest, best_rest).sum(), variance_less(by_total, best).sum()),
 )
 faded_there = Claim("The discounted gradient.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), at=notes, source="C-067")
 rotational = Claim(
-    "Without gamma^t the field is nobody's gradient.", Differs(Curl(Mean(Gradient(forgotten))), 0), at=notes, source="C-067",
+    "Without gamma^t the field is nobody's gradient.",
+    Differs(Curl(Mean(Gradient(forgotten))), 0),
+    at=notes,
+    source="C-067",
 )
 
 # Two states, one after the other, and either action: the return is always 0 in the first case.
@@ -405,11 +487,15 @@ level = notes.but(theta=0, start=(1, 0), step=one_way, reward=((-1, -1), (1, 1))
 uneven = level.but(reward=((-3 * half, -3 * half), (2, 1)))
 still = Claim("-1, then 1: the total return has no spread,", Equal(spread(total_return, short), 0), at=level, source="C-031")
 restless = Claim(
-    "reward-to-go has 1/2, the square of the last score.", at=level, source="C-031",
+    "reward-to-go has 1/2, the square of the last score.",
+    at=level,
+    source="C-031",
     that=Equal(spread(reward_to_go, short), half),
 )
 tenfold = Claim(
-    "-3/2, then 2 or 1: reward-to-go has ten times the spread.", at=uneven, source="C-031",
+    "-3/2, then 2 or 1: reward-to-go has ten times the spread.",
+    at=uneven,
+    source="C-031",
     that=Equal(spread(reward_to_go, short), spread(total_return, short) * 10),
 )
 settled = level.but(reward=((-2, -2), (1, 1)))  # the same in three steps: the return is -2 + 1 + 1
@@ -417,118 +503,174 @@ settled = level.but(reward=((-2, -2), (1, 1)))  # the same in three steps: the r
 # Bandits.
 rises = array(*((row * array(*(diff(worth.doit(), y) for y in w))).sum() for row in pull))
 gains = Claim(
-    "A step along the gradient raises log pi_k by pi_k (r_k - J) - sum_j pi_j^2 (r_j - J).", source="C-020",
-    that=Equal(rises, share * (prize - worth) - (share ** 2 * (prize - worth)).sum()),
+    "A step along the gradient raises log pi_k by pi_k (r_k - J) - sum_j pi_j^2 (r_j - J).",
+    source="C-020",
+    that=Equal(rises, share * (prize - worth) - (share**2 * (prize - worth)).sum()),
 )
 bandit = Claim("A lever's estimate is unbiased.", Equal(Mean(Gradient(pulled, w)), Gradient(worth, w)), source="C-011, C-013")
 each = Rows(lever=(0, 1, 2))
 thirds = Point(w=0, prize=(10, 5, 15))
 levers = Claim(
-    "Returns 10, 5, 15, once each: the estimate is (0, -5/3, 5/3),", at=thirds, source="C-022",
+    "Returns 10, 5, 15, once each: the estimate is (0, -5/3, 5/3),",
+    at=thirds,
+    source="C-022",
     that=Equal(Mean(Gradient(pulled, w), over=each), array(0, -5, 5) / 3),
 )
 levers_less = Claim(
-    "and less 10 the same.", at=thirds, source="C-022",
+    "and less 10 the same.",
+    at=thirds,
+    source="C-022",
     that=Equal(Mean(Gradient(pulled_less_ten, w), over=each), array(0, -5, 5) / 3),
 )
 rare = Point(x=log(Rational(1, 9)), pays=(1, 0), c=Rational(9, 10))
 dull = Claim(
-    "A coin that pays 1 in nine of ten cases, else 0: E[g^2 r^2] - E[g r]^2 = 9/1000 - 81/10^4.", at=rare.but(c=0),
+    "A coin that pays 1 in nine of ten cases, else 0: E[g^2 r^2] - E[g r]^2 = 9/1000 - 81/10^4.",
+    at=rare.but(c=0),
     source="C-035",
-    that=Equal(Covariance(Gradient(flipped, x)), Rational(9, 10 ** 4)),
+    that=Equal(Covariance(Gradient(flipped, x)), Rational(9, 10**4)),
 )
 wild = Claim(
-    "The mean return as baseline: 64 times as much.", at=rare, source="C-035",
-    that=Equal(Covariance(Gradient(flipped, x)), Rational(64 * 9, 10 ** 4)),
+    "The mean return as baseline: 64 times as much.",
+    at=rare,
+    source="C-035",
+    that=Equal(Covariance(Gradient(flipped, x)), Rational(64 * 9, 10**4)),
 )
 silent = Claim(
-    "1/10 as baseline: nothing is left.", at=rare.but(c=Rational(1, 10)), source="C-035",
+    "1/10 as baseline: nothing is left.",
+    at=rare.but(c=Rational(1, 10)),
+    source="C-035",
     that=Equal(Covariance(Gradient(flipped, x)), 0),
 )
 inside = Claim(
-    "Between 0 and 1, a chance itself may be the parameter.", source="C-011",
+    "Between 0 and 1, a chance itself may be the parameter.",
+    source="C-011",
     that=Equal(Mean(Gradient(tossed, chance)), Gradient(E(pays[toss]), chance)),
 )
 explodes = Claim(
-    "Its estimate varies by r_1^2 / p + r_0^2 / (1 - p) - (r_1 - r_0)^2.", source="C-011",
+    "Its estimate varies by r_1^2 / p + r_0^2 / (1 - p) - (r_1 - r_0)^2.",
+    source="C-011",
     that=Equal(
-        Covariance(Gradient(tossed, chance)), pays[1] ** 2 / chance + pays[0] ** 2 / (1 - chance) - (pays[1] - pays[0]) ** 2,
+        Covariance(Gradient(tossed, chance)),
+        pays[1] ** 2 / chance + pays[0] ** 2 / (1 - chance) - (pays[1] - pays[0]) ** 2,
     ),
 )
 lost = Claim(
-    "At p = 0 only the other side is seen: the mean is -r_0.", at=Point(chance=0, pays=(2, 7)), source="C-011",
+    "At p = 0 only the other side is seen: the mean is -r_0.",
+    at=Point(chance=0, pays=(2, 7)),
+    source="C-011",
     that=Equal(Mean(Gradient(tossed, chance)), -2),
 )
 fair = Point(x=0)
 mild = Claim(
-    "Two payments less their mean: half of p (1 - p) (2 - 1).", at=fair, source="C-042",
+    "Two payments less their mean: half of p (1 - p) (2 - 1).",
+    at=fair,
+    source="C-042",
     that=Equal(Mean(Gradient(centred, x), over=batch(luck, 2)), half / 4),
 )
 reversed_ = Claim(
-    "Divided by their deviation too, the sign turns: (1/10 - 4/10) / 2.", at=fair, source="C-042",
+    "Divided by their deviation too, the sign turns: (1/10 - 4/10) / 2.",
+    at=fair,
+    source="C-042",
     that=Equal(Mean(Gradient(normalised, x), over=batch(luck, 2)), -Rational(3, 20)),
 )
 
 # What is printed and wrong.
 outer = Erratum(
-    "J is the first reward's mean and that of the others given the first step.", source="C-004", instead=nested,
+    "J is the first reward's mean and that of the others given the first step.",
+    source="C-004",
+    instead=nested,
     that=Equal(E(rewards[0]) + E(sum(rewards[1:]), over=tau.draws[2:]), J),
 )
 log_lost = Erratum(
-    "The gradient of log p is that of the product of the probabilities.", source="C-017", instead=product,
+    "The gradient of log p is that of the product of the probabilities.",
+    source="C-017",
+    instead=product,
     that=Equal(Gradient(likelihood_of_actions), Gradient(log_likelihood_of_actions)),
 )
 gain = Erratum(
-    "The worst of the levers becomes less likely.", at=Point(w=(log(8), 0, 0), prize=(0, 0, 1)), instead=gains, source="C-020",
+    "The worst of the levers becomes less likely.",
+    at=Point(w=(log(8), 0, 0), prize=(0, 0, 1)),
+    instead=gains,
+    source="C-020",
     that=AtMost(rises[1], 0),
 )
 louder = Erratum(
-    "The higher the return, the larger its contribution.", at=Point(w=(log(98), 0, 0), prize=(15, 5, 0)), source="C-023",
+    "The higher the return, the larger its contribution.",
+    at=Point(w=(log(98), 0, 0), prize=(15, 5, 0)),
+    source="C-023",
     instead=bandit,
     that=AtMost(prize[1] ** 2 * (pull[1] ** 2).sum(), prize[0] ** 2 * (pull[0] ** 2).sum()),
 )
 always = Erratum(
-    "Reward-to-go certainly lowers the variance.", at=level, source="C-031", instead=calmer_there,
+    "Reward-to-go certainly lowers the variance.",
+    at=level,
+    source="C-031",
+    instead=calmer_there,
     that=AtMost(spread(reward_to_go, short), spread(total_return, short)),
 )
 smaller = Erratum(
-    "It does so since each estimate is smaller.", source="C-032", at=notes, instead=often,
-    that=AtMost((by_rest ** 2).sum(), (by_total ** 2).sum()),
+    "It does so since each estimate is smaller.",
+    source="C-032",
+    at=notes,
+    instead=often,
+    that=AtMost((by_rest**2).sum(), (by_total**2).sum()),
 )
 lowers = Erratum(
-    "A constant baseline lowers the variance.", instead=between, source="C-035",
+    "A constant baseline lowers the variance.",
+    instead=between,
+    source="C-035",
     that=AtMost(spread(with_constant), spread(total_return)),
 )
 lowers_state = Erratum(
-    "A baseline of the state lowers the variance.", source="C-035", instead=harmless,
+    "A baseline of the state lowers the variance.",
+    source="C-035",
+    instead=harmless,
     that=AtMost(spread(with_baseline), spread(reward_to_go)),
 )
 enough = Erratum(
-    "In practice the mean return is enough.", at=rare, source="C-035, C-039", instead=silent,
-    that=AtMost(Covariance(Gradient(flipped, x)), Rational(9, 10 ** 4)),
+    "In practice the mean return is enough.",
+    at=rare,
+    source="C-035, C-039",
+    instead=silent,
+    that=AtMost(Covariance(Gradient(flipped, x)), Rational(9, 10**4)),
 )
 same_best = Erratum(
-    "The best baseline of the total return is best for reward-to-go.", at=notes, source="C-038", instead=optimal_rest,
+    "The best baseline of the total return is best for reward-to-go.",
+    at=notes,
+    source="C-038",
+    instead=optimal_rest,
     that=AtMost(variance_less(by_rest, best), variance_less(by_rest, best_rest)),
 )
 average = Erratum(
-    "The mean return of the batch is an unbiased baseline.", source="C-034", instead=shrunk,
+    "The mean return of the batch is an unbiased baseline.",
+    source="C-034",
+    instead=shrunk,
     that=Equal(Mean(Gradient(less_the_mean), over=pair), Gradient(J)),
 )
 scaled_only = Erratum(
-    "One mean over batch and steps shrinks the gradient to (N - 1)/N of it.", source="C-034", instead=flattened,
+    "One mean over batch and steps shrinks the gradient to (N - 1)/N of it.",
+    source="C-034",
+    instead=flattened,
     that=Equal(Mean(Gradient(less_one_mean), over=pair), Gradient(J) * half),
 )
 rescaled = Erratum(
-    "Dividing by the deviation only rescales the gradient: its sign stays.", at=fair, source="C-042", instead=reversed_,
+    "Dividing by the deviation only rescales the gradient: its sign stays.",
+    at=fair,
+    source="C-042",
+    instead=reversed_,
     that=AtMost(0, Mean(Gradient(normalised, x), over=batch(luck, 2))),
 )
 boundary = Erratum(
-    "The score's estimate is unbiased at p = 0.", at=Point(chance=0, pays=(2, 7)), source="C-011", instead=lost,
+    "The score's estimate is unbiased at p = 0.",
+    at=Point(chance=0, pays=(2, 7)),
+    source="C-011",
+    instead=lost,
     that=Equal(Mean(Gradient(tossed, chance)), Gradient(E(pays[toss]), chance)),
 )
 undiscounted = Erratum(
-    "The weight gamma^t of a step may be dropped.", source="C-067", instead=fading,
+    "The weight gamma^t of a step may be dropped.",
+    source="C-067",
+    instead=fading,
     that=Equal(Mean(Gradient(discounted_from_here)), Gradient(J_faded)),
 )
 
@@ -610,16 +752,86 @@ problem = Problem(
     title="Policy gradients of a finite MDP",
     world=(tau,),
     claims=(
-        backwards, forwards, nested, planning, averaged, only_policy, score, centre, product, past, total, causal, drawn,
-        constant, harmless, historic, unseeing, unseeing_rest, unseeing_base, fading, conservative, others, others_three,
-        shrunk, shrunk_three, shrunk_steps, flattened, quieter, pairs_of_rows, parabola, parabola_rest, optimal, weighted,
-        optimal_rest, between, worth_there, slope_there, estimate_there, loud_there, quiet_there, calmer_there,
-        harmless_there, often, best_there, mean_there, rest_there, faded_there, rotational, still, restless, tenfold, gains,
-        bandit, levers, levers_less, dull, wild, silent, inside, explodes, lost, mild, reversed_,
+        backwards,
+        forwards,
+        nested,
+        planning,
+        averaged,
+        only_policy,
+        score,
+        centre,
+        product,
+        past,
+        total,
+        causal,
+        drawn,
+        constant,
+        harmless,
+        historic,
+        unseeing,
+        unseeing_rest,
+        unseeing_base,
+        fading,
+        conservative,
+        others,
+        others_three,
+        shrunk,
+        shrunk_three,
+        shrunk_steps,
+        flattened,
+        quieter,
+        pairs_of_rows,
+        parabola,
+        parabola_rest,
+        optimal,
+        weighted,
+        optimal_rest,
+        between,
+        worth_there,
+        slope_there,
+        estimate_there,
+        loud_there,
+        quiet_there,
+        calmer_there,
+        harmless_there,
+        often,
+        best_there,
+        mean_there,
+        rest_there,
+        faded_there,
+        rotational,
+        still,
+        restless,
+        tenfold,
+        gains,
+        bandit,
+        levers,
+        levers_less,
+        dull,
+        wild,
+        silent,
+        inside,
+        explodes,
+        lost,
+        mild,
+        reversed_,
     ),
     errata=(
-        outer, log_lost, gain, louder, always, smaller, lowers, lowers_state, enough, same_best, average, scaled_only,
-        rescaled, boundary, undiscounted,
+        outer,
+        log_lost,
+        gain,
+        louder,
+        always,
+        smaller,
+        lowers,
+        lowers_state,
+        enough,
+        same_best,
+        average,
+        scaled_only,
+        rescaled,
+        boundary,
+        undiscounted,
     ),
     corners=(notes, settled),
     points=4,

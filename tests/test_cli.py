@@ -216,7 +216,10 @@ class Terminal(io.StringIO):
 @pytest.mark.parametrize(
     ("options", "environment", "coloured"),
     [
-        ([], {}, True), (["--no-color"], {}, False), ([], {"NO_COLOR": "1"}, False), ([], {"NO_COLOR": ""}, True),
+        ([], {}, True),
+        (["--no-color"], {}, False),
+        ([], {"NO_COLOR": "1"}, False),
+        ([], {"NO_COLOR": ""}, True),
         ([], {"TERM": "dumb"}, False),
     ],
 )

@@ -32,7 +32,6 @@ from gradcheck_rl import (
     differences,
     log_softmax,
     same_gradient,
-    tanh,
 )
 from gradcheck_rl.report import Report
 
@@ -173,8 +172,14 @@ def unknown(w: Any) -> Any:
 
 
 SAME_MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
-    (lambda: same_gradient(sp.sin(x), 1, y=Normal()), "the first of the two has the symbol `x`, which has no space: write x=Normal()."),
-    (lambda: same_gradient(x, "x", x=Normal()), "the second of the two is str; a torch function or a SymPy formula was expected."),
+    (
+        lambda: same_gradient(sp.sin(x), 1, y=Normal()),
+        "the first of the two has the symbol `x`, which has no space: write x=Normal().",
+    ),
+    (
+        lambda: same_gradient(x, "x", x=Normal()),
+        "the second of the two is str; a torch function or a SymPy formula was expected.",
+    ),
     (lambda: same_gradient(x, x, x=3), "x=3 is no space: write x=Normal(), or with a shape x=(Normal(), 3)."),
     (lambda: same_gradient(x, x, x=Normal), "is no space: write x=Normal()"),
     (lambda: same_gradient(x, x, wrt="X", x=Normal()), "wrt names `X`; the spaces given are of x."),
@@ -217,7 +222,10 @@ def log_prob(seed: int, size: int, through: Any) -> tuple[Loss, Tensors]:
 def network(seed: int, sizes: tuple[int, ...], through: Any) -> tuple[Callable[[Any], Any], Tensors]:
     draw = drawn(seed)
     layers = range(len(sizes) - 1)
-    p = leaves(**{f"W{n}": draw(sizes[n + 1], sizes[n]) / sizes[n] ** 0.5 for n in layers}, **{f"b{n}": draw(sizes[n + 1]) for n in layers})
+    p = leaves(
+        **{f"W{n}": draw(sizes[n + 1], sizes[n]) / sizes[n] ** 0.5 for n in layers},
+        **{f"b{n}": draw(sizes[n + 1]) for n in layers},
+    )
 
     def run(y: Any) -> Any:
         for n in layers:
@@ -555,7 +563,9 @@ def test_parameters_gradients_and_chance_are_left_as_they_were(raises: bool) -> 
     else:
         assert slope(watched, p).verdict == "agrees"
     assert all(torch.equal(v, before[k]) for k, v in p.items())
-    assert torch.equal(p["W0"].grad or torch.zeros(1), torch.zeros(1)) if p["W0"].grad is None else bool((p["W0"].grad == 2).all())
+    assert (
+        torch.equal(p["W0"].grad or torch.zeros(1), torch.zeros(1)) if p["W0"].grad is None else bool((p["W0"].grad == 2).all())
+    )
     assert torch.equal(torch.get_rng_state(), chance)
     assert torch.get_default_dtype() is torch.float32
 
@@ -645,14 +655,20 @@ theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
 MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
     (lambda: differences(lambda: theta, theta), "returned shape (3,); one number was expected: end it with .mean() or .sum()."),
     (lambda: differences(lambda: None, theta), "returned NoneType; a tensor was expected: end it with `return loss`."),
-    (lambda: differences(lambda: 1.0, theta), "returned float; a tensor was expected: keep it a tensor, without .item() or float()."),
+    (
+        lambda: differences(lambda: 1.0, theta),
+        "returned float; a tensor was expected: keep it a tensor, without .item() or float().",
+    ),
     (lambda: differences(lambda: theta.sum().float(), theta), "returned float32, in which a slope is known to few digits"),
     (lambda: differences(lambda: theta.sum() + 1 // 0, theta), "raised ZeroDivisionError"),
     (lambda: differences(lambda: theta.sum(), []), "no parameters were given"),
     (lambda: differences(lambda: theta.sum(), nn.Tanh()), "no parameters were given"),
     (lambda: differences(lambda: theta.sum(), {"y": theta * 2}), "`y` was computed from others: give those, or make it a leaf"),
     (lambda: differences(lambda: theta.sum(), {"y": theta.detach()}), "`y` asks for no gradient: write .requires_grad_() on it"),
-    (lambda: differences(lambda: theta.sum(), nn.Linear(2, 2)), "`weight` is float32, in which a slope is known to few digits: write model.double()"),
+    (
+        lambda: differences(lambda: theta.sum(), nn.Linear(2, 2)),
+        "`weight` is float32, in which a slope is known to few digits: write model.double()",
+    ),
     (lambda: differences(lambda: theta.sum(), {"y": [1.0]}), "`y` is list, not a tensor: write differences(loss, model)"),
     (lambda: differences(lambda: theta.sum(), theta, directions=0), "directions=0: write how many random directions"),
     (lambda: differences(lambda: theta.sum() * random.random(), theta), "at the same parameters: draw its random numbers once"),

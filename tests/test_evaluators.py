@@ -72,7 +72,7 @@ def table(q: Any, **options: Any) -> Any:
     return evaluate(q, Scene(j.world, j.points.image()))
 
 
-# ---- autodiff: the radius covers accurate code ------------------------------------------------------------------------------
+# ---- autodiff: the radius covers accurate code --------------------
 
 
 def t_softmax(x: Any, y: Any) -> Any:
@@ -130,7 +130,7 @@ def test_code_that_is_right_but_inexact_says_how_accurate_it_is() -> None:
     assert "accurate only to" in report.claims[0].remark
 
 
-# ---- autodiff: whatever torch can run -----------------------------------------------------------------------------------------
+# ---- autodiff: whatever torch can run --------------------
 
 theta = Parameter("theta", 3, over=LogRational())
 action = Draw("action", Categorical(softmax(theta)))
@@ -178,7 +178,9 @@ def by_mask(theta: Any, action: Any) -> Any:
     return theta.log_softmax(-1)[torch.arange(3) == action].sum()
 
 
-@pytest.mark.parametrize("code", [by_gather, by_index, by_int, by_branch, by_value, by_writing, by_distribution, by_loop, by_mask])
+@pytest.mark.parametrize(
+    "code", [by_gather, by_index, by_int, by_branch, by_value, by_writing, by_distribution, by_loop, by_mask]
+)
 def test_code_runs_as_people_write_it(code: Any) -> None:
     same = Claim("So.", Equal(Gradient(code), Gradient(action.log_prob())))
     half = Claim("Half.", Equal(Gradient(code), Gradient(action.log_prob() / 2)))
@@ -196,7 +198,7 @@ def test_the_default_dtype_is_ours_inside_and_the_callers_outside() -> None:
     assert (torch.get_default_dtype(), torch.get_num_threads()) == before
 
 
-# ---- listing, integration, formulas -------------------------------------------------------------------------------------------
+# ---- listing, integration, formulas --------------------
 
 p = Parameter("p", over=LogRational())
 coin = Draw("coin", Bernoulli(logit=p))
@@ -221,7 +223,11 @@ def t_normal(mean: Any, sd: Any, number: Any) -> Any:
 
 @pytest.mark.parametrize(
     ("integrand", "closed"),
-    [(number**4, mean**4 + 6 * mean**2 * sd**2 + 3 * sd**4), (number**3 * step(number) + number**3 * step(-number), None), (tanh(number), None)],
+    [
+        (number**4, mean**4 + 6 * mean**2 * sd**2 + 3 * sd**4),
+        (number**3 * step(number) + number**3 * step(-number), None),
+        (tanh(number), None),
+    ],
 )
 def test_integration_agrees_with_moments(integrand: Any, closed: Any) -> None:
     def t_integrand(number: Any) -> Any:
@@ -273,7 +279,7 @@ def test_applicability() -> None:
     assert not integrated.applies([coin])
 
 
-# ---- quantities -----------------------------------------------------------------------------------------------------------------
+# ---- quantities --------------------
 
 
 @given(st.integers(-5, 5), st.integers(1, 5), st.integers(-5, 5))
@@ -315,7 +321,12 @@ def test_curl_of_code_sees_what_autograd_cannot() -> None:
 def test_a_tie_with_equal_slopes_is_no_kink() -> None:
     r, A = Parameter("r", over=Uniform(0.5, 1.5)), Variable("A", over=Uniform(-2, 2))
     loss = minimum(r * A, minimum(maximum(r, sp.Rational(4, 5)), sp.Rational(6, 5)) * A)
-    corners = (Point(r=1, A=1), Point(r=sp.Rational(6, 5), A=1), Point(r=sp.Rational(6, 5), A=-1), Point(r=sp.Rational(4, 5), A=-1))
+    corners = (
+        Point(r=1, A=1),
+        Point(r=sp.Rational(6, 5), A=1),
+        Point(r=sp.Rational(6, 5), A=-1),
+        Point(r=sp.Rational(4, 5), A=-1),
+    )
     j = judge(Claim("So.", Equal(Gradient(loss), Gradient(loss))), corners=corners, points=1)
     formulas = lowered(Gradient(loss), j.world.parameters, j.world.names)
     assert formulas is not None

@@ -31,16 +31,31 @@ def over(a: sp.Expr, b: sp.Expr) -> sp.Expr:
 
 
 one_place: list[Callable[[sp.Expr], sp.Expr]] = [
-    lambda a: exp(a), lambda a: tanh(a), lambda a: a**2, lambda a: log(1 + exp(a)), lambda a: sqrt(1 + a**2), lambda a: sin(a),
-    lambda a: log(p + a**2), lambda a: f(a), lambda a: Abs(a), lambda a: sqrt(p) * a,
+    lambda a: exp(a),
+    lambda a: tanh(a),
+    lambda a: a**2,
+    lambda a: log(1 + exp(a)),
+    lambda a: sqrt(1 + a**2),
+    lambda a: sin(a),
+    lambda a: log(p + a**2),
+    lambda a: f(a),
+    lambda a: Abs(a),
+    lambda a: sqrt(p) * a,
 ]
 two_places: list[Callable[[sp.Expr, sp.Expr], sp.Expr]] = [
-    lambda a, b: a + b, lambda a, b: a * b, lambda a, b: a - b, over, lambda a, b: Max(a, b), lambda a, b: Min(a, b)]
+    lambda a, b: a + b,
+    lambda a, b: a * b,
+    lambda a, b: a - b,
+    over,
+    lambda a, b: Max(a, b),
+    lambda a, b: Min(a, b),
+]
 
 
 def grown(inner: st.SearchStrategy[sp.Expr]) -> st.SearchStrategy[sp.Expr]:
     return st.builds(lambda w, a: w(a), st.sampled_from(one_place), inner) | st.builds(
-        lambda w, a, b: w(a, b), st.sampled_from(two_places), inner, inner)
+        lambda w, a, b: w(a, b), st.sampled_from(two_places), inner, inner
+    )
 
 
 expressions = st.recursive(leaves, grown, max_leaves=5)
@@ -61,7 +76,9 @@ node_rules: list[tuple[type[sp.Basic], Callable[..., sp.Expr]]] = [
     (f, lambda a: f(sp.expand((a + 1) ** 2 - a**2 - 1) / 2)),
 ]
 whole_rules: list[Callable[[sp.Expr], sp.Expr]] = [
-    sp.expand, sp.together, lambda e: (e * (1 + exp(x)) + y * (1 + exp(x))) / (1 + exp(x)) - y,
+    sp.expand,
+    sp.together,
+    lambda e: (e * (1 + exp(x)) + y * (1 + exp(x))) / (1 + exp(x)) - y,
     lambda e: (e**2 - p**2) / (e - p) - p,
 ]
 rewritings = st.lists(st.sampled_from(node_rules) | st.sampled_from(whole_rules), min_size=1, max_size=3)
@@ -88,10 +105,17 @@ def test_a_rewritten_expression_is_proved_equal(e: sp.Expr, rules: list[object])
 
 
 planted: list[Callable[[sp.Expr], sp.Expr]] = [
-    lambda e: -e, lambda e: 2 * e, lambda e: e + Rational(1, 10**6), lambda e: e + exp(-x) * p / 100,
-    lambda e: e * (1 + tanh(y) / 50), lambda e: e.xreplace({x: y}), lambda e: e.xreplace({p: q}),
-    lambda e: e.replace(exp, lambda a: exp(-a)), lambda e: e.replace(Max, lambda *a: Min(*a)),
-    lambda e: e.replace(Abs, lambda a: a), lambda e: e.replace(log, lambda a: log(a + 1)),
+    lambda e: -e,
+    lambda e: 2 * e,
+    lambda e: e + Rational(1, 10**6),
+    lambda e: e + exp(-x) * p / 100,
+    lambda e: e * (1 + tanh(y) / 50),
+    lambda e: e.xreplace({x: y}),
+    lambda e: e.xreplace({p: q}),
+    lambda e: e.replace(exp, lambda a: exp(-a)),
+    lambda e: e.replace(Max, lambda *a: Min(*a)),
+    lambda e: e.replace(Abs, lambda a: a),
+    lambda e: e.replace(log, lambda a: log(a + 1)),
 ]
 
 
@@ -107,17 +131,38 @@ def test_a_planted_mistake_is_never_proved(e: sp.Expr, rules: list[object], plan
 
 # SymPy's forced rules are wrong for symbols of unknown sign: the best source of almost-identities.
 forced: list[Callable[[sp.Expr], sp.Expr]] = [
-    lambda e: sp.expand_log(e, force=True), lambda e: sp.logcombine(e, force=True), lambda e: sp.powdenest(e, force=True),
-    lambda e: sp.expand_power_base(e, force=True), lambda e: e.replace(Abs, lambda a: a),
+    lambda e: sp.expand_log(e, force=True),
+    lambda e: sp.logcombine(e, force=True),
+    lambda e: sp.powdenest(e, force=True),
+    lambda e: sp.expand_power_base(e, force=True),
+    lambda e: e.replace(Abs, lambda a: a),
 ]
 wild_words: list[Callable[[sp.Expr], sp.Expr]] = [
-    lambda a: log(a**2), lambda a: sqrt(a**2), lambda a: log(a), lambda a: sqrt(a), lambda a: sp.cbrt(a), lambda a: a**y,
-    lambda a: exp(a), lambda a: log(exp(a) * x), lambda a: sqrt(x * a) * sqrt(a), lambda a: log(x * a * p),
-    lambda a: (a * y) ** Rational(2, 3), lambda a: 1 / a, lambda a: Heaviside(x) * a, lambda a: sp.sign(a) * Abs(a),
-    lambda a: log(log(p + a**2)), lambda a: (-a) ** Rational(3, 2),
+    lambda a: log(a**2),
+    lambda a: sqrt(a**2),
+    lambda a: log(a),
+    lambda a: sqrt(a),
+    lambda a: sp.cbrt(a),
+    lambda a: a**y,
+    lambda a: exp(a),
+    lambda a: log(exp(a) * x),
+    lambda a: sqrt(x * a) * sqrt(a),
+    lambda a: log(x * a * p),
+    lambda a: (a * y) ** Rational(2, 3),
+    lambda a: 1 / a,
+    lambda a: Heaviside(x) * a,
+    lambda a: sp.sign(a) * Abs(a),
+    lambda a: log(log(p + a**2)),
+    lambda a: (-a) ** Rational(3, 2),
 ]
-wild = st.recursive(leaves, lambda inner: st.builds(lambda w, a: w(a), st.sampled_from(wild_words), inner) | st.builds(
-    lambda w, a, b: w(a, b), st.sampled_from(two_places[:4]), inner, inner), max_leaves=4)
+wild = st.recursive(
+    leaves,
+    lambda inner: (
+        st.builds(lambda w, a: w(a), st.sampled_from(wild_words), inner)
+        | st.builds(lambda w, a, b: w(a, b), st.sampled_from(two_places[:4]), inner, inner)
+    ),
+    max_leaves=4,
+)
 
 
 @given(st.builds(lambda w, a, b: w(x * y * a) + b, st.sampled_from(wild_words), wild, wild), st.sampled_from(forced))
@@ -249,6 +294,7 @@ def test_matrices_of_symbols_that_do_not_commute_are_left_alone() -> None:
 
 # ---- the checks above can fail
 
+
 def test_the_traps_see_a_sign_that_is_only_hoped_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(normal_form._Form, "_term_sign", lambda *_: 1)
     assert is_zero(traps["log of a product, x and y negative"]) is None  # monomials ask the generators themselves
@@ -269,6 +315,7 @@ def test_the_traps_see_a_slope_without_its_domain(monkeypatch: pytest.MonkeyPatc
 
 
 # ---- bounded by counts
+
 
 def test_over_the_budget_nothing_is_said() -> None:
     many = sum(sp.symbols("a:12", real=True))

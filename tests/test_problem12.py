@@ -147,9 +147,14 @@ SIGNATURES: dict[str, dict[str, tuple[float, ...]]] = {
 
 # Where the coordinates of a block stand: in the line of which claim, from which on.
 BLOCKS = {
-    "phi1": ("critics_there", 0), "phi2": ("critics_there", 5), "policy": ("climbs_there", 0),
-    "theta": ("still_there", 0), "slow1": ("still_there", 4), "slow2": ("still_there", 9),
-    "online1": ("judged_there", 0), "online2": ("judged_there", 5),
+    "phi1": ("critics_there", 0),
+    "phi2": ("critics_there", 5),
+    "policy": ("climbs_there", 0),
+    "theta": ("still_there", 0),
+    "slow1": ("still_there", 4),
+    "slow2": ("still_there", 9),
+    "online1": ("judged_there", 0),
+    "online2": ("judged_there", 5),
 }
 
 TWO = "symbolic + autodiff"
@@ -158,9 +163,19 @@ ROUTES = {
     **dict.fromkeys(("critics", "still", "climbs", "judged", "regression", "surprise", "coded", "falls_too"), TWO),
     **dict.fromkeys(("unmoved", "linear", "late"), TWO),
     **dict.fromkeys(("stable", "falls", "integrates", "solves", "weighted"), "proof, symbolic"),
-    "changed": "proof, exact", "likely": "autodiff", "returned": "autodiff", "path": "integrated", "paths": "integrated",
-    "pathwise": "integrated + autodiff", "dropped": "integrated + autodiff", "dropped_noise": "symbolic + integrated + autodiff",
-    "smooth": "integrated", "low": "symbolic", "sampled_once": "listed", "improves": "symbolic", "single": "called",
+    "changed": "proof, exact",
+    "likely": "autodiff",
+    "returned": "autodiff",
+    "path": "integrated",
+    "paths": "integrated",
+    "pathwise": "integrated + autodiff",
+    "dropped": "integrated + autodiff",
+    "dropped_noise": "symbolic + integrated + autodiff",
+    "smooth": "integrated",
+    "low": "symbolic",
+    "sampled_once": "listed",
+    "improves": "symbolic",
+    "single": "called",
 }
 
 

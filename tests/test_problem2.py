@@ -96,7 +96,10 @@ class Instance:
         return [mpmath.tanh(c[0]), mpmath.sin(c[0] + c[1]), c[0] * c[1]]
 
     def policy(self, x: Sequence[Any], bias: Sequence[str]) -> list[Any]:
-        e = [mpmath.exp(sum(mpmath.mpf(u) * y for u, y in zip(row, x, strict=True)) + mpmath.mpf(b)) for row, b in zip(self.weights, bias, strict=True)]
+        e = [
+            mpmath.exp(sum(mpmath.mpf(u) * y for u, y in zip(row, x, strict=True)) + mpmath.mpf(b))
+            for row, b in zip(self.weights, bias, strict=True)
+        ]
         return [w / sum(e) for w in e]
 
     @property
@@ -161,7 +164,10 @@ def test_the_definition_gives_the_catalogues_digits(instance: Instance) -> None:
         assert all(abs(x - mpmath.mpf(d)) < 1e-24 for x, d in zip(found, [value, *full, *own], strict=True))
 
 
-@pytest.mark.parametrize(("instance", "gradient", "value"), [(INSTANCE, "full", "value"), (CLIPPED, "full_clipped", "value_clipped"), (ALONE, "full_alone", "value_alone")])
+@pytest.mark.parametrize(
+    ("instance", "gradient", "value"),
+    [(INSTANCE, "full", "value"), (CLIPPED, "full_clipped", "value_clipped"), (ALONE, "full_alone", "value_alone")],
+)
 def test_torch_and_the_model_reach_them(report: Report, instance: Instance, gradient: str, value: str) -> None:
     for name, digits in ((gradient, DIGITS[instance][1]), (value, DIGITS[instance][:1])):
         found = line(report, name)
@@ -175,7 +181,10 @@ def test_torch_and_the_model_reach_them(report: Report, instance: Instance, grad
     [
         ("only the own number", DIGITS[INSTANCE][2]),
         ("only the own number, two ratios clipped", DIGITS[CLIPPED][2]),
-        ("only the other numbers", [str(mpmath.mpf(a) - mpmath.mpf(b)) for a, b in zip(DIGITS[INSTANCE][1], DIGITS[INSTANCE][2], strict=True)]),
+        (
+            "only the other numbers",
+            [str(mpmath.mpf(a) - mpmath.mpf(b)) for a, b in zip(DIGITS[INSTANCE][1], DIGITS[INSTANCE][2], strict=True)],
+        ),
         ("numbers stopped", ("0", "0")),
         # the seven slopes at A = 1.
         ("no min", ("0", "1", "1", "1", "1", "1", "0")),
@@ -190,7 +199,9 @@ def test_a_mistake_leaves_its_signature(report: Report, says: str, signature: Se
 
 def test_flow_tells_the_variants_apart(report: Report) -> None:
     reaches = {f.function: f.blocks["theta_c"] for f in report.flow}
-    assert {reaches[name] for name in ("surrogate", "own_only", "others_only", "multi_pass_surrogate", "reparameterised", "pathwise")} == {"some"}
+    assert {
+        reaches[name] for name in ("surrogate", "own_only", "others_only", "multi_pass_surrogate", "reparameterised", "pathwise")
+    } == {"some"}
     assert {reaches[name] for name in ("stopped", "sampled", "blind")} == {"none"}
 
 
@@ -205,7 +216,9 @@ def test_a_diagonal_instance_cannot_see_the_weights_off_the_diagonal(report: Rep
 @settings(max_examples=6)
 @given(st.integers(0, 10**6))
 def test_no_seed_breaks_the_page(seed: int) -> None:
-    found = check(page(), seed=seed, points=6, only=["regions", "slope", "sample", "entry", "seen", "everyone", "potential", "own_entry"])
+    found = check(
+        page(), seed=seed, points=6, only=["regions", "slope", "sample", "entry", "seen", "everyone", "potential", "own_entry"]
+    )
     assert [c.id for c in found.claims if not c.ok] == []
 
 

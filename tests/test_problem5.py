@@ -45,8 +45,8 @@ SIGNATURES: dict[str, tuple[str, dict[int, Fraction]]] = {
 
 CODE = "symbolic + listed + autodiff"
 ROUTES = {
-    **dict.fromkeys(("backwards", "forwards", "nested", "centre", "past", "weighted"), "proof, symbolic"),
-    **dict.fromkeys(("parabola_rest", "optimal", "optimal_rest", "gains"), "proof, symbolic"),
+    **dict.fromkeys(("backwards", "forwards", "nested", "centre", "past", "gains"), "proof, symbolic"),
+    **dict.fromkeys(("parabola_rest", "optimal", "optimal_rest", "weighted"), "symbolic"),
     **dict.fromkeys(("total", "causal", "constant", "harmless", "historic", "unseeing", "unseeing_rest", "fading"), CODE),
     **dict.fromkeys(("others", "others_three", "shrunk", "shrunk_three", "shrunk_steps", "flattened", "quieter"), CODE),
     **dict.fromkeys(("parabola", "loud_there", "quiet_there", "bandit", "wild", "explodes", "reversed_", "pairs_of_rows"), CODE),

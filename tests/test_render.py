@@ -40,10 +40,27 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
     verdicts = st.sampled_from(VERDICTS)
     routes = st.builds(Route, route=texts, verdict=verdicts, gap=st.none() | floats, slack=st.none() | floats, note=texts)
     lines = st.builds(
-        Line, id=texts, says=texts, kind=st.sampled_from(["claim", "erratum", "step"]), source=texts, verdict=verdicts,
-        ok=st.booleans(), routes=tuples(routes), value=numbers, radius=st.none() | st.lists(floats, max_size=3), expected=numbers,
-        labels=st.none() | some, witness=points, reason=texts, remark=texts, resolution=floats, evidence=texts, correction=texts,
-        points=st.integers(0, 99), removed=st.integers(0, 9), elapsed_s=floats,
+        Line,
+        id=texts,
+        says=texts,
+        kind=st.sampled_from(["claim", "erratum", "step"]),
+        source=texts,
+        verdict=verdicts,
+        ok=st.booleans(),
+        routes=tuples(routes),
+        value=numbers,
+        radius=st.none() | st.lists(floats, max_size=3),
+        expected=numbers,
+        labels=st.none() | some,
+        witness=points,
+        reason=texts,
+        remark=texts,
+        resolution=floats,
+        evidence=texts,
+        correction=texts,
+        points=st.integers(0, 99),
+        removed=st.integers(0, 9),
+        elapsed_s=floats,
         sizes=st.dictionaries(texts, verdicts, max_size=2),
     )
     mistakes = st.builds(
@@ -54,23 +71,46 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
     )
     flows = st.builds(Flow, function=texts, blocks=st.dictionaries(texts, st.sampled_from(["none", "zero", "some"]), max_size=3))
     return st.builds(
-        Report, problem=texts, title=texts, about=texts, seed=st.integers(0), versions=st.dictionaries(texts, texts, max_size=2),
-        elapsed_s=floats, claims=tuples(lines), mistakes=tuples(mistakes), derivations=tuples(chains), flow=tuples(flows),
-        blind_spots=tuples(st.builds(BlindSpot, id=texts, says=texts, inputs=some)), answer=some, replay=texts,
+        Report,
+        problem=texts,
+        title=texts,
+        about=texts,
+        seed=st.integers(0),
+        versions=st.dictionaries(texts, texts, max_size=2),
+        elapsed_s=floats,
+        claims=tuples(lines),
+        mistakes=tuples(mistakes),
+        derivations=tuples(chains),
+        flow=tuples(flows),
+        blind_spots=tuples(st.builds(BlindSpot, id=texts, says=texts, inputs=some)),
+        answer=some,
+        replay=texts,
         figures=st.dictionaries(texts, st.lists(finite, max_size=3), max_size=2),
     )
 
 
 PLAIN = Report(
-    "tiny", "Two logits", "Two logits.\n\nA softmax\nover two actions.\n\nMore.", 0, {"torch": "2"}, 1.5,
+    "tiny",
+    "Two logits",
+    "Two logits.\n\nA softmax\nover two actions.\n\nMore.",
+    0,
+    {"torch": "2"},
+    1.5,
     (
         Line("unbiased", "It is unbiased.", "claim", "T-001", "agrees", True, (Route("listed", "agrees", 0.0, 2e-15),)),
         Line(
-            "halved", "It is half.", "erratum", "T-004", "refuted", True, (Route("listed", "refuted", 0.25, 0.0),),
+            "halved",
+            "It is half.",
+            "erratum",
+            "T-004",
+            "refuted",
+            True,
+            (Route("listed", "refuted", 0.25, 0.0),),
             correction="It is whole.",
         ),
     ),
-    (Caught("m", "sign lost", "unbiased", True, ["unbiased"]),), replay="python -m gradcheck_rl tiny --seed 0",
+    (Caught("m", "sign lost", "unbiased", True, ["unbiased"]),),
+    replay="python -m gradcheck_rl tiny --seed 0",
 )
 
 
@@ -125,8 +165,13 @@ def test_the_schema_refuses_a_planted_fault(path: tuple[Any, ...], plant: str) -
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("report", Report), ("line", Line), ("route", Route), ("mistake", Caught), ("blind_spot", BlindSpot),
-        ("derivation", Chain), ("flow", Flow),
+        ("report", Report),
+        ("line", Line),
+        ("route", Route),
+        ("mistake", Caught),
+        ("blind_spot", BlindSpot),
+        ("derivation", Chain),
+        ("flow", Flow),
     ],
 )
 def test_the_schema_names_every_field(name: str, kind: type) -> None:
@@ -186,20 +231,31 @@ def test_a_report_as_it_should_be() -> None:
     written = text.render([PLAIN])
     for expected in (
         "Two logits  tiny\nA softmax over two actions.\n",
-        "✓ agrees ", "It is unbiased.", "unbiased · T-001", "to 2.0e-15",
-        "Errata: refuted, as they should be", "✓ refuted", "→ It is whole.", "listed refutes", "gap 2.5e-01",
-        "Mistakes, and the claims that caught them", "✓  sign lost  unbiased",
+        "✓ agrees ",
+        "It is unbiased.",
+        "unbiased · T-001",
+        "to 2.0e-15",
+        "Errata: refuted, as they should be",
+        "✓ refuted",
+        "→ It is whole.",
+        "listed refutes",
+        "gap 2.5e-01",
+        "Mistakes, and the claims that caught them",
+        "✓  sign lost  unbiased",
         "All as it should be: 1 agree, 1 of 1 errata refuted, 1 of 1 mistakes caught.\n",
         "took 1.5 s; replay: python -m gradcheck_rl tiny --seed 0",
     ):
         assert expected in written
 
 
-@pytest.mark.parametrize("planted", [
-    replace(PLAIN, claims=(replace(PLAIN.claims[0], verdict="refuted", ok=False), PLAIN.claims[1])),
-    replace(PLAIN, claims=(PLAIN.claims[0], replace(PLAIN.claims[1], verdict="agrees", ok=False))),
-    replace(PLAIN, mistakes=(replace(PLAIN.mistakes[0], caught=False),)),
-])
+@pytest.mark.parametrize(
+    "planted",
+    [
+        replace(PLAIN, claims=(replace(PLAIN.claims[0], verdict="refuted", ok=False), PLAIN.claims[1])),
+        replace(PLAIN, claims=(PLAIN.claims[0], replace(PLAIN.claims[1], verdict="agrees", ok=False))),
+        replace(PLAIN, mistakes=(replace(PLAIN.mistakes[0], caught=False),)),
+    ],
+)
 def test_a_planted_failure_is_seen_in_the_last_line_and_in_a_mark(planted: Report) -> None:
     written = text.render([planted])
     assert "Not all as it should be" in written and "✗" in written

@@ -147,14 +147,17 @@ def test_the_neighbours_of_an_image_are_not_nearest() -> None:
     assert not any(is_nearest(math.nextafter(near, side), middle(x)) for side in (-math.inf, math.inf))
 
 
-@pytest.mark.parametrize(("x", "near", "lost"), [
-    (fmpq(1, 10**400), 0.0, 2.0**-1074),
-    (-fmpq(10) ** 400, -math.inf, math.inf),
-    (fmpq(2) ** 1023, 2.0**1023, 0.0),
-    (arb.pos_inf(), math.inf, 0.0),
-    (arb.neg_inf(), -math.inf, 0.0),
-    (arb(0), 0.0, 0.0),
-])
+@pytest.mark.parametrize(
+    ("x", "near", "lost"),
+    [
+        (fmpq(1, 10**400), 0.0, 2.0**-1074),
+        (-(fmpq(10) ** 400), -math.inf, math.inf),
+        (fmpq(2) ** 1023, 2.0**1023, 0.0),
+        (arb.pos_inf(), math.inf, 0.0),
+        (arb.neg_inf(), -math.inf, 0.0),
+        (arb(0), 0.0, 0.0),
+    ],
+)
 def test_the_ends_of_the_float_range(x: Any, near: float, lost: float) -> None:
     assert image(x) == near and blur(x) == lost
 
@@ -174,10 +177,19 @@ def test_what_a_person_writes() -> None:
     assert image(rational(-math.inf)) == -math.inf and math.isnan(image(rational(math.nan)))
 
 
-@pytest.mark.parametrize(("x", "text"), [
-    (fmpq(-1, 3), "-1/3"), (fmpq(127, 1000), "0.127"), (fmpq(1, 8), "1/8"), (fmpq(1, 64), "0.015625"), (fmpq(7), "7"),
-    (log_of(fmpq(2, 3)), "log(2/3)"), (arb(1) / 3, "0." + 25 * "3"), (arb.neg_inf(), "-inf"),
-])
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (fmpq(-1, 3), "-1/3"),
+        (fmpq(127, 1000), "0.127"),
+        (fmpq(1, 8), "1/8"),
+        (fmpq(1, 64), "0.015625"),
+        (fmpq(7), "7"),
+        (log_of(fmpq(2, 3)), "log(2/3)"),
+        (arb(1) / 3, "0." + 25 * "3"),
+        (arb.neg_inf(), "-inf"),
+    ],
+)
 def test_numbers_are_written_as_on_a_page(x: Any, text: str) -> None:
     assert written(x) == text
 

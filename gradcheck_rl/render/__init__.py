@@ -1,4 +1,5 @@
 """Renderers: reports in, text out. Each stands alone and computes nothing."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

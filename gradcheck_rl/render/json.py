@@ -1,4 +1,5 @@
 """The report as JSON: a contract (report.schema.json), strict, and enough to render everything again."""
+
 from __future__ import annotations
 
 import json

@@ -1,4 +1,5 @@
 """The report for a person at a terminal. Readable without colour, at 80 columns, and where only ASCII can be written."""
+
 from __future__ import annotations
 
 import io
@@ -68,8 +69,15 @@ def printable(text: str) -> str:
 def _print(parts: Sequence[RenderableType], screen: Screen | None) -> str:
     screen = screen or Screen()
     console = Console(
-        file=io.StringIO(), width=max(screen.width, LEAST_WIDTH), legacy_windows=False, markup=False, highlight=False,
-        emoji=False, force_terminal=screen.colour, no_color=not screen.colour, color_system="standard" if screen.colour else None,
+        file=io.StringIO(),
+        width=max(screen.width, LEAST_WIDTH),
+        legacy_windows=False,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        force_terminal=screen.colour,
+        no_color=not screen.colour,
+        color_system="standard" if screen.colour else None,
     )
     with console.capture() as capture:
         for n, part in enumerate(parts):

@@ -53,5 +53,9 @@ def not_normalised(theta):
 unnormalised = Mistake("logits for log-probabilities", {log_pi: not_normalised}, breaks=unbiased)
 
 problem = Problem(
-    title="Two logits", claims=(unbiased, uniform), errata=(halved,), derivations=(square,), mistakes=(unnormalised,),
+    title="Two logits",
+    claims=(unbiased, uniform),
+    errata=(halved,),
+    derivations=(square,),
+    mistakes=(unnormalised,),
 )
