@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import numpy as np
 import sympy as sp
-from flint import acb, fmpq
+from flint import acb, ctx, fmpq
 from sympy.core.function import AppliedUndef
 
 from .errors import ProblemError, Unsuitable
@@ -435,10 +435,9 @@ class Integration:
                 seen[key] = self._inside(ANALYTIC, [*known, z])
             return seen[key]
 
-        inside(
-            acb((ball(low) + ball(high)) / 2)
-        )  # what cannot be certified says so here: no exception passes through the integrator
-        return [certified(lambda z, i=i: inside(z)[i], ball(low), ball(high)) for i in range(self._count)]
+        inside(acb((ball(low) + ball(high)) / 2))  # raises what may not be raised inside the integrator
+        with ctx.workprec(WORK_BITS):
+            return [certified(lambda z, i=i: inside(z)[i], ball(low), ball(high)) for i in range(self._count)]
 
     def _floats(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
         with np.errstate(all="ignore"):
@@ -471,7 +470,7 @@ def _hoisted(e: Any, x: Any, fixed: dict[Any, Any]) -> Any:
     return e.func(*(_hoisted(a, x, fixed) for a in e.args))
 
 
-TOLERANCE = 2.0**-90
+WORK_BITS, TOLERANCE = 128, 2.0**-90  # in bits
 EVALUATIONS = 20_000
 
 

@@ -279,7 +279,7 @@ class Analytic:
 
     def atan(self, x: Any) -> Any:
         i = acb(0, 1)
-        return (self.log(1 + i * x) - self.log(1 - i * x)) / (2 * i)  # acb.atan says nothing at its branch cuts
+        return (self.log(1 + i * x) - self.log(1 - i * x)) / (2 * i)  # acb.atan does not refuse its branch cuts
 
     sin, cos, tan, erf, erfc = (_by_complex_ball(name) for name in ("sin", "cos", "tan", "erf", "erfc"))
     minimum = maximum = step = side = sign = absolute = pick = _refused

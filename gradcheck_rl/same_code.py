@@ -1,7 +1,8 @@
 """Do two definitions compute the same? Their calls are written out, and what may be exchanged is put in order.
 
-Only what is exact in floating point counts: the two sides of a sum or product, the arguments of a minimum, a gradient that
-is stopped twice. Straight lines are followed; a loop or a branch is not, and then nothing is said to be the same.
+Only what is exact in floating point counts: the two sides of a sum or product, the arguments of a minimum, the sign of what
+is squared, a gradient that is stopped twice. Straight lines are followed; of a loop or a branch nothing is said to be the
+same.
 """
 
 from __future__ import annotations
@@ -77,6 +78,11 @@ class _WrittenOut(ast.NodeTransformer):
         self.generic_visit(node)
         if isinstance(node.op, (ast.Add, ast.Mult)):
             node.left, node.right = sorted((node.left, node.right), key=ast.dump)
+        match node:
+            case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=base), op=ast.Pow(), right=ast.Constant(value=2)):
+                node.left = base
+            case _:
+                pass
         return node
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:

@@ -8,7 +8,7 @@ sample of type k should ideally reach its own number alone. That ideal is not th
 
 from itertools import combinations
 
-from sympy import Derivative, Function, IndexedBase, KroneckerDelta, Rational, Sum, diff, exp, log, sin, sqrt, symbols, tanh
+from sympy import Derivative, Function, IndexedBase, KroneckerDelta, Rational, Sum, diff, log, sin, sqrt, symbols, tanh
 
 from gradcheck_rl import (
     AtMost,
@@ -39,6 +39,7 @@ from gradcheck_rl import (
     Within,
     array,
     clip,
+    exp,
     frozen,
     log_softmax,
     minimum,
@@ -48,7 +49,7 @@ from gradcheck_rl import (
 )
 
 # The setting: two blocks of parameters, the network of the choice, and the policy that collected the data.
-K = Size("K", 3, also=(2, 4))
+K = Size("K", 3, also=(2,))
 theta_c = Parameter("theta_c", 2)
 theta_d = Parameter("theta_d", K)
 U = Variable("U", (K, K))
@@ -61,7 +62,7 @@ unit = array(*([int(i == j) for i in range(K)] for j in range(K)))
 
 
 def heads(c, n=K):
-    return array(tanh(c[0]), sin(c[0] + c[1]), c[0] * c[1], c[0] - c[1] ** 2)[:n]
+    return array(tanh(c[0]), sin(c[0] + c[1]), c[0] * c[1])[:n]
 
 
 def single_pass(numbers):  # every logit sees every number
@@ -122,7 +123,7 @@ def number_heads():
 
         def forward(self):
             a, b = self.theta_c
-            return torch.stack([a.tanh(), (a + b).sin(), a * b, a - b**2])[:K]
+            return torch.stack([a.tanh(), (a + b).sin(), a * b])[:K]
 
     return Heads()
 
@@ -218,6 +219,12 @@ def values_of_one_pass(x, U, theta_d, logits=logits):
     return logits(x, U, theta_d).sum()
 
 
+# H-PPO's other surrogate: the number of the chosen manoeuvre, drawn around its head.
+def number_objective(x, x_old, spread, taken, advantage, epsilon, k, clipped=clipped):
+    now, before = (torch.distributions.Normal(centre, spread).log_prob(taken)[k] for centre in (x, x_old))
+    return clipped((now - before).exp(), advantage[k], epsilon)
+
+
 # Other ways to clip.
 def table(ratios, gain, epsilon, clipped=clipped):
     return clipped(ratios, gain, epsilon).sum()
@@ -251,6 +258,9 @@ def composed(ratio, gain, epsilon):  # a clip made of max and min
 # Numbers that are drawn. The choice sees one of them, y, with mean tanh(a) and a given spread.
 spread = Variable("spread", over=Uniform(0.8, 1.5))
 noise = Variable("noise", K)
+x_old = Variable("x_old", K)
+taken = Variable("taken", K)
+density_ratio = exp(((taken - x_old) ** 2 - (taken - x) ** 2) / (2 * spread**2))
 mean_old = Variable("mean_old")
 y = Draw("y", Gaussian(mean_old, spread))
 m = Draw("m", Categorical(logits=U[:, 0] * y + old))
@@ -465,6 +475,14 @@ kink = Claim(
     source="A-025",
 )
 low_kink = Claim("Where one is 1 - epsilon as well.", Within(mean(surrogate), Hull(Gradient(L))), at=low_tie, source="A-025")
+numbers_own = Claim(
+    "In H-PPO's surrogate of the numbers a sample of type k reaches its own number alone, by the same gate.",
+    source="A-023, A-031",
+    that=Equal(
+        Gradient(number_objective, x),
+        (gate(density_ratio, advantage) * advantage * density_ratio * (taken - x) / spread**2)[k] * unit[k],
+    ),
+)
 original = Claim("In H-PPO the choice sees no number: nothing reaches theta_c.", Equal(mean(blind, theta_c), 0), source="A-037")
 
 # Own number and interference.
@@ -648,7 +666,7 @@ somebodys = Erratum(
     source="A-031, A-038",
 )
 harmless = Erratum(
-    "Dropping the interference leaves an ascent direction.", AtMost(0, inner), at=uphill, instead=up, source="A-032"
+    "Dropping the interference leaves an ascent direction.", AtMost(0, inner), at=uphill, instead=down, source="A-032"
 )
 harmless_alone = Erratum(
     "It does so where each logit sees its own number.", AtMost(0, inner), at=slanted, instead=against, source="A-032"
@@ -808,6 +826,10 @@ def ratio_detached(x, U, theta_d, old, advantage, epsilon, k):
     return clipped(r.detach(), advantage[k], epsilon) * log_prob(x, U, theta_d, k)
 
 
+def variance_as_scale(x, x_old, spread, taken, advantage, epsilon, k):
+    return number_objective(x, x_old, spread**2, taken, advantage, epsilon, k)
+
+
 def raw_logits(x, U, theta_d, k):
     return logits(x, U, theta_d)[k]
 
@@ -861,6 +883,7 @@ problem = Problem(
         seen_by_model,
         kink,
         low_kink,
+        numbers_own,
         original,
         share,
         rest,
@@ -925,6 +948,7 @@ problem = Problem(
         Mistake("old log-probability attached", {objective: old_attached}, breaks=choice, source="A-026"),
         Mistake("logarithm of the ratio", {objective: log_ratio}, breaks=choice, source="A-026"),
         Mistake("clip of a detached ratio", {objective: ratio_detached}, breaks=sample, source="A-023"),
+        Mistake("variance for standard deviation", {number_objective: variance_as_scale}, breaks=numbers_own, source="A-023"),
         Mistake("logit for log-probability", {log_prob: raw_logits}, breaks=seen, source="A-036"),
         Mistake("mean advantage instead of the sample's", {objective: averaged_advantage}, breaks=choice),
         Mistake("sign", {objective: loss}, breaks=choice),

@@ -31,6 +31,7 @@ from gradcheck_rl import (
     Point,
     Problem,
     Raises,
+    Rows,
     Size,
     Uniform,
     Value,
@@ -199,6 +200,12 @@ path_identity = Claim("By the path: it is E[2 (mu + sigma eps)].", Equal(Value(E
 slope = Claim("Both are 2 mu.", Equal(Gradient(J), 2 * mu), source="A-039, A-040")
 score_right = Claim("The score estimator is unbiased,", Equal(Mean(Gradient(score)), Gradient(J)), source="A-039")
 path_right = Claim("and so is the pathwise one.", Equal(Mean(Gradient(pathwise)), Gradient(J)), source="A-040")
+score_sample = Claim(
+    "In every sample the score loss has the gradient x^2 (x - mu) / sigma^2,",
+    Equal(Gradient(score), by_score),
+    source="A-039",
+)
+path_sample = Claim("and the pathwise loss 2 (mu + sigma eps).", Equal(Gradient(pathwise), by_path), source="A-040")
 score_drawn = Claim(
     "Samples of the score say so too,",
     Equal(Mean(Gradient(score)), Gradient(J)),
@@ -368,6 +375,26 @@ score_is_four = Claim(
     source="A-042",
 )
 path_is_four = Claim("and by the path.", Equal(Mean(Value(path_grad), over=noise), 4), at=published, source="A-043")
+row = Rows(x=((1, 2, 4),), eps=((-1, 0, 2),))
+on_data = Claim(
+    "The data 1, 2, 4 give 31/3 by the score,",
+    Equal(Mean(Value(naive_grad), over=row), Rational(31, 3)),
+    at=published,
+    source="A-039",
+)
+on_noise = Claim(
+    "the noise -1, 0, 2 gives 14/3 by the path.",
+    Equal(Mean(Value(reparam_grad), over=row), Rational(14, 3)),
+    at=published,
+    source="A-040",
+)
+on_data_elsewhere = Claim(
+    "At sigma = 1/2 they give 124/3",
+    Equal(Mean(Value(score_grad), over=row), Rational(124, 3)),
+    at=elsewhere,
+    source="A-047",
+)
+on_noise_elsewhere = Claim("and 13/3.", Equal(Mean(Value(path_grad), over=row), Rational(13, 3)), at=elsewhere, source="A-048")
 unreadable = Claim(
     "The listing as printed is no Python: its indentation is lost.",
     Raises(read_listing, IndentationError),
@@ -442,6 +469,12 @@ others_mean = Claim(
     Equal(Mean(Gradient(leave_one_out), over=data), Gradient(J)),
     source="A-051",
 )
+others_noise = (8 * mu**2 + 10 * sigma**2) / N + (8 * mu**2 + 2 * sigma**2) / (N * (N - 1))
+others_scatter = Claim(
+    "It leaves what E[x^2] would, over N, and (8 mu^2 + 2 sigma^2) / (N (N - 1)) for not knowing it.",
+    source="A-049, A-051",
+    that=Equal(Covariance(Gradient(leave_one_out), over=data), others_noise),
+)
 
 # Beyond x^2.
 score_any = Claim(
@@ -493,10 +526,11 @@ edge = Claim(
 )
 edge_score = Claim("and the score estimates it.", Equal(Mean(Gradient(score_of_step)), Gradient(J_step)), source="A-044")
 edge_path = Claim(
-    "Over a step no path leads: every pathwise sample is zero.",
+    "Over a step no path leads: every pathwise sample is zero,",
     Equal(Gradient(path_of_step), 0),
     source="A-044",
 )
+edge_value = Claim("though each has the value of the step.", Equal(Value(path_of_step), step(made)), source="A-044")
 
 # What is printed and wrong, or often said.
 no_sigma = Erratum(
@@ -726,6 +760,8 @@ problem = Problem(
         slope,
         score_right,
         path_right,
+        score_sample,
+        path_sample,
         score_drawn,
         path_drawn,
         score_mean,
@@ -760,6 +796,10 @@ problem = Problem(
         heavy,
         score_is_four,
         path_is_four,
+        on_data,
+        on_noise,
+        on_data_elsewhere,
+        on_noise_elsewhere,
         unreadable,
         harmless,
         parabola,
@@ -776,6 +816,7 @@ problem = Problem(
         path_part,
         own_mean,
         others_mean,
+        others_scatter,
         score_any,
         path_any,
         score_any_identity,
@@ -790,6 +831,7 @@ problem = Problem(
         edge,
         edge_score,
         edge_path,
+        edge_value,
     ),
     errata=(
         no_sigma,

@@ -157,7 +157,7 @@ def test_an_answer_with_an_unknown_argument_gets_a_suggestion() -> None:
     def misspelt(theta: Any, rewards: Any, action: Any) -> Any:
         return reinforce(theta, rewards, action)
 
-    with pytest.raises(ProblemError, match=r"`misspelt` asks for `rewards`; this problem has .*Did you mean `reward`\?"):
+    with pytest.raises(InputError, match=r"the answer for `reinforce` asks for `rewards`; it is given .*Did you mean `reward`\?"):
         check(page, {reinforce: misspelt})
 
 

@@ -314,8 +314,12 @@ def bent(mistake: Any) -> Any:
 
 
 def largest_off(factor: float) -> Any:
+    """The entry that was largest at first: which one that is may not change with the rounding."""
+    at: list[int] = []
+
     def mistake(g: torch.Tensor) -> torch.Tensor:
-        g.view(-1)[g.abs().argmax()] *= factor
+        at[:] = at or [int(g.abs().argmax())]
+        g.view(-1)[at[0]] *= factor
         return g
 
     return mistake
@@ -332,18 +336,16 @@ MISTAKES = {
     "sign": lambda g: -g,
     "factor": lambda g: 2 * g,
     "mean for sum": lambda g: g / g.numel(),
-    "one entry by 1 %": largest_off(1.01),
     "orthogonal to ones": orthogonal,
     "zero": lambda g: 0 * g,
-    "reversed": lambda g: g.flip(0),
 }
 
 
 @losses
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES.keys())
+@pytest.mark.parametrize("mistake", [*MISTAKES.values(), None], ids=[*MISTAKES.keys(), "one entry by 1 %"])
 @given(seed=SEEDS, size=st.integers(2, 12))
 def test_a_wrong_gradient_is_refuted_and_placed(make: Any, mistake: Any, seed: int, size: int) -> None:
-    loss, p = make(seed, size, bent(mistake))
+    loss, p = make(seed, size, bent(mistake or largest_off(1.01)))
     line = slope(loss, p, seed=seed)
     assert line.verdict == "refuted"
     first = next(iter(p))
@@ -363,33 +365,28 @@ def test_one_entry_among_a_thousand(factor: float, directions: int) -> None:
 
 def test_torch_fast_mode_misses_what_is_orthogonal_to_it() -> None:
     """Why directions are drawn afresh: torch's is one fixed direction, the same for every call."""
-    captured: list[torch.Tensor] = []
-
-    def watch(g: torch.Tensor) -> torch.Tensor:
-        captured.append(g.detach().clone())
-        return g
-
     theta = drawn(0)(6).requires_grad_()
+    tried: list[torch.Tensor] = []
 
     def through(mistake: Any) -> Callable[[Any], Any]:
-        return lambda t: Bent.apply(t, mistake).tanh().sum()
+        def loss(t: Any) -> Any:
+            tried.append(t.detach().clone())
+            return Bent.apply(t, mistake).tanh().sum()
 
-    def right() -> Any:
-        return through(watch)(theta)
+        return loss
 
-    assert torch.autograd.gradcheck(through(watch), (theta,), fast_mode=True)
-    state = torch.Generator().manual_seed(0)
-    fixed = torch.rand(6, generator=state, dtype=torch.float64)
-    fixed = fixed / fixed.norm()
+    assert torch.autograd.gradcheck(through(untouched), (theta,), fast_mode=True)
+    direction = next(t - theta.detach() for t in tried if not torch.equal(t, theta))
+    assert bool((direction * direction[0] >= 0).all())  # one-sided, too
     off = torch.zeros(6, dtype=torch.float64)
-    off[0], off[1] = 5.0, -5.0 * fixed[0] / fixed[1]
+    off[0], off[1] = 5.0, -5.0 * direction[0] / direction[1]
 
     def planted(g: torch.Tensor) -> torch.Tensor:
         return g + off
 
     assert torch.autograd.gradcheck(through(planted), (theta,), fast_mode=True)
     assert slope(lambda: through(planted)(theta), theta).verdict == "refuted"
-    assert slope(right, theta).verdict == "agrees"
+    assert slope(lambda: through(untouched)(theta), theta).verdict == "agrees"
 
 
 # ---- kinks, lost digits ---------------------------------------------------------------------------------------------------
@@ -423,7 +420,8 @@ def test_beside_a_kink_the_right_gradient_is_not_refuted(loss: Any, seed: int, d
 def test_away_from_a_kink_it_is_judged(seed: int) -> None:
     theta = torch.tensor([0.5, -0.5], dtype=torch.float64, requires_grad=True)
     assert slope(lambda: theta.abs().sum(), theta, seed=seed).verdict == "agrees"
-    assert slope(lambda: Bent.apply(theta, largest_off(1.01)).abs().sum(), theta, seed=seed).verdict == "refuted"
+    wrong = largest_off(1.01)
+    assert slope(lambda: Bent.apply(theta, wrong).abs().sum(), theta, seed=seed).verdict == "refuted"
 
 
 @given(seed=SEEDS, size=st.integers(8, 24))
@@ -439,9 +437,9 @@ def test_a_network_of_kinks_is_judged_between_them(seed: int, size: int) -> None
     assert slope(loss(bent(largest_off(1.01))), p, seed=seed).verdict == "refuted"
 
 
-@given(seed=SEEDS, largest=st.floats(9, 18))
+@given(seed=SEEDS, largest=st.floats(14, 18))
 def test_the_textbook_form_of_sac_is_ill_conditioned_not_wrong(seed: int, largest: float) -> None:
-    u = torch.linspace(8, largest, 7, dtype=torch.float64).requires_grad_()
+    u = torch.linspace(12, largest, 7, dtype=torch.float64).requires_grad_()
     line = slope(lambda: (1 - u.tanh() ** 2 + 1e-9).log().mean(), u, seed=seed)
     assert line.verdict == "undecided"
     assert "ill-conditioned here" in line.reason and "softplus" in line.reason
@@ -450,7 +448,8 @@ def test_the_textbook_form_of_sac_is_ill_conditioned_not_wrong(seed: int, larges
         return (2 * (math.log(2) - u - F.softplus(-2 * u))).mean()
 
     assert slope(lambda: softplus_form(u), u, seed=seed).verdict == "agrees"
-    assert slope(lambda: softplus_form(Bent.apply(u, largest_off(1.01))), u, seed=seed).verdict == "refuted"
+    wrong = largest_off(1.01)
+    assert slope(lambda: softplus_form(Bent.apply(u, wrong)), u, seed=seed).verdict == "refuted"
 
 
 CANCELLING: dict[str, Callable[[torch.Tensor], Any]] = {
@@ -545,15 +544,15 @@ def test_a_gradient_that_is_nan_is_refuted_and_placed() -> None:
 @pytest.mark.parametrize("raises", [False, True])
 def test_parameters_gradients_and_chance_are_left_as_they_were(raises: bool) -> None:
     loss, p = ppo(0, 5, untouched)
-    (p["W0"] * 2).sum().backward()
+    p["W0"].grad = torch.full_like(p["W0"], 2.0)
     before = {k: v.detach().clone() for k, v in p.items()}
     torch.manual_seed(1)
     chance = torch.get_rng_state()
-    calls = iter(range(10))
+    calls = iter(range(1000))
 
     def watched() -> Any:
         torch.rand(3)
-        if raises and next(calls) == 1:
+        if raises and next(calls) > 0:
             raise ValueError("enough")
         return loss()
 
@@ -563,9 +562,8 @@ def test_parameters_gradients_and_chance_are_left_as_they_were(raises: bool) -> 
     else:
         assert slope(watched, p).verdict == "agrees"
     assert all(torch.equal(v, before[k]) for k, v in p.items())
-    assert (
-        torch.equal(p["W0"].grad or torch.zeros(1), torch.zeros(1)) if p["W0"].grad is None else bool((p["W0"].grad == 2).all())
-    )
+    assert bool((p["W0"].grad == 2).all())
+    assert p["b0"].grad is None
     assert torch.equal(torch.get_rng_state(), chance)
     assert torch.get_default_dtype() is torch.float32
 
@@ -578,7 +576,6 @@ def test_random_numbers_of_torch_are_replayed() -> None:
         return F.dropout(action, 0.3, training=True).square().sum()
 
     assert slope(loss, p).verdict == "agrees"
-    assert slope(lambda: loss(bent(largest_off(1.01))), p).verdict in ("refuted", "agrees")
     assert slope(lambda: loss(bent(lambda g: g + 1)), p).verdict == "refuted"
 
 

@@ -473,3 +473,25 @@ def test_the_score_has_mean_zero() -> None:
     at = dict(zip(theta, (log_of(fmpq(2)), log_of(fmpq(3)), of(0)), strict=True))
     assert [exact(E(log_prob(a).diff(t)), at) for t in theta] == [0, 0, 0]
     assert [exact(E(log(softmax(theta))[a].diff(t) - log_softmax(theta)[a].diff(t)), at) for t in theta] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("far", [-40, -20, 20, 40])
+@pytest.mark.parametrize("scale", [1, 3])
+def test_the_density_of_a_squashed_draw_stays_finite_where_tanh_is_one(far: int, scale: int) -> None:
+    """1 - tanh(u)^2 is 4 exp(-2|u|) up to a factor 1 + exp(-2|u|), which is 1 in float64 here."""
+    z = Draw("z", Gaussian(0, 1))
+    density = log_prob(scale * tanh(z))
+    expected = -(far**2) / 2 - math.log(2 * math.pi) / 2 - math.log(4 * scale) + 2 * abs(far)
+    assert floats([density], {z.atoms[0]: np.array([float(far)])})[0][0] == pytest.approx(expected, rel=1e-14)
+
+
+def test_observations_are_indices_alone_and_in_a_batch() -> None:
+    """A policy is indexed by what it sees; rewards that happen to be whole numbers are none."""
+    chain = episode((half, half), [[(half, half)]] * 2, [[1], [2]], [[1], [1]], 2, observe=(1, 0))
+    for bundle in (chain, batch(chain, 2)):
+        assert {name: column.whole for name, column in bundle.names.items()} == {
+            "states": True,
+            "actions": True,
+            "rewards": False,
+            "observations": True,
+        }

@@ -174,6 +174,8 @@ def looped(a, b):
         ("difference(w, x)", "w - x", True),
         ("itself(w, x)", "itself(x, w)", False),
         ("unknown(w, x)", "unknown(x, w)", False),
+        ("(-w) ** 2", "w ** 2", True),
+        ("(-w) ** 3", "w ** 3", False),
         ("least(w, x)", "least(x, w)", True),
         ("least(w, x)", "least(b=w, a=x)", True),
         ("still(w, x)", "still(x, w)", True),

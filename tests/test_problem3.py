@@ -55,10 +55,11 @@ ROUTES: dict[tuple[str, ...], str] = {
     MODEL: "least flat restless better wide narrow heavy optimum never four_levels up_to_three from_four",
     NUMPY: "score_mean path_mean score_over_n path_over_n naive_right reparam_right naive_noise reparam_noise naive_elsewhere "
     "numpy_expects unbiased_variance calming wobble eighty_seven four ratio score_is_four path_is_four",
-    TORCH: "score_right path_right score_scatter path_scatter harmless parabola_scatter own_mean others_mean score_any path_any "
+    ("listed + numpy + symbolic",): "on_data on_noise on_data_elsewhere on_noise_elsewhere",
+    TORCH: "score_right path_right score_scatter path_scatter harmless parabola_scatter own_mean others_mean others_scatter score_any path_any "
     "sine_score sine_path sine_score_noise sine_path_noise nine edge_score",
     (*TORCH, "symbolic + autodiff + sampled"): "score_drawn path_drawn",
-    ("autodiff + symbolic",): "edge_path",
+    ("autodiff + symbolic",): "edge_path score_sample path_sample edge_value",
     ("called",): "unreadable",
 }
 

@@ -1,0 +1,107 @@
+"""Is the gradient of one loss right? Along one and eight random directions, beside torch's gradcheck."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from gradcheck_rl import differences
+
+from .timing import Options, Row, least, once
+
+BATCH = 64
+SLOW_UP_TO = 100  # parameters; beyond, torch's slow mode takes seconds to minutes
+
+Case = tuple[Callable[..., Any], list[torch.Tensor]]
+
+
+def rows(options: Options) -> Iterator[Row]:
+    torch.set_num_threads(1)
+    cases = {"log-prob": [(log_prob, (10,)), (log_prob, (100,)), (log_prob, (1000,))], "PPO": [(ppo, (8, 32, 20, 4)), (ppo, (8, 64, 64, 4))]}
+    if options.smoke:
+        cases = {"log-prob": [(log_prob, (4,))], "PPO": [(ppo, (2, 3, 3, 2))]}
+    for name, made in [*cases.items(), ("SAC actor", [(sac, (2, 3, 4) if options.smoke else (8, 32, 20, 4))])]:
+        for make, sizes in made:
+            yield from _case(name, *make(*sizes), options)
+
+
+def _case(name: str, loss: Callable[..., Any], p: list[torch.Tensor], options: Options) -> Iterator[Row]:
+    size = sum(x.numel() for x in p)
+
+    def closure() -> Any:
+        return loss(*p)
+
+    times = least(
+        {
+            "one": lambda: differences(closure, p, directions=1).require(),
+            "eight": lambda: differences(closure, p).require(),
+            "fast": lambda: torch.autograd.gradcheck(loss, p, fast_mode=True),
+            "floor": lambda: torch.autograd.grad(closure(), p),
+        },
+        options.repeats,
+    )
+    floor = ("forward + backward", times["floor"])
+    what = f"check: {name}, {size} parameters"
+    yield Row(f"{what}, 1 direction", times["one"], ("gradcheck fast", times["fast"]), floor)
+    yield Row(f"{what}, 8 directions", times["eight"], ("gradcheck fast", times["fast"]), floor)
+    if options.slow or size <= SLOW_UP_TO:
+        slow = once(lambda: torch.autograd.gradcheck(loss, p))
+        yield Row(f"{what}, 8 directions", times["eight"], ("gradcheck slow", slow), floor)
+
+
+def _draw(*shape: int) -> torch.Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)), dtype=torch.float64)
+
+
+def log_prob(size: int) -> Case:
+    actions = _draw(BATCH, size).argmax(-1)
+
+    def loss(theta: Any) -> Any:
+        return -theta.log_softmax(-1)[actions].mean()
+
+    return loss, [_draw(size).requires_grad_()]
+
+
+def _network(*sizes: int) -> tuple[Callable[..., Any], list[torch.Tensor]]:
+    parameters: list[torch.Tensor] = []
+    for before, after in zip(sizes, sizes[1:], strict=False):
+        parameters += [(_draw(after, before) / before**0.5).requires_grad_(), (_draw(after) / 10).requires_grad_()]
+
+    def run(x: Any, p: Any) -> Any:
+        for n in range(0, len(p), 2):
+            x = F.linear(x.tanh() if n else x, p[n], p[n + 1])
+        return x
+
+    return run, parameters
+
+
+def ppo(*sizes: int) -> Case:
+    run, parameters = _network(*sizes)
+    state, advantage, action = _draw(BATCH, sizes[0]), _draw(BATCH), _draw(BATCH, sizes[-1]).argmax(-1, keepdim=True)
+    with torch.no_grad():
+        old = run(state, parameters).log_softmax(-1).gather(1, action)[:, 0] + _draw(BATCH) / 5
+
+    def loss(*p: Any) -> Any:
+        ratio = (run(state, p).log_softmax(-1).gather(1, action)[:, 0] - old).exp()
+        return -torch.min(ratio * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
+
+    return loss, parameters
+
+
+def sac(*sizes: int) -> Case:
+    run, parameters = _network(*sizes)
+    state, noise = _draw(BATCH, sizes[0]), _draw(BATCH, sizes[-1] // 2)
+    critic = [_draw(16, sizes[0] + sizes[-1] // 2) / 3, _draw(16), _draw(1, 16) / 4, _draw(1)]
+
+    def loss(*p: Any) -> Any:
+        mean, log_std = run(state, p).chunk(2, -1)
+        u = mean + log_std.clamp(-5, 2).exp() * noise
+        density = (-(noise**2) / 2 - log_std.clamp(-5, 2) - 2 * (math.log(2) - u - F.softplus(-2 * u))).sum(-1)
+        q = F.linear(F.linear(torch.cat([state, u.tanh()], -1), critic[0], critic[1]).tanh(), critic[2], critic[3])[:, 0]
+        return (0.2 * density - q).mean()
+
+    return loss, parameters

@@ -1,0 +1,25 @@
+"""From the shell to the first answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .timing import Options, Row, processes
+
+MODEL, ALL = "import sympy, numpy", "import torch, sympy, numpy"
+
+
+def rows(options: Options) -> Iterator[Row]:
+    light = processes(
+        {"--help": ("-m", "gradcheck_rl", "--help"), "list": ("-m", "gradcheck_rl", "list"), "argparse": ("-c", "import argparse")},
+        options.repeats,
+    )
+    floor = ("import argparse", light["argparse"])
+    yield Row("start: --help", light["--help"], None, floor)
+    yield Row("start: list", light["list"], None, floor)
+    if options.smoke:
+        return
+    whole = processes(
+        {"problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"), ALL: ("-c", ALL), MODEL: ("-c", MODEL)}, options.repeats // 3
+    )
+    yield Row("start: problem1, whole", whole["problem1"], None, (ALL, whole[ALL]))

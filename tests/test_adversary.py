@@ -1,0 +1,388 @@
+"""Wrong verdicts that were found by trying to get them, each named by what was wrong."""
+
+from __future__ import annotations
+
+import functools
+import math
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl import (
+    AtMost,
+    Bernoulli,
+    Categorical,
+    Claim,
+    Covariance,
+    Differs,
+    Draw,
+    E,
+    Equal,
+    Erratum,
+    Gradient,
+    InputError,
+    Mean,
+    Mistake,
+    OneOf,
+    Parameter,
+    Point,
+    Problem,
+    ProblemError,
+    Simplex,
+    Uniform,
+    Value,
+    Variable,
+    check,
+    log,
+    softmax,
+)
+from gradcheck_rl.cli import main
+from gradcheck_rl.estimate import Estimate
+from gradcheck_rl.verdict import Verdict, compare
+
+x, y = Parameter("x", 2), Variable("y", 2)
+a = Draw("a", Categorical(logits=x))
+J = E(y[a])
+
+
+def f(x: Any, y: Any) -> Any:
+    return (x * y).sum()
+
+
+def score(x: Any, y: Any, a: Any) -> Any:
+    return x.log_softmax(-1)[a] * y[a]
+
+
+slope = Claim("The slope is y.", Equal(Gradient(f), y))
+value = Claim("It is x y.", Equal(Value(f), (x * y).sum()))
+unbiased = Claim("The score is unbiased.", Equal(Mean(Gradient(score)), Gradient(J)))
+
+
+def line(claim: Any, answer: Any = None, **page: Any) -> Any:
+    """What becomes of one claim."""
+    return check(Problem(title="Page", claims=(claim,), **page), answer).claims[0]
+
+
+def answered(own: Any) -> Any:
+    return line(slope, {f: own})
+
+
+# ---- the comparison -------------------------------------------------------------------------------------------------------
+
+
+def known(values: list[float], radii: list[float]) -> Estimate:
+    return Estimate(np.array([values], dtype=float), np.array([radii], dtype=float))
+
+
+@given(wide=st.sampled_from([1.0, 100.0, math.inf, math.nan]), off=st.floats(1e-11, 1e-7))
+def test_a_small_gap_in_one_coordinate_does_not_pass_another_that_is_not_known(wide: float, off: float) -> None:
+    left, right = known([off, 5.0], [1e-13, wide]), known([0.0, 5.0], [0.0, 0.0])
+    gap, slack = np.abs(left.value - right.value), left.radius
+    assert compare(gap, left, right, slack, slack, 1e-6, faint=True)[0] is Verdict.UNDECIDED
+    sure = np.minimum(np.nan_to_num(slack, nan=0), 1e-13)
+    assert compare(gap, left, right, sure, sure, 1e-6, faint=True)[0] is Verdict.AGREES
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "holds"),
+    [(-math.inf, 0, True), (1, math.inf, True), (math.inf, 0, False), (math.nan, 0, False), (0, math.nan, False)],
+)
+def test_minus_infinity_is_at_most_anything_and_what_is_no_number_is_not(left: float, right: float, holds: bool) -> None:
+    a, b = known([left], [0]), known([right], [0])
+    relation = AtMost(0, 0)
+    with np.errstate(all="ignore"):
+        excess = relation.excess(a, b)
+    verdict = compare(excess, a, b, np.zeros((1, 1)), np.zeros((1, 1)), 1e-6, faint=False)[0]
+    assert (verdict is Verdict.AGREES) is holds
+
+
+def test_what_is_no_number_differs_from_nothing() -> None:
+    apart = Claim("It is never seven.", Differs(Gradient(f), 7))
+    assert line(apart).verdict == "agrees"
+    assert line(apart, {f: lambda x, y: (x * y).sum() * math.nan}).verdict == "refuted"
+    endless = Claim("They are apart.", Differs(Value(f), math.inf))
+    assert line(endless, {f: lambda x, y: (x * y).sum() + math.inf}).verdict == "refuted"
+
+
+def test_an_erratum_is_not_refuted_by_a_formula_that_is_undefined() -> None:
+    undefined = Erratum("log y is log y.", Equal(Value(log(y[0])), log(y[0])), instead=value)
+    wrong = Erratum("log y is 1 + log y.", Equal(Value(log(y[0])), 1 + log(y[0])), instead=value)
+    first, second = check(Problem(title="Page", claims=(value,), errata=(undefined, wrong))).claims[1:]
+    assert (first.ok, second.ok) == (False, True)
+
+
+# ---- code under test ------------------------------------------------------------------------------------------------------
+
+
+class Stop(BaseException):
+    """Not an Exception: an ordinary handler lets it through."""
+
+
+@pytest.mark.parametrize("error", [SystemExit(0), Stop("now"), RecursionError(), MemoryError()])
+def test_code_cannot_end_the_check(error: BaseException) -> None:
+    def stop(x: Any, y: Any) -> Any:
+        raise error
+
+    found = answered(stop)
+    assert found.verdict == "refuted"
+    assert f"raised {type(error).__name__}" in found.reason
+
+
+def test_an_answer_that_exits_does_not_pass_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "page.py").write_text(
+        "from gradcheck_rl import *\nx = Parameter('x', 2)\ndef f(x): return x.sum()\n"
+        "c = Claim('One.', Equal(Gradient(f), 1))\nproblem = Problem(title='P', claims=(c,))\n"
+    )
+    (tmp_path / "mine.py").write_text("def f(x): exit()\n")
+    assert main([str(tmp_path / "page.py"), "--answer", str(tmp_path / "mine.py"), "--quiet"]) == 1
+    assert "SystemExit" in capsys.readouterr().out
+
+
+def torch_noise(x: Any, y: Any) -> Any:
+    return (x * y).sum() + 1e-9 * torch.randn(()) * x.sum()
+
+
+def python_noise(x: Any, y: Any) -> Any:
+    return (x * y).sum() + 1e-9 * random.random() * x.sum()
+
+
+def numpy_noise(x: Any, y: Any) -> Any:
+    return (x * y).sum() + 1e-9 * np.random.rand() * x.sum()
+
+
+@pytest.mark.parametrize("noisy", [torch_noise, python_noise, numpy_noise])
+def test_randomness_inside_a_function_is_told(noisy: Callable[..., Any]) -> None:
+    assert "draws random numbers of its own" in answered(noisy).reason
+
+
+def test_a_function_that_seeds_itself_is_not_random() -> None:
+    def seeded(x: Any, y: Any) -> Any:
+        torch.manual_seed(0)
+        return (x * y).sum() + 0 * torch.randn(())
+
+    assert answered(seeded).verdict == "agrees"
+
+
+def test_code_may_write_into_its_arguments() -> None:
+    def doubles(x: Any, y: Any, a: Any) -> Any:
+        y *= 2
+        return x.log_softmax(-1)[int(a)] * y[int(a)] / 2
+
+    assert line(unbiased, {score: doubles}).verdict == "agrees"
+
+
+def test_code_that_cannot_be_mapped_is_called_one_by_one_whatever_it_raised() -> None:
+    def by_name(x: Any, y: Any, a: Any) -> Any:
+        return x.log_softmax(-1)[{"tensor(0)": 0, "tensor(1)": 1}[str(a)]] * y[a]
+
+    assert line(unbiased, {score: by_name}).verdict == "agrees"
+
+
+def test_an_imaginary_part_is_not_dropped() -> None:
+    assert "complex" in line(value, {f: lambda x, y: (x * y).sum() + 1j * x.sum()}).reason
+
+
+def test_gradients_that_a_file_switched_off_are_on_for_its_functions() -> None:
+    torch.set_grad_enabled(False)
+    try:
+        assert answered(f).verdict == "agrees"
+    finally:
+        torch.set_grad_enabled(True)
+
+
+def test_a_constant_of_numpy_does_not_make_torch_code_numpy_code() -> None:
+    def with_constant(x: Any, y: Any) -> Any:
+        return (x * y).sum() + np.log(2 * np.pi)
+
+    assert answered(with_constant).verdict == "agrees"
+    assert "has no gradient" in answered(lambda x, y: np.sum(np.asarray(x) * np.asarray(y))).reason
+
+
+# ---- how an answer takes its arguments ------------------------------------------------------------------------------------
+
+
+class Callable_:
+    __hash__ = None  # type: ignore[assignment]  # as of a dataclass
+
+    def __call__(self, x: Any, y: Any) -> Any:
+        return (x * y).sum()
+
+
+class Layer(torch.nn.Module):
+    def forward(self, x: Any, y: Any) -> Any:
+        return (x * y).sum()
+
+
+def undecorated(*args: Any, **kwargs: Any) -> Any:
+    return f(*args, **kwargs)
+
+
+def positional(x: Any, y: Any, /) -> Any:
+    return (x * y).sum()
+
+
+def keyword(*, y: Any, x: Any) -> Any:
+    return (x * y).sum()
+
+
+def defaulted(x: Any, y: Any = None) -> Any:
+    return (x * y).sum()
+
+
+def scaled(x: Any, y: Any, by: float = 1.0) -> Any:
+    return by * (x * y).sum()
+
+
+def starred(*both: Any) -> Any:
+    return (both[0] * both[1]).sum()
+
+
+TAKERS = [
+    undecorated, positional, keyword, defaulted, scaled, starred, Callable_(), Layer(),
+    functools.partial(scaled), functools.partial(scaled, by=1.0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("own", TAKERS, ids=str)
+def test_an_answer_may_take_its_arguments_as_it_likes(own: Any) -> None:
+    assert answered(own).verdict == "agrees"
+    wrong = functools.partial(lambda *args, **kwargs: -own(*args, **kwargs))
+    assert answered(wrong).verdict == "refuted"
+
+
+def test_a_builtin_does_not_tell_its_arguments() -> None:
+    with pytest.raises(InputError, match=re.escape("does not tell its arguments: write `def f(x, y): ...` around it.")):
+        answered(torch.dot)
+
+
+def test_a_builtin_as_a_default_is_no_slot() -> None:
+    def activated(x: Any, act: Any = torch.tanh) -> Any:
+        return act(x).sum()
+
+    assert line(Claim("So.", AtMost(Gradient(activated), 1))).verdict == "agrees"
+
+
+def test_an_answer_that_calls_what_it_replaces_means_the_original() -> None:
+    def minus(x: Any, y: Any, f: Any = f) -> Any:
+        return -f(x, y)
+
+    assert answered(minus).verdict == "refuted"
+    assert answered(lambda x, y, f=minus: -f(x, y)).verdict == "agrees"
+
+
+def test_an_answer_returns_as_many_numbers_as_the_function_it_replaces() -> None:
+    halves = Claim("Each is a half.", Equal(Value(even), (0.5, 0.5)))
+    assert line(halves).verdict == "agrees"
+    assert line(halves, {even: lambda x: torch.tensor(0.5)}).verdict == "refuted"
+    assert line(value, {f: lambda x, y: (x * y).sum() * torch.ones(3)}).verdict == "refuted"
+
+
+def even(x: Any) -> Any:
+    return torch.full((2,), 0.5)
+
+
+# ---- ways to compute ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["listed", "integrated", "sampled", "differences", "autodiff"])
+def test_a_way_that_is_asked_for_and_does_not_apply_decides_nothing(way: str) -> None:
+    found = line(Claim("So.", Equal(Gradient(J) * 1, softmax(x) * (y - J)), by=way))
+    assert (found.verdict, found.routes[0].route) == ("undecided", way)
+    both = line(Claim("So.", Equal(Gradient(J) * 1, softmax(x) * (y - J)), by=("symbolic", way)))
+    assert both.verdict == "agrees"
+
+
+def test_a_proof_that_is_asked_for_and_not_found_decides_nothing() -> None:
+    assert line(Claim("So.", Equal(Gradient(f), y), by="proof")).verdict == "undecided"
+    assert line(Claim("No.", Equal(Gradient(f), 2 * y), by="proof")).verdict == "refuted"
+    assert line(Claim("So.", Equal(Gradient(J), softmax(x) * (y - J)), by="proof")).verdict == "proved"
+
+
+def test_two_claims_that_share_a_quantity_are_each_sampled_to_their_own_resolution() -> None:
+    shared = Mean(Gradient(score))
+    claims = [Claim(f"To {r}.", Equal(shared, Gradient(J)), by="sampled", resolution=r) for r in (0.05, 0.01)]
+    assert [c.verdict for c in check(Problem(title="Page", claims=claims, points=2)).claims] == ["agrees", "agrees"]
+
+
+def test_the_mean_of_another_estimator_is_judged_and_not_assumed() -> None:
+    """Its first look is short, and bounds no variance: the second look was skipped, and the reference's own mean taken."""
+    sampled = Claim("So.", Equal(Mean(Gradient(score)), Gradient(J)), by="sampled", resolution=0.05)
+    for off, verdict in ((0.0, "agrees"), (0.3, "refuted")):
+
+        def louder(x: Any, y: Any, a: Any, off: float = off) -> Any:
+            return x.log_softmax(-1)[a] * (y[a] + 4) + off * x[0]
+
+        found = line(sampled, {score: louder}, points=3)
+        assert found.verdict == verdict
+        assert all(r is not None and r > 0 for r in found.radius)
+
+
+def test_a_mean_over_no_draw_is_what_it_is_the_mean_of() -> None:
+    assert line(Claim("So.", Equal(Mean(Gradient(f)), y))).verdict == "agrees"
+    assert line(Claim("So.", Equal(Covariance(Gradient(f)), 0))).verdict == "agrees"
+
+
+# ---- pages ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_mistake_that_crashes_is_not_caught_by_its_claim() -> None:
+    def crashes(x: Any, y: Any) -> Any:
+        raise NameError("z")
+
+    def wrong(x: Any, y: Any) -> Any:
+        return -f(x, y)
+
+    found = check(
+        Problem(title="Page", claims=(slope,), mistakes=(Mistake("a", {f: crashes}, slope), Mistake("b", {f: wrong}, slope)))
+    )
+    assert [m.caught for m in found.mistakes] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda: line(Claim("s", Equal(Gradient(f)[5], 0))), "no coordinates"),
+        (lambda: line(Claim("s", Equal((x * y).sum() and Value(x[0])[5], 0))), "out of range"),
+        (lambda: Claim("s", Equal(Gradient(f), y), where=True), "where=True"),  # type: ignore[arg-type]
+        (lambda: Claim("s", Equal(Gradient(f), y), by=3), "by=3"),  # type: ignore[arg-type]
+        (lambda: Claim("s", Equal(Gradient(f), y), resolution="1"), "resolution 1"),  # type: ignore[arg-type]
+        (lambda: Gradient(f, "x"), "by 'x'"),  # type: ignore[arg-type]
+        (lambda: Value(f, dtype="float8"), "dtype='float8'"),
+        (lambda: Variable("v", over=3), "no space"),  # type: ignore[arg-type]
+        (lambda: Variable("v", over=Simplex()), "needs an axis"),
+        (lambda: line(Claim("s", Equal(Value(of_v), 0)), world=(Variable("v", 3, over=OneOf((1, 2))),)), "choice of shape"),
+        (lambda: line(slope, points=0), "points=0"),
+        (lambda: line(slope, mistakes=(Mistake("m", f, slope),)), "replacement"),  # type: ignore[arg-type]
+        (lambda: line(slope, mistakes=(Mistake("m", {f: None}, slope),)), "NoneType"),  # type: ignore[dict-item]
+        (lambda: line(slope, mistakes=(Mistake("m", {even: f}, slope),)), "no function of"),
+    ],
+)
+def test_what_a_page_gets_wrong_is_told_in_a_sentence(write: Callable[[], Any], says: str) -> None:
+    with pytest.raises(ProblemError, match=re.escape(says)):
+        problem = write()
+        check(Problem(title="Page", claims=(problem,)))
+
+
+def of_v(v: Any) -> Any:
+    return v.sum()
+
+
+def test_given_data_keep_what_the_model_assumes_of_them() -> None:
+    sd, p = Variable("sd", over=Uniform(0.1, 2)), Variable("p", 3, over=Simplex())
+    true = Claim("So.", Equal(Value(sd + p.sum()), sd + 1))
+    assert line(true, corners=(Point(sd=1, p=(0.5, 0.25, 0.25)),)).ok
+    for corner, says in ((Point(sd=-1), "it is positive"), (Point(p=(0.5, 0.6, 0.7)), "do not sum to 1")):
+        with pytest.raises(ProblemError, match=says):
+            line(true, corners=(corner,))
+
+
+def test_data_that_are_not_finite_reach_the_code() -> None:
+    assert line(slope, corners=(Point(x=math.inf), Point(y=1))).ok in (True, False)
