@@ -15,7 +15,7 @@ from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import Outcomes, Scene, World, evaluate, hull, integrated, listed, loose_atoms, proof, sampled, some_outcomes
 from .laws import Bundle, Random, with_parents
-from .points import Points, drawn, given, simpler
+from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
 from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, taken_by
 from .rings import written
@@ -24,6 +24,8 @@ from .verdict import Ruling, Verdict, combine, compare
 
 EVALUATIONS = 200
 SAMPLED_POINTS = 4
+ENOUGH = 4
+DRAWS = 12
 
 Answer = Mapping[Any, Any]
 Formulas = list[Any] | None
@@ -253,7 +255,18 @@ class Judge:
         if where is None:
             return self.points
         m = measure(where, Scene(self.world, self.points))
-        return self.take(self.points, np.flatnonzero(_holds(where, m)))
+        kept = self.take(self.points, np.flatnonzero(_holds(where, m)))
+        return kept if len(kept) >= ENOUGH else self._make(("more", where), lambda: self._more(where, kept))
+
+    def _more(self, where: Relation, kept: Points) -> Points:
+        """Where a condition leaves few points, others are drawn until enough fulfil it, or it seems that none does."""
+        for at in range(DRAWS):
+            if len(kept) >= ENOUGH:
+                break
+            fresh = drawn(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}")
+            good = np.flatnonzero(_holds(where, measure(where, Scene(self.world, fresh))))
+            kept = stack([kept, fresh.take(good[: ENOUGH - len(kept)])]) if len(good) else kept
+        return kept
 
     def _kinked(self, that: Relation, points: Points) -> Any:
         out = np.zeros(len(points), dtype=bool)

@@ -584,12 +584,20 @@ prize = Claim(
     source="A-054",
 )
 edges = tuple(
-    Claim(f"A jump {how} {'clears' if clears else 'fails'}.", source="A-074, A-059", at=Point(gap=width), that=Equal(
-        Mean(Value(gets_over), over=Rows(jump=(action,))), clears))
+    Claim(
+        f"A jump {how} {'clears' if clears else 'fails'}.",
+        source="A-074, A-059",
+        at=Point(gap=width),
+        that=Equal(Mean(Value(gets_over), over=Rows(jump=(action,))), clears),
+    )
     for width, how, action, clears in (
-        (Rational(1, 5), "without speed", (1, 0), 0), (Rational(1, 5), "without angle", (0, 5), 0),
-        (Rational(1, 5), "straight up", (pi / 2, 10), 0), (Rational(1, 5), "half a turn on", (pi + Rational(6, 5), 5), 1),
-        (Rational(1, 5), "backwards", (Rational(6, 5), -5), 1), (0, "over nothing", (1, 5), 1), (0, "over nothing without speed", (1, 0), 0),
+        (Rational(1, 5), "without speed", (1, 0), 0),
+        (Rational(1, 5), "without angle", (0, 5), 0),
+        (Rational(1, 5), "straight up", (pi / 2, 10), 0),
+        (Rational(1, 5), "half a turn on", (pi + Rational(6, 5), 5), 1),
+        (Rational(1, 5), "backwards", (Rational(6, 5), -5), 1),
+        (0, "over nothing", (1, 5), 1),
+        (0, "over nothing without speed", (1, 0), 0),
     )
 )
 
@@ -611,8 +619,13 @@ hidden = Claim(
 
 # What is printed and wrong.
 rsample = Erratum("rsample could replace the score estimator here.", Equal(path, slope_coded), instead=unbiased, source="A-076")
-informative = Erratum("At the start the gradient of the angle's bias is a number worth asking for: 1e-12 at least.", source="A-072",
-                      that=AtMost(Rational(1, 10 ** 24), start[0] * start[0]), at=initial, instead=noise)
+informative = Erratum(
+    "At the start the gradient of the angle's bias is a number worth asking for: 1e-12 at least.",
+    source="A-072",
+    that=AtMost(1, start[0] * start[0] * 10**24),
+    at=initial,
+    instead=noise,
+)
 legal = Erratum(
     "The angle stays in [0, pi/2] and the speed in [0, 10].", Equal(inside, 1), at=initial, instead=illegal, source="A-073"
 )
@@ -623,8 +636,13 @@ always = Erratum(
     instead=generous,
     source="A-074",
 )
-no_gap = Erratum("Clipping pays what the box pays over no gap too.", at=Point(gap=0), instead=faces, source="A-059", that=Equal(
-    *(Mean(Value(f), over=Rows(jump=((-1, 5),))) for f in (gets_clipped, gets_box))))
+no_gap = Erratum(
+    "Clipping pays what the box pays over no gap too.",
+    at=Point(gap=0),
+    instead=faces,
+    source="A-059",
+    that=Equal(*(Mean(Value(f), over=Rows(jump=((-1, 5),))) for f in (gets_clipped, gets_box))),
+)
 same_model = Erratum(
     "Truncating the policy to the box is clipping its actions.", Equal(truncated, slope_box), instead=third_model, source="A-075"
 )

@@ -217,7 +217,7 @@ def test_each_planted_doubt_is_found_at_its_line(tmp_path: Path) -> None:
     assert [doubt.partition(": ")[2] for doubt in doubts(TINY, load(str(TINY)))] == [
         "no mistake replaces `reinforce`: nothing shows that a claim would notice a wrong one."
     ]
-    planted = text.replace("claims=(unbiased, uniform)", "claims=(unbiased,)").replace(", mistakes=(unnormalised,)", "")
+    planted = text.replace("claims=(unbiased, uniform)", "claims=(unbiased,)").replace("    mistakes=(unnormalised,),\n", "")
     planted = planted.replace("from gradcheck_rl", "import torch.nn\nfrom gradcheck_rl")
     path = page(tmp_path, planted)
     at = {line: number for number, line in enumerate(planted.splitlines(), start=1)}

@@ -151,7 +151,11 @@ ROUTES: dict[str, str] = {}
 
 
 def test_no_evaluator_silently_stops_applying() -> None:
-    found = {c.id: ", ".join(r.route for r in c.routes if r.verdict in ("proved", "agrees")) for c in report().claims if c.kind == "claim"}
+    found = {
+        c.id: ", ".join(r.route for r in c.routes if r.verdict in ("proved", "agrees"))
+        for c in report().claims
+        if c.kind == "claim"
+    }
     assert found == ROUTES
 
 

@@ -21,7 +21,10 @@ Case = tuple[Callable[..., Any], list[torch.Tensor]]
 
 def rows(options: Options) -> Iterator[Row]:
     torch.set_num_threads(1)
-    cases = {"log-prob": [(log_prob, (10,)), (log_prob, (100,)), (log_prob, (1000,))], "PPO": [(ppo, (8, 32, 20, 4)), (ppo, (8, 64, 64, 4))]}
+    cases = {
+        "log-prob": [(log_prob, (10,)), (log_prob, (100,)), (log_prob, (1000,))],
+        "PPO": [(ppo, (8, 32, 20, 4)), (ppo, (8, 64, 64, 4))],
+    }
     if options.smoke:
         cases = {"log-prob": [(log_prob, (4,))], "PPO": [(ppo, (2, 3, 3, 2))]}
     for name, made in [*cases.items(), ("SAC actor", [(sac, (2, 3, 4) if options.smoke else (8, 32, 20, 4))])]:

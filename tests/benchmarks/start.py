@@ -11,7 +11,11 @@ MODEL, ALL = "import sympy, numpy", "import torch, sympy, numpy"
 
 def rows(options: Options) -> Iterator[Row]:
     light = processes(
-        {"--help": ("-m", "gradcheck_rl", "--help"), "list": ("-m", "gradcheck_rl", "list"), "argparse": ("-c", "import argparse")},
+        {
+            "--help": ("-m", "gradcheck_rl", "--help"),
+            "list": ("-m", "gradcheck_rl", "list"),
+            "argparse": ("-c", "import argparse"),
+        },
         options.repeats,
     )
     floor = ("import argparse", light["argparse"])
