@@ -12,7 +12,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
-from .load import doubts, load, load_functions, locate, shipped, sources, statements
+from .load import doubts, load, load_functions, locate, shipped, sources, statements, why
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -338,6 +338,12 @@ def _check(problem: Problem, options: argparse.Namespace, only: Sequence[str] | 
             return check(problem, answer, options.seed, options.points, only, _progress if shown else None, figures=figures)
     except ProblemError as error:
         raise ProblemError(f"{problem.path}: {error}") from error
+    except GradcheckError:
+        raise
+    except Exception as error:  # a page is anybody's code: what it breaks is told in a sentence too
+        raise ProblemError(
+            f"{why(Path(problem.path), error)} This was not foreseen; in Python, check(...) shows where."
+        ) from error
     finally:
         if shown:
             _progress_line("")

@@ -21,5 +21,4 @@ from .points import Points as Points
 from .quantities import Quantity as Quantity
 from .report import Report as Report
 from .rings import EXACT as EXACT
-from .rings import Ring as Ring
 from .spaces import Space as Space

@@ -265,7 +265,7 @@ class Judge:
                 break
             fresh = drawn(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}")
             good = np.flatnonzero(_holds(where, measure(where, Scene(self.world, fresh))))
-            kept = stack([kept, fresh.take(good[: ENOUGH - len(kept)])]) if len(good) else kept
+            kept = stack([kept, fresh.take(good[: ENOUGH - len(kept)].tolist())]) if len(good) else kept
         return kept
 
     def _kinked(self, that: Relation, points: Points) -> Any:

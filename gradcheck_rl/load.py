@@ -55,7 +55,7 @@ def parse(path: Path) -> ast.Module:
     try:
         return ast.parse(_text(path, ProblemError), str(path))
     except (SyntaxError, ValueError) as error:
-        raise ProblemError(_why(path, error)) from error
+        raise ProblemError(why(path, error)) from error
 
 
 def locate(name: str, words: Iterable[str] = ()) -> Path:
@@ -219,9 +219,9 @@ def _execute(path: Path, wrong: type[GradcheckError], tree: ast.Module | None = 
             loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
-        if isinstance(error, (Exception, SystemExit)):
-            raise wrong(_why(path, error)) from error
-        raise
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise wrong(why(path, error)) from error
     return module
 
 
@@ -246,7 +246,7 @@ def _text(path: Path, wrong: type[GradcheckError]) -> str:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _why(path: Path, error: BaseException) -> str:
+def why(path: Path, error: BaseException) -> str:
     """file:line and the exception, in one line."""
     told = TracebackException.from_exception(error)
     place, line = str(path), next((frame.lineno for frame in reversed(told.stack) if frame.filename == str(path)), None)

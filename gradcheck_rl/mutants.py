@@ -279,8 +279,11 @@ def _is_live(value: object) -> bool:
 
 def _same(one: Problem, other: Problem, line: list[Any], edited: list[Any]) -> bool:
     """Do the line and all claims say the same on both pages? Symbols are compared by name: each page has its own."""
-    pairs = zip([*_of_line(line), *_meaning(one)], [*_of_line(edited), *_meaning(other)], strict=False)
-    return all(a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b) is True) for a, b in pairs)
+    here, there = [*_of_line(line), *_meaning(one)], [*_of_line(edited), *_meaning(other)]
+    pairs = zip(here, there, strict=False)
+    return len(here) == len(there) and all(
+        a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b) is True) for a, b in pairs
+    )
 
 
 def _of_line(values: list[Any]) -> Iterator[Any]:

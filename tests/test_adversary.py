@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from gradcheck_rl import (
     AtMost,
-    Bernoulli,
     Categorical,
     Claim,
     Covariance,
@@ -251,7 +250,7 @@ TAKERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("own", TAKERS, ids=str)
+@pytest.mark.parametrize("own", TAKERS, ids=range(len(TAKERS)))
 def test_an_answer_may_take_its_arguments_as_it_likes(own: Any) -> None:
     assert answered(own).verdict == "agrees"
     wrong = functools.partial(lambda *args, **kwargs: -own(*args, **kwargs))
@@ -350,7 +349,7 @@ def test_a_mistake_that_crashes_is_not_caught_by_its_claim() -> None:
     ("write", "says"),
     [
         (lambda: line(Claim("s", Equal(Gradient(f)[5], 0))), "no coordinates"),
-        (lambda: line(Claim("s", Equal((x * y).sum() and Value(x[0])[5], 0))), "out of range"),
+        (lambda: line(Claim("s", Equal(Value(x[0])[5], 0))), "out of range"),
         (lambda: Claim("s", Equal(Gradient(f), y), where=True), "where=True"),  # type: ignore[arg-type]
         (lambda: Claim("s", Equal(Gradient(f), y), by=3), "by=3"),  # type: ignore[arg-type]
         (lambda: Claim("s", Equal(Gradient(f), y), resolution="1"), "resolution 1"),  # type: ignore[arg-type]

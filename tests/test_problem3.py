@@ -56,7 +56,8 @@ ROUTES: dict[tuple[str, ...], str] = {
     NUMPY: "score_mean path_mean score_over_n path_over_n naive_right reparam_right naive_noise reparam_noise naive_elsewhere "
     "numpy_expects unbiased_variance calming wobble eighty_seven four ratio score_is_four path_is_four",
     ("listed + numpy + symbolic",): "on_data on_noise on_data_elsewhere on_noise_elsewhere",
-    TORCH: "score_right path_right score_scatter path_scatter harmless parabola_scatter own_mean others_mean others_scatter score_any path_any "
+    TORCH: "score_right path_right score_scatter path_scatter harmless parabola_scatter own_mean others_mean "
+    "others_scatter score_any path_any "
     "sine_score sine_path sine_score_noise sine_path_noise nine edge_score",
     (*TORCH, "symbolic + autodiff + sampled"): "score_drawn path_drawn",
     ("autodiff + symbolic",): "edge_path score_sample path_sample edge_value",

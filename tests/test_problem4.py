@@ -60,9 +60,10 @@ def payoff_beyond(c: Any, m: Any, s: Any) -> tuple[Any, Any, Any, Any]:
     return 100 * tail - second, through + edge / s, -2 * (second - m * first) + edge * a, through
 
 
-def reference(reading: str, log_sigma: tuple[int, int], d: tuple[str, str], step: Any = mpf(1) / 16) -> list[Any]:
+def reference(reading: str, log_sigma: tuple[int, int], d: tuple[str, str], step: Any = None) -> list[Any]:
     """J, its gradient by b and log sigma, and the part of the gradient by b_1 that goes through the reward."""
     mp.dps = 40
+    step = mpf(1) / 16 if step is None else step
     g, (d0, d1) = mpf("9.8"), map(mpf, d)
     u = mpf("0.1") * d0 - mpf("0.2") * d1 + mpf("0.05"), mpf("0.3") * d0 + mpf("0.4") * d1 - mpf("0.1")
     x = [mp.tanh(y) for y in u]

@@ -91,8 +91,8 @@ def _chance() -> Any:
 
 
 def _same(a: Batch, b: Batch) -> bool:
-    pairs = [(a.values, b.values), *([(a.gradients, b.gradients)] if a.gradients is not None else [])]
-    return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs)
+    pairs = ((a.values, b.values), (a.gradients, b.gradients))
+    return all(np.array_equal(x, y, equal_nan=True) for x, y in pairs if x is not None and y is not None)
 
 
 def _copied(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -71,7 +72,7 @@ def log_prob(size: int) -> Case:
 
 def _network(*sizes: int) -> tuple[Callable[..., Any], list[torch.Tensor]]:
     parameters: list[torch.Tensor] = []
-    for before, after in zip(sizes, sizes[1:], strict=False):
+    for before, after in itertools.pairwise(sizes):
         parameters += [(_draw(after, before) / before**0.5).requires_grad_(), (_draw(after) / 10).requires_grad_()]
 
     def run(x: Any, p: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The gradient of the expected reward under a masked softmax of K logits: from its definition to something that can be evaluated."""
+"""The gradient of the expected reward under a masked softmax of K logits, derived so that it can be evaluated."""
 
 from __future__ import annotations
 
