@@ -13,7 +13,20 @@ import numpy as np
 from .claims import Claim, Differs, Equal, Raises, Relation, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
-from .evaluators import Outcomes, Scene, World, evaluate, hull, integrated, listed, loose_atoms, proof, sampled, some_outcomes
+from .evaluators import (
+    NAMES,
+    Outcomes,
+    Scene,
+    World,
+    evaluate,
+    hull,
+    integrated,
+    listed,
+    loose_atoms,
+    proof,
+    sampled,
+    some_outcomes,
+)
 from .laws import Bundle, Random, with_parents
 from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
@@ -155,7 +168,7 @@ class Judge:
             if not answer:
                 raise ProblemError(str(error)) from error
             return Ruling(route or "called", Verdict.REFUTED, note=str(error))
-        name = " + ".join(scene.used) or "exact"
+        name = " + ".join(sorted(scene.used, key=NAMES.index)) or "exact"
         if isinstance(that, Differs):
             return self._apart(m, claim.resolution, Ruling(name, Verdict.UNDECIDED, left=m.left, right=m.right, points=points))
         if strict and not claim.code():

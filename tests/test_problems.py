@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
 
 from gradcheck_rl import check
-from gradcheck_rl.claims import Claim
+from gradcheck_rl.claims import Claim, Relation
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.load import load, shipped
 from gradcheck_rl.points import Points
@@ -68,7 +68,11 @@ def test_a_page_with_a_mistake_in_it_does_not_hold() -> None:
 
 def about_code(page: Problem) -> list[Claim]:
     """The first few claims about code at every point that are cheap to evaluate."""
-    found = [c for c in page.claims if c.at is None and not c.routes and c.code() and not any(map(is_dear, c.that.sides))]
+    found = [
+        c
+        for c in page.claims
+        if c.at is None and isinstance(c.that, Relation) and not c.routes and c.code() and not any(map(is_dear, c.that.sides))
+    ]
     return found[:CLAIMS]
 
 

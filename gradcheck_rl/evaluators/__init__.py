@@ -37,6 +37,7 @@ from .scene import Outcomes, Scene, World
 
 FEW = 16
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
+NAMES = (symbolic.NAME, *REDUCTIONS, autodiff.NAME, plain.NAME, differences.NAME)  # the order in which a report lists them
 ROUTES = (symbolic.NAME, "proof", *REDUCTIONS, autodiff.NAME, differences.NAME)
 
 
@@ -200,4 +201,16 @@ def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate
     return weighted_sum(weights, flat, axis=1).map(lambda a: a[:, None, :])
 
 
-__all__ = ["ROUTES", "Leaf", "Outcomes", "Over", "Scene", "World", "evaluate", "loose_atoms", "random_atoms", "some_outcomes"]
+__all__ = [
+    "NAMES",
+    "ROUTES",
+    "Leaf",
+    "Outcomes",
+    "Over",
+    "Scene",
+    "World",
+    "evaluate",
+    "loose_atoms",
+    "random_atoms",
+    "some_outcomes",
+]
