@@ -344,7 +344,6 @@ def test_a_mistake_that_crashes_is_not_caught_by_its_claim() -> None:
         (lambda: Value(f, dtype="float8"), "dtype='float8'"),
         (lambda: Variable("v", over=3), "no space"),  # type: ignore[arg-type]
         (lambda: Variable("v", over=Simplex()), "needs an axis"),
-        (lambda: line(Claim("s", Equal(Value(of_v), 0)), world=(Variable("v", 3, over=OneOf((1, 2))),)), "choice of shape"),
         (lambda: line(slope, points=0), "points=0"),
         (lambda: line(slope, mistakes=(Mistake("m", f, slope),)), "replacement"),  # type: ignore[arg-type]
         (lambda: line(slope, mistakes=(Mistake("m", {f: None}, slope),)), "NoneType"),  # type: ignore[dict-item]

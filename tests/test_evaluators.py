@@ -330,7 +330,8 @@ def test_a_tie_with_equal_slopes_is_no_kink() -> None:
     j = judge(Claim("So.", Equal(Gradient(loss), Gradient(loss))), corners=corners, points=1)
     formulas = lowered(Gradient(loss), j.world.parameters, j.world.names)
     assert formulas is not None
-    assert list(kinked(formulas, [r[()]], Scene(j.world, j.points)))[:4] == [False, True, False, True]
+    # At the third the interval is a point, but a product of two halved ties is not in it: the formula is of no use there.
+    assert list(kinked(formulas, [r[()]], Scene(j.world, j.points)))[:4] == [False, True, True, True]
     width = evaluate(Hull(Gradient(loss)), Scene(j.world, j.points)).radius[:4, 0, 0]
     assert np.allclose(width, [0, 0.5, 0, 0.5], atol=1e-6)
 

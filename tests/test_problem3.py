@@ -60,7 +60,8 @@ ROUTES: dict[tuple[str, ...], str] = {
     "others_scatter score_any path_any "
     "sine_score sine_path sine_score_noise sine_path_noise nine edge_score",
     (*TORCH, "symbolic + autodiff + sampled"): "score_drawn path_drawn",
-    ("autodiff + symbolic",): "edge_path score_sample path_sample edge_value",
+    ("symbolic + autodiff",): "edge_path",
+    ("autodiff",): "score_sample path_sample edge_value",
     ("called",): "unreadable",
 }
 

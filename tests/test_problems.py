@@ -71,7 +71,8 @@ def about_code(page: Problem) -> list[Claim]:
     found = [
         c
         for c in page.claims
-        if c.at is None and isinstance(c.that, Relation) and not c.routes and c.code() and not any(map(is_dear, c.that.sides))
+        if c.at is None and isinstance(c.that, Relation) and not c.routes
+        if c.code() and not any(map(is_dear, c.that.sides))
     ]
     return found[:CLAIMS]
 
