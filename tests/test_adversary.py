@@ -30,7 +30,6 @@ from gradcheck_rl import (
     InputError,
     Mean,
     Mistake,
-    OneOf,
     Parameter,
     Point,
     Problem,
