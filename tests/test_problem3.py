@@ -59,7 +59,7 @@ ROUTES: dict[tuple[str, ...], str] = {
     TORCH: "score_right path_right score_scatter path_scatter harmless parabola_scatter own_mean others_mean "
     "others_scatter score_any path_any "
     "sine_score sine_path sine_score_noise sine_path_noise nine edge_score",
-    (*TORCH, "symbolic + autodiff + sampled"): "score_drawn path_drawn",
+    (*TORCH, "symbolic + sampled + autodiff"): "score_drawn path_drawn",
     ("symbolic + autodiff",): "edge_path",
     ("autodiff",): "score_sample path_sample edge_value",
     ("called",): "unreadable",

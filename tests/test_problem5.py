@@ -56,7 +56,7 @@ ROUTES = {
     "score": "listed + autodiff",
     "product": "listed + autodiff",
     "between": "listed + autodiff",
-    "drawn": f"{CODE}, symbolic + autodiff + sampled",
+    "drawn": f"{CODE}, symbolic + sampled + autodiff",
     "conservative": "symbolic",
     "rotational": "symbolic",
 }
