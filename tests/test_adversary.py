@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,11 +31,13 @@ from gradcheck_rl import (
     InputError,
     Mean,
     Mistake,
+    OneOf,
     Parameter,
     Point,
     Problem,
     ProblemError,
     Simplex,
+    Uniform,
     Value,
     Variable,
     check,
@@ -155,6 +158,11 @@ def numpy_noise(x: Any, y: Any) -> Any:
     return (x * y).sum() + 1e-9 * np.random.rand() * x.sum()
 
 
+@pytest.mark.parametrize("noisy", [torch_noise, python_noise, numpy_noise])
+def test_randomness_inside_a_function_is_told(noisy: Callable[..., Any]) -> None:
+    assert "draws random numbers of its own" in answered(noisy).reason
+
+
 def test_a_function_that_seeds_itself_is_not_random() -> None:
     def seeded(x: Any, y: Any) -> Any:
         torch.manual_seed(0)
@@ -270,6 +278,13 @@ def test_an_answer_that_calls_what_it_replaces_means_the_original() -> None:
     assert answered(lambda x, y, f=minus: -f(x, y)).verdict == "agrees"
 
 
+def test_an_answer_returns_as_many_numbers_as_the_function_it_replaces() -> None:
+    halves = Claim("Each is a half.", Equal(Value(even), (sp.Rational(1, 2),) * 2))
+    assert line(halves).verdict == "agrees"
+    assert line(halves, {even: lambda x: torch.tensor(0.5)}).verdict == "refuted"
+    assert line(value, {f: lambda x, y: (x * y).sum() * torch.ones(3)}).verdict == "refuted"
+
+
 def even(x: Any) -> Any:
     return torch.full((2,), 0.5)
 
@@ -343,6 +358,7 @@ def test_a_mistake_that_crashes_is_not_caught_by_its_claim() -> None:
         (lambda: Value(f, dtype="float8"), "dtype='float8'"),
         (lambda: Variable("v", over=3), "no space"),  # type: ignore[arg-type]
         (lambda: Variable("v", over=Simplex()), "needs an axis"),
+        (lambda: line(Claim("s", Equal(v_of_two.sum(), v_of_two.sum()))), "choice of shape"),
         (lambda: line(slope, points=0), "points=0"),
         (lambda: line(slope, mistakes=(Mistake("m", f, slope),)), "replacement"),  # type: ignore[arg-type]
         (lambda: line(slope, mistakes=(Mistake("m", {f: None}, slope),)), "NoneType"),  # type: ignore[dict-item]
@@ -355,9 +371,18 @@ def test_what_a_page_gets_wrong_is_told_in_a_sentence(write: Callable[[], Any], 
         check(Problem(title="Page", claims=(problem,)))
 
 
-def of_v(v: Any) -> Any:
-    return v.sum()
+v_of_two = Variable("v", 3, over=OneOf((1, 2), (3, 4)))
+
+
+def test_given_data_keep_what_the_model_assumes_of_them() -> None:
+    sd, p = Variable("sd", over=Uniform(0.1, 2)), Variable("p", 3, over=Simplex())
+    true = Claim("So.", Equal(Value(sd + p[0]), sd + 1 - p[1] - p[2]))
+    quarter = sp.Rational(1, 4)
+    assert line(true, corners=(Point(sd=1, p=(2 * quarter, quarter, quarter)),)).ok
+    for corner, says in ((Point(sd=-1), "it is positive"), (Point(p=(quarter, quarter, quarter)), "do not sum to 1")):
+        with pytest.raises(ProblemError, match=says):
+            line(true, corners=(corner,))
 
 
 def test_data_that_are_not_finite_reach_the_code() -> None:
-    assert line(slope, corners=(Point(x=math.inf), Point(y=1))).ok in (True, False)
+    assert line(slope, corners=(Point(x=math.inf), Point(y=1))).verdict == "agrees"

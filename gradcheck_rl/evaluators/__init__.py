@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CodeError, Unsuitable
+from ..errors import RANDOM, CodeError, Unsuitable
 from ..estimate import EPS, Estimate, Evidence, Floats, quadrature, weighted_sum
 from ..expressions import floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
@@ -109,7 +109,9 @@ def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Est
             raise
     try:
         return autodiff.evaluate(q, scene, outcomes)
-    except CodeError:
+    except CodeError as error:
+        if RANDOM in str(error):
+            raise
         return plain.evaluate(q, scene, outcomes)
 
 
