@@ -178,21 +178,54 @@ def test_the_right_mean_of_another_estimator_is_told_apart() -> None:
     assert only(check(page, {reinforce: branching})).remark == ""
 
 
+class Policy(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.logits = torch.nn.Parameter(torch.randn(3))
+
+    def forward(self) -> Any:
+        return self.logits.log_softmax(-1)
+
+
+class Softmax(Policy):
+    def forward(self) -> Any:
+        return self.logits.softmax(-1)
+
+
+class Scaled(Policy):
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(()))
+
+
 def test_a_module_is_an_answer() -> None:
-    class Policy(torch.nn.Module):
+    assert only(check(page, {log_pi: module(Policy, log_pi, theta="logits")})).verdict == "agrees"
+    assert only(check(page, {log_pi: module(Softmax, log_pi, theta="logits")})).verdict == "refuted"
+
+
+def test_a_module_is_made_once_so_that_it_can_be_mapped() -> None:
+    made = []
+
+    class Counted(Policy):
         def __init__(self) -> None:
             super().__init__()
-            self.logits = torch.nn.Parameter(torch.zeros(3))
+            made.append(self)
 
-        def forward(self) -> Any:
-            return self.logits.log_softmax(-1)
+    assert only(check(page, {log_pi: module(Counted, log_pi, theta="logits")})).verdict == "agrees"
+    assert len(made) == 1
 
-    class Wrong(Policy):
-        def forward(self) -> Any:
-            return self.logits.softmax(-1)
 
-    assert only(check(page, {log_pi: module(Policy, log_pi, theta="logits")})).verdict == "agrees"
-    assert only(check(page, {log_pi: module(Wrong, log_pi, theta="logits")})).verdict == "refuted"
+@pytest.mark.parametrize(
+    ("make", "name", "says"),
+    [
+        (Policy, "logit", "Policy has no parameter `logit`; it has logits. Did you mean `logits`?"),
+        (Scaled, "logits", "Scaled has the parameter `scale`, which no argument gives: write which one, as `theta='scale'`."),
+    ],
+)
+def test_a_module_whose_parameters_are_not_all_given_is_refused(make: Any, name: str, says: str) -> None:
+    with pytest.raises(InputError) as error:
+        module(make, log_pi, theta=name)
+    assert str(error.value) == says
 
 
 mu = Parameter("mu", over=Normal())

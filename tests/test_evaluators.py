@@ -187,6 +187,18 @@ def test_code_runs_as_people_write_it(code: Any) -> None:
     assert [c.verdict for c in check(Problem(title="Ladder", claims=(same, half), points=4)).claims] == ["agrees", "refuted"]
 
 
+def test_code_for_one_sample_at_a_time_is_not_called_for_ever() -> None:
+    noise = Draw("noise", Gaussian(theta, 1))
+
+    def one_by_one(theta: Any, noise: Any) -> Any:
+        return theta.sum() * 0 + sum(n * n for n in noise.tolist())
+
+    claim = Claim("So.", Equal(Mean(Value(one_by_one)), E(sum(n**2 for n in noise.array))), by="sampled")
+    line = check(Problem(title="Slow", claims=(claim,), points=4)).claims[0]
+    assert line.verdict == "undecided"
+    assert "`one_by_one` can only be called for one sample at a time" in line.reason
+
+
 def test_the_default_dtype_is_ours_inside_and_the_callers_outside() -> None:
     def constant(theta: Any, action: Any) -> Any:
         return theta[action] * torch.tensor(7 / 3)

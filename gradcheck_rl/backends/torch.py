@@ -7,6 +7,7 @@ where an author's own errors surface.
 
 from __future__ import annotations
 
+import inspect
 import math
 import random
 import warnings
@@ -20,10 +21,11 @@ import torch
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
-from ..errors import RANDOM, CodeError, InputError, told
+from ..errors import RANDOM, CodeError, InputError, Unsuitable, did_you_mean, told
 from ..estimate import Floats
 
 _rung: dict[Any, int] = {}
+CALLS = 1 << 14  # of code that can only be called for one point and outcome at a time
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def run(
                 result = ladder[at]()
                 if _chance() != before and not _same(result, ladder[at]()):
                     raise CodeError(key, f"`{name}` {RANDOM}")
-            except (CodeError, KeyboardInterrupt):
+            except (CodeError, Unsuitable, KeyboardInterrupt):
                 raise
             except BaseException as error:  # SystemExit among them: code under test does not end the check
                 if at == len(ladder) - 1 or not isinstance(error, Exception):
@@ -181,6 +183,12 @@ class _Call:
         return self._back(torch.stack(columns, 1), leaves)
 
     def loop(self) -> Batch:
+        calls = self.B * self.M if self.possible is None else int(np.count_nonzero(self.possible))
+        if calls > CALLS:
+            raise Unsuitable(
+                f"`{self.name}` can only be called for one sample at a time, which {calls} calls would be: "
+                "write it so that torch.func.vmap can map it (no .item(), no `if` on a tensor, no numpy)"
+            )
         leaves = self._leaves()
         rows = []
         for b in range(self.B):
@@ -203,20 +211,27 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
 
     `module(Policy, policy, W="n1.weight", b="n1.bias")`.
     """
-    import inspect
-
     names = list(inspect.signature(like).parameters)
+    with precision("float64"):
+        net = make()
+    title, has = getattr(make, "__name__", "the module"), [name for name, p in net.named_parameters() if p.requires_grad]
+    for parameter in parameters.values():
+        if parameter not in has:
+            raise InputError(f"{title} has no parameter `{parameter}`; it has {', '.join(has)}.{did_you_mean(parameter, has)}")
+    if left := [name for name in has if name not in parameters.values()]:
+        raise InputError(
+            f"{title} has the parameter `{left[0]}`, which no argument gives: write which one, as `{names[0]}={left[0]!r}`."
+        )
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args, strict=False)) | kwargs
-        net = make()
         return functional_call(
-            net,
+            net.to(torch.get_default_dtype()),
             {parameters[k]: v for k, v in given.items() if k in parameters},
             tuple(v for k, v in given.items() if k not in parameters),
         )
 
-    forward.__name__ = getattr(make, "__name__", "module")
+    forward.__name__ = title
     forward.__signature__ = inspect.signature(like)  # pyright: ignore[reportFunctionMemberAccess]
     return forward
 
