@@ -166,7 +166,7 @@ class Judge:
             return Ruling(route or "none", Verdict.UNDECIDED, note=str(reason))
         except CodeError as error:
             if not answer:
-                raise ProblemError(str(error)) from error
+                raise ProblemError(f"{claim.says!r}: {error}") from error
             return Ruling(route or "called", Verdict.REFUTED, note=str(error))
         name = " + ".join(sorted(scene.used, key=NAMES.index)) or "exact"
         if isinstance(that, Differs):

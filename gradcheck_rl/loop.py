@@ -44,15 +44,12 @@ def check(
     given = fitted(problem, answer or {})
     chosen = _chosen(problem, given, only)
     loop = _Loop(problem, given, seed, problem.points if points is None else points, timed)
-    lines: list[Line] = []
-    mistakes: list[Caught] = []
-    for done, (name, item) in enumerate(chosen, start=1):
-        if isinstance(item, Mistake):
-            mistakes.append(loop.caught(name, item))
-        else:
-            lines += loop.lines(name, item)
+    found: dict[str, list[Line] | Caught] = {}
+    for done, (name, item) in enumerate(sorted(chosen, key=_runs_code), start=1):
+        found[name] = loop.caught(name, item) if isinstance(item, Mistake) else loop.lines(name, item)
         if progress is not None:
-            progress(done, len(chosen), item.title if isinstance(item, Derivation) else item.says)
+            progress(done, len(chosen), _told(found[name], item))
+    results = [found[name] for name, _ in chosen]
     whole = only is None
     return Report(
         problem=problem.name,
@@ -60,8 +57,8 @@ def check(
         about=problem.about,
         seed=seed,
         versions=versions(),
-        claims=tuple(lines),
-        mistakes=tuple(mistakes),
+        claims=tuple(line for lines in results if not isinstance(lines, Caught) for line in lines),
+        mistakes=tuple(caught for caught in results if isinstance(caught, Caught)),
         derivations=tuple(chains(problem)) if whole else (),
         blind_spots=tuple(blind_spots(problem, loop.judge)) if whole and not given else (),
         flow=tuple(flows(problem, loop.judge, given)) if whole else (),
@@ -70,6 +67,26 @@ def check(
         replay=f"python -m gradcheck_rl {_word(problem)} --seed {seed}",
         elapsed_s=round(time.perf_counter() - start, 4) if timed else 0.0,
     )
+
+
+def _runs_code(named: tuple[str, Any]) -> bool:
+    """What needs no torch comes first: while torch is imported there is something to read."""
+    match named[1]:
+        case Mistake() | Claim(that=Raises()):
+            return True
+        case Erratum(stated=stated, instead=instead):
+            return bool(stated.code() or instead.code())
+        case item:
+            return isinstance(item, Claim) and bool(item.code())
+
+
+def _told(found: list[Line] | Caught, item: Any) -> str:
+    """What has just become of a claim, a mistake or a whole derivation."""
+    if isinstance(found, Caught):
+        return f"{'caught' if found.caught else 'missed'}  {found.says}"
+    if isinstance(item, Derivation):
+        return f"{'holds' if all(line.ok for line in found) else 'fails'}  {item.title}"
+    return f"{found[0].verdict}  {found[0].says}"
 
 
 def _word(problem: Problem) -> str:
