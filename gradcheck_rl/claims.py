@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -134,6 +134,11 @@ class Claim:
     @property
     def routes(self) -> tuple[str, ...]:
         return tuple(self.by or ()) if isinstance(self.by, (tuple, list)) or self.by is None else (self.by,)
+
+    def without(self, route: str) -> Claim | None:
+        """The claim by its other routes; none is left of one that has no other."""
+        left = tuple(r for r in self.routes if r != route)
+        return self if len(left) == len(self.routes) else replace(self, by=left) if left else None
 
     def code(self) -> list[Callable[..., Any]]:
         """The functions this claim runs, without those they call."""

@@ -12,7 +12,7 @@ import functools
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -190,7 +190,7 @@ class _Slopes:
         if not abs(again - self.value) <= 1e-6 * abs(self.value):
             name, values = self.lines.name, f"{self.value:.6g} and then {again:.6g}"
             raise InputError(f"`{name}` gives {values} at the same parameters: draw its random numbers once, outside of it.")
-        found = [self._quick(path) for path in self._drawn(count)]
+        found = self._quick(self._drawn(count))
         doubtful = sorted((d for d in found if d.verdict is not Verdict.AGREES), key=lambda d: d.gap, reverse=True)
         found = [d for d in found if d.verdict is Verdict.AGREES]
         for d in doubtful:
@@ -205,17 +205,18 @@ class _Slopes:
         bad = [k for k, at in self.lines.blocks.items() if not np.isfinite(self.gradient[at]).all()]
         return f"the loss is {self.value:.6g}, and the gradient by `{bad[0]}` is not finite" if bad else ""
 
-    def _drawn(self, count: int) -> Iterator[Any]:
+    def _drawn(self, count: int) -> list[Any]:
         rng = generator(self.seed, "differences", self.lines.name)
-        for _ in range(count):
-            yield self.lines.towards(rng.standard_normal(len(self.scale)) * self.scale)
+        return [self.lines.towards(d) for d in rng.standard_normal((count, len(self.scale))) * self.scale]
 
     # ---- along one direction ----------------------------------------------------------------------------------------------
 
-    def _quick(self, path: Any) -> _Direction:
-        slopes, bends = self._stepped(path, STEPS)
-        found = self._ruled(path, slopes[1], abs(slopes[0] - slopes[1]) + self.blur / STEPS[1])
-        return replace(found, verdict=Verdict.UNDECIDED) if self._sharp(bends, STEPS[1], self.blur) else found
+    def _quick(self, paths: Sequence[Any]) -> list[_Direction]:
+        stepped = [self._stepped(path, STEPS) for path in paths]
+        smooth = [not self._sharp(bends, STEPS[1], self.blur) for _, bends in stepped]
+        coarse, fine = np.array([slopes for slopes, _ in stepped]).T
+        found = self._ruled(paths, fine, np.abs(coarse - fine) + self.blur / STEPS[1])
+        return [d if ok else replace(d, verdict=Verdict.UNDECIDED) for d, ok in zip(found, smooth, strict=True)]
 
     def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
         """At each step size the slope of the value, and the angle between its two sides."""
@@ -227,15 +228,24 @@ class _Slopes:
         seen = bends[-1] > max(32 * noise / h, RESOLUTION * self.unit)
         return seen and all(0.6 * before < bend for before, bend in itertools.pairwise(bends))
 
-    def _ruled(self, path: Any, slope: float, radius: float, rounding: float = 0.0) -> _Direction:
-        autograd = float(self.gradient @ path.direction)
-        radius += 16 * EPS * float(np.abs(self.gradient) @ np.abs(path.direction)) + rounding
-        if not math.isfinite(slope):
-            return _Direction(path, autograd, slope, math.inf, Verdict.UNDECIDED)
-        pairs = np.array([[autograd, 0.0], [slope, radius]]) / self.unit
-        a, b = (Estimate(pair[:1], pair[1:]) for pair in pairs)
+    def _ruled(self, paths: Sequence[Any], slopes: Floats, radii: Floats, rounding: float = 0.0) -> list[_Direction]:
+        directions = np.array([path.direction for path in paths])
+        autograd = directions @ self.gradient
+        radii = radii + 16 * EPS * (np.abs(directions) @ np.abs(self.gradient)) + rounding
+        rows = zip(paths, autograd.tolist(), slopes.tolist(), radii.tolist(), strict=True)
+        found = [_Direction(path, a, s, r, Verdict.AGREES) for path, a, s, r in rows]
+        verdict, remark = self._compared(autograd, slopes, radii)
+        if verdict is Verdict.AGREES and not remark:
+            return found
+        each = (self._compared(*np.array([[d.autograd], [d.slope], [d.radius]])) for d in found)
+        return [replace(d, verdict=verdict, remark=remark) for d, (verdict, remark) in zip(found, each, strict=True)]
+
+    def _compared(self, autograd: Floats, slopes: Floats, radii: Floats) -> tuple[Verdict, str]:
+        if not np.isfinite(slopes).all():
+            return Verdict.UNDECIDED, ""
+        a, b = Estimate(autograd / self.unit, np.zeros(len(radii))), Estimate(slopes / self.unit, radii / self.unit)
         verdict, _, _, _, remark = compare(np.abs(a.value - b.value), a, b, b.radius, b.radius, RESOLUTION, faint=True)
-        return _Direction(path, autograd, slope, radius, verdict, remark)
+        return verdict, remark
 
     def _looked_into(self, d: _Direction) -> _Direction:
         """At the step size that says most, with rounding as it is measured."""
@@ -247,7 +257,8 @@ class _Slopes:
         if not known:
             return replace(d, reason=f"the value is not finite a step of {LADDER[-1]:.0e} away")
         radius, at = min(known)
-        best = self._ruled(d.path, slopes[at], radius, float(gradient @ np.abs(d.path.direction)))
+        rounding = float(gradient @ np.abs(d.path.direction))
+        (best,) = self._ruled([d.path], np.array([slopes[at]]), np.array([radius]), rounding)
         kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
         finer = [x for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
         stays = all(abs(x - best.autograd) > best.gap / 2 for x in finer)
@@ -311,7 +322,7 @@ class _Slopes:
         for name, at in self.lines.blocks.items():
             alone = np.zeros_like(d.path.direction)
             alone[at] = d.path.direction[at]
-            part = self._quick(self.lines.towards(alone))
+            (part,) = self._quick([self.lines.towards(alone)])
             parts[name] = (part.autograd, part.slope, part.radius)
         worst = max(parts, key=lambda k: abs(parts[k][0] - parts[k][1]))
         clear = order is not None and order < 1.5

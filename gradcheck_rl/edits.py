@@ -109,7 +109,7 @@ def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
             if not isinstance(child, ast.AST):
                 continue
             is_name = field == "func" and isinstance(child, ast.Name)
-            if isinstance(child, (ast.expr, ast.AugAssign)) and not is_name:
+            if isinstance(child, (ast.expr, ast.AugAssign)) and not (is_name or isinstance(child, ast.Starred)):
                 yield Place(child, node, field, index, whole and _is_whole(node, field, child), *_in_arithmetic(node, field))
             if isinstance(node, (ast.Return, ast.Assign)) and isinstance(child, ast.Tuple) and whole:
                 yield from _each(child)
@@ -120,7 +120,8 @@ def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
 def _each(row: ast.Tuple) -> Iterator[Place]:
     """The values of `return a, b`."""
     for index, child in enumerate(row.elts):
-        yield Place(child, row, "elts", index, whole=True)
+        if not isinstance(child, ast.Starred):
+            yield Place(child, row, "elts", index, whole=True)
         yield from places(child)
 
 

@@ -8,6 +8,7 @@ draws that still matter) or over broadcast nodes (floats, where a draw is contin
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
@@ -19,7 +20,7 @@ from sympy.core.function import AppliedUndef
 
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
-from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
+from .laws import Expected, Finite, Gaussian, Slope, closed, derivative, randoms
 from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, weigh
 from .symbols import Pick, by_name, frozen_, named_, step_
 
@@ -146,11 +147,18 @@ class Program:
         return self._emit("raised", [self._visit(base), self._visit(exponent)])
 
 
-def outermost(e: Any) -> list[Any]:
+@lru_cache(maxsize=1 << 14)
+def outermost(e: Any) -> tuple[Any, ...]:
     """The expectations and written integrals of a formula that stand inside no other."""
     if isinstance(e, (Expected, Slope, sp.Integral)):
-        return [e]
-    return [node for a in e.args for node in outermost(a)] if e.has(Expected, sp.Integral) else []
+        return (e,)
+    return tuple(node for a in e.args for node in outermost(a))
+
+
+@lru_cache(maxsize=1 << 14)
+def _has(e: Any, kind: type) -> bool:
+    """SymPy's e.has(kind), which walks through shared parts again and again."""
+    return isinstance(e, kind) or any(_has(a, kind) for a in e.args)
 
 
 def _expected(node: Any) -> Any:
@@ -166,8 +174,8 @@ def _range(node: Any) -> Any:
 def _terms(node: Any) -> list[Any]:
     if isinstance(node, sp.Integral):
         return [node]
-    terms = _expected(node).terms(_expected(node).body)
-    return [t.diff(node.args[1]) for t in terms] if isinstance(node, Slope) else terms
+    terms = _expected(node).summands
+    return [derivative(t, node.args[1]) for t in terms] if isinstance(node, Slope) else terms
 
 
 class Walk:
@@ -303,10 +311,30 @@ def _trail(x: Any, axes: int) -> Any:
 
 def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Sequence[Any]) -> Program:
     if isinstance(law, Finite):
-        return Program([*law.weights, *(w.diff(x) for w in law.weights for x in xs)], known)
+        return Program([*law.weights, *slopes(law.weights, xs)], known)
     density = law.log_prob(group)
     factors, marks = (f for row in law.factor for f in row), (b for points in law.breaks for b in points)
     return Program([*law.mean, *factors, *marks, *(density.diff(x) for x in xs)], [*known, *group])
+
+
+def slopes(formulas: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
+    """Each formula's derivative by each x. A sum that several of them share, as a softmax does, is differentiated once."""
+    counts = Counter(node for f in formulas for node in _sums(f)) if xs else {}
+    stands = {node: sp.Dummy(real=True, positive=node.is_positive) for node, n in counts.items() if n > 1}
+    back = {d: node for node, d in stands.items()}
+    change = [[(d, node.diff(x)) for d, node in back.items() if x in node.free_symbols] for x in xs]
+    found: list[Any] = []
+    for short in (f.xreplace(stands) for f in formulas):
+        by_sum = {d: short.diff(d).xreplace(back) for d in back if d in short.free_symbols}
+        for x, moved in zip(xs, change, strict=True):
+            direct = short.diff(x).xreplace(back) if x in short.free_symbols else sp.S.Zero
+            found.append(sp.Add(direct, *(by_sum[d] * slope for d, slope in moved if d in by_sum)))
+    return found
+
+
+def _sums(e: Any) -> set[Any]:
+    """The outermost sums of a formula."""
+    return {e} if e.is_Add and len(e.args) > 2 else set().union(*map(_sums, e.args))
 
 
 # ---- nodes and weights ----------------------------------------------------------------------------------------------------
@@ -494,7 +522,7 @@ def prepared(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _close_continuous(e: Any) -> Any:
-    if not e.atoms(Gaussian):
+    if not _has(e, Gaussian):
         return e
     try:
         return closed(e)
@@ -509,7 +537,7 @@ def needs_integration(outputs: Sequence[Any]) -> bool:
 
 @lru_cache(maxsize=512)
 def _continuous(outputs: tuple[Any, ...]) -> bool:
-    return any(e.has(sp.Integral) or e.atoms(Gaussian) for e in prepared(outputs))
+    return any(_has(e, sp.Integral) or _has(e, Gaussian) for e in prepared(outputs))
 
 
 def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimate:

@@ -91,8 +91,9 @@ class Measured:
 class Judge:
     """A problem's points, and what was worked out at them."""
 
-    def __init__(self, problem: Problem, seed: int, count: int) -> None:
+    def __init__(self, problem: Problem, seed: int, count: int, proving: bool = True) -> None:
         self.world: World = problem.bound
+        self.proving = proving
         self.name, self.seed, self.count = problem.name, seed, count
         self.points = drawn(self.world.variables, problem.corners, count, seed, self.name)
         self.memo: dict[Any, Any] = {}
@@ -134,7 +135,7 @@ class Judge:
         asked = list(claim.routes)
         rulings: list[Ruling] = []
         formulas = [self.formulas(q) for q in that.sides]
-        wanted = proof.NAME in asked or not asked
+        wanted = proof.NAME in asked or (self.proving and not asked)
         if wanted and type(that) is Equal and claim.at is None and claim.where is None and None not in formulas:
             left, right = (f or [] for f in formulas)
             if proof.proves(left, right, self.scene(claim, points, answer)):

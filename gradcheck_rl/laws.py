@@ -29,6 +29,14 @@ class Law(sp.Basic):
     shape: Shape = ()
     weights: Any = None
 
+    @cached_property
+    def _free(self) -> frozenset[Any]:
+        return frozenset().union(*(a.free_symbols for a in self.args))
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        return set(self._free)
+
     def log_prob(self, value: Sequence[Any]) -> Any:
         raise NotImplementedError
 
@@ -265,9 +273,17 @@ class Expected(sp.Expr):
     def bound(self) -> frozenset[Any]:
         return frozenset(a for pair in self.pairs for a in pair[0])
 
+    @cached_property
+    def _free(self) -> frozenset[Any]:
+        return frozenset(self.body.free_symbols.union(*(pair[1].free_symbols for pair in self.pairs))) - self.bound
+
     @property
     def free_symbols(self) -> set[Any]:
-        return set().union(self.body.free_symbols, *(pair[1].free_symbols for pair in self.pairs)) - self.bound
+        return set(self._free)
+
+    @cached_property
+    def summands(self) -> list[Any]:
+        return self.terms(self.body)
 
     def terms(self, body: Any) -> list[Any]:
         """The expectation of a sum, term by term, each over the draws that it needs: the others are never listed."""
@@ -288,8 +304,11 @@ class Expected(sp.Expr):
     def _eval_subs(self, old: Any, new: Any) -> Any:
         return self if old.free_symbols & self.bound else None
 
+    def slope(self, x: Any) -> Any:
+        return Slope(self, x) if x in self._free else sp.S.Zero
+
     def _eval_derivative(self, s: Any) -> Any:
-        return Slope(self, s) if s in self.free_symbols else sp.S.Zero
+        return self.slope(s)
 
     def doit(self, **hints: Any) -> Any:
         try:
@@ -305,6 +324,11 @@ class Expected(sp.Expr):
 
     def _pretty(self, printer: Any) -> Any:
         return printer._print(sp.Function("E")(self.body))
+
+
+def derivative(e: Any, x: Any) -> Any:
+    """e.diff(x). Of an expectation without SymPy's walk through everything inside it."""
+    return e.slope(x) if isinstance(e, Expected) else e.diff(x)
 
 
 class Slope(sp.Expr):

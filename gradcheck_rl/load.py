@@ -38,7 +38,8 @@ class Shipped:
     @property
     def title(self) -> str:
         """The first line of the file's docstring, without its full stop."""
-        return (ast.get_docstring(parse(self.path)) or "").partition("\n")[0].rstrip(".")
+        with self.path.open(encoding="utf-8") as file:
+            return file.readline().strip().strip('"').rstrip(".")
 
 
 def shipped() -> list[Shipped]:

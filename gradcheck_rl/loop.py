@@ -14,6 +14,7 @@ from .claims import Claim, Erratum, Mistake, Raises
 from .derivation import Derivation
 from .errors import InputError, ProblemError, did_you_mean
 from .estimate import Evidence
+from .evaluators import sampled
 from .exhibits import blind_spots, chains, flows
 from .figures import computed
 from .judge import Answer, Judge, Settled
@@ -164,11 +165,13 @@ class _Loop:
         """The same claim on the page at other sizes, where it is about every point."""
         settled: dict[str, Settled] = {}
         for sizes, other in self.problem.also:
-            claim = other.names.get(name)
-            if isinstance(claim, Claim):
+            item = other.names.get(name)
+            claim = item.without(sampled.NAME) if isinstance(item, Claim) else None
+            if claim is not None:
                 functions = other.functions
                 answer = {functions[f.__name__]: g for f, g in self.answer.items() if f.__name__ in functions}
-                settled[", ".join(f"{k} = {n}" for k, n in sizes.items())] = self._judge(other).settle(claim, answer)
+                size = ", ".join(f"{k} = {n}" for k, n in sizes.items())
+                settled[size] = self._judge(other, proving=False).settle(claim, answer)
         found = {size: s.best.verdict.word for size, s in settled.items()}
         bad = [size for size, s in settled.items() if s.best.verdict not in HOLDS]
         if not bad or not line.ok:
@@ -184,9 +187,9 @@ class _Loop:
             witness=why.witness,
         )
 
-    def _judge(self, other: Problem) -> Judge:
+    def _judge(self, other: Problem, proving: bool = True) -> Judge:
         if other not in self._judges:
-            self._judges[other] = Judge(other, self.judge.seed, max(3, self.judge.count // 3))
+            self._judges[other] = Judge(other, self.judge.seed, max(3, self.judge.count // 3), proving)
         return self._judges[other]
 
     def caught(self, name: str, mistake: Mistake) -> Caught:

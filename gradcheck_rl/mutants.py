@@ -11,7 +11,6 @@ import ast
 import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -189,10 +188,8 @@ def _claims(problem: Problem) -> list[tuple[str, Claim]]:
     for name, item in problem.names.items():
         if isinstance(item, Erratum) and item.instead not in problem.claims:
             found.append((name, item.instead))
-        elif isinstance(item, Claim) and item.routes != (sampled.NAME,):
-            # Sampling says again, slowly, what an exact route says.
-            exact = tuple(r for r in item.routes if r != sampled.NAME)
-            found.append((name, replace(item, by=exact) if exact != item.routes else item))
+        elif isinstance(item, Claim) and (exact := item.without(sampled.NAME)):  # which says again, slowly, what exact routes say
+            found.append((name, exact))
     return sorted(found, key=lambda pair: _cost(pair[1]))
 
 

@@ -16,7 +16,7 @@ from .evaluators.scene import World
 from .figures import Figure
 from .laws import Bundle, Draw, Random, with_parents
 from .points import Point, check_names
-from .quantities import Gradient, Over, Quantity, is_code, slots
+from .quantities import Gradient, Over, Quantity, arguments, is_code, slots
 from .symbols import Symbols, Variable, atoms_in, entries, resized
 
 
@@ -210,7 +210,7 @@ class _Found:
         """What the function asks for and its file defines under that name."""
         inner = inspect.unwrap(function)
         around = getattr(inner, "__globals__", {})
-        for p in inspect.signature(function).parameters.values():
+        for p in arguments(function).values():
             x = around.get(p.name)
             if p.default is p.empty and p.name not in self.names and isinstance(x, Symbols) and x.name == p.name:
                 self.add(x)

@@ -6,13 +6,14 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
 import sympy as sp
 
 from .errors import ProblemError
-from .laws import Bundle, Draw, E, Expected, Random
+from .laws import Bundle, Draw, E, Expected, Random, derivative
 from .symbols import Variable, entries, thaw
 
 Of = Any  # an expression, an array of them, or a function of torch or numpy
@@ -25,16 +26,22 @@ def is_code(x: Any) -> bool:
 
 def _tells_its_arguments(function: Callable[..., Any]) -> bool:
     try:
-        inspect.signature(function)
+        arguments(function)
     except (TypeError, ValueError):
         return False
     return True
 
 
+@lru_cache(maxsize=1024)
+def arguments(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """What a function takes."""
+    return inspect.signature(function).parameters
+
+
 def slots(function: Callable[..., Any]) -> Iterable[Callable[..., Any]]:
     """A function, and the functions its parameters default to: each can be replaced by an answer."""
     yield function
-    for p in inspect.signature(function).parameters.values():
+    for p in arguments(function).values():
         if is_code(p.default):
             yield from slots(p.default)
 
@@ -261,7 +268,7 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             if is_code(of):
                 return None
             variables = [a for v in blocks(wrt, parameters) for a in v.atoms.ravel()]
-            return [e.diff(a) for e in entries(of) for a in variables]
+            return [derivative(e, a) for e in entries(of) for a in variables]
         case Combined(sign=sign, left=left, right=right):
             a, b = lower(left), lower(right)
             if a is None or b is None:

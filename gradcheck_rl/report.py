@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import platform
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -208,6 +209,11 @@ def _known(kind: Any, data: Any) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
+    return dict(_versions())
+
+
+@cache
+def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in ("gradcheck_rl", "sympy", "numpy", "torch", "python-flint"):
         try:

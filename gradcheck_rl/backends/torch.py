@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -268,7 +269,7 @@ class Lines:
         """The present values, one block after the other."""
         return np.concatenate([h.cpu().numpy().ravel() for h in self.here])
 
-    @property
+    @cached_property
     def blocks(self) -> dict[str, slice]:
         """Where each parameter stands among the flat numbers."""
         ends = np.cumsum([h.numel() for h in self.here]).tolist()
@@ -356,13 +357,16 @@ class Path:
 
     def __init__(self, lines: Lines, direction: Floats, steps: list[Any]) -> None:
         self.lines, self.direction, self.steps = lines, direction, steps
+        self._known: dict[float, float] = {}
 
     def value(self, t: float) -> float:
-        self.lines.move(self.steps, t)
-        try:
-            return self.lines.value()
-        except InputError:  # at home it could: a parameter left its domain
-            return math.nan
+        if t not in self._known:
+            self.lines.move(self.steps, t)
+            try:
+                self._known[t] = self.lines.value()
+            except InputError:  # at home it could: a parameter left its domain
+                self._known[t] = math.nan
+        return self._known[t]
 
     def slope(self, t: float) -> float:
         """Autograd's, there."""

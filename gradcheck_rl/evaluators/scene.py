@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,7 +13,7 @@ from ..errors import ProblemError, did_you_mean
 from ..estimate import Estimate
 from ..laws import Bundle, Column, Draw
 from ..points import Points
-from ..quantities import Quantity, is_code, lowered
+from ..quantities import Quantity, arguments, is_code, lowered
 from ..symbols import Symbols, Variable
 
 
@@ -45,7 +44,7 @@ class World:
     def asked(self, code: Callable[..., Any], names: Mapping[str, Symbols]) -> dict[str, Symbols]:
         """The arguments a function asks for; a parameter with a default keeps it."""
         found: dict[str, Symbols] = {}
-        for p in inspect.signature(code).parameters.values():
+        for p in arguments(code).values():
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) or p.default is not p.empty:
                 continue
             if p.name not in names:
@@ -88,9 +87,9 @@ class Scene:
         A replacement that calls what it replaces means the page's own function: `def doubled(x, loss=loss): ...`.
         """
         chosen, within = self.answer.get(function, function), (*within, function)
-        defaults = {p.name: p.default for p in inspect.signature(chosen).parameters.values() if is_code(p.default)}
+        defaults = {p.name: p.default for p in arguments(chosen).values() if is_code(p.default)}
         inner = {name: self.resolve(f, within) for name, f in defaults.items() if f not in within}
-        changed = {k: v for k, v in inner.items() if v is not inspect.signature(chosen).parameters[k].default}
+        changed = {k: v for k, v in inner.items() if v is not arguments(chosen)[k].default}
         if not changed:
             return chosen
         bound = functools.wraps(chosen)(functools.partial(chosen, **changed))
