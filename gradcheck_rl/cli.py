@@ -157,6 +157,37 @@ def explain(options: argparse.Namespace) -> int:
     return worst(codes)
 
 
+def coverage(options: argparse.Namespace) -> int:
+    from . import coverage
+    from .render import text
+    from .report import worst
+
+    path = Path(options.output) if options.output else None
+    if path is not None:
+        if path.suffix not in (".md", ".json"):
+            raise InputError(f"-o {path} is neither .md nor .json: write docs/statements.md, or statements.json.")
+        _writable(path, [page.path for page in shipped()], "-o")
+    statements, codes = coverage.known(), list[int]()
+    reports: list[Report] = []
+    for problem, _ in _problems(_names(["all"]), None, codes):
+        with _told(codes):
+            reports.append(_check(problem, options))
+    found = coverage.covered(statements, reports)
+    data = {".md": coverage.as_markdown, ".json": coverage.as_json}
+    if path is not None:
+        path.write_text(data[path.suffix](found), encoding="utf-8")
+    if options.json:
+        _say(coverage.as_json(found))
+    elif path is None:
+        rows = [("" if s.ok else "✗", s.id, s.says, s.problem, s.verdict or s.left) for s in found]
+        _say(text.table("Statements", ("", "id", "statement", "problem", "verdict"), rows, _screen(options)))
+    gaps, left = coverage.gaps(found), [s for s in found if s.left]
+    if not options.json:
+        decided = len(found) - len(left) - sum(not s.by for s in gaps)
+        _say(f"\n{decided} of {len(found)} decided, {len(left)} left with a reason, {len(gaps)} with a gap.\n")
+    return worst([*codes, 1 if gaps else 0])
+
+
 def new(options: argparse.Namespace) -> int:
     path = Path(options.name).with_suffix(".py")
     if not path.stem.isidentifier():
@@ -198,6 +229,11 @@ COMMANDS: dict[str, Command] = {
         ("problem", "--mutants", "--seed", "--points", "--quiet", "--no-color"),
     ),
     "explain": (explain, "what is known of one statement, by its id", ("id", "--seed", "--points", "--quiet", "--no-color")),
+    "coverage": (
+        coverage,
+        "every statement of the sources, where it is decided, and which are left",
+        ("--json", "--output", "--seed", "--points", "--quiet", "--no-color"),
+    ),
     "new": (new, "write a page to fill in", ("name",)),
     "lint": (lint, "what is wrong with a problem file", ("files",)),
 }

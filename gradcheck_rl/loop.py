@@ -204,7 +204,15 @@ class _Loop:
         became = "not evaluated" if crashed else settled.best.verdict.word
         reason = settled.reason if found else f"with it {claim}: {became}. {settled.reason}".strip()
         return Caught(
-            name, mistake.says, claim, found, [claim] if found else [], reason, settled.witness, settled.shown.get("value")
+            name,
+            mistake.says,
+            claim,
+            found,
+            [claim] if found else [],
+            reason,
+            settled.witness,
+            settled.shown.get("value"),
+            mistake.source,
         )
 
 

@@ -69,6 +69,7 @@ class Caught:
     reason: str = ""
     witness: dict[str, Any] | None = None
     signature: list[Any] | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ LAYERS = (
     ("evaluators",),
     ("verdict", "claims", "derivation", "figures"),
     ("problem", "judge", "exhibits", "answers", "loop", "report", "same_code", "edits", "variances"),
-    ("render", "load", "mutants", "compare", "strategies"),
+    ("render", "load", "mutants", "compare", "coverage", "strategies"),
     ("cli",),
     ("__init__", "__main__", "extend"),
 )
