@@ -17,7 +17,7 @@ _HOMES = {
     "quantities": "Covariance Curl Exact Gradient Hull Mean NonFinite Printed Trace Value",
     "claims": "AtMost Claim Differs Equal Erratum Mistake Raises Within",
     "derivation": "Derivation",
-    "figures": "Figure",
+    "figures": "Figure along",
     "points": "Point",
     "problem": "Problem",
     "variances": "ratio_of_variances variance_of_means",

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import GradcheckError, InputError, ProblemError
+from .evaluators import Scene, evaluate
+from .points import Point, given
+from .quantities import quantity
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +55,17 @@ def computed(figures: Sequence[Figure], problem: Any, seed: int) -> dict[str, An
     found = {f.name: f.calls(f.data, problem, seed) for f in figures}
     for f in figures:
         f.calls(json.dumps, found[f.name])
+    return found
+
+
+def along(problem: Any, quantities: Mapping[str, Any], points: Sequence[Point]) -> dict[str, list[float]]:
+    """Each quantity, a number, at each of these points."""
+    world = problem.bound
+    found: dict[str, list[float]] = {name: [] for name in quantities}
+    for point in points:
+        scene = Scene(world, given(world.variables, point, list(point.values)))
+        for name, q in quantities.items():
+            found[name].append(float(evaluate(quantity(q), scene).value.item()))
     return found
 
 

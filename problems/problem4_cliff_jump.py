@@ -7,6 +7,9 @@ angle beyond the vertical or a speed beyond 10. Four readings are defensible, an
 reward is one integral, known to twenty digits.
 """
 
+from functools import cache
+
+import numpy as np
 from sympy import Integral, Rational, diff, pi, symbols
 
 from gradcheck_rl import (
@@ -19,6 +22,7 @@ from gradcheck_rl import (
     E,
     Equal,
     Erratum,
+    Figure,
     Gaussian,
     Gradient,
     Mean,
@@ -34,6 +38,7 @@ from gradcheck_rl import (
     Value,
     Variable,
     Within,
+    along,
     array,
     atan,
     cos,
@@ -648,6 +653,69 @@ same_model = Erratum(
 )
 
 
+# The figures. Which jumps clear, and those that the policy tries.
+def tries(problem, seed):
+    steep = [1 + Rational(5, 4) ** n for n in range(-20, 30)]
+    middle = along(problem, {"angle": mean[0], "speed": mean[1], "sd_angle": sigma[0], "sd_speed": sigma[1]}, [stated])
+    rng = np.random.default_rng([seed, 4])
+    angles = rng.normal(middle["angle"], middle["sd_angle"], 250)
+    speeds = rng.normal(middle["speed"], middle["sd_speed"], 250)
+    t = np.tan(angles)
+    with np.errstate(all="ignore"):
+        clears = 0.2 * t - 9.8 * 0.04 * (1 + t**2) / (2 * speeds**2) >= 0.2
+    return {
+        "angle": np.arctan([float(t) for t in steep]).tolist(),
+        "least": along(problem, {"least": least(slope)}, [stated.but(slope=t) for t in steep])["least"],
+        "tried": [list(pair) for pair in zip(angles.tolist(), speeds.tolist(), clears.tolist(), strict=True)],
+    }
+
+
+def draw_tries(data, ax):
+    ax.fill_between(data["angle"], data["least"], 12, color="#14315f", alpha=0.15, linewidth=0, label="clears the edge")
+    ax.plot(data["angle"], data["least"], color="#14315f", label="the least speed that clears")
+    for cleared, mark, face, label in ((True, "o", "#14315f", "tried, cleared"), (False, "s", "white", "tried, fell")):
+        xy = [(a, v) for a, v, c in data["tried"] if c == cleared]
+        ax.plot(*zip(*xy, strict=True), mark, color="#555555", markerfacecolor=face, markersize=3.5, label=label)
+    ax.axvline(np.pi / 2, color="#999999", linestyle=":", linewidth=1)
+    ax.axhline(10, color="#999999", linestyle=":", linewidth=1)
+    ax.set(xlim=(-0.5, 2.5), ylim=(-3, 13), xlabel="angle", ylabel="speed", title="250 jumps at log sigma = -1, d = (0.2, 0.2)")
+    ax.legend(frameon=False, loc="lower right", fontsize=8)
+
+
+# The reward, its gradient and what one sample knows of it, by log sigma: where nothing is paid outside the box.
+@cache
+def by_noise(problem, seed):
+    levels = [Rational(n, 4) for n in range(-12, 5)]
+    square = by_angle(box, lambda v: (100 - v**2) ** 2)
+    found = {"reward": by_angle(box)}
+    for i, name in enumerate(("angle", "speed")):
+        found[name] = diff(by_angle(box), b[i])
+        found[f"square {name}"] = (square + diff(square, log_sigma[i])) * diff(mean[i], b[i]) ** 2 / sigma[i] ** 2
+    curves = along(problem, found, [stated.but(log_sigma=(level, level)) for level in levels])
+    return {"level": [float(level) for level in levels], **curves}
+
+
+STYLES = (("angle", "--", "#c8742a"), ("speed", ":", "#555555"))
+
+
+def draw_by_noise(data, ax):
+    ax.plot(data["level"], data["reward"], color="#14315f", label="expected reward")
+    for name, line, colour in STYLES:
+        ax.plot(data["level"], data[name], line, color=colour, label=f"its gradient by the {name}'s bias")
+    ax.axhline(0, color="#999999", linewidth=0.8)
+    ax.set(xlabel="log sigma", ylabel="reward, gradient", title="The reward and its gradient")
+    ax.legend(frameon=False, loc="upper right")
+
+
+def draw_signal(data, ax):
+    for name, line, colour in STYLES:
+        slope, square = np.array(data[name]), np.array(data[f"square {name}"])
+        ax.plot(data["level"], np.abs(slope) / np.sqrt(square - slope**2), line, color=colour, label=f"the {name}'s bias")
+    ax.set(yscale="log", xlabel="log sigma", ylabel="|gradient| / deviation of one sample")
+    ax.set(title="What one sample knows of the gradient (nothing where it is 0)")
+    ax.legend(frameon=False)
+
+
 # What people get wrong, and the claim that must catch it.
 def variance_as_scale(W, b, log_sigma, d):
     law = policy(W, b, log_sigma, d)
@@ -771,6 +839,11 @@ problem = Problem(
         *edges,
     ),
     errata=(rsample, informative, legal, always, no_gap, same_model),
+    figures=(
+        Figure("tries", tries, draw_tries),
+        Figure("by_noise", by_noise, draw_by_noise),
+        Figure("signal", by_noise, draw_signal),
+    ),
     derivations=(kinematics,),
     corners=(stated, sharp, other),
     points=2,

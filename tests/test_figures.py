@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 
 import gradcheck_rl.figures as drawing
-from gradcheck_rl import Figure, InputError, Problem, ProblemError, check
+from gradcheck_rl import (
+    Claim,
+    Equal,
+    Figure,
+    InputError,
+    Point,
+    Problem,
+    ProblemError,
+    Value,
+    Variable,
+    along,
+    check,
+)
 from gradcheck_rl.cli import main
 from gradcheck_rl.figures import FORMATS, plot
 from gradcheck_rl.report import Report
@@ -139,3 +151,13 @@ def test_a_name_that_cannot_be_written_is_the_callers_error() -> None:
     pytest.importorskip("matplotlib")
     with pytest.raises(InputError, match=r"--plot absent/a\.png cannot be written: No such file"):
         plot((Figure("f", points, lambda data, ax: ax.plot(data["x"])),), {"f": {"x": [1]}}, "absent/a.png")
+
+
+# ---- a quantity along points ------------------------------------------------------------------------------------------------
+
+
+def test_along_gives_each_quantity_at_each_point() -> None:
+    x = Variable("x", 2)
+    page = Problem(title="P", claims=(Claim("So.", Equal(Value(x[0]), x[0])),), world=(x,))
+    points = [Point(x=(n, n + 1)) for n in range(3)]
+    assert along(page, {"product": x[0] * x[1], "one": 1}, points) == {"product": [0, 2, 6], "one": [1, 1, 1]}
