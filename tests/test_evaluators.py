@@ -194,9 +194,16 @@ def test_code_for_one_sample_at_a_time_is_not_called_for_ever() -> None:
         return theta.sum() * 0 + sum(n * n for n in noise.tolist())
 
     claim = Claim("So.", Equal(Mean(Value(one_by_one)), E(sum(n**2 for n in noise.array))), by="sampled")
-    line = check(Problem(title="Slow", claims=(claim,), points=4)).claims[0]
+    page = Problem(title="Slow", claims=(claim,), points=4)
+    (line,) = check(page).claims
     assert line.verdict == "undecided"
     assert "`one_by_one` can only be called for one sample at a time" in line.reason
+
+    def broken(theta: Any, noise: Any) -> Any:
+        raise ValueError("no such thing")
+
+    (line,) = check(page, {one_by_one: broken}).claims
+    assert (line.verdict, line.reason) == ("refuted", "`broken` raised ValueError: no such thing")
 
 
 def test_the_default_dtype_is_ours_inside_and_the_callers_outside() -> None:

@@ -184,27 +184,24 @@ class _Call:
         return self._back(torch.stack(columns, 1), leaves)
 
     def loop(self) -> Batch:
-        calls = self.B * self.M if self.possible is None else int(np.count_nonzero(self.possible))
-        if calls > CALLS:
+        leaves = self._leaves()
+        can = np.ones((self.B, self.M), bool) if self.possible is None else np.asarray(self.possible, bool)
+        if can.sum() > CALLS:
+            self._one(leaves, *np.argwhere(can)[0])  # an error of its own comes first
             raise Unsuitable(
-                f"`{self.name}` can only be called for one sample at a time, which {calls} calls would be: "
+                f"`{self.name}` can only be called for one sample at a time, which {can.sum()} calls would be: "
                 "write it so that torch.func.vmap can map it (no .item(), no `if` on a tensor, no numpy)"
             )
-        leaves = self._leaves()
-        rows = []
-        for b in range(self.B):
-            for m in range(self.M):
-                if self.possible is not None and not self.possible[b, m]:
-                    rows.append(None)
-                    continue
-                at = {k: x[b, m] for k, x in leaves.items()}
-                given = {k: x[b] for k, x in self.f.items()} | {k: x[b, m] for k, x in self.o.items()}
-                rows.append(self.call(at, _copied(given)))
+        rows = [self._one(leaves, b, m) if can[b, m] else None for b in range(self.B) for m in range(self.M)]
         shapes = {r.shape for r in rows if r is not None}
         if len(shapes) != 1:
             raise CodeError(self.code, f"`{self.name}` returned different shapes at different points: return one shape.")
         blank = torch.zeros(shapes.pop())
         return self._back(torch.stack([blank if r is None else r for r in rows]), leaves)
+
+    def _one(self, leaves: Mapping[str, Any], b: int, m: int) -> Any:
+        given = {k: x[b] for k, x in self.f.items()} | {k: x[b, m] for k, x in self.o.items()}
+        return self.call({k: x[b, m] for k, x in leaves.items()}, _copied(given))
 
 
 def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str) -> Callable[..., Any]:
