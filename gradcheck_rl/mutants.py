@@ -136,23 +136,23 @@ class _Page:
             other, others = variant(self.path, ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], []))
         except ProblemError:
             return "the page does not load", ""
-        judge = Judge(other, self.seed, POINTS)
-        if killed := self._refuted(judge, [(n, c) for n, c in _claims(other) if self._concerns(n, name)], {}):
+        judge, names = Judge(other, self.seed, POINTS), _bound(self.statements[name])
+        if killed := self._refuted(judge, [(n, c) for n, c in _claims(other) if self._concerns(n, names)], {}):
             return killed, ""
         for title, derivation in other.names.items():
-            if isinstance(derivation, Derivation) and self._concerns(title, name):
+            if isinstance(derivation, Derivation) and self._concerns(title, names):
                 steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
                 if killed := _refuted(Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS), steps, {}):
                     return killed, ""
         is_code = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
-        lines = [[values[n] for n in _bound(self.statements[name])] for values in (self.values, others)]
+        lines = [[values[n] for n in names] for values in (self.values, others)]
         same = not is_code and _same(self.problem, other, *lines)
         return None, "the same formula, of which no claim takes a derivative" if same else ""
 
-    def _concerns(self, claim: str, name: str) -> bool:
-        """Does the claim depend on the line? One that no line of the page names may."""
+    def _concerns(self, claim: str, names: Sequence[str]) -> bool:
+        """Does the claim depend on the line of these names? One that no line of the page names may."""
         home = self.homes.get(claim, "")
-        return home not in self.reach or name in self.reach[home]
+        return home not in self.reach or not self.reach[home].isdisjoint(names)
 
     def _refuted(self, judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> str | None:
         """The first claim that fails with the edit, and does not without it."""

@@ -145,6 +145,8 @@ class Symbols(NDArrayOperatorsMixin):
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         return np.asarray(self.array)
 
+    _op_priority = 100.0  # SymPy leaves `formula * variable` to the variable, which may be an array
+
     def _sympy_(self) -> Any:
         if self.shape == ():
             return self.array[()]

@@ -120,6 +120,7 @@ EXPRESSIONS = st.recursive(
         st.tuples(inner, st.sampled_from(["+", "-", "*", "/", "**", "=="]), inner).map(lambda p: f"({p[0]} {p[1]} {p[2]})"),
         st.tuples(inner, st.sampled_from(["sum", "exp", "detach", "softmax"])).map(lambda p: f"({p[0]}).{p[1]}()"),
         st.tuples(inner, inner).map(lambda p: f"where({p[0]}, {p[1]})"),
+        inner.map(lambda p: f"Normal(*{p})"),
     ),
     max_leaves=6,
 )
@@ -268,6 +269,18 @@ def test_a_line_of_which_only_values_are_claimed_may_be_frozen(tmp_path: Path) -
     assert {(m.name.partition(",")[0], m.killed_by, bool(m.equivalent)) for m in frozen} == {
         ("chances", None, True), ("action", "unbiased", False),
     }  # fmt: skip
+
+
+def test_a_line_that_binds_several_names_is_tried_by_the_claims_of_each(tmp_path: Path) -> None:
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": "free, chances = E(reward[0]), softmax(theta)\nuniform = Claim(",
+            "Value(softmax(theta))": "Value(chances)",
+        },
+    )
+    found = mutants(load(str(path)), functions=["free"])
+    assert "uniform" in {m.killed_by for m in found if "softmax" in m.name}
 
 
 def test_the_command_counts_and_succeeds(capsys: pytest.CaptureFixture[str]) -> None:

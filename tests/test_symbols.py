@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,14 @@ def test_text_is_refused_and_never_run(text: str) -> None:
     for use in (exp, array, entries, lambda t: maximum(Variable("x"), t), lambda t: Categorical([t, t]), E):
         with pytest.raises(ProblemError, match="is no formula: write numbers, variables and the words of gradcheck_rl"):
             use(text)
+
+
+@pytest.mark.parametrize("op", [operator.add, operator.sub, operator.mul, operator.truediv, operator.pow])
+@pytest.mark.parametrize("shape", [(), 3, (2, 3)])
+def test_a_formula_works_on_a_variable_entry_by_entry_from_both_sides(op: Any, shape: Any) -> None:
+    formula, v = Variable("a") - 1, Variable("v", shape)
+    assert np.array_equal(op(formula, v), [op(formula, e) for e in v.array.ravel()] if shape == 3 else op(formula, v.array))
+    assert np.array_equal(op(v, formula), op(v.array, formula))
 
 
 def test_an_array_where_a_number_belongs_is_named() -> None:
