@@ -10,18 +10,18 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, cast
 
 import numpy as np
 import sympy as sp
-from flint import acb, ctx, fmpq
+from flint import acb, ctx
 from sympy.core.function import AppliedUndef
 
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, derivative, randoms
-from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, weigh
+from .rings import ANALYTIC, EXACT, Analytic, Float, ball
 from .symbols import Pick, by_name, frozen_, named_, step_
 
 FUNCTIONS: dict[Any, str] = {
@@ -122,7 +122,7 @@ class Program:
         if isinstance(e, (sp.Min, sp.Max)):
             return self._chain("minimum" if isinstance(e, sp.Min) else "maximum", e.args)
         if isinstance(e, frozen_):
-            return self._visit(e.args[0])
+            return self._emit("held", [self._visit(e.args[0])])
         if isinstance(e, named_):
             return self._visit(e.definition)
         if isinstance(e, Pick):
@@ -228,26 +228,30 @@ class Walk:
                     wanted = "shorten the horizon, or state the claim at a smaller size."
                     raise ProblemError(f"the draws have more than {VISITS} histories: {wanted}")
                 law = self._laws[k](ring, [*outer, *path])
-                memo[key] = self._mixed(law, lambda j: rest(k + 1, (*path, fmpq(j))))
+                memo[key] = self._mixed(ring, law, lambda j: rest(k + 1, (*path, whole(j))))
             return memo[key]
+
+        @cache
+        def whole(j: int) -> Any:
+            return ring.number(j, 1)
 
         out = rest(0, ())
         return [out[i] if x is None else out[len(self.by) + i] for i, x in enumerate(self.by)]
 
-    def _mixed(self, law: list[Any], inner: Callable[[int], list[Any]]) -> list[Any]:
+    def _mixed(self, ring: Any, law: list[Any], inner: Callable[[int], list[Any]]) -> list[Any]:
         """Bodies and slopes averaged over one draw; the slopes by the product rule."""
         n, xs = len(self.by), len(self.xs)
         count = len(law) // (1 + xs)
-        total: list[Any] = [ZERO] * (2 * n)
+        total: list[Any] = [ring.number(0, 1)] * (2 * n)
         for j in range(count):
             p, slopes = law[j], law[count + j * xs : count + (j + 1) * xs]
             if all(w == 0 for w in (p, *slopes)):
                 continue
             values = inner(j)
             for i, at in enumerate(self._at):
-                total[i] = total[i] + weigh(p, values[i])
+                total[i] = total[i] + ring.weigh(p, values[i])
                 if at is not None:
-                    total[n + i] = total[n + i] + weigh(p, values[n + i]) + weigh(slopes[at], values[i])
+                    total[n + i] = total[n + i] + ring.weigh(p, values[n + i]) + ring.weigh(slopes[at], values[i])
         return total
 
     def _nodes(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
@@ -542,7 +546,7 @@ def _continuous(outputs: tuple[Any, ...]) -> bool:
 
 def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimate:
     """Exact or certified values of formulas, one row for each point (symbol: number)."""
-    run, inputs = _compiled(outputs)
+    run, inputs = compiled(outputs)
     table = np.empty((len(rows), len(outputs)), dtype=object)
     for i, row in enumerate(rows):
         table[i] = run(EXACT, _lookup(inputs, row))
@@ -551,7 +555,7 @@ def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimat
 
 def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate:
     """Values by float64 quadrature, all points at once."""
-    run, inputs = _compiled(outputs)
+    run, inputs = compiled(outputs)
     given = _lookup(inputs, columns)
     size = len(next(iter(columns.values()))) if columns else 1
 
@@ -563,7 +567,7 @@ def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate
 
 def floats(outputs: Sequence[Any], columns: Mapping[Any, Any]) -> list[Any]:
     """Formulas on float64 arrays that broadcast: what code receives as its arguments."""
-    run, inputs = _compiled(outputs)
+    run, inputs = compiled(outputs)
     with np.errstate(all="ignore"):
         return run(Float(1), _lookup(inputs, columns))
 
@@ -573,7 +577,8 @@ def number(e: Any) -> Any:
     return Program([e], [])(EXACT, [])[0]
 
 
-def _compiled(outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
+def compiled(outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
+    """The program of some formulas, and the symbols that it takes."""
     return _compiled_once(tuple(outputs))
 
 

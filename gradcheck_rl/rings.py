@@ -170,7 +170,16 @@ def _by_ball(name: str, at_zero: Any) -> Callable[[Any, Any], Any]:
     return lambda self, x: at_zero if isinstance(x, fmpq) and x == 0 else getattr(ball(x), name)()
 
 
-class Exact:
+class Ring:
+    """What all rings share: a stop-gradient is its argument, where nothing is differentiated."""
+
+    def held(self, x: Any) -> Any:
+        return x
+
+    weigh = staticmethod(weigh)
+
+
+class Exact(Ring):
     """Rationals, logarithms of rationals and balls."""
 
     def number(self, p: int, q: int) -> Any:
@@ -248,7 +257,7 @@ def _refused(*_: Any) -> Any:
     raise Unsuitable("the integrand has a corner or a jump: certified integration needs an analytic one")
 
 
-class Analytic:
+class Analytic(Ring):
     """Complex balls: what certified integration needs. A formula with corners or jumps is not analytic."""
 
     def number(self, p: int, q: int) -> Any:
@@ -285,7 +294,7 @@ class Analytic:
     minimum = maximum = step = side = sign = absolute = pick = _refused
 
 
-class Float:
+class Float(Ring):
     """float64 arrays that broadcast: many points, outcomes or nodes at once. `order` is that of the quadrature rules, 0 or 1."""
 
     def __init__(self, order: int = 1) -> None:

@@ -30,6 +30,7 @@ from gradcheck_rl import (
     Named,
     NonFinite,
     Normal,
+    OneOf,
     Parameter,
     Point,
     Printed,
@@ -409,3 +410,36 @@ def test_a_helper_in_numpy_makes_the_function_that_calls_it_numpy() -> None:
     claim = Claim("So.", Equal(Mean(Value(n_doubled)), 2 * (mean**2 + sd**2)))
     line = check(Problem(title="Helper", claims=(claim,), points=2)).claims[0]
     assert line.verdict == "agrees" and line.routes[0].route.endswith("numpy")
+
+
+# ---- formulas on tensors --------------------
+
+
+def model_gradients() -> list[Any]:
+    logits, pays = Parameter("logits", 3, over=LogRational()), Variable("pays", (3, 2), over=Uniform(-2, 2))
+    mask = Variable("mask", 3, over=OneOf((1, 1, 1), (1, 0, 1)))
+    arm = Draw("arm", Categorical(logits=logits, allowed=mask))
+    luck = Draw("luck", Bernoulli(logit=logits[0] * arm))
+    return [
+        E(pays[arm, luck]),
+        E(arm.log_prob() * frozen(pays[arm, 0])),
+        minimum(logits[0], exp(logits[1])) * frozen(logits[2]) + tanh(logits[2]) ** 3 / sqrt(1 + logits[1] ** 2),
+        log(softmax(logits)[1]) * step(logits[0] + 10) + maximum(logits[0], -5) * sp.Rational(1, 3),
+        E(pays[arm, 0]) ** 2 + E(pays[luck, 1] * arm),
+    ]
+
+
+@pytest.mark.parametrize("formula", model_gradients())
+def test_autograd_on_the_model_says_what_sympy_does(formula: Any) -> None:
+    routes = ("symbolic", "autodiff")
+    right = Claim("So.", Equal(Gradient(formula), Gradient(formula)), by=routes)
+    wrong = Claim("Half.", Equal(Gradient(formula), Gradient(formula / 2)), by="autodiff")
+    lines = check(Problem(title="Twice", claims=(right, wrong), points=4)).claims
+    assert [(r.route, r.verdict) for r in lines[0].routes] == [("symbolic", "agrees"), ("autodiff", "agrees")]
+    assert lines[1].verdict == "refuted"
+
+
+def test_autograd_does_not_integrate() -> None:
+    claim = Claim("So.", Equal(Gradient(E(sp.sin(number[()]))), Gradient(E(sp.sin(number[()])))), by="autodiff")
+    line = check(Problem(title="Waves", claims=(claim,), points=2)).claims[0]
+    assert line.verdict == "undecided" and "draws are finite" in line.reason

@@ -11,7 +11,7 @@ import inspect
 import math
 import random
 import warnings
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,6 +24,7 @@ from torch.overrides import TorchFunctionMode
 
 from ..errors import RANDOM, CodeError, InputError, Unsuitable, did_you_mean, told
 from ..estimate import Floats
+from ..rings import Float, Ring, flat_index
 
 _rung: dict[Any, int] = {}
 CALLS = 1 << 14  # of code that can only be called for one point and outcome at a time
@@ -232,6 +233,53 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
     forward.__name__ = title
     forward.__signature__ = inspect.signature(like)  # pyright: ignore[reportFunctionMemberAccess]
     return forward
+
+
+# ---- formulas, with autograd in the place of SymPy's derivative -----------------------------------------------------------
+
+
+class Tensors(Ring):
+    """Float64 tensors of one number each. A stop-gradient is a detached tensor."""
+
+    add, multiply, raised, root = torch.add, torch.mul, torch.pow, torch.sqrt
+    minimum, maximum, absolute, sign = torch.minimum, torch.maximum, torch.abs, torch.sign
+    exp, log, tanh, sin, cos, tan, atan = torch.exp, torch.log, torch.tanh, torch.sin, torch.cos, torch.tan, torch.atan
+    erf, erfc, power = torch.erf, torch.erfc, torch.pow
+
+    def number(self, p: int, q: int) -> Any:
+        return torch.tensor(p / q, dtype=torch.float64)
+
+    def constant(self, name: str) -> Any:
+        return torch.tensor(float(Float().constant(name)), dtype=torch.float64)
+
+    def held(self, x: Any) -> Any:
+        return x.detach()
+
+    def weigh(self, weight: Any, x: Any) -> Any:
+        """A weight that is zero here may have a slope; what is not a number counts for nothing even so."""
+        return weight * x if weight != 0 or x.isfinite() else self.number(0, 1)
+
+    def step(self, x: Any) -> Any:
+        return torch.heaviside(x.detach(), self.number(1, 1))
+
+    def side(self, x: Any) -> Any:
+        return torch.heaviside(x.detach(), self.number(1, 2))
+
+    def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any:
+        return table[flat_index(shape, index)]
+
+
+def of_formulas(program: Any, rows: Floats, by: Sequence[int]) -> Floats:
+    """The derivatives of a program's outputs by some of its inputs: (rows, outputs x inputs)."""
+    found: list[Any] = []
+    for row in torch.tensor(rows, dtype=torch.float64):
+        inputs = [x.clone().requires_grad_(n in by) for n, x in enumerate(row)]
+        for y in program(Tensors(), inputs):
+            slopes = (
+                torch.autograd.grad(y, [inputs[n] for n in by], allow_unused=True, retain_graph=True) if y.requires_grad else ()
+            )
+            found += [0.0 if g is None else float(g) for g in slopes or [None] * len(by)]
+    return np.array(found).reshape(len(rows), -1)
 
 
 # ---- one loss, as a practitioner has it -----------------------------------------------------------------------------------

@@ -59,6 +59,8 @@ def evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None = None) -> Est
 def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
     if isinstance(q, Gradient) and scene.route == differences.NAME:
         return differences.evaluate(q, scene, outcomes, evaluate)
+    if isinstance(q, Gradient) and scene.route == autodiff.NAME and not is_code(q.of) and outcomes is None:
+        return autodiff.of_formulas(q, scene)
     formulas = scene.world.formulas(q)
     if formulas is not None:
         return _formulas(formulas, scene, outcomes)

@@ -12,10 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import CodeError
+from ..errors import CodeError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
+from ..expressions import compiled, needs_integration
 from ..quantities import Gradient, Value, blocks
 from ..rings import EPS
+from ..symbols import entries
 from .scene import Outcomes, Scene, arrays, possible
 
 NAME = "autodiff"
@@ -68,6 +70,25 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         coarse = np.full(fine.shape, np.nan)
     nudged = run("float64", nudge=True) if (np.isfinite(fine) & ~np.isfinite(coarse)).any() else fine
     return Estimate(fine, radius(fine, coarse, nudged), Evidence.FLOAT)
+
+
+def of_formulas(q: Gradient, scene: Scene) -> Estimate:
+    """A formula on tensors: autograd differentiates what SymPy does elsewhere."""
+    from ..backends import torch as backend
+
+    formulas = entries(q.of)
+    if needs_integration(formulas):
+        raise Unsuitable("autograd runs formulas whose draws are finite: integrate this one")
+    run, inputs = compiled(formulas)
+    atoms = [a for v in blocks(q.wrt, scene.world.parameters) for a in v.atoms.ravel()]
+    at = [i for i, a in enumerate(atoms) if a in inputs]
+    x = np.zeros((len(scene.points), len(formulas), len(atoms)))
+    if at:
+        rows = np.stack([scene.points.columns[a] for a in inputs], axis=-1)
+        x[..., at] = backend.of_formulas(run, rows, [inputs.index(atoms[i]) for i in at]).reshape(*x.shape[:2], len(at))
+    scene.says(NAME)
+    x = x.reshape(len(x), 1, -1)
+    return Estimate(x, 2**10 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
 
 
 def radius(fine: Floats, coarse: Floats, nudged: Floats) -> Floats:
