@@ -424,7 +424,7 @@ def model_gradients() -> list[Any]:
         E(pays[arm, luck]),
         E(arm.log_prob() * frozen(pays[arm, 0])),
         minimum(logits[0], exp(logits[1])) * frozen(logits[2]) + tanh(logits[2]) ** 3 / sqrt(1 + logits[1] ** 2),
-        log(softmax(logits)[1]) * step(logits[0] + 10) + maximum(logits[0], -5) * sp.Rational(1, 3),
+        log(softmax(logits)[1]) * frozen(step(logits[0])) + maximum(logits[0], -5) * sp.Rational(1, 3),
         E(pays[arm, 0]) ** 2 + E(pays[luck, 1] * arm),
     ]
 

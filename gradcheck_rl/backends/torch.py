@@ -274,11 +274,11 @@ def of_formulas(program: Any, rows: Floats, by: Sequence[int]) -> Floats:
     found: list[Any] = []
     for row in torch.tensor(rows, dtype=torch.float64):
         inputs = [x.clone().requires_grad_(n in by) for n, x in enumerate(row)]
+        leaves = [inputs[n] for n in by]
         for y in program(Tensors(), inputs):
-            slopes = (
-                torch.autograd.grad(y, [inputs[n] for n in by], allow_unused=True, retain_graph=True) if y.requires_grad else ()
-            )
-            found += [0.0 if g is None else float(g) for g in slopes or [None] * len(by)]
+            flows = y.requires_grad
+            grads = torch.autograd.grad(y, leaves, allow_unused=True, retain_graph=True) if flows else [None] * len(by)
+            found += [0.0 if g is None else float(g) for g in grads]
     return np.array(found).reshape(len(rows), -1)
 
 
