@@ -60,11 +60,11 @@ class Derivation:
 def _at_size(e: Any, case: Mapping[Any, int]) -> Any:
     """A formula with sums over a symbolic range, written out at one size. (SymPy's own doit takes seconds.)"""
     match e:
-        case sp.Sum():
+        case sp.Sum() | sp.Product():
             *inner, (k, low, high) = e.limits
             first, last = (int(_at_size(end, case)) for end in (low, high))
-            body = sp.Sum(e.function, *inner) if inner else e.function
-            return sp.Add(*(_at_size(body, {**case, k: n}) for n in range(first, last + 1)))
+            body, combined = e.func(e.function, *inner) if inner else e.function, sp.Add if isinstance(e, sp.Sum) else sp.Mul
+            return combined(*(_at_size(body, {**case, k: n}) for n in range(first, last + 1)))
         case sp.Derivative():
             return _at_size(e.expr, case).diff(*(_at_size(x, case) for x in e.variables))
         case sp.Indexed():

@@ -475,8 +475,10 @@ class Integration:
         with np.errstate(all="ignore"):
             out = [np.asarray(v, dtype=float)[..., None] for v in self._outside(ring, outer)]
         if self._line:
-            steps = (16, 22, 30)[ring.order]
-            x: Any = np.arange(-24 * steps, 24 * steps + 1) / steps
+            steps, reach = ((16, 20), (22, 24), (30, 32))[
+                ring.order
+            ]  # a tail that is cut off would not show if the reach were one
+            x: Any = np.arange(-reach * steps, reach * steps + 1) / steps
             w: Any = np.full(x.shape, 1 / steps)
         else:
             low, high, *out = out

@@ -39,6 +39,7 @@ EVALUATIONS = 200
 SAMPLED_POINTS = 4
 ENOUGH = 4
 DRAWS = 12
+NOUGHT = 1e-15  # what is shown as 0, where its radius says that it may be
 
 Answer = Mapping[Any, Any]
 Formulas = list[Any] | None
@@ -424,7 +425,8 @@ def number(e: Estimate, b: int, i: int) -> Any:
     x = None if e.exact is None else e.exact[b, i]
     if x is not None and e.evidence is Evidence.EXACT:
         return written(x)
-    return 0.0 if x is not None and contains_zero(x) else _plain(float(e.value[b, i]))
+    value, radius = float(e.value[b, i]), float(e.radius[b, i])
+    return 0.0 if (x is not None and contains_zero(x)) or abs(value) <= radius < NOUGHT else _plain(value)
 
 
 def _plain(x: float) -> Any:

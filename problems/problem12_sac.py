@@ -3,10 +3,15 @@
 Twin critics regress on a target made by their slow copies and the current policy; the target is frozen. The policy climbs
 the smaller critic and pays alpha for every nat of entropy it gives away. Its action is a normal number squashed by tanh,
 sampled by reparameterisation; the critics are frozen there. Most mistakes leave both losses plausible. One leaves both main
-gradients right, and shows only where no gradient should be.
+gradients right, and shows only where no gradient should be. On the way: why by the path and not by the score, and what an
+entropy is, of a coin, of a normal action, and of a squashed one.
 """
 
+import ast
+
+import numpy as np
 from sympy import Rational
+from sympy import pi as circle
 
 from gradcheck_rl import (
     AtMost,
@@ -40,15 +45,21 @@ from gradcheck_rl import (
     Within,
     array,
     clip,
+    cos,
     exp,
     frozen,
     log,
     log_prob,
     minimum,
+    sigmoid,
+    sin,
     softmax,
     softplus,
     tanh,
     torch,
+)
+from gradcheck_rl import (
+    step as step_at,
 )
 
 # The setting: critics, their slow copies, the policy; a batch of transitions and the noise that was drawn for them.
@@ -130,6 +141,36 @@ choice = Draw("choice", Categorical(pi[then]))
 one_sample = pay[start, first] + discount * (Q[then, choice] - alpha * log(pi)[then, choice])
 
 u, log_sd = Variable("u", over=Uniform(-6, 6)), Variable("log_sd", over=Uniform(-3, 1))
+
+# Why by the path: x is drawn around a place, and E x^2 is to be small. One estimator asks for the score, the other for the path.
+place, log_width = Variable("place", over=Uniform(-2, 2)), Variable("log_width", over=Uniform(-1, 0.5))
+width = exp(log_width)
+x, eps = Draw("x", Gaussian(place, width)), Draw("eps", Gaussian(0, 1))
+J = E(x**2)
+score = array((x - place) / width**2, ((x - place) / width) ** 2 - 1)
+by_score, by_path = x**2 * score, 2 * (place + width * eps) * array(1, width * eps)
+landing = Draw("landing", Gaussian(place, width), breaks=lambda at: ((0,),))
+published = Point(place=2, log_width=0)
+
+
+def variance(term):
+    return E(term**2) - E(term) ** 2
+
+
+noises = Variable("noises", 5)  # a batch of them, and what x they make
+tried = place + noises * width
+
+# Entropies: of a bonus for a softmax over three actions, of a coin, of the policy's action before it is squashed, and after.
+lines = Variable("lines", (2, 3), over=Normal(0.5))  # the logits are lines in the state
+chosen, gains = Variable("chosen", N, over=Integers(0, 2)), Variable("gains", N)
+chances = softmax(lines[0] + lines[1] * s[row])
+mean_entropy = -E((chances * log(chances)).sum())
+with_bonus = -E(gains[row] * log(chances)[chosen[row]]) - mean_entropy / 10
+logit, chance = Variable("logit"), Variable("chance", over=Uniform(0, 1))
+heads = sigmoid(logit)
+coin_entropy = -heads * log(heads) - (1 - heads) * log(1 - heads)
+plain_entropy, squashed_entropy = -E(log_prob(z)), -E(log_prob(tanh(z)))
+mean_at, sd_at = normal(theta, state)
 
 
 # What a student writes, in torch.
@@ -214,7 +255,115 @@ def soft_return(logits, step, pay):
     return torch.linalg.solve(torch.eye(2) - 0.9 * (log_pi.exp()[..., None] * step).sum(1), now)[0]
 
 
+def soft_sum(logits, step, pay):  # rewards and entropies of 300 steps, added up from the last to the first
+    log_pi, value = logits.log_softmax(-1), torch.zeros(2)
+    for _ in range(300):
+        value = (log_pi.exp() * (pay - 0.2 * log_pi + 0.9 * (step * value).sum(-1))).sum(-1)
+    return value
+
+
+def soft_action_values(logits, step, pay):  # the chain of pairs: the entropy of the first action is not in it
+    log_pi = logits.log_softmax(-1)
+    to_pairs = (step[..., None] * log_pi.exp()).reshape(4, 4)
+    return torch.linalg.solve(torch.eye(4) - 0.9 * to_pairs, pay.reshape(4) - 0.9 * 0.2 * to_pairs @ log_pi.reshape(4))
+
+
+def score_of_square(place, log_width, x):
+    return x**2 * torch.distributions.Normal(place, log_width.exp()).log_prob(x)
+
+
+def path_of_square(place, log_width, eps):
+    return (place + log_width.exp() * eps) ** 2
+
+
+def density_of(place, log_width, x):
+    return torch.distributions.Normal(place, log_width.exp()).log_prob(x)
+
+
+def reach(place, log_width, noises):
+    return place + log_width.exp() * noises
+
+
+def score_batch(place, log_width, noises, density_of=density_of):
+    x = reach(place, log_width, noises).detach()
+    return (x**2 * density_of(place, log_width, x)).mean()
+
+
+def path_batch(place, log_width, noises, reach=reach):
+    return (reach(place, log_width, noises) ** 2).mean()
+
+
+def log_shares(logits):
+    return logits.log_softmax(-1)
+
+
+def disorder_of(logits, log_shares=log_shares):
+    logs = log_shares(logits)
+    return -(logs.exp() * logs).sum(-1).mean()
+
+
+def mean_disorder(lines, s, disorder_of=disorder_of):
+    return disorder_of(lines[0] + lines[1] * s[:, None])
+
+
+def loss_with_bonus(lines, s, chosen, gains, log_shares=log_shares, mean_disorder=mean_disorder):
+    taken = log_shares(lines[0] + lines[1] * s[:, None]).gather(1, chosen.long()[:, None]).squeeze(1)
+    return -(gains * taken).mean() - 0.1 * mean_disorder(lines, s)
+
+
+def half_detached(logits):  # the logarithm held
+    logs = logits.log_softmax(-1)
+    return -(logs.exp() * logs.detach()).sum(-1).mean()
+
+
+def bonus_half_detached(lines, s):
+    return mean_disorder(lines, s, disorder_of=half_detached)
+
+
+def path_of_step(place, log_width, eps):
+    return torch.where(place + log_width.exp() * eps >= 0, 1.0, 0.0)
+
+
+def entropy_of_coin(logit):
+    return torch.distributions.Bernoulli(logits=logit).entropy()
+
+
+def entropy_of_normal(theta, state):
+    return torch.distributions.Normal(torch.zeros_like(state), (theta[2] + theta[3] * state).exp()).entropy()
+
+
+def surprise_of_action(theta, state, xi, sample=sample):
+    return -sample(theta, state, xi)[1]
+
+
 # Lines of the listings that float numbers decide.
+def entropy_by_hand(chance):
+    return -chance * chance.log() - (1 - chance) * (1 - chance).log()
+
+
+def entropy_by_xlogy(chance):
+    return -torch.xlogy(chance, chance) - torch.xlogy(1 - chance, 1 - chance)
+
+
+def deterministic(theta, state):
+    return sample(theta, state, torch.zeros_like(state))[1]
+
+
+def with_numpy_scalar(u):  # the limit as numpy has it
+    return np.float32(2.0) * torch.tanh(u)
+
+
+def dtype_kept(u):
+    return torch.tensor(float(with_numpy_scalar(u.float()).dtype == torch.float32))
+
+
+PRINTED = "if deterministic\n:\n    action = mean\n"  # the start of the listing's branch: the colon stands alone
+
+
+def read_listing():
+    return float(len(ast.parse(PRINTED).body))
+
+
 def naive(u):
     return torch.log(1 - u.tanh() ** 2)
 
@@ -241,7 +390,7 @@ def summed(u):
 both, slow = (phi1, phi2), (theta, slow1, slow2)
 critics = Claim(
     "Both critics regress on the target.",
-    source="B-112, B-113, B-116, B-138, B-140",
+    source="B-112, B-113, B-116, B-137, B-138, B-140",
     that=Equal(Gradient(critic_loss, both), Gradient(critic, both)),
 )
 still = Claim(
@@ -382,6 +531,229 @@ improves = Claim(
     that=AtMost(V, soft_value(softmax(Q / alpha))),
 )
 
+summed_up = Claim("Three hundred steps of rewards and entropies reach V.", Equal(Value(soft_sum), V), source="B-105")
+pairwise = Claim(
+    "The chain of pairs has the values Q: the entropy of the first action is not in them.",
+    source="B-106",
+    that=Equal(Value(soft_action_values), Q),
+)
+
+# Two estimators of one gradient.
+second_moment = Claim("E[x^2] is place^2 + width^2.", Equal(J, place**2 + width**2), source="B-074, B-075")
+by_either = Claim(
+    "The score and the path have the means 2 place and 2 width^2: the gradient by place and by log width.",
+    source="B-076, B-077, B-079, B-080, B-081, B-090",
+    that=Equal(array(*map(E, by_score), *map(E, by_path)), array(1, 0, 1, 0) * 2 * place + array(0, 1, 0, 1) * 2 * width**2),
+)
+score_coded = Claim(
+    "The score loss is unbiased,",
+    source="B-076, B-077",
+    that=Equal(Mean(Gradient(score_of_square, (place, log_width))), Gradient(J, (place, log_width))),
+)
+path_coded = Claim(
+    "and so is the pathwise one.",
+    source="B-080, B-093",
+    that=Equal(Mean(Gradient(path_of_square, (place, log_width))), Gradient(J, (place, log_width))),
+)
+path_each = Claim(
+    "In every sample the path gives 2 x (1, w eps).",
+    source="B-080, B-093",
+    that=Equal(Gradient(path_of_square, (place, log_width)), by_path),
+)
+score_noise = Claim(
+    "By the score the variances are (m^4 + 14 m^2 w^2 + 15 w^4) / w^2 and 2 (m^4 + 30 m^2 w^2 + 37 w^4),",
+    source="B-078, B-082, B-090",
+    that=Equal(
+        Covariance(Gradient(score_of_square, (place, log_width)))[::3],
+        array(
+            (place**4 + 14 * place**2 * width**2 + 15 * width**4) / width**2,
+            2 * (place**4 + 30 * place**2 * width**2 + 37 * width**4),
+        ),
+    ),
+)
+path_noise = Claim(
+    "by the path 4 w^2 and 4 w^2 (m^2 + 2 w^2).",
+    source="B-083, B-090",
+    that=Equal(Covariance(Gradient(path_of_square, (place, log_width)))[::3], 4 * width**2 * array(1, place**2 + 2 * width**2)),
+)
+eighty_seven = Claim(
+    "At place 2 and width 1 these are 87 and 4,",
+    at=published,
+    source="B-081, B-082, B-083, B-084, B-086",
+    that=Equal(array(variance(by_score[0]), variance(by_path[0])), array(87, 4)),
+)
+an_order = Claim(
+    "more than one order of magnitude apart;", at=published, source="B-085", that=AtMost(10 * variance(by_path[0]), 87)
+)
+least_ratio = Claim(
+    "the ratio is nowhere less than 15 / 4.",
+    source="B-084",
+    that=AtMost(Rational(15, 4) * variance(by_path[0]), variance(by_score[0])),
+)
+trap = Claim(
+    "At width 1 variance and standard deviation are one.",
+    Equal(variance(place + width**2 * eps), width**2),
+    at=published,
+    source="B-092",
+)
+trap_too = Claim(
+    "At width 1 / sqrt(2) the gradients of E[x^2] by the log width agree.",
+    at=Point(place=2, log_width=-log(2) / 2),
+    source="B-092",
+    that=Equal(Gradient(E((place + width**2 * eps) ** 2), log_width), Gradient(J, log_width)),
+)
+baseline = place**2 + 3 * width**2
+calmed = Claim(
+    "The best constant baseline is m^2 + 3 w^2, and leaves 2 (4 m^2 + 3 w^2): less than half at the published point.",
+    source="B-089",
+    that=Equal(variance((x**2 - baseline) * score[0]), 2 * (4 * place**2 + 3 * width**2)),
+)
+best_baseline = Claim(
+    "Best: E[score^2 x^2] / E[score^2].", Equal(E(score[0] ** 2 * x**2), baseline * E(score[0] ** 2)), source="B-089"
+)
+wave_noise = Claim(
+    "For cos 5x at place 2 and width 1 the path is the noisier: more than twenty times.",
+    at=published,
+    source="B-087",
+    that=AtMost(20 * E((cos(5 * x) * score[0]) ** 2), E(25 * sin(5 * (place + width * eps)) ** 2)),
+)
+stepping = Claim(
+    "For a step the gradient is the density at the step;",
+    source="B-088",
+    that=Equal(Gradient(E(step_at(landing)), place), exp(log_prob(x).subs(x[()], 0))),
+)
+stepped = Claim(
+    "in each sample the path's loss is that step,", Equal(Value(path_of_step), step_at(place + width * eps)), source="B-088"
+)
+through = Claim("and its gradient is 0.", Equal(Gradient(path_of_step, place), 0), source="B-088")
+
+score_of_batch = Claim(
+    "A batch by the score: the mean of x^2 (eps / w, eps^2 - 1),",
+    source="B-077",
+    that=Equal(
+        Gradient(score_batch, (place, log_width)), array((tried**2 * noises).mean() / width, (tried**2 * (noises**2 - 1)).mean())
+    ),
+)
+path_of_batch = Claim(
+    "and by the path: the mean of 2 x (1, w eps).",
+    source="B-080, B-093",
+    that=Equal(Gradient(path_batch, (place, log_width)), array((2 * tried).mean(), (2 * tried * width * noises).mean())),
+)
+five = Point(place=Rational(3, 2), log_width=-half, noises=array(2, -4, 6, -1, 8) / 4)
+score_there = Claim(
+    "Five noises give this,",
+    at=five,
+    source="B-077",
+    that=Equal(Gradient(score_batch, (place, log_width)), score_of_batch.that.right),
+)
+path_there = Claim(
+    "and this.", at=five, source="B-080", that=Equal(Gradient(path_batch, (place, log_width)), path_of_batch.that.right)
+)
+
+# Entropies.
+rewarded = Claim(
+    "A loss with an entropy bonus,", Equal(Gradient(loss_with_bonus, lines), Gradient(with_bonus, lines)), source="B-094, B-097"
+)
+disordered = Claim("and the bonus alone.", Equal(Gradient(mean_disorder, lines), Gradient(mean_entropy, lines)), source="B-094")
+three_actions = Point(
+    lines=array(array(10, -5, 2) / 20, array(4, -8, 6) / 20),
+    s=array(2, -4, 6, -1) / 4,
+    chosen=(0, 2, 1, 0),
+    gains=array(4, -2, 8, 1) / 4,
+)
+rewarded_there = Claim(
+    "On a batch the first is this,",
+    at=three_actions,
+    source="B-094",
+    that=Equal(Gradient(loss_with_bonus, lines), Gradient(with_bonus, lines)),
+)
+disordered_there = Claim(
+    "and the second that.",
+    at=three_actions,
+    source="B-094",
+    that=Equal(Gradient(mean_disorder, lines), Gradient(mean_entropy, lines)),
+)
+held = Claim(
+    "Holding the logarithm in p log p changes nothing: p times the slope of log p sums to zero.",
+    source="B-094",
+    that=Equal(Gradient(bonus_half_detached, lines), Gradient(mean_disorder, lines)),
+)
+of_coin = Claim("A coin's entropy, as torch has it.", Equal(Value(entropy_of_coin), coin_entropy), source="B-094, B-095")
+coin_slope = Claim(
+    "Its slope in the logit is -logit p (1 - p):",
+    source="B-097",
+    that=Equal(Gradient(entropy_of_coin, logit), -logit * heads * (1 - heads)),
+)
+even = Claim("it is greatest for the even coin.", AtMost(coin_entropy, log(2)), source="B-096")
+undefined = Claim(
+    "Written by hand it is not a number for a certain coin,",
+    at=Point(chance=0),
+    source="B-098",
+    that=Equal(NonFinite(Value(entropy_by_hand)), 1),
+)
+nothing = Claim("by xlogy it is 0.", Equal(Value(entropy_by_xlogy), 0), at=Point(chance=0), source="B-098")
+by_hand = Claim(
+    "Of any other coin they agree.",
+    where=AtMost(Rational(1, 1000), chance * (1 - chance)),
+    source="B-098",
+    that=Equal(Value(entropy_by_xlogy), Value(entropy_by_hand)),
+)
+peaked = array(Rational(6, 10), *[Rational(4, 30)] * 3)
+disorder = Claim(
+    "(6, 4/3, 4/3, 4/3) / 10 has the higher peak, and the higher entropy, than (5, 5, 0, 0) / 10.",
+    source="B-099",
+    that=AtMost(log(2), -(peaked * log(peaked)).sum()),
+)
+of_normal = Claim(
+    "A normal action has the entropy log(2 pi e sd^2) / 2,",
+    source="B-101",
+    that=Equal(Value(entropy_of_normal), log(2 * circle * exp(1) * normal(theta, state)[1] ** 2) / 2),
+)
+grows_with_sd = Claim(
+    "which grows by 1 with the log-sd, and not with the mean;",
+    source="B-100, B-101",
+    that=Equal(Gradient(plain_entropy, theta), array(0, 0, 1, state)),
+)
+negative = Claim(
+    "it is 0 where sd is 1 / sqrt(2 pi e).",
+    at=Point(log_sd=-log(2 * circle * exp(1)) / 2),
+    source="B-101",
+    that=Equal(log(2 * circle * exp(1) * exp(log_sd) ** 2) / 2, 0),
+)
+of_squashed = Claim(
+    "Squashing takes 2 E log cosh away.",
+    source="B-102",
+    that=Equal(squashed_entropy, plain_entropy - 2 * E(log((exp(z) + exp(-z)) / 2))),
+)
+mean_away, spread_away = E(tanh(z)), E(xi * tanh(mean_at + sd_at * xi))
+squashed_slope = Claim(
+    "So its slopes are -2 E tanh(u) by the mean, and 1 - 2 sd E[xi tanh(u)] by the log-sd.",
+    source="B-104",
+    that=Equal(
+        Gradient(squashed_entropy, theta),
+        array(*(-2 * mean_away * array(1, state)), *((1 - 2 * sd_at * spread_away) * array(1, state))),
+    ),
+)
+surprise_slope = Claim(
+    "The gradient of one sample's surprise has that mean.",
+    source="B-104",
+    that=Equal(Mean(Gradient(surprise_of_action, theta)), Gradient(squashed_entropy, theta)),
+)
+bounded = Claim("It is never above log 2, the entropy of the even law.", AtMost(squashed_entropy, log(2)), source="B-103")
+narrow, broad = (Point(theta=(0, 0, log(s), 0), state=0) for s in (half, 2))
+rises = Claim("With mean 0 it rises with sd at 1/2", AtMost(0, Gradient(squashed_entropy, theta)[2]), at=narrow, source="B-103")
+sinks = Claim(
+    "and sinks at 2: it is greatest in between.",
+    at=broad,
+    source="B-100, B-103",
+    that=AtMost(Gradient(squashed_entropy, theta)[2], 0),
+)
+at_mode = Claim(
+    "A deterministic action comes with the log-density at the mean,",
+    source="B-131",
+    that=Equal(Value(deterministic), log_prob(mean_at, Gaussian(mean_at, sd_at)) - squashing(mean_at)),
+)
+
 # What float numbers do to the listings.
 just_below = Point(u=-Rational(1001, 100))
 late = Claim(
@@ -424,6 +796,14 @@ rounded = Claim(
     that=Equal(Value(likelihood_at_one, dtype="float32"), at_the_mean),
 )
 single = Claim("Summing over axis 1 fails for a single state.", Raises(summed, IndexError), at=Point(u=1), source="B-129")
+
+graph_kept = Claim(
+    "numpy's scalars do not cut the graph,", Equal(Gradient(with_numpy_scalar, u), limit * (1 - tanh(u) ** 2)), source="B-133"
+)
+single_kept = Claim("nor change the dtype.", Equal(Value(dtype_kept), 1), source="B-133")
+unreadable = Claim(
+    "The listing with its colon on a line of its own is no program.", Raises(read_listing, SyntaxError), source="B-128"
+)
 
 # What is printed and wrong.
 twice = Erratum(
@@ -491,6 +871,65 @@ precise = Erratum(
     source="B-136",
     instead=rounded,
     that=Equal(Value(likelihood_at_one, dtype="float32"), near_one),
+)
+
+
+first_entropy = Erratum(
+    "Q contains the entropy of its own state.",
+    source="B-106",
+    instead=pairwise,
+    that=Equal(Value(soft_action_values), Q + alpha * entropy.reshape(2, 1)),
+)
+always = Erratum(
+    "The ratio of the variances is 87 / 4 wherever the mean is.",
+    source="B-084",
+    instead=eighty_seven,
+    that=Equal(4 * variance(by_score[0]), 87 * variance(by_path[0])),
+)
+almost = Erratum(
+    "87 / 4 is almost an order of magnitude.",
+    AtMost(87, 10 * variance(by_path[0])),
+    at=published,
+    source="B-085",
+    instead=an_order,
+)
+lower = Erratum(
+    "The path has the lower variance, whatever the function.",
+    at=published,
+    source="B-087",
+    instead=wave_noise,
+    that=AtMost(E(25 * sin(5 * (place + width * eps)) ** 2), E((cos(5 * x) * score[0]) ** 2)),
+)
+everywhere = Erratum(
+    "Both have the same mean, whatever the function.",
+    source="B-088",
+    instead=stepping,
+    that=Equal(Gradient(path_of_step, place), Gradient(E(step_at(landing)), place)),
+)
+spread_squared = Erratum(
+    "place + width^2 eps has the variance width^2.",
+    source="B-091, B-092",
+    instead=second_moment,
+    that=Equal(variance(place + width**2 * eps), width**2),
+)
+flatter = Erratum(
+    "The higher the peak, the lower the entropy.",
+    source="B-099",
+    instead=disorder,
+    that=AtMost(-(peaked * log(peaked)).sum(), log(2)),
+)
+wider = Erratum(
+    "A wider squashed policy has more entropy.",
+    at=broad,
+    source="B-100",
+    instead=sinks,
+    that=AtMost(0, Gradient(squashed_entropy, theta)[2]),
+)
+mode_sample = Erratum(
+    "That is, on average, minus the entropy.",
+    source="B-131",
+    instead=at_mode,
+    that=Equal(Value(deterministic), -squashed_entropy),
 )
 
 
@@ -654,6 +1093,93 @@ def by_the_slow_critics(slow1, slow2, theta, s, noise):
     return actor_loss(slow1, slow2, theta, s, noise)
 
 
+def reach_by_variance(place, log_width, noises):
+    return place + (2 * log_width).exp() * noises
+
+
+def reach_detached(place, log_width, noises):
+    return reach(place, log_width, noises).detach()
+
+
+def reach_by_logarithm(place, log_width, noises):
+    return place + log_width * noises
+
+
+def density_by_variance(place, log_width, x):
+    return torch.distributions.Normal(place, log_width.exp() ** 2).log_prob(x)
+
+
+def density_without_scale(place, log_width, x):
+    return -((x - place) ** 2) / 2 - log_width
+
+
+def density_not_normalised(place, log_width, x):
+    return -((x - place) ** 2) / (2 * (2 * log_width).exp())
+
+
+def samples_live(place, log_width, noises):
+    x = reach(place, log_width, noises)
+    return (x**2 * density_of(place, log_width, x)).mean()
+
+
+def samples_live_in_density(place, log_width, noises):
+    x = reach(place, log_width, noises)
+    return (x.detach() ** 2 * density_of(place, log_width, x)).mean()
+
+
+def less_the_mean(place, log_width, noises):
+    x = reach(place, log_width, noises).detach()
+    return ((x**2 - (x**2).mean()) * density_of(place, log_width, x)).mean()
+
+
+def path_summed(place, log_width, noises):
+    return (reach(place, log_width, noises) ** 2).sum()
+
+
+def bonus_negated(logits):
+    return -disorder_of(logits)
+
+
+def bonus_detached(logits):
+    return disorder_of(logits).detach()
+
+
+def surprise_for_entropy(lines, s, chosen, gains):
+    taken = log_shares(lines[0] + lines[1] * s[:, None]).gather(1, chosen.long()[:, None]).squeeze(1)
+    return -(gains * taken).mean() - 0.1 * -taken.mean()
+
+
+def shares_detached(logits):
+    logs = log_shares(logits)
+    return -(logs.exp().detach() * logs).sum(-1).mean()
+
+
+def mean_over_actions(logits):
+    logs = log_shares(logits)
+    return -(logs.exp() * logs).mean(-1).mean()
+
+
+def over_the_batch(logits):
+    logs = logits.log_softmax(0)
+    return -(logs.exp() * logs).sum(-1).mean()
+
+
+def softmax_twice(logits):
+    return logits.softmax(-1).log_softmax(-1)
+
+
+def logits_for_logs(logits):
+    return -(logits.softmax(-1) * logits).sum(-1).mean()
+
+
+def in_bits(logits):
+    return disorder_of(logits) / torch.log(torch.tensor(2.0))
+
+
+def summed_over_the_batch(logits):
+    return disorder_of(logits) * len(logits)
+
+
 problem = Problem(
     title="Soft actor-critic",
     world=(theta_old,),
@@ -690,6 +1216,52 @@ problem = Problem(
         linear,
         weighted,
         improves,
+        summed_up,
+        pairwise,
+        second_moment,
+        by_either,
+        score_coded,
+        path_coded,
+        path_each,
+        score_noise,
+        path_noise,
+        eighty_seven,
+        an_order,
+        least_ratio,
+        trap,
+        trap_too,
+        best_baseline,
+        calmed,
+        wave_noise,
+        stepping,
+        stepped,
+        through,
+        score_of_batch,
+        path_of_batch,
+        score_there,
+        path_there,
+        rewarded,
+        disordered,
+        rewarded_there,
+        disordered_there,
+        held,
+        of_coin,
+        coin_slope,
+        even,
+        undefined,
+        nothing,
+        by_hand,
+        disorder,
+        of_normal,
+        grows_with_sd,
+        negative,
+        of_squashed,
+        squashed_slope,
+        surprise_slope,
+        bounded,
+        rises,
+        sinks,
+        at_mode,
         late,
         blind,
         blind_soon,
@@ -699,8 +1271,31 @@ problem = Problem(
         spoiled,
         rounded,
         single,
+        graph_kept,
+        single_kept,
+        unreadable,
     ),
-    errata=(twice, squared, omitted, constant, samplewise, equality, unvisited, exactly, harmless, precise),
+    errata=(
+        twice,
+        squared,
+        omitted,
+        constant,
+        samplewise,
+        equality,
+        unvisited,
+        exactly,
+        harmless,
+        precise,
+        first_entropy,
+        always,
+        almost,
+        lower,
+        everywhere,
+        spread_squared,
+        flatter,
+        wider,
+        mode_sample,
+    ),
     derivations=(
         Derivation(
             "log-slope",
@@ -751,6 +1346,26 @@ problem = Problem(
         Mistake("critics not frozen in the actor loss", {actor_loss: critics_not_frozen}, breaks=judged, source="B-119"),
         Mistake("no entropy in the value", {soft_return: paid_no_entropy}, breaks=linear, source="B-107"),
         Mistake("log-sd squashed instead of clamped", {clamped: smoothly_clamped}, breaks=bounds[2], source="B-130"),
+        Mistake("place + width^2 eps", {reach: reach_by_variance}, breaks=path_of_batch, source="B-092"),
+        Mistake("sampled without gradient", {reach: reach_detached}, breaks=path_of_batch, source="B-093"),
+        Mistake("log width for width", {reach: reach_by_logarithm}, breaks=path_of_batch),
+        Mistake("variance as the width", {density_of: density_by_variance}, breaks=score_of_batch),
+        Mistake("1 / width^2 forgotten", {density_of: density_without_scale}, breaks=score_of_batch),
+        Mistake("-log width forgotten", {density_of: density_not_normalised}, breaks=score_of_batch),
+        Mistake("samples not detached", {score_batch: samples_live}, breaks=score_of_batch),
+        Mistake("samples not detached in the density", {score_batch: samples_live_in_density}, breaks=score_of_batch),
+        Mistake("a baseline that sees its sample", {score_batch: less_the_mean}, breaks=score_of_batch),
+        Mistake("sum for mean by the path", {path_batch: path_summed}, breaks=path_of_batch),
+        Mistake("sign of the bonus", {disorder_of: bonus_negated}, breaks=rewarded),
+        Mistake("bonus detached", {disorder_of: bonus_detached}, breaks=disordered),
+        Mistake("surprise of the action for the entropy", {loss_with_bonus: surprise_for_entropy}, breaks=rewarded),
+        Mistake("p held in p log p", {disorder_of: shares_detached}, breaks=disordered),
+        Mistake("mean over actions", {disorder_of: mean_over_actions}, breaks=disordered),
+        Mistake("softmax over the batch", {disorder_of: over_the_batch}, breaks=disordered),
+        Mistake("softmax of probabilities", {log_shares: softmax_twice}, breaks=disordered),
+        Mistake("logits for log-probabilities", {disorder_of: logits_for_logs}, breaks=disordered),
+        Mistake("bits for nats", {disorder_of: in_bits}, breaks=disordered),
+        Mistake("sum over the batch", {disorder_of: summed_over_the_batch}, breaks=disordered),
         Mistake("actor by the slow critics", {actor_loss: by_the_slow_critics}, breaks=climbs),
     ),
 )

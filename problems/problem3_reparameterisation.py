@@ -180,14 +180,15 @@ PRINTED = "def naive_grad(x, mu):\ngrad = np.mean(x ** 2 * (x - mu))\nreturn gra
 
 
 def read_listing():
-    return float(len(ast.parse(PRINTED).body))
+    ast.parse(PRINTED)
 
 
 def readable():
     try:
-        return read_listing()
+        read_listing()
     except SyntaxError:
         return 0.0
+    return 1.0
 
 
 # The means.

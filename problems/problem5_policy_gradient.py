@@ -6,7 +6,7 @@ and subtracting a baseline lower the variance. Usually they do; which way it goe
 made from the same batch changes the mean itself, and a scale may even turn its sign.
 """
 
-from sympy import Rational, diff, log
+from sympy import Integral, Rational, diff, log, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -110,6 +110,14 @@ J_faded = E(sum(faded))
 kept = sum(logs[states[t], actions[t]] * frozen(sum(faded[t:])) for t in range(T))
 forgotten = sum(logs[states[t], actions[t]] * frozen(sum(faded[t:]) / gamma**t) for t in range(T))
 
+# In the long run: the law of the states that stays, its mean reward, and how much more the second state is worth.
+leave, back = (pi[0] * step[0, :, 1]).sum(), (pi[1] * step[1, :, 0]).sum()
+stays = array(back, leave) / (leave + back)
+pays_here = (pi * reward).sum(-1)
+average = (stays * pays_here).sum()
+worth_more = (pays_here[1] - pays_here[0]) / (leave + back)
+memory = 1 - leave - back
+
 # A state that is only glanced at: the policy sees 0 or 1 with a chance that depends on the state.
 glance = Variable("glance", (2, 2), over=Simplex())
 start_seen = (start[:, None] * glance).reshape(4)
@@ -133,6 +141,10 @@ chance = Variable("chance", over=OneOf(half, third, Rational(1, 10), Rational(9,
 toss = Draw("toss", Bernoulli(chance))
 arm = Draw("arm", Bernoulli(logit=x))  # arm 1 pays 10 in one of five cases, arm 0 pays 1
 luck = Draw("luck", Categorical(array((0, 1, 0), (Rational(4, 5), 0, Rational(1, 5)))[arm]))
+alpha = Variable("alpha", over=OneOf(0))
+stepped = log_softmax(array(*(w + alpha * frozen(prize[k] * pull[k]) for k in range(3))))  # after a step along the estimate of k
+width = Variable("width", over=Uniform(1, 3))
+u = symbols("u", real=True)
 table = Variable("table", (3, 2), over=Uniform(-2, 2))
 chances = Variable("chances", 3, over=Simplex())
 who = Draw("who", Categorical(chances))
@@ -177,6 +189,41 @@ def discounted_from_here(theta, states, actions, rewards):
     return (log_pi(theta, states, actions) * to_go(rewards * fade) / fade).sum()
 
 
+def discounted_total(theta, states, actions, rewards):
+    return log_pi(theta, states, actions).sum() * (rewards * 0.9 ** torch.arange(len(rewards))).sum()
+
+
+def discounted_twice(theta, states, actions, rewards):  # gamma^t times the whole discounted return
+    fade = 0.9 ** torch.arange(len(rewards))
+    return (log_pi(theta, states, actions) * fade).sum() * (rewards * fade).sum()
+
+
+def values(theta, step, reward, length):  # of each state and action, at each time
+    found = [reward]
+    for _ in range(length - 1):
+        found.insert(0, reward + (step * (theta.softmax(-1) * found[0]).sum(-1)).sum(-1))
+    return torch.stack(found).detach()
+
+
+def by_value(theta, step, reward, states, actions, values=values):
+    times = torch.arange(len(states))
+    return (log_pi(theta, states, actions) * values(theta, step, reward, len(states))[times, states, actions]).sum()
+
+
+def by_advantage(theta, step, reward, states, actions, values=values):
+    judged = values(theta, step, reward, len(states))
+    advantage = judged - (theta.softmax(-1).detach() * judged).sum(-1, keepdim=True)
+    return (log_pi(theta, states, actions) * advantage[torch.arange(len(states)), states, actions]).sum()
+
+
+def loss(theta, states, actions, rewards, log_pi=log_pi):
+    return -(log_pi(theta, states, actions).sum() * rewards.sum())
+
+
+def one_of_many(theta, states, actions, rewards):  # as printed: 1/N, and no sum over the trajectories
+    return total_return(theta, states[0], actions[0], rewards[0]) / len(states)
+
+
 def blind_total(theta, observations, actions, rewards):
     return log_pi(theta, observations, actions).sum() * rewards.sum()
 
@@ -194,6 +241,19 @@ def planned(theta, start, step, reward):
     for _ in range(T):
         value = (pi * (reward + (step * value).sum(-1))).sum(-1)
     return start @ value
+
+
+def after_a_step(theta, start, step, reward):  # of descent on what is minimised
+    weight = theta.detach().clone().requires_grad_()
+    (slope,) = torch.autograd.grad(-planned(weight, start, step, reward), weight)
+    return (weight - 0.1 * slope).detach().ravel()
+
+
+def long_run(theta, step, reward):
+    pi = theta.softmax(-1)
+    moves = (pi[..., None] * step).sum(1)
+    balance = torch.cat(((moves.T - torch.eye(2))[:1], torch.ones(1, 2)))
+    return torch.linalg.solve(balance, torch.tensor([0.0, 1.0])) @ (pi * reward).sum(-1)
 
 
 def log_likelihood(theta, start, step, states, actions):
@@ -315,8 +375,8 @@ past = Claim(
 )
 
 # What must be true of the estimators.
-total = Claim("The total return is unbiased.", Equal(Mean(Gradient(total_return)), Gradient(J)), source="C-013")
-causal = Claim("Reward-to-go is unbiased.", Equal(Mean(Gradient(reward_to_go)), Gradient(J)), source="C-021, C-030")
+total = Claim("The total return is unbiased.", Equal(Mean(Gradient(total_return)), Gradient(J)), source="C-013, A-019, A-020")
+causal = Claim("Reward-to-go is unbiased.", Equal(Mean(Gradient(reward_to_go)), Gradient(J)), source="C-021, C-030, A-017")
 drawn = Claim(
     "Samples say so too.",
     by=("listed", "sampled"),
@@ -338,7 +398,24 @@ unseeing_base = Claim(
     source="C-024",
     that=Equal(Mean(Gradient(blind_baseline), over=blind), Gradient(J_blind)),
 )
-fading = Claim("Discounted rewards count from the start.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), source="C-067")
+fading = Claim(
+    "Discounted rewards count from the start.",
+    source="C-067, A-017, A-018",
+    that=Equal(Mean(Gradient(discounted)), Gradient(J_faded)),
+)
+fading_total = Claim(
+    "So does their sum with the score of every step.",
+    source="A-017, A-019",
+    that=Equal(Mean(Gradient(discounted_total)), Gradient(J_faded)),
+)
+judged = Claim("The values themselves are unbiased weights,", Equal(Mean(Gradient(by_value)), Gradient(J)), source="A-021")
+better = Claim("and the advantages too.", Equal(Mean(Gradient(by_advantage)), Gradient(J)), source="A-021")
+minimised = Claim(
+    "What an optimiser minimises has minus the gradient.",
+    source="A-022, C-016",
+    that=Equal(Mean(Gradient(loss)), Gradient(-J)),
+)
+
 
 # Batches.
 others = Claim(
@@ -365,6 +442,11 @@ shrunk_steps = Claim(
     "So does the mean of each step with reward-to-go.",
     source="C-034",
     that=Equal(Mean(Gradient(less_the_mean_of_each_step), over=pair), Gradient(J) * half),
+)
+one_in_n = Claim(
+    "1/N and no sum over trajectories: 1/N of the gradient.",
+    source="C-018",
+    that=Equal(Mean(Gradient(one_of_many), over=pair), Gradient(J) * half),
 )
 flattened = Claim(
     "One mean over batch and steps takes off E[G sum of rewards to go] / (N T).",
@@ -421,6 +503,25 @@ between = Claim(
     that=AtMost(spread(with_constant), spread(total_return)),
 )
 
+# In the long run.
+balanced = Claim(
+    "The law that stays does.", Equal((stays[:, None, None] * pi[..., None] * step).sum((0, 1)), stays), source="C-006"
+)
+nearing = Claim(
+    "T steps return T times the average reward, and what the start is worth, of which all but a power of T remains.",
+    source="C-006",
+    that=Equal(V, T * average + (start[1] - stays[1]) * worth_more * (1 - memory**T)),
+)
+solved = Claim("torch solves for it.", Equal(Gradient(long_run), Gradient(average)), source="C-006")
+in_the_long_run = Claim(
+    "Its gradient: scores weighted with what the next state is worth, in the law that stays.",
+    source="C-006",
+    that=Equal(
+        Gradient(average),
+        ((stays[:, None] * pi * (reward + step[..., 1] * worth_more))[..., None] * scores).sum((0, 1)),
+    ),
+)
+
 # The MDP of the notes.
 notes = Point(
     theta=((log(2), 0), (0, log(3))),
@@ -453,6 +554,12 @@ harmless_there = Claim(
     source="C-033",
     that=Equal(Mean(Gradient(with_baseline)), Gradient(V)),
 )
+climbed_there = Claim(
+    "A step of its descent climbs.",
+    at=notes,
+    source="A-022, C-016",
+    that=Equal(Value(after_a_step), theta.array.ravel() + Gradient(V) / 10),
+)
 often = Claim(
     "Yet for two trajectories in five its estimate is the larger one.",
     at=notes,
@@ -476,6 +583,12 @@ rest_there = Claim(
     at=notes,
     source="C-038",
     that=AtMost(variance_less(by_rest, best_rest).sum(), variance_less(by_total, best).sum()),
+)
+advantages_there = Claim(
+    "Advantages vary less than values here.",
+    at=notes,
+    source="A-021",
+    that=AtMost(spread(by_advantage), spread(by_value)),
 )
 faded_there = Claim("The discounted gradient.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), at=notes, source="C-067")
 conservative = Claim("It has no curl.", Equal(Curl(Mean(Gradient(kept))), 0), at=notes, source="C-067")
@@ -505,12 +618,52 @@ tenfold = Claim(
 )
 settled = level.but(reward=((-2, -2), (1, 1)))  # the same in three steps: the return is -2 + 1 + 1
 
+# Chains that never mix: states that are never left, and states that take turns.
+apart = notes.but(start=(half / 2, 3 * half / 2), reward=((1, 1), (5, 5)), step=(((1, 0), (1, 0)), ((0, 1), (0, 1))))
+in_turn = notes.but(start=(1, 0), step=(((0, 1), (0, 1)), ((1, 0), (1, 0))))
+split = Claim(
+    "Two states that are never left, 1 or 5: the average is that of the start.",
+    Equal(V / T, (1 + 3 * 5) * half / 2),
+    at=apart,
+    source="C-006",
+)
+turns = Claim(
+    "Two states that take turns: only every other law is the same.", Equal(occupied(2), start), at=in_turn, source="C-006"
+)
+
+# Large numbers: Chebyshev's bound for the mean of two returns.
+early, late = (copy.sum() for copy in batch(short, 2)["rewards"])
+off_by = (early + late) / 2 - E(short.total)
+rarely = Claim(
+    "The mean of N returns is off by more than 3 with a chance of at most Var / (9 N).",
+    at=notes,
+    source="C-008",
+    that=AtMost(E(at_least(off_by**2 - 9)), variance(short.total) / 18),
+)
+
 # Bandits.
 rises = array(*((row * array(*(diff(worth.doit(), y) for y in w))).sum() for row in pull))
 gains = Claim(
     "A step along the gradient raises log pi_k by pi_k (r_k - J) - sum_j pi_j^2 (r_j - J).",
     source="C-020",
     that=Equal(rises, share * (prize - worth) - (share**2 * (prize - worth)).sum()),
+)
+own = Claim(
+    "A step along the estimate of one lever raises its own log-probability by r |score|^2.",
+    source="C-019",
+    that=Equal(
+        Gradient(array(*(stepped[k, k] for k in range(3))), alpha), array(*(prize[k] * (pull[k] ** 2).sum() for k in range(3)))
+    ),
+)
+stretches = Claim(
+    "A uniform number on (0, theta): its mean grows by 1/2.",
+    source="C-010",
+    that=Equal(Gradient(Integral(u / width[()], (u, 0, width[()])), width), half),
+)
+swapped = Claim(
+    "Under the integral the derivative gives -1/2: the support moves.",
+    source="C-010",
+    that=Equal(Integral(u * diff(1 / width[()], width[()]), (u, 0, width[()])), -half),
 )
 bandit = Claim("A lever's estimate is unbiased.", Equal(Mean(Gradient(pulled, w)), Gradient(worth, w)), source="C-011, C-013")
 each = Rows(lever=(0, 1, 2))
@@ -528,6 +681,15 @@ levers_less = Claim(
     that=Equal(Mean(Gradient(pulled_less_ten, w), over=each), array(0, -5, 5) / 3),
 )
 rare = Point(x=log(Rational(1, 9)), pays=(1, 0), c=Rational(9, 10))
+p_coin = coin.law.weights[1]
+square = Claim(
+    "A coin's estimate varies by p (1 - p) ((1 - p) (r_1 - b) + p (r_0 - b))^2: not at all at b = (1 - p) r_1 + p r_0.",
+    source="A-021, C-035",
+    that=Equal(
+        Covariance(Gradient(flipped, x)),
+        p_coin * (1 - p_coin) * ((1 - p_coin) * (pays[1] - c) + p_coin * (pays[0] - c)) ** 2,
+    ),
+)
 dull = Claim(
     "A coin that pays 1 in nine of ten cases, else 0: E[g^2 r^2] - E[g r]^2 = 9/1000 - 81/10^4.",
     at=rare.but(c=0),
@@ -596,7 +758,7 @@ gain = Erratum(
     "The worst of the levers becomes less likely.",
     at=Point(w=(log(8), 0, 0), prize=(0, 0, 1)),
     instead=gains,
-    source="C-020",
+    source="C-020, C-052",
     that=AtMost(rises[1], 0),
 )
 louder = Erratum(
@@ -646,7 +808,7 @@ same_best = Erratum(
     instead=optimal_rest,
     that=AtMost(variance_less(by_rest, best), variance_less(by_rest, best_rest)),
 )
-average = Erratum(
+mean_of_all = Erratum(
     "The mean return of the batch is an unbiased baseline.",
     source="C-034",
     instead=shrunk,
@@ -674,10 +836,67 @@ boundary = Erratum(
 )
 undiscounted = Erratum(
     "The weight gamma^t of a step may be dropped.",
-    source="C-067",
+    source="C-067, A-017",
     instead=fading,
     that=Equal(Mean(Gradient(discounted_from_here)), Gradient(J_faded)),
 )
+twice_discounted = Erratum(
+    "gamma^t times the whole discounted return.",
+    source="A-018",
+    instead=fading_total,
+    that=Equal(Mean(Gradient(discounted_twice)), Gradient(J_faded)),
+)
+equality = Erratum(
+    "The estimate from one trajectory is the gradient.",
+    source="A-020, C-015",
+    instead=total,
+    that=Equal(Gradient(total_return), Gradient(J)),
+)
+ideal = Erratum(
+    "The ideal weight is the value of state and action.",
+    at=notes,
+    source="A-021",
+    instead=advantages_there,
+    that=AtMost(spread(by_value), spread(by_advantage)),
+)
+ideal_baseline = Erratum(
+    "The ideal baseline is the mean return.",
+    at=Point(x=log(Rational(1, 4)), pays=(1, 3), c=Rational(7, 5)),
+    source="A-021",
+    instead=square,
+    that=Equal(Covariance(Gradient(flipped, x)), 0),
+)
+unsummed = Erratum(
+    "The update is 1/N times the estimate of a trajectory.",
+    at=notes,
+    source="C-018",
+    instead=one_in_n,
+    that=Equal(Mean(Gradient(one_of_many), over=pair), Gradient(J)),
+)
+bad = Erratum(
+    "A low return lowers the chance of its own trajectory.",
+    at=thirds,
+    source="C-019",
+    instead=own,
+    that=AtMost(prize[1] * (pull[1] ** 2).sum(), 0),
+)
+interchanged = Erratum(
+    "The gradient passes through the integral, since it is linear.",
+    source="C-010",
+    instead=stretches,
+    that=Equal(
+        Gradient(Integral(u / width[()], (u, 0, width[()])), width),
+        Integral(u * diff(1 / width[()], width[()]), (u, 0, width[()])),
+    ),
+)
+one_law = Erratum(
+    "In the long run the start does not matter.",
+    at=apart,
+    source="C-006",
+    instead=split,
+    that=Equal(V, (pi * Q(T)).sum(-1)[0]),
+)
+settles = Erratum("The law of the states settles.", Equal(occupied(1), start), at=in_turn, source="C-006", instead=turns)
 
 
 # What people get wrong, and the claim that must catch it.
@@ -730,6 +949,21 @@ def baseline_of_the_next_state(theta, states, actions, rewards):  # none after t
     return (log_pi(theta, states, actions) * (to_go(rewards) - following)).sum()
 
 
+def values_attached(theta, step, reward, length):
+    found = [reward]
+    for _ in range(length - 1):
+        found.insert(0, reward + (step * (theta.softmax(-1) * found[0]).sum(-1)).sum(-1))
+    return torch.stack(found)
+
+
+def values_without_time(theta, step, reward, length):  # the first step's, at every step
+    return values(theta, step, reward, length)[:1].expand(length, -1, -1)
+
+
+def rewards_not_negated(theta, states, actions, rewards):
+    return log_pi(theta, states, actions).sum() * rewards.sum()
+
+
 def baseline_attached(theta, states, actions, rewards):
     chosen = log_pi(theta, states, actions)
     return (chosen * (to_go(rewards) - chosen)).sum()
@@ -777,12 +1011,17 @@ problem = Problem(
         unseeing_rest,
         unseeing_base,
         fading,
+        fading_total,
+        judged,
+        better,
+        minimised,
         conservative,
         others,
         others_three,
         shrunk,
         shrunk_three,
         shrunk_steps,
+        one_in_n,
         flattened,
         quieter,
         pairs_of_rows,
@@ -792,6 +1031,10 @@ problem = Problem(
         weighted,
         optimal_rest,
         between,
+        balanced,
+        nearing,
+        solved,
+        in_the_long_run,
         worth_there,
         slope_there,
         estimate_there,
@@ -799,19 +1042,28 @@ problem = Problem(
         quiet_there,
         calmer_there,
         harmless_there,
+        climbed_there,
         often,
         best_there,
         mean_there,
         rest_there,
+        advantages_there,
         faded_there,
         rotational,
         still,
         restless,
         tenfold,
+        split,
+        turns,
+        rarely,
         gains,
+        own,
+        stretches,
+        swapped,
         bandit,
         levers,
         levers_less,
+        square,
         dull,
         wild,
         silent,
@@ -832,11 +1084,20 @@ problem = Problem(
         lowers_state,
         enough,
         same_best,
-        average,
+        mean_of_all,
         scaled_only,
         rescaled,
         boundary,
         undiscounted,
+        twice_discounted,
+        equality,
+        ideal,
+        ideal_baseline,
+        unsummed,
+        bad,
+        interchanged,
+        one_law,
+        settles,
     ),
     corners=(notes, settled),
     points=4,
@@ -858,6 +1119,9 @@ problem = Problem(
         Mistake("baseline keeps its own return", {leave_one_out: less_the_mean}, breaks=others, source="C-034"),
         Mistake("the policy sees the state", {blind_to_go: hidden_state_seen}, breaks=unseeing_rest, source="C-024"),
         Mistake("gamma^t dropped", {discounted: discounted_from_here}, breaks=fading, source="C-067"),
+        Mistake("values not detached", {values: values_attached}, breaks=judged),
+        Mistake("values without a time", {values: values_without_time}, breaks=judged, source="C-003"),
+        Mistake("loss without its minus", {loss: rewards_not_negated}, breaks=minimised, source="A-022"),
         Mistake("covariance with n", {sample_covariance: biased_covariance}, breaks=pairs_of_rows, source="C-040"),
         Mistake("deviation with n - 1", {normalised: normalised_with_the_sample_deviation}, breaks=reversed_, source="C-042"),
     ),

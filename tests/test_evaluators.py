@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from gradcheck_rl import (
     Claim,
     Covariance,
     Curl,
+    Derivation,
     Draw,
     E,
     Equal,
@@ -443,3 +445,40 @@ def test_autograd_does_not_integrate() -> None:
     claim = Claim("So.", Equal(Gradient(E(sp.sin(number[()]))), Gradient(E(sp.sin(number[()])))), by="autodiff")
     line = check(Problem(title="Waves", claims=(claim,), points=2)).claims[0]
     assert line.verdict == "undecided" and "draws are finite" in line.reason
+
+
+# ---- what was wrong once --------------------
+
+
+def test_an_integral_with_a_long_tail_is_as_uncertain_as_its_tail_is_heavy() -> None:
+    """exp(-x^2/40) has a deviation of 4.5 lines: at 24 its tail is 3e-8 of the whole."""
+    s, t = Variable("s", over=Uniform(19, 21)), sp.Symbol("t", real=True)
+    whole = sp.Integral(exp(-(t**2) / (2 * s**2)), (t, -sp.oo, sp.oo))
+    claim = Claim("So.", Equal(Value(whole), s * sqrt(2 * sp.pi)))
+    assert check(Problem(title="Tails", claims=(claim,), points=2)).claims[0].verdict == "undecided"
+
+
+def test_differences_hold_a_stop_gradient_around_a_draw() -> None:
+    loss = E(theta[0] * frozen(theta[1] * action) * action)
+    right = Claim("So.", Equal(Gradient(loss), Gradient(loss)), by=("symbolic", "differences"))
+    moved = Claim("No.", Equal(Gradient(loss), Gradient(E(theta[0] * theta[1] * action**2))), by="symbolic")
+    lines = check(Problem(title="Held", claims=(right, moved), points=3)).claims
+    assert [line.verdict for line in lines] == ["agrees", "refuted"]
+    assert {r.verdict for r in lines[0].routes} == {"agrees"}
+
+
+def test_a_corner_under_a_stop_gradient_is_no_kink() -> None:
+    u = Parameter("u", 2, over=Uniform(-2, 2))
+    held, free = u[1] * frozen(maximum(u[0], 0)), u[1] * maximum(u[0], 0)
+    claims = tuple(Claim(f"Corner {n}.", Equal(Gradient(f), Gradient(f))) for n, f in enumerate((held, free)))
+    lines = check(Problem(title="Corners", claims=claims, points=2, corners=(Point(u=(0, 1)),))).claims
+    assert [line.removed for line in lines] == [0, 1]
+
+
+def test_a_product_over_a_symbolic_range_is_written_out() -> None:
+    n, k = sp.symbols("n k", integer=True, positive=True)
+    power = Derivation(
+        "A power", sp.Product(2 * k / (k + 1), (k, 1, n)), ((2**n / (n + 1), "it telescopes"),), sizes={n: (1, 2, 5)}
+    )
+    wrong = replace(power, steps=((2**n / n, "it does not"),))
+    assert [c.verdict for c in check(Problem(title="P", claims=(), derivations=(power, wrong))).claims] == ["proved", "refuted"]

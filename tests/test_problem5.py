@@ -50,6 +50,10 @@ ROUTES = {
     **dict.fromkeys(("total", "causal", "constant", "harmless", "historic", "unseeing", "unseeing_rest", "fading"), CODE),
     **dict.fromkeys(("others", "others_three", "shrunk", "shrunk_three", "shrunk_steps", "flattened", "quieter"), CODE),
     **dict.fromkeys(("parabola", "loud_there", "quiet_there", "bandit", "wild", "explodes", "reversed_", "pairs_of_rows"), CODE),
+    **dict.fromkeys(("fading_total", "judged", "better", "minimised", "one_in_n", "square"), CODE),
+    **dict.fromkeys(("balanced", "nearing", "in_the_long_run", "own"), "proof, symbolic"),
+    **dict.fromkeys(("solved", "climbed_there"), "symbolic + autodiff"),
+    "advantages_there": "listed + autodiff",
     "harmless_there": CODE,
     "often": "symbolic",
     "planning": "symbolic + autodiff",
@@ -122,3 +126,26 @@ def test_a_mistake_leaves_its_signature(name: str) -> None:
     answer = next(m.answer for m in page().mistakes if next(iter(m.answer.values())).__name__ == name)
     value = check(page(), answer, only={claim}).claims[0].value
     assert [float(value[i]) for i in expected] == pytest.approx([float(x) for x in expected.values()], rel=1e-12)
+
+
+def test_the_long_run_of_the_notes() -> None:
+    """The law that stays, its mean reward and the slope of it, in fractions."""
+    leave = F(2, 3) * F(1, 4) + F(1, 3) * F(2, 3)
+    back = F(1, 4) * F(1, 2) + F(3, 4) * F(1, 5)
+    stays = (back / (leave + back), leave / (leave + back))
+    pays = (F(2, 3) - F(2, 3), F(3, 4) + F(3, 8))
+    assert stays == (F(99, 239), F(140, 239)) and stays[0] * pays[0] + stays[1] * pays[1] == F(315, 478)
+    slope = [F(24123, 114242), F(12495, 57121)]  # d_s pi pi' (Q(s, 0) - Q(s, 1)), Q by what the second state is worth more
+    more = (pays[1] - pays[0]) / (leave + back)
+    gaps = (F(3) + (F(1, 4) - F(2, 3)) * more, F(5, 2) + (F(1, 2) - F(4, 5)) * more)
+    assert [stays[0] * F(2, 9) * gaps[0], stays[1] * F(3, 16) * gaps[1]] == slope
+    for name in ("solved", "in_the_long_run"):  # the notes are the first point
+        assert [float(Fraction(x)) for x in line(name).value][::2] == pytest.approx([float(x) for x in slope], rel=1e-12)
+
+
+def test_a_baseline_of_the_mean_return_is_not_the_best() -> None:
+    """p = 1/5, returns 1 and 3: variance by weight 0, 7/5 and 13/5."""
+    p, low, high = F(1, 5), F(1), F(3)
+    found = {b: p * (1 - p) * ((1 - p) * (high - b) + p * (low - b)) ** 2 for b in (F(0), F(7, 5), F(13, 5))}
+    assert list(found.values()) == [F(676, 625), F(144, 625), F(0)]
+    assert line("ideal_baseline").value == pytest.approx([144 / 625])

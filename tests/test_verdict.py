@@ -37,6 +37,13 @@ def test_a_radius_that_is_not_a_number_shows_nothing(ra: float, rb: float) -> No
     assert judge(1, ra, 2, rb) is Verdict.UNDECIDED
 
 
+@given(number, size)
+def test_a_number_refutes_an_infinity_where_it_is_known_and_not_otherwise(a: float, ra: float) -> None:
+    expected = Verdict.REFUTED if ra <= 1e-6 * (1 + abs(a)) else Verdict.UNDECIDED
+    assert judge(a, ra, inf, 0) is judge(-inf, 0, a, ra) is expected
+    assert judge(a, ra, nan, 0) is Verdict.REFUTED
+
+
 def test_equal_infinities_agree() -> None:
     assert judge(inf, 0, inf, 0) is Verdict.AGREES
 

@@ -16,6 +16,7 @@ from flint import fmpq
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence
 from ..expressions import values
+from ..laws import Random, randoms
 from ..points import Points, stack
 from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code
 from ..symbols import Variable, entries, frozen_
@@ -79,7 +80,7 @@ def shifted(points: Points, variable: Variable, i: int, h: Any) -> Points:
 
 def _formula(q: Gradient, variables: list[Variable], scene: Scene) -> Estimate:
     """With every stop-gradient held at the point, at 200 bits."""
-    formulas = entries(q.of)
+    formulas = [e.replace(frozen_, _steady) for e in entries(q.of)]
     twins = {node: sp.Dummy("held", real=True) for e in formulas for node in e.atoms(frozen_)}
     held = [e.xreplace(twins) for e in formulas]
     out: list[list[Any]] = []
@@ -92,6 +93,11 @@ def _formula(q: Gradient, variables: list[Variable], scene: Scene) -> Estimate:
         out.append([(y[2 * k, j] - y[2 * k + 1, j]) / (2 * TINY) for j in range(len(held)) for k in range(len(rows) // 2)])
     found = Estimate.of(np.array(out, dtype=object)[:, None, :])
     return Estimate(found.value, found.radius + 2.0**-50 * np.maximum(1.0, np.abs(found.value)), Evidence.FLOAT)
+
+
+def _steady(x: Any) -> Any:
+    """A stop-gradient around a draw moved to the symbols beside it: the draw has a value in the expectation only."""
+    return x.xreplace({s: frozen_(s) for s in x.free_symbols if not isinstance(s, Random)}) if randoms(x) else frozen_(x)
 
 
 def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:

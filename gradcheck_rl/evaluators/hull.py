@@ -45,13 +45,18 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
 @lru_cache(maxsize=256)
 def corners(formulas: tuple[Any, ...]) -> list[Any] | None:
     """The formulas with their expectations worked out, if a corner is left in them."""
-    if not any(e.has(*CORNERED) for e in formulas):
+    if not any(e.has(*CORNERED) and _live(e).has(*CORNERED) for e in formulas):
         return None
     try:
         plain = [closed(e) for e in formulas]
     except Unsuitable:
         return None
     return plain if any(e.has(sp.Heaviside, sp.sign) for e in plain) else None
+
+
+def _live(e: Any) -> Any:
+    """Without what is under a stop-gradient, whose corners bend no gradient."""
+    return e.replace(frozen_, lambda _: sp.Dummy(real=True))
 
 
 def kinked(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> Any:
