@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 HOMES = (Path(__file__).parent / "problems", Path(__file__).parents[1] / "problems")
 
 _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
+_ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
 
 
@@ -107,10 +108,9 @@ def identity(path: Path) -> str:
 
 
 def sources(path: Path) -> list[tuple[str, int]]:
-    """Each source="..." that a problem file writes, and its line; the file is read, not run."""
-    calls = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Call)]
-    words = [keyword.value for call in calls for keyword in call.keywords if keyword.arg == "source"]
-    return [(word.value, word.lineno) for word in words if isinstance(word, ast.Constant) and isinstance(word.value, str)]
+    """The ids that a problem file writes, as source="A-005, A-006" or in a table, and their lines; it is read, not run."""
+    words = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [(word.value, word.lineno) for word in words if _ids.fullmatch(word.value)]
 
 
 def statements(source: str) -> list[str]:

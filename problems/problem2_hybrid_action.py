@@ -92,6 +92,7 @@ L = surrogate_of(pi)
 L_own = surrogate_of(own(heads(theta_c), single_pass))
 L_others = surrogate_of(others(heads(theta_c), single_pass))
 L_multi = surrogate_of(softmax(multi_pass(heads(theta_c))))
+L_blind = surrogate_of(softmax(theta_d))
 
 # The same with the numbers themselves as the variables.
 x = Variable("x", K)
@@ -379,6 +380,12 @@ falling = Claim(
     at=minus,
     source="A-023, A-025",
 )
+narrow = Claim(
+    "With epsilon = 1/10 and A = 1 it ends at 1.1.",
+    Equal(Gradient(table, ratios), (1, 1, 1, 1, 1, 0, 0)),
+    at=plus.but(epsilon=Rational(1, 10)),
+    source="A-023",
+)
 single = Claim(
     "In float32 as well.", Equal(Gradient(table, ratios, dtype="float32"), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025"
 )
@@ -396,6 +403,9 @@ halved = Claim(
     at=upper,
     source="A-025",
     that=Equal(Gradient(composed, ratio), three_quarters),
+)
+elsewhere = Claim(
+    "Off the boundary it has the same slope.", Equal(Gradient(composed, ratio), Gradient(one_gain, ratio)), source="A-023"
 )
 interval = Claim(
     "That too is a slope by Clarke: any number between 0 and A is.",
@@ -484,6 +494,11 @@ numbers_own = Claim(
     ),
 )
 original = Claim("In H-PPO the choice sees no number: nothing reaches theta_c.", Equal(mean(blind, theta_c), 0), source="A-037")
+blind_choice = Claim(
+    "Its choice has the gradient of its own surrogate, for theta_d alone.",
+    source="A-037",
+    that=Equal(mean(blind, theta_d), Gradient(L_blind, theta_d)),
+)
 
 # Own number and interference.
 share = Claim("What k's own number receives,", Equal(mean(own_only, theta_c), Gradient(L_own, theta_c)), source="A-031")
@@ -633,10 +648,13 @@ no_entry = Claim("and empty where the numbers are stopped.", Equal(Gradient(stop
 
 # Drawn numbers.
 nothing = Claim(
-    "Numbers that were drawn and stored send nothing to theta_c.", Equal(Gradient(sampled, theta_c), 0), source="A-027, A-028"
+    "Numbers that were drawn and stored send nothing to theta_c,", Equal(Gradient(sampled, theta_c), 0), source="A-027, A-028"
+)
+learnt = Claim(
+    "though theta_d has its gradient from them.", Equal(mean(sampled, theta_d), Gradient(L_noisy, theta_d)), source="A-028"
 )
 something = Claim(
-    "Numbers that are a function of theta_c and noise do.",
+    "Numbers that are a function of theta_c and noise send theta_c its own.",
     Equal(mean(reparameterised, theta_c), Gradient(L_noisy, theta_c)),
     source="A-027, A-028",
 )
@@ -801,7 +819,7 @@ def max_for_min(ratio, gain, epsilon):
     return torch.max(ratio * gain, ratio.clamp(1 - epsilon, 1 + epsilon) * gain)
 
 
-def usual_epsilon(ratio, gain):
+def usual_epsilon(ratio, gain, epsilon):
     return torch.min(ratio * gain, ratio.clamp(0.8, 1.2) * gain)
 
 
@@ -865,10 +883,12 @@ problem = Problem(
         slope,
         rising,
         falling,
+        narrow,
         single,
         *ways,
         *ties,
         halved,
+        elsewhere,
         interval,
         smooth,
         sample,
@@ -885,6 +905,7 @@ problem = Problem(
         low_kink,
         numbers_own,
         original,
+        blind_choice,
         share,
         rest,
         parts,
@@ -925,6 +946,7 @@ problem = Problem(
         own_entry,
         no_entry,
         nothing,
+        learnt,
         something,
         joint,
         joint_gradient,
@@ -943,7 +965,7 @@ problem = Problem(
         Mistake("a clip of max and min", {clipped: composed}, breaks=rising, source="A-025"),
         Mistake("max for min", {clipped: max_for_min}, breaks=slope, source="A-023"),
         Mistake("clipped from above only", {clipped: one_sided}, breaks=slope, source="A-023"),
-        Mistake("epsilon always 0.2", {clipped: usual_epsilon}, breaks=slope),
+        Mistake("epsilon always 0.2", {clipped: usual_epsilon}, breaks=narrow, source="A-023"),
         Mistake("ratio inverted", {objective: inverted}, breaks=choice, source="A-026"),
         Mistake("old log-probability attached", {objective: old_attached}, breaks=choice, source="A-026"),
         Mistake("logarithm of the ratio", {objective: log_ratio}, breaks=choice, source="A-026"),

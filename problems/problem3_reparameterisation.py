@@ -323,16 +323,22 @@ calming = Claim(
     source="A-046",
     that=Equal(Mean(off * off * off * off, over=data) * N**2 / score_noise**2, 3 + excess / N),
 )
+
+
+def squared_error(count, excess):  # of a sample variance of so many numbers, relative
+    return Rational(2, count - 1) + excess * Rational(1, count)
+
+
+def two_errors(excess, size):  # over 100 means of so many terms, whose excess kurtosis is an N-th
+    return 2 * sqrt(squared_error(100, excess * Rational(1, size)))
+
+
 wobble = Claim(
     "A sample variance of R numbers has the squared relative error 2 / (R - 1) + excess / R.",
     at=published,
     source="A-046",
-    that=Equal(Covariance(Value(sample_variance), over=listed) / listed_noise**2, Rational(2, N - 1) + excess / N),
+    that=Equal(Covariance(Value(sample_variance), over=listed) / listed_noise**2, squared_error(N, excess)),
 )
-
-
-def two_errors(excess, size):  # relative standard errors of a sample variance over 100 means of so many terms
-    return 2 * sqrt(Rational(2, 99) + excess * Rational(1, 100 * size))
 
 
 wide = Claim(
@@ -490,6 +496,11 @@ score_any_identity = Claim(
     source="A-044",
 )
 path_any_identity = Claim("and E[f'] is.", Equal(Value(E((c * slopes).sum())), Gradient(J_polynomial)), source="A-044")
+straight = Claim(
+    "For c_0 + c_1 x a pathwise term does not vary, and a score term by 2 c_1^2 + (c_0 + c_1 mu)^2 / sigma^2.",
+    source="A-044",
+    that=Equal(Value(array(*up_to_degree(1))), (0, 2 * c[1] ** 2 + (c[0] + c[1] * mu) ** 2 / sigma**2)),
+)
 up_to_three = Claim("Up to degree three the path has the lower variance.", AtMost(*up_to_degree(3)), source="A-044")
 quartic = published.but(mu=0, c=(15, 0, -10, 0, 1))
 from_four = Claim(
@@ -822,6 +833,7 @@ problem = Problem(
         path_any,
         score_any_identity,
         path_any_identity,
+        straight,
         up_to_three,
         from_four,
         sine_score,

@@ -446,12 +446,13 @@ between = Claim(
 stated = Point(W=((0.1, -0.2), (0.3, 0.4)), b=(0.05, -0.1), log_sigma=(-1, -1), d=(0.2, 0.2))
 initial, sharp, other = stated.but(log_sigma=(1, 1)), stated.but(log_sigma=(-2, -2)), stated.but(d=(0.5, 0.3))
 readings = (("as coded", coded, coded_wide), ("clipped", box, box), ("ahead", forward, forward))
+decided = (("A-060", "A-061", "A-062"), ("A-063", "A-064", "A-065"))
 places = (("At the start", initial), ("With less noise", stated))
 both = {r: (by_angle(r), by_speed(r)) for r in (coded, coded_wide, box, forward)}
 both_chances = {r: (by_angle(r, certain), by_speed(r, certain)) for r in both}
 both_slopes = {r: tuple(Gradient(reward, moved) for reward in pair) for r, pair in both.items()}
 cases = [
-    (f"{where}, {name}", point, wide if point is initial else near, f"A-{60 + 3 * i + j:03}")
+    (f"{where}, {name}", point, wide if point is initial else near, decided[i][j])
     for i, (where, point) in enumerate(places)
     for j, (name, near, wide) in enumerate(readings)
 ]

@@ -496,3 +496,12 @@ def test_the_same_seed_gives_the_same_report_and_another_draws_other_points() ->
     assert first == second
     assert first.claims[0].witness is not None
     assert other != first
+
+
+def test_claims_without_code_are_settled_first_and_listed_where_they_stand() -> None:
+    told: list[str] = []
+    plain = Claim("A square.", Equal(Value(theta[0] ** 2), theta[0] * theta[0]))
+    both = Problem(title="Order", claims=(Claim("Code.", Equal(Mean(Gradient(reinforce)), Gradient(J))), plain))
+    report = check(both, progress=lambda done, total, says: told.append(says))
+    assert told == ["proved  A square.", "agrees  Code."]
+    assert [line.says for line in report.claims] == ["Code.", "A square."]

@@ -245,7 +245,7 @@ def test_no_colour_and_no_progress_without_a_terminal(capsys: Shown) -> None:
 def test_progress_on_a_terminal_is_on_standard_error_and_cleared(monkeypatch: pytest.MonkeyPatch, capsys: Shown) -> None:
     monkeypatch.setattr(sys, "stderr", screen := Terminal())
     assert main(["problem1", "--only", "uniform"]) == 0
-    assert "[1/1] Equal logits make equal chances." in screen.getvalue()
+    assert "[1/1] agrees  Equal logits make equal chances." in screen.getvalue()
     assert screen.getvalue().rsplit("\r", 2)[1].strip() == ""
     screen.truncate(0)
     assert main(["problem1", "--only", "uniform", "--quiet"]) == 0

@@ -21,9 +21,9 @@ from gradcheck_rl.report import Caught, Line, Report
 # The routes that must answer each claim; another may answer too.
 ROUTES = {
     "regions": "symbolic",
-    "slope rising falling single halved interval smooth": "symbolic autodiff",
+    "slope rising falling narrow single halved elsewhere interval smooth": "symbolic autodiff",
     "sample epoch_one seen numbers_own entry by_normaliser own_logit": "listed autodiff",
-    "choice everyone share rest passes_right something": "symbolic listed autodiff",
+    "choice everyone blind_choice share rest passes_right learnt something": "symbolic listed autodiff",
     "drawn": "symbolic listed autodiff sampled",
     "by_value own_by_value": "differences listed",
     "shown_d shown_c parts most less against twisted_here open_gates closed_gates": "symbolic",

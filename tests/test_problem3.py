@@ -50,7 +50,7 @@ TORCH = ("symbolic + integrated + autodiff",)
 
 ROUTES: dict[tuple[str, ...], str] = {
     PROOF: "score_identity path_identity slope bottom score_variance path_variance gap fourth parabola levels apart cubic_part "
-    "no_part score_any_identity path_any_identity edge",
+    "no_part score_any_identity path_any_identity straight edge",
     IN_EVERY_SAMPLE: "decomposed best_is_linear path_part",
     MODEL: "least flat restless better wide narrow heavy optimum never four_levels up_to_three from_four",
     NUMPY: "score_mean path_mean score_over_n path_over_n naive_right reparam_right naive_noise reparam_noise naive_elsewhere "
