@@ -92,7 +92,14 @@ def as_json(found: Sequence[Statement]) -> str:
 
 def as_markdown(found: Sequence[Statement]) -> str:
     rows = [
-        (s.id, s.says, s.problem or "not decided", s.verdict or s.left, ", ".join(f"`{name}`" for name in s.by)) for s in found
+        (
+            s.id,
+            s.says,
+            s.problem or "not decided",
+            ("" if s.ok else "✗ ") + (s.verdict or s.left),
+            ", ".join(f"`{name}`" for name in s.by),
+        )
+        for s in found
     ]
     table = ["| id | statement | problem | verdict | by |", "|---|---|---|---|---|", *(_row(cells) for cells in rows)]
     return "\n".join([HEAD, *table]) + "\n"
