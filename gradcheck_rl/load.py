@@ -109,8 +109,8 @@ def identity(path: Path) -> str:
 
 def sources(path: Path) -> list[tuple[str, int]]:
     """The ids that a problem file writes, as source="A-005, A-006" or in a table, and their lines; it is read, not run."""
-    words = [node for node in ast.walk(parse(path)) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    return [(word.value, word.lineno) for word in words if _ids.fullmatch(word.value)]
+    values = ((node.value, node.lineno) for node in ast.walk(parse(path)) if isinstance(node, ast.Constant))
+    return [(value, line) for value, line in values if isinstance(value, str) and _ids.fullmatch(value)]
 
 
 def statements(source: str) -> list[str]:
