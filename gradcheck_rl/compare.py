@@ -120,6 +120,7 @@ def _side(x: Any, word: str, variables: dict[str, Variable]) -> Any:
 STEPS = (2.0**-15, 2.0**-17)
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
+OTHERS, LEAST, BENT = 64, 2.0**-27, 2.0**-6
 
 
 def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:
@@ -212,11 +213,16 @@ class _Slopes:
     # ---- along one direction ----------------------------------------------------------------------------------------------
 
     def _quick(self, paths: Sequence[Any]) -> list[_Direction]:
-        stepped = [self._stepped(path, STEPS) for path in paths]
-        smooth = [not self._sharp(bends, STEPS[1], self.blur) for _, bends in stepped]
-        coarse, fine = np.array([slopes for slopes, _ in stepped]).T
-        found = self._ruled(paths, fine, np.abs(coarse - fine) + self.blur / STEPS[1])
-        return [d if ok else replace(d, verdict=Verdict.UNDECIDED) for d, ok in zip(found, smooth, strict=True)]
+        """At two steps along the first direction, at one along the others. What the two disagree on, many times, is the others'
+        radius too: where that is too little the direction is looked into, and where two errors cancel they do not in all."""
+        h = STEPS[-1]
+        (coarse, first), bends = self._stepped(paths[0], STEPS)
+        others = [self._stepped(path, STEPS[-1:]) for path in paths[1:]]
+        apart = abs(coarse - first)
+        radii = np.array([apart, *([max(OTHERS * apart, LEAST * self.unit)] * len(others))]) + self.blur / h
+        found = self._ruled(paths, np.array([first, *(slope for (slope,), _ in others)]), radii)
+        kinked = [self._sharp(bends, h, self.blur), *(bend > BENT * self.unit for _, (bend,) in others)]
+        return [replace(d, verdict=Verdict.UNDECIDED) if bent else d for d, bent in zip(found, kinked, strict=True)]
 
     def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
         """At each step size the slope of the value, and the angle between its two sides."""

@@ -142,7 +142,8 @@ class _Page:
         for title, derivation in other.names.items():
             if isinstance(derivation, Derivation) and self._concerns(title, names):
                 steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
-                if killed := _refuted(Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS), steps, {}):
+                judge = Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS)
+                if killed := _refuted(judge, steps, {}, undecided=True):
                     return killed, ""
         is_code = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
         lines = [[values[n] for n in names] for values in (self.values, others)]
@@ -170,14 +171,14 @@ def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> A
     return made[function.__name__]
 
 
-def _refuted(judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> str | None:
-    """The first claim that fails, or cannot be computed any more."""
+def _refuted(judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any], undecided: bool = False) -> str | None:
+    """The first claim that fails, or cannot be computed any more. A step of generic functions is proved or `undecided`."""
     for name, claim in claims:
         try:
             settled = judge.settle(claim, answer, witness=False)
         except Exception:  # an edited line may raise anything
             return name
-        if settled.best.verdict is Verdict.REFUTED:
+        if settled.best.verdict is Verdict.REFUTED or (undecided and settled.best.verdict is Verdict.UNDECIDED):
             return name
     return None
 
@@ -308,7 +309,8 @@ def _meaning(problem: Problem) -> Iterator[Any]:
                 done = (_by_names(e.doit()) for e in formulas)
                 yield from (e if e.has(Slope, sp.Derivative) else thaw(e) for e in done)
     for item in problem.derivations:
-        yield from (_by_names(e) for line, _ in item.lines for e in entries(line))
+        lines = [_by_names(e) for line, _ in item.lines for e in entries(line)]
+        yield from (e if e.has(Slope, sp.Derivative) else thaw(e) for e in lines)
 
 
 def _by_names(e: Any) -> Any:

@@ -250,9 +250,9 @@ def actor_with_limit(phi1, phi2, theta, s, noise):
 
 
 def soft_return(logits, step, pay):
-    log_pi = logits.log_softmax(-1)
-    now = (log_pi.exp() * (pay - 0.2 * log_pi)).sum(-1)
-    return torch.linalg.solve(torch.eye(2) - 0.9 * (log_pi.exp()[..., None] * step).sum(1), now)[0]
+    pi = torch.distributions.Categorical(logits=logits)
+    now = (pi.probs * pay).sum(-1) + 0.2 * pi.entropy()
+    return torch.linalg.solve(torch.eye(2) - 0.9 * (pi.probs[..., None] * step).sum(1), now)[0]
 
 
 def soft_sum(logits, step, pay):  # rewards and entropies of 300 steps, added up from the last to the first

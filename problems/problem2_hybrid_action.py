@@ -74,9 +74,12 @@ def multi_pass(numbers):  # each logit sees its own number, and 0 for the others
 
 
 # The clipped surrogate of the choice, by the probabilities of the new policy.
+def held(r, a):
+    return minimum(r * a, clip(r, 1 - epsilon, 1 + epsilon) * a)
+
+
 def surrogate_of(p):
-    r, a = (p / pi_old)[k], advantage[k]
-    return E(minimum(r * a, clip(r, 1 - epsilon, 1 + epsilon) * a))
+    return E(held((p / pi_old)[k], advantage[k]))
 
 
 def own(numbers, logits):  # p_k where only the number of k may move
@@ -107,8 +110,7 @@ main_diagonal = array(*(U[j, j] for j in range(K)))
 ratio = Variable("ratio", over=Uniform(0.2, 1.8))
 ratios = Variable("ratios", 7, over=Uniform(0.2, 1.8))
 gain = Variable("gain", over=Normal(2))
-one_gain = minimum(ratio * gain, clip(ratio, 1 - epsilon, 1 + epsilon) * gain)
-all_gains = minimum(ratios * gain, clip(ratios, 1 - epsilon, 1 + epsilon) * gain).sum()
+one_gain, all_gains = held(ratio, gain), held(ratios, gain).sum()
 
 
 def gate(r, a):  # 0 where the clip takes over, else 1
@@ -177,12 +179,12 @@ def stopped(theta_c, U, theta_d, old, advantage, epsilon, k):
     return objective(numbers(theta_c).detach(), U, theta_d, old, advantage, epsilon, k)
 
 
-def own_only(theta_c, U, theta_d, old, advantage, epsilon, k):
-    return own_only_x(numbers(theta_c), U, theta_d, old, advantage, epsilon, k)
-
-
 def own_only_x(x, U, theta_d, old, advantage, epsilon, k):
     return objective(torch.where(torch.arange(K) == k, x, x.detach()), U, theta_d, old, advantage, epsilon, k)
+
+
+def own_only(theta_c, U, theta_d, old, advantage, epsilon, k, own_only_x=own_only_x):
+    return own_only_x(numbers(theta_c), U, theta_d, old, advantage, epsilon, k)
 
 
 def others_only(theta_c, U, theta_d, old, advantage, epsilon, k):
@@ -293,7 +295,7 @@ def choice_ratio(theta_d, U, old, advantage, y, m):
     return (log_choice(y, U, theta_d) - log_choice(y, U, old))[m].exp() * advantage[m]
 
 
-def joint_ratio(theta_c, theta_d, U, old, mean_old, spread, advantage, y, m):
+def joint_ratio(theta_c, theta_d, U, old, mean_old, spread, advantage, y, m, log_number=log_number):
     number_ratio = (log_number(y, theta_c, spread) - torch.distributions.Normal(mean_old, spread).log_prob(y)).exp()
     return choice_ratio(theta_d, U, old, advantage, y, m) * number_ratio
 
@@ -398,14 +400,12 @@ ties = tuple(
     Claim(f"also on the boundary: `{f.__name__}`.", Equal(Gradient(f, ratios), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025")
     for f in spellings
 )
+same_clip = Claim("A clip made of max and min has the same value,", Equal(Value(composed), Value(clipped)), source="A-025")
 halved = Claim(
-    "A clip made of max and min splits its own tie too: at r = 1 + epsilon its slope is 1/2 + 1/2 * 1/2 = 3/4.",
+    "but it splits its own tie too: at r = 1 + epsilon its slope is 1/2 + 1/2 * 1/2 = 3/4.",
     at=upper,
     source="A-025",
     that=Equal(Gradient(composed, ratio), three_quarters),
-)
-elsewhere = Claim(
-    "Off the boundary it has the same slope.", Equal(Gradient(composed, ratio), Gradient(one_gain, ratio)), source="A-023"
 )
 interval = Claim(
     "That too is a slope by Clarke: any number between 0 and A is.",
@@ -658,6 +658,11 @@ something = Claim(
     Equal(mean(reparameterised, theta_c), Gradient(L_noisy, theta_c)),
     source="A-027, A-028",
 )
+number_likely = Claim(
+    "The code's density of a drawn number is the model's.",
+    Equal(Value(log_number), y_new.log_prob(y)),
+    source="A-028",
+)
 joint = Claim(
     "With drawn numbers the ratio of both factors estimates the new policy's gain,",
     Equal(Mean(Value(joint_ratio)), J),
@@ -887,8 +892,8 @@ problem = Problem(
         single,
         *ways,
         *ties,
+        same_clip,
         halved,
-        elsewhere,
         interval,
         smooth,
         sample,
@@ -948,6 +953,7 @@ problem = Problem(
         nothing,
         learnt,
         something,
+        number_likely,
         joint,
         joint_gradient,
         path,

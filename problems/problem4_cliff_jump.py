@@ -10,7 +10,7 @@ reward is one integral, known to twenty digits.
 from functools import cache
 
 import numpy as np
-from sympy import Integral, Rational, diff, pi, symbols
+from sympy import Integral, Rational, diff, log, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -213,6 +213,10 @@ def in_box(jump):
     return is_ahead(jump) & (jump[1] <= 10)
 
 
+def clipped_in_box(jump):
+    return in_box(clipped(jump))
+
+
 def score_ahead(W, b, log_sigma, d, jump):
     return score(W, b, log_sigma, d, jump, reward=reward_ahead)
 
@@ -335,6 +339,7 @@ columns = tuple(
     )
     for j in range(2)
 )
+clamped = Claim("A clipped action lies in the box.", Equal(Value(clipped_in_box), 1), source="A-059, A-073")
 faces = Claim(
     "Clipping the action pays as much as paying nothing outside the box.",
     Equal(Value(reward_clipped), Value(reward_box)),
@@ -390,9 +395,14 @@ unbiased_clipped = Claim(
     source="A-059, A-064, A-067, A-070",
     that=Equal(Mean(Gradient(score_clipped, moved)), slope_box),
 )
+renormalised = Claim(
+    "The policy truncated to the box has the log-probability of the policy, less that of the box.",
+    source="A-075",
+    that=Equal(Value(score_truncated), success * ahead * step(10 - v) * (100 - v**2) * (log_prob(jump) - log(inside))),
+)
 truncated = Gradient(by_angle(box) / inside, moved)
 unbiased_truncated = Claim(
-    "The policy truncated to the box has its own score, unbiased for its own objective.",
+    "It has its own score, unbiased for its own objective.",
     source="A-075",
     that=Equal(Mean(Gradient(score_truncated, moved)) / inside, truncated),
 )
@@ -406,6 +416,9 @@ luckier = Claim(
 
 # The gradient through the reward misses the boundary.
 path, path_box = Mean(Gradient(pathwise, moved)), Mean(Gradient(pathwise_box, moved))
+rewarded = Claim(
+    "The path through the reward has its value in every sample.", Equal(Value(pathwise), Value(reward)), source="A-076"
+)
 blunt = Claim("The gradient through the reward says nothing about the angle.", Equal(path[::2], 0), source="A-076, A-063")
 through = Claim(
     "For the speed it is the mean of -2 v over the jumps that clear,",
@@ -622,6 +635,12 @@ hidden = Claim(
     source="A-056",
     that=Equal(Mean(Gradient(log_pi_swapped), over=one), Mean(Gradient(log_pi), over=one)),
 )
+shown = Claim(
+    "At d = (0.5, 0.3) it shows.",
+    at=other,
+    source="A-056",
+    that=Differs(Mean(Gradient(log_pi_swapped), over=one), Mean(Gradient(log_pi), over=one)),
+)
 
 # What is printed and wrong.
 rsample = Erratum("rsample could replace the score estimator here.", Equal(path, slope_coded), instead=unbiased, source="A-076")
@@ -795,6 +814,7 @@ problem = Problem(
         scored,
         paid,
         *columns,
+        clamped,
         faces,
         generous,
         batched,
@@ -808,11 +828,13 @@ problem = Problem(
         unbiased_ahead,
         unbiased_box,
         unbiased_clipped,
+        renormalised,
         unbiased_truncated,
         third_model,
         luckier,
         sampled,
         sampled_reward,
+        rewarded,
         blunt,
         through,
         through_spread,
@@ -837,6 +859,7 @@ problem = Problem(
         misspelt,
         joined,
         hidden,
+        shown,
         *edges,
     ),
     errata=(rsample, informative, legal, always, no_gap, same_model),

@@ -283,6 +283,22 @@ def test_a_line_that_binds_several_names_is_tried_by_the_claims_of_each(tmp_path
     assert "uniform" in {m.killed_by for m in found if "softmax" in m.name}
 
 
+def test_a_step_of_generic_functions_that_is_proved_no_more_is_refuted(tmp_path: Path) -> None:
+    """No number can be put into f: the step is proved, or nothing is known of it."""
+    path = page(
+        tmp_path,
+        {
+            "square = Derivation(": "t = Symbol('t', real=True)\nproduct = t * Function('f')(t)\nsquare = Derivation(",
+            '"A square", (theta[0] + 1) ** 2, ((theta[0] ** 2 + 2 * theta[0] + 1, "expand"),)': (
+                '"A slope", product.diff(t), ((Function("f")(t) + t * Function("f")(t).diff(t), "product rule"),)'
+            ),
+            "from gradcheck_rl import (": "from sympy import Function, Symbol\n\nfrom gradcheck_rl import (",
+        },
+    )
+    found = mutants(load(str(path)), functions=["product"])
+    assert found and {m.killed_by for m in found} == {"square.1"}
+
+
 def test_the_command_counts_and_succeeds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mistakes", str(TINY), "--mutants", "--no-color"]) == 0
     out = capsys.readouterr().out

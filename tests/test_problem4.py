@@ -148,6 +148,58 @@ def test_the_number_asked_for_is_noise() -> None:
 
 # ---- which routes must answer ---------------------------------------------------------------------------------------------
 
+# What is true of formulas is proved. Inequalities, and numbers at a point, are evaluated.
+PROOF = ("proof", "symbolic")
+MODEL = ("symbolic",)
+# The code is run on draws, and its gradient compared with a formula: in every sample, or in a given one.
+IN_EVERY_SAMPLE = ("autodiff",)
+BY_FORMULA = ("symbolic + autodiff",)
+GIVEN = ("symbolic + listed + autodiff",)
+# The reward jumps: every mean is an integral, with or without code under it.
+INTEGRAL = ("integrated",)
+PARTLY = ("symbolic + integrated",)
+CODE = ("integrated + autodiff",)
+PARTLY_CODE = ("symbolic + integrated + autodiff",)
+
+ROUTES: dict[tuple[str, ...], str] = {
+    PROOF: "slowest_jump flat truncated_moment by_mean by_spread",
+    MODEL: "least_of_all eighth prize left_out uniform illegal",
+    IN_EVERY_SAMPLE: "likely scored paid faces renormalised rewarded",
+    BY_FORMULA: "in_every_sample_the_gradient_of in_every_sample_the_gradient_of_2 clamped generous batched",
+    INTEGRAL: "integrating_the_speed_by_hand_leaves integrating_the_speed_by_hand_leaves_2 "
+    "integrating_the_speed_by_hand_leaves_3 one_slope rows_of_W third_model noise "
+    "at_the_start_as_coded_the at_the_start_clipped_the_angle at_the_start_ahead_the_angle "
+    "at_the_start_as_coded_so at_the_start_clipped_so_are at_the_start_ahead_so_are "
+    "with_less_noise_as_coded_the with_less_noise_clipped_the_angle with_less_noise_ahead_the_angle "
+    "with_less_noise_as_coded_so with_less_noise_clipped_so_are with_less_noise_ahead_so_are",
+    PARTLY: "worse smoke",
+    CODE: "unbiased unbiased_ahead unbiased_box unbiased_clipped luckier through through_spread boundary harmless parabola "
+    "between",
+    PARTLY_CODE: "unbiased_truncated blunt opposite boxed",
+    (*CODE, "integrated + sampled + autodiff"): "sampled sampled_reward",
+    GIVEN: "at_the_start_a_jump_of with_less_noise_a_jump_of at_the_start_its_surrogate_is with_less_noise_its_surrogate_is "
+    "fallen a_jump_without_speed_fails a_jump_without_angle_fails a_jump_straight_up_fails a_jump_half_a_turn_on "
+    "a_jump_backwards_clears a_jump_over_nothing_clears a_jump_over_nothing_without_speed",
+    ("listed + autodiff",): "hidden shown",
+    (f"{GIVEN[0]} + differences",): "differenced",
+    ("called",): "misspelt joined",
+}
+
+
+def test_no_evaluator_silently_stops_applying() -> None:
+    wanted = {name: {frozenset(r.split(" + ")) for r in routes} for routes, names in ROUTES.items() for name in names.split()}
+    found = {
+        c.id: {frozenset(r.route.split(" + ")) for r in c.routes if r.verdict in ("proved", "agrees")}
+        for c in report().claims
+        if c.kind == "claim"
+    }
+    assert found == wanted
+
+
+def test_the_height_over_the_edge_is_proved() -> None:
+    for name in ("kinematics.1", "kinematics.2"):
+        assert "proved" in {r.verdict for r in line(name).routes if r.route == "proof"}, name
+
 
 # ---- mistakes and answers -------------------------------------------------------------------------------------------------
 
