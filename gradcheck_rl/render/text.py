@@ -177,7 +177,7 @@ def _verdict(line: Line) -> Text:
 def _sentence(line: Line) -> Text:
     notes = [" · ".join(filter(None, (line.id, line.source)))]
     if line.sizes:
-        sizes = [size if word == line.verdict else f"{size} ({word})" for size, word in line.sizes.items()]
+        sizes = [size if word in ("proved", "agrees") else f"{size} ({word})" for size, word in line.sizes.items()]
         notes.append(f"also at {', '.join(sizes)}")
     if line.removed:
         notes.append(f"{line.points} points; {line.removed} more removed, on kinks")
