@@ -713,7 +713,7 @@ inside = Claim(
     source="C-011",
     that=Equal(Mean(Gradient(tossed, chance)), Gradient(E(pays[toss]), chance)),
 )
-weighted = Claim("Its surrogate is r log p.", Equal(Value(tossed), pays[toss] * toss.log_prob()), source="C-011")
+log_chance = Claim("Its surrogate is r log p.", Equal(Value(tossed), pays[toss] * toss.log_prob()), source="C-011")
 explodes = Claim(
     "Its estimate varies by r_1^2 / p + r_0^2 / (1 - p) - (r_1 - r_0)^2.",
     source="C-011",
@@ -1069,7 +1069,7 @@ problem = Problem(
         wild,
         silent,
         inside,
-        weighted,
+        log_chance,
         explodes,
         lost,
         mild,

@@ -60,7 +60,7 @@ ROUTES = {
     "score": "listed + autodiff",
     "product": "listed + autodiff",
     "between": "listed + autodiff",
-    "weighted": "listed + autodiff",
+    "log_chance": "listed + autodiff",
     "drawn": f"{CODE}, symbolic + sampled + autodiff",
     "conservative": "symbolic",
     "rotational": "symbolic",
