@@ -26,6 +26,7 @@ HOMES = (Path(__file__).parent / "problems", Path(__file__).parents[1] / "proble
 _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
+MANY = 3
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def statements(source: str) -> list[str]:
 def doubts(path: Path, problem: Problem) -> list[str]:
     """What a problem file may want to mend though it loads: path:line and a sentence each."""
     tree = parse(path)
-    found = [*_torch_at_once(tree), *_left_out(tree, problem), *_unprovoked(tree, problem)]
+    found = [*_torch_at_once(tree), *_written_twice(tree), *_left_out(tree, problem), *_unprovoked(tree, problem)]
     return [f"{path}:{line}: {says}" for line, says in sorted(found)]
 
 
@@ -138,6 +139,22 @@ def _torch_at_once(tree: ast.Module) -> Iterable[tuple[int, str]]:
             yield node.lineno, "torch is imported when the file is read, which is slow: write `from gradcheck_rl import torch`."
 
 
+def _written_twice(tree: ast.Module) -> Iterable[tuple[int, str]]:
+    """A name that a later line takes from an earlier one: what it stood for may be lost."""
+    first: dict[str, int] = {}
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names = [name]
+            case ast.Assign(targets=targets):
+                names = [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+            case _:
+                names = []
+        for name in names:
+            if first.setdefault(name, node.lineno) != node.lineno:
+                yield node.lineno, f"`{name}` is written before, on line {first[name]}: give one of them another name."
+
+
 def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
     """What has a name in the file and no place in the problem."""
     placed = {*problem.names.values(), *(erratum.instead for erratum in problem.errata)}
@@ -149,9 +166,11 @@ def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
 def _unprovoked(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
     """Functions of which no planted mistake shows that a claim would notice."""
     replaced = {function for mistake in problem.mistakes for function in mistake.answer}
-    for name, function in problem.functions.items():
-        if function not in replaced:
-            yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
+    names = [name for name, function in problem.functions.items() if function not in replaced]
+    for name in names[:MANY]:
+        yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
+    if len(names) > MANY:
+        yield _line(tree, "problem"), f"nor {len(names) - MANY} more: `mistakes {problem.id} --mutants` tries what is wrong."
 
 
 def _line(tree: ast.Module, name: str) -> int:

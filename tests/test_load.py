@@ -233,3 +233,18 @@ def test_each_planted_doubt_is_found_at_its_line(tmp_path: Path) -> None:
         f"{path}:{line('uniform')}: `uniform` is written but not listed in `problem`: it is not checked.",
         f"{path}:{line('unnormalised')}: `unnormalised` is written but not listed in `problem`: it is not checked.",
     ]
+
+
+def test_a_name_that_is_written_twice_is_a_doubt(tmp_path: Path) -> None:
+    text = TINY.read_text().replace(
+        "problem = Problem(", "J, theta_old = E(reward[0]), theta\n\n\ndef action():\n    pass\n\n\nproblem = Problem("
+    )
+    path = page(tmp_path, text)
+    found = [doubt.partition(": ")[2] for doubt in doubts(path, load(str(path)))]
+    lines = {
+        start: text.splitlines().index(next(x for x in text.splitlines() if x.startswith(start))) + 1
+        for start in ("J =", "action =")
+    }
+    assert found[1:] == [
+        f"`{name}` is written before, on line {lines[f'{name} =']}: give one of them another name." for name in ("J", "action")
+    ]
