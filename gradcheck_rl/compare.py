@@ -121,7 +121,7 @@ def _side(x: Any, word: str, variables: dict[str, Variable]) -> Any:
 STEPS = (2.0**-15, 2.0**-17)
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
-OTHERS, LEAST, BENT = 64, 2.0**-27, 2.0**-6
+OTHERS, LEAST, BENT = 4, 2.0**-27, 2.0**-6
 
 
 def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:
