@@ -73,7 +73,7 @@ def _at_size(e: Any, case: Mapping[Any, int]) -> Any:
         case sp.Basic() if e.args and case:
             return e.func(*(_at_size(a, case) for a in e.args))
         case _:
-            return sp.sympify(case.get(e, e))
+            return sp.Integer(case[e]) if e in case else e
 
 
 def _evaluable(e: Any, known: dict[Any, Any]) -> Any:

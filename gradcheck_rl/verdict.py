@@ -65,8 +65,8 @@ def compare(
     width = np.where(np.isfinite(left.value), left.radius, right.radius)
     finite = np.where(np.isfinite(left.value), left.value, np.where(np.isfinite(right.value), right.value, 0.0))
     # A number that is hardly known does not refute an infinity.
-    open_ = lone & ~(np.isnan(left.value) | np.isnan(right.value)) & ~(width <= resolution * (1 + np.abs(finite)))
-    room = np.where(open_, np.inf, np.where(both, slack, 0.0))
+    unsettled = lone & ~(np.isnan(left.value) | np.isnan(right.value)) & ~(width <= resolution * (1 + np.abs(finite)))
+    room = np.where(unsettled, np.inf, np.where(both, slack, 0.0))
     scale = 1 + np.where(np.isfinite(right.value), np.abs(right.value), 0.0)
     known = np.isfinite(room)
     over = known & (gap > room)

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from gradcheck_rl import check
-from gradcheck_rl.claims import Mistake
 from gradcheck_rl.load import load
 from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
+from gradcheck_rl.report import Report
+
+from .reading import called, line, numbers
 
 # The gradients of both losses on the batch of the page, worked out apart from this project: the closed forms
 # (2/N) sum (Q - y) (1, s, a, s a, a^2) and -(1/N) sum (phi_2 + phi_3 s + 2 phi_4 a) 2 (1 - tanh^2) (1, s), in 40 digits, by SymPy
@@ -132,27 +133,9 @@ def report() -> Report:
     return check(page())
 
 
-def line(report: Report, name: str) -> Line:
-    return next(c for c in report.claims if c.id == name)
-
-
-def numbers(values: list[Any] | None) -> list[float]:
-    return [float(Fraction(str(x))) for x in values or ()]
-
-
 def block(report: Report, name: str) -> list[float]:
     claim, start, size = BLOCKS[name]
     return numbers(line(report, claim).value)[start : start + size]
-
-
-def called(mistake: Mistake) -> str:
-    return next(iter(mistake.answer.values())).__name__
-
-
-def test_the_page_holds() -> None:
-    assert [c.id for c in report().claims if not c.ok] == []
-    assert [m.id for m in report().mistakes if not m.caught] == []
-    assert report().exit_code == 0
 
 
 def test_the_routes_that_must_answer_do() -> None:

@@ -7,10 +7,11 @@ from functools import cache
 import pytest
 
 from gradcheck_rl import check
-from gradcheck_rl.claims import Mistake
 from gradcheck_rl.load import load
 from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
+from gradcheck_rl.report import Report
+
+from .reading import called, line
 
 # The gradients of both losses on the batch of the page, worked out apart from this project: the closed forms in
 # a = 2 tanh(u), d log pi / d mean = 2 tanh(u), d log pi / d log sd = -1 + 2 sd xi tanh(u), in 40 digits, by SymPy and by dual
@@ -371,24 +372,10 @@ def report() -> Report:
     return check(page())
 
 
-def line(report: Report, name: str) -> Line:
-    return next(c for c in report.claims if c.id == name)
-
-
 def block(report: Report, name: str) -> list[float]:
     claim, start = BLOCKS[name]
     values = [float(v) for v in line(report, claim).value]
     return values[start : start + len(RIGHT.get(name, range(4 if name == "theta" else 5)))]
-
-
-def called(mistake: Mistake) -> str:
-    return next(iter(mistake.answer.values())).__name__
-
-
-def test_the_page_holds() -> None:
-    assert [c.id for c in report().claims if not c.ok] == []
-    assert [m.id for m in report().mistakes if not m.caught] == []
-    assert report().exit_code == 0
 
 
 @pytest.mark.parametrize("claim, routes", ROUTES.items())

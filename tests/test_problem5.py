@@ -81,12 +81,6 @@ def line(name: str) -> Line:
     return next(c for c in report().claims if c.id == name)
 
 
-def test_the_page_holds() -> None:
-    assert [c.id for c in report().claims if not c.ok] == []
-    assert [m.id for m in report().mistakes if not m.caught] == []
-    assert report().exit_code == 0
-
-
 @pytest.mark.parametrize("claim, routes", ROUTES.items())
 def test_the_routes_that_must_answer_do(claim: str, routes: str) -> None:
     assert ", ".join(r.route for r in line(claim).routes) == routes
