@@ -69,6 +69,18 @@ def along(problem: Any, quantities: Mapping[str, Any], points: Sequence[Point]) 
     return found
 
 
+def bars(values: Mapping[str, float], ax: Axes, notes: Mapping[str, str] | None = None) -> None:
+    """A bar for each name, the first on top, with its number beside it; one that has a note is hatched."""
+    for at, (name, value) in enumerate(values.items()):
+        note = (notes or {}).get(name, "")
+        hatch: Any = {"color": "white", "edgecolor": "#c8742a", "hatch": "////"} if note else {"color": "#14315f"}
+        ax.barh(at, value, 0.7, **hatch)
+        ax.text(value, at, f" {value:.4g}{note}", va="center", fontsize=8)
+    ax.set_yticks(range(len(values)), list(values))
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.5 * max(values.values(), default=1.0))
+
+
 def plottable(path: str) -> None:
     """Found out before anything is computed: can a picture be written under this name?"""
     if Path(path).suffix.lower() not in FORMATS:

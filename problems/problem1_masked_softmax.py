@@ -6,6 +6,7 @@ action has probability zero, and its weight must receive no gradient. The exerci
 and with a mask, and says that the difference shows what the mask does. On its data the mask does nothing.
 """
 
+import numpy as np
 from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, diff, exp, log, sqrt, symbols
 
 from gradcheck_rl import (
@@ -19,6 +20,7 @@ from gradcheck_rl import (
     E,
     Equal,
     Erratum,
+    Figure,
     Gradient,
     Integers,
     LogRational,
@@ -37,6 +39,7 @@ from gradcheck_rl import (
     Uniform,
     Value,
     Variable,
+    along,
     array,
     log_softmax,
     softmax,
@@ -561,6 +564,58 @@ closed_form = Derivation(
 )
 
 
+# The figures: where gradient flow takes a policy, as points of a triangle whose corners are the actions.
+def flow(p, J):
+    pace = [sum(diff(p_i, weight) * diff(J, weight) for weight in w) for p_i in p]
+    return {f"p{n}": p_i for n, p_i in enumerate(p)} | {f"speed{n}": x for n, x in enumerate(pace)}
+
+
+def policies(parts=9):
+    shares = ((i, j, parts - i - j) for i in range(1, parts) for j in range(1, parts - i))
+    return [published.but(w=tuple(log(n) for n in share)) for share in shares]
+
+
+def free_flow(problem, seed):
+    return along(problem, flow(pi_all, J_all), policies())
+
+
+def masked_flow(problem, seed):  # each policy, and where the mask puts it
+    before = {f"q{n}": q for n, q in enumerate(pi_all)}
+    return along(problem, flow(pi, J) | before, [p.but(allowed=(1, 0, 1)) for p in policies()])
+
+
+def on_triangle(data, name):
+    first, second, third = (np.array(data[f"{name}{n}"]) for n in range(3))
+    return third - first, second * 3**0.5
+
+
+def draw_triangle(ax, title):
+    ax.plot((-1, 0, 1, -1), (0, 3**0.5, 0, 0), color="#999999", linewidth=1)
+    for at, text, place in (((-1, 0), "pays -1", "top"), ((0, 3**0.5), "pays 0", "bottom"), ((1, 0), "pays 1", "top")):
+        ax.text(*at, text, ha="center", va=place)
+    ax.set(xlim=(-1.15, 1.15), ylim=(-0.25, 1.95), aspect="equal", title=title)
+    ax.axis("off")
+
+
+def draw_arrows(ax, at, speed):
+    ax.quiver(*at, *speed, angles="xy", scale_units="xy", scale=2.2, color="#14315f", width=0.006, zorder=3)
+
+
+def draw_free_flow(data, ax):
+    draw_triangle(ax, "Gradient flow of a policy")
+    draw_arrows(ax, on_triangle(data, "p"), on_triangle(data, "speed"))
+
+
+def draw_masked_flow(data, ax):
+    draw_triangle(ax, "With the second action forbidden")
+    from_x, from_y = on_triangle(data, "q")
+    to_x, to_y = on_triangle(data, "p")
+    ax.plot((from_x, to_x), (from_y, to_y), color="#c8742a", linewidth=0.6, alpha=0.5)
+    ax.plot(from_x, from_y, "o", color="#c8742a", markersize=2.5)
+    some = np.isclose(data["q1"], min(data["q1"]))
+    draw_arrows(ax, (to_x[some], to_y[some]), [speed[some] for speed in on_triangle(data, "speed")])
+
+
 # What people get wrong, and the claim that must catch it.
 def mask_forgotten(w, s0, allowed):
     return (w * s0).log_softmax(-1)
@@ -690,6 +745,7 @@ problem = Problem(
     ),
     errata=(shows, equals, displayed, zero, untouched, guarantee, always, calmer, nothing),
     derivations=(shares, closed_form),
+    figures=(Figure("flow", free_flow, draw_free_flow), Figure("masked_flow", masked_flow, draw_masked_flow)),
     corners=(Point(w=(800, 0, -800)), masked.but(w=(0, log(2), log(3)), s0=2), telling_masked),
     mistakes=(
         Mistake("mask forgotten", {log_pi: mask_forgotten}, breaks=unbiased, source="A-009"),

@@ -8,6 +8,7 @@ sample of type k should ideally reach its own number alone. That ideal is not th
 
 from itertools import combinations
 
+import numpy as np
 from sympy import Derivative, Function, IndexedBase, KroneckerDelta, Rational, Sum, diff, log, sin, sqrt, symbols, tanh
 
 from gradcheck_rl import (
@@ -21,6 +22,7 @@ from gradcheck_rl import (
     E,
     Equal,
     Erratum,
+    Figure,
     Gaussian,
     Gradient,
     Hull,
@@ -37,6 +39,7 @@ from gradcheck_rl import (
     Value,
     Variable,
     Within,
+    along,
     array,
     clip,
     exp,
@@ -115,6 +118,9 @@ one_gain, all_gains = held(ratio, gain), held(ratios, gain).sum()
 
 def gate(r, a):  # 0 where the clip takes over, else 1
     return 1 - step(a) * step(r - 1 - epsilon) - step(-a) * step(1 - epsilon - r)
+
+
+sent = (gate(pi_x / pi_old, advantage) * advantage * pi_x / pi_old)[:, None] * (U - pi_x @ U)  # by sample k to number j
 
 
 # What a student writes, in torch. Arguments are bound by name.
@@ -540,7 +546,7 @@ open_gates = Claim("all three gates being open.", Equal(Value(gates), 1), at=ins
 entry = Claim(
     "Sample k sends number j gate * A_k r_k (U_kj - sum_i pi_i U_ij): no entry of this table is zero.",
     source="A-029, A-038",
-    that=Equal(Gradient(objective, x), (gate(pi_x / pi_old, advantage) * advantage * pi_x / pi_old)[k] * (U - pi_x @ U)[k]),
+    that=Equal(Gradient(objective, x), sent[k]),
 )
 most = Claim(
     "Most of the gradient is interference: 94 % by length.",
@@ -815,6 +821,45 @@ curl = Derivation(
 )
 
 
+# The figures: what each sample sends to each number, and the gradient as the sum of its two shares.
+def interference(problem, seed):
+    cells = {f"{row},{number}": sent[row, number] for row in range(K) for number in range(K)}
+    return along(problem, cells, [instance, clipping])
+
+
+def drawn_at(at, title):
+    def draw(data, ax):
+        table = np.array([[data[f"{row},{number}"][at] for number in range(3)] for row in range(3)])
+        most = max(abs(x) for entry in data.values() for x in entry)
+        ax.imshow(table, cmap="PuOr", vmin=-2 * most, vmax=2 * most)
+        for (row, number), entry in np.ndenumerate(table):
+            weight = "bold" if row == number else "normal"
+            ax.text(
+                number, row, f"{entry:.3f}".replace("-0.000", "0").replace("0.000", "0"), ha="center", va="center", weight=weight
+            )
+        ax.set(xticks=range(3), yticks=range(3), xlabel="number j", ylabel="sample k", title=title)
+
+    return draw
+
+
+def shares(problem, seed):
+    parts = {"gradient": L, "own": L_own, "others": L_others}
+    return along(problem, {f"{name} {n}": diff(f, c) for name, f in parts.items() for n, c in enumerate(theta_c)}, [instance])
+
+
+def draw_shares(data, ax):
+    ends = {name: np.array([data[f"{name} {n}"][0] for n in range(2)]) for name in ("own", "others", "gradient")}
+    arrows = (("own", (0, 0), "#999999", "own number"), ("others", ends["own"], "#c8742a", "interference"))
+    for name, start, colour, label in (*arrows, ("gradient", (0, 0), "#14315f", "the gradient")):
+        ax.quiver(*start, *ends[name], angles="xy", scale_units="xy", scale=1, color=colour, width=0.012, label=label)
+    tips = np.array([(0, 0), *ends.values()])
+    (left, low), (right, high) = tips.min(0), tips.max(0)
+    ax.set(xlim=(left - 0.1, right + 0.1), ylim=(low - 0.1, high + 0.15), aspect="equal")
+    ax.set(xlabel="theta_c, first", ylabel="theta_c, second")
+    ax.set_title("The gradient is not what a sample's own number receives")
+    ax.legend(frameon=False)
+
+
 # What people get wrong, and the claim that must catch it.
 def without_min(ratio, gain, epsilon):
     return ratio.clamp(1 - epsilon, 1 + epsilon) * gain
@@ -960,6 +1005,11 @@ problem = Problem(
     ),
     errata=(ideal, somebodys, harmless, harmless_alone, silent, noisy, interferes, one_factor, any_slope, unique),
     derivations=(chain, chain_d, reads, splits, curl),
+    figures=(
+        Figure("interference", interference, drawn_at(0, "What sample k sends to number j")),
+        Figure("clipped", interference, drawn_at(1, "The same with two ratios clipped")),
+        Figure("shares", shares, draw_shares),
+    ),
     corners=(instance, clipping, diagonal, first, centred),
     mistakes=(
         Mistake("only the own number", {surrogate: own_only}, breaks=full, source="A-029, A-031"),

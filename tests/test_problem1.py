@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -35,3 +36,15 @@ def test_an_optimiser_of_the_page_is_that_of_torch(name: str, optimiser: Any, op
         weight.grad = torch.tensor(gradient)
         run.step()
     torch.testing.assert_close(page().functions[name](torch.tensor(start)), weight.detach())
+
+
+def test_the_triangles_show_gradient_flow() -> None:
+    """Flow moves a weight by p_i (r_i - J), hence a policy by p_i times that less its mean. The mask keeps the ratio of the others."""
+    free, masked = (figure.data(page(), 0) for figure in page().figures)
+    before, after = (np.array([masked[f"{name}{n}"] for n in range(3)]) for name in "qp")
+    assert after[1] == pytest.approx(0) and after[0] / after[2] == pytest.approx(before[0] / before[2])
+    for data in (free, masked):
+        p, speed = (np.array([data[f"{name}{n}"] for n in range(3)]) for name in ("p", "speed"))
+        pull = p * (np.array([[-1], [0], [1]]) - (p[2] - p[0]))
+        assert p.sum(axis=0) == pytest.approx(1)
+        assert speed == pytest.approx(p * (pull - (p * pull).sum(axis=0)))

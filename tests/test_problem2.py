@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 import mpmath
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -260,3 +261,30 @@ def test_a_students_module_drops_into_the_slot(transposed: bool) -> None:
     answer = {slot: module(network(transposed), slot, U="head.weight", theta_d="head.bias")}
     found = check(page(), answer, points=4, only=["everyone", "seen"])
     assert [c.verdict for c in found.claims] == (["refuted"] * 2 if transposed else ["agrees"] * 2)
+
+
+def test_the_table_of_interference_is_what_differences_show() -> None:
+    """Sample k's objective in numbers alone: min(r A, clip(r) A) with r the ratio of two softmax probabilities."""
+    found = next(f for f in page().figures if f.name == "interference").data(page(), 0)
+    U = np.array([[1, 0.5, -0.25], [-1 / 3, 0.75, 0.2], [1 / 6, -0.5, 2 / 3]])
+    bias, gain = np.array([0.1, -0.2, 0]), np.array([1, -2, 0.5])
+
+    def heads(c: tuple[float, float]) -> Any:
+        return np.array([np.tanh(c[0]), np.sin(c[0] + c[1]), c[0] * c[1]])
+
+    def policy(x: Any, bias: Any) -> Any:
+        p = np.exp(U @ x + bias)
+        return p / p.sum()
+
+    for at, shifted in enumerate((bias, np.array([0.6, -0.9, 0]))):
+        old, x = policy(heads((0.1, -0.4)), bias), heads((0.3, -0.7))
+        ratio = [policy(x + h, shifted) / old for h in (*(1e-6 * np.eye(3)), *(-1e-6 * np.eye(3)))]
+        kept = np.minimum(ratio * gain, np.clip(ratio, 0.8, 1.2) * gain)
+        for (k, j), entry in np.ndenumerate(((kept[:3] - kept[3:]) / 2e-6).T):
+            assert found[f"{k},{j}"][at] == pytest.approx(entry, abs=1e-8)
+
+
+def test_the_shares_add_up() -> None:
+    data = next(f for f in page().figures if f.name == "shares").data(page(), 0)
+    for n in range(2):
+        assert data[f"own {n}"][0] + data[f"others {n}"][0] == pytest.approx(data[f"gradient {n}"][0])
