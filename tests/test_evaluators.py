@@ -458,6 +458,26 @@ def test_an_integral_with_a_long_tail_is_as_uncertain_as_its_tail_is_heavy() -> 
     assert check(Problem(title="Tails", claims=(claim,), points=2)).claims[0].verdict == "undecided"
 
 
+u0, u1 = Parameter("u", 2, over=Uniform(1, 2))
+SLOPES = {
+    "analytic": (exp(u0) * tanh(u1), (exp(u0) * tanh(u1), exp(u0) * (1 - tanh(u1) ** 2))),
+    "a root and a logarithm": (sqrt(u0) + log(u1), (1 / (2 * sqrt(u0)), 1 / u1)),
+    "a corner": (u0 * maximum(u1, 3 - u0), (maximum(u1, 3 - u0) - u0 * step(3 - u0 - u1), u0 * step(u1 + u0 - 3))),
+    "held": (u0 * frozen(u0 * u1), (u0 * u1, 0)),
+}
+
+
+@pytest.mark.parametrize("name", SLOPES)
+def test_differences_of_a_formula_see_the_twelfth_digit(name: str) -> None:
+    """One imaginary step where the formula is analytic, two real ones at a corner: both far finer than a float."""
+    f, slopes = SLOPES[name]
+    off = tuple(sp.Rational(10**12 + 1, 10**12) * slope for slope in slopes)
+    claims = (Claim("So.", Equal(Gradient(f), slopes), by="differences"), Claim("No.", Equal(Gradient(f), off), by="differences"))
+    lines = check(Problem(title="Slopes", claims=claims, points=4)).claims
+    assert [line.verdict for line in lines] == ["agrees", "refuted"]
+    assert lines[0].routes[0].slack < 1e-13
+
+
 def test_differences_hold_a_stop_gradient_around_a_draw() -> None:
     loss = E(theta[0] * frozen(theta[1] * action) * action)
     right = Claim("So.", Equal(Gradient(loss), Gradient(loss)), by=("symbolic", "differences"))
