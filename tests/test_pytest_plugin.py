@@ -1,0 +1,99 @@
+"""The plugin, as a course uses it: in a run of pytest of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+PAGE = Path(__file__).parent / "pages" / "tiny.py"
+COURSE = """
+import pytest
+
+def mine(theta, reward, action):
+    return theta.log_softmax(-1)[action] * reward[action]
+
+def descent(theta, reward, action):
+    return -mine(theta, reward, action)
+
+tiny = pytest.mark.gradcheck_rl("problems/tiny.py", answer={"reinforce": %s})
+
+@tiny
+def test_holds():
+    pass
+
+@tiny
+def test_report(gradcheck_rl):
+    assert [c.id for c in gradcheck_rl.claims if not c.ok] == %s
+"""
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    (tmp_path / "problems").mkdir()
+    (tmp_path / "problems" / "tiny.py").write_text(PAGE.read_text())
+    (tmp_path / "problems" / "helper.py").write_text("import gradcheck_rl\n\nraise SystemExit('this is no page')\n")
+    return tmp_path
+
+
+def run(where: Path, *arguments: str) -> tuple[int, str]:
+    words: Sequence[str] = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments)
+    done = subprocess.run(words, cwd=where, capture_output=True, text=True, timeout=300)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_every_sentence_of_a_page_is_a_test(course: Path) -> None:
+    code, said = run(course, "-v", "--junitxml", "found.xml")
+    assert code == 0
+    assert [line.split()[0] for line in said.splitlines() if " PASSED" in line] == [
+        f"problems/tiny.py::{name}" for name in ("unbiased", "uniform", "halved", "square", "unnormalised")
+    ]
+    assert "2 agrees, 1 erratum refuted, 1 proved, 1 mistake caught" in said
+    cases = {case.get("name"): case for case in ET.parse(course / "found.xml").getroot().iter("testcase")}
+    properties = {(p.get("name"), p.get("value")) for p in cases["halved"].iter("property")}
+    assert {("gradcheck_rl verdict", "erratum refuted"), ("gradcheck_rl problem", "tiny")} <= properties
+
+
+def test_a_page_that_is_wrong_fails_by_its_sentence(course: Path) -> None:
+    page = course / "problems" / "tiny.py"
+    page.write_text(page.read_text().replace("return log_pi(theta)[action] * reward[action]", "return -log_pi(theta)[action]"))
+    code, said = run(course, "-n", "2")
+    assert code == 1
+    assert "unbiased: REINFORCE is unbiased. REFUTED." in said and "replay: python -m gradcheck_rl tiny.py" in said
+    assert "Traceback" not in said and "loop.py" not in said
+
+
+@pytest.mark.parametrize(("answer", "broken"), [("mine", []), ("descent", ["unbiased"])])
+def test_a_marked_test_holds_for_the_answer(course: Path, answer: str, broken: list[str]) -> None:
+    (course / "test_course.py").write_text(COURSE % (answer, broken))
+    code, said = run(course, "test_course.py", "-q")
+    assert code == (1 if broken else 0)
+    assert (f"{1 if broken else 2} passed" in said) and ("1 failed" in said) == bool(broken)
+    if broken:
+        assert "at theta = (0, 0)" in said and "Traceback" not in said
+
+
+def test_a_mark_that_does_not_bind_says_so(course: Path) -> None:
+    wanted = {
+        '("problems/tiny.py", answer={"reinforc": f})': "tiny has no function `reinforc`; it has reinforce, log_pi.",
+        '("problems/tiny.py", anwser=f)': "the mark gradcheck_rl has no `anwser`",
+        '("problem99")': "unknown problem 'problem99'.",
+        "()": "the mark gradcheck_rl names no problem: write @pytest.mark.gradcheck_rl(",
+        '("problems/tiny.py", answer=7)': "the answer is int: a function was expected",
+    }
+    tests = (f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}(): pass\n" for n, mark in enumerate(wanted))
+    (course / "test_course.py").write_text("import pytest\n\ndef f(theta): pass\n\n" + "\n".join(tests))
+    code, said = run(course, "test_course.py")
+    assert code == 1 and f"{len(wanted)} failed" in said and "Traceback" not in said
+    assert all(sentence in said for sentence in wanted.values()), said
+
+
+def test_a_run_of_other_tests_imports_nothing_heavy(course: Path) -> None:
+    text = "import sys\n\ndef test_it():\n    assert not {'sympy', 'torch', 'numpy', 'flint'} & set(sys.modules)\n"
+    (course / "test_course.py").write_text(text)
+    code, said = run(course, "test_course.py", "-p", "no:hypothesispytest")
+    assert code == 0, said
