@@ -145,8 +145,9 @@ class _Page:
                 judge = Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS)
                 if killed := _refuted(judge, steps, {}, undecided=True):
                     return killed, ""
-        is_code = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
-        lines = [[values[n] for n in names] for values in (self.values, others)]
+        is_code = any(name in self.reach[f] for f in self.functions if f in self.reach)
+        is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
+        lines = [[] if is_function else [values[n] for n in names] for values in (self.values, others)]
         same = not is_code and _same(self.problem, other, *lines)
         return None, "the same formula, of which no claim takes a derivative" if same else ""
 

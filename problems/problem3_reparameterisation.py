@@ -316,12 +316,17 @@ fourth = Claim(
         3 / sigma**4 * (mu**8 + 100 * mu**6 * sigma**2 + 1778 * mu**4 * sigma**4 + 7260 * mu**2 * sigma**6 + 3465 * sigma**8),
     ),
 )
-off = Value(score_grad) - 2 * mu
+
+
+def fourth_power(q):
+    return q * q * q * q
+
+
 calming = Claim(
     "A mean of N terms has an N-th of the excess kurtosis.",
     at=elsewhere,
     source="A-046",
-    that=Equal(Mean(off * off * off * off, over=data) * N**2 / score_noise**2, 3 + excess / N),
+    that=Equal(Mean(fourth_power(Value(score_grad) - 2 * mu), over=data) * N**2 / score_noise**2, 3 + excess / N),
 )
 
 
@@ -620,6 +625,7 @@ by_the_score = Derivation(
         (E(x**3 - mu * x**2) / sigma**2, "multiply out"),
         (2 * mu, "the moments are mu^3 + 3 mu sigma^2 and mu^2 + sigma^2"),
     ),
+    at={"mu": 1},
     source="A-039",
 )
 by_the_path = Derivation(
@@ -641,6 +647,7 @@ scattered = Derivation(
         ((weights**2 * array(*sizes_of_parts)).sum(), "they do not correlate"),
         (score_noise, "multiply out"),
     ),
+    at={"mu": 1, "sigma": 1},
     source="A-042, A-050",
 )
 i, j, n = symbols("i j n", integer=True, positive=True)
