@@ -19,7 +19,6 @@ STOPPING = {"detach", "frozen", "stop_gradient", "no_grad"}
 PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
 SPREADS = {"sigma", "std", "sd", "scale"}
 UNREAD = {"annotation", "args", "bases", "decorator_list", "returns", "target", "targets"}
-HINTS = {"breaks"}  # where quadrature is told to look: no part of the model
 LAWS = {"Bernoulli", "Categorical", "Gaussian", "Named", "Normal"}
 MODULES = {"F", "np", "numpy", "sp", "torch"}
 OPPOSITES = ((ast.Eq, ast.NotEq), (ast.Lt, ast.GtE), (ast.Gt, ast.LtE), (ast.In, ast.NotIn))
@@ -107,7 +106,7 @@ def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
         if field in UNREAD and not isinstance(node, ast.Call):
             continue
         for index, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-            if not isinstance(child, ast.AST) or (isinstance(child, ast.keyword) and child.arg in HINTS):
+            if not isinstance(child, ast.AST) or _is_no_matter(child):
                 continue
             is_name = field == "func" and isinstance(child, ast.Name)
             if isinstance(child, (ast.expr, ast.AugAssign)) and not (is_name or isinstance(child, ast.Starred)):
@@ -116,6 +115,15 @@ def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
                 yield from _each(child)
             else:
                 yield from places(child, whole)
+
+
+def _is_no_matter(node: ast.AST) -> bool:
+    """Where quadrature is told to look, and what a module's parameter is before it is given: no part of the mathematics."""
+    match node:
+        case ast.keyword(arg="breaks") | ast.Call(func=ast.Attribute(attr="Parameter")):
+            return True
+        case _:
+            return False
 
 
 def _each(row: ast.Tuple) -> Iterator[Place]:

@@ -98,6 +98,9 @@ def test_every_row_of_the_table_is_tried_above() -> None:
         ("return w + torch.where(x == 0, -torch.inf, 0.0)", "return w + 2 * torch.where(x == 0, -torch.inf, 0.0)"),
         ("return torch.maximum(w, x)", "return torch.maximum(x, w)"),
         ("return Draw('w', x)", "return Draw(x, 'w')"),
+        ("return Gaussian(w, x, breaks=(0, 1))", "return Gaussian(w, x, breaks=(1, 1))"),  # where quadrature looks
+        ("return torch.nn.Parameter(torch.zeros(2))", "return 2 * torch.nn.Parameter(torch.zeros(2))"),  # it is given another
+        ("return torch.nn.Parameter(torch.zeros(2))", "return torch.nn.Parameter(torch.zeros(3))"),
     ],
 )
 def test_what_would_change_nothing_is_no_edit(body: str, unwanted: str) -> None:
