@@ -358,11 +358,23 @@ def calls(node: ast.AST, name: str) -> list[ast.Call]:
 def _flowing(target: ast.stmt, live: Collection[str]) -> Callable[[ast.expr], bool]:
     """Does a gradient flow through an expression? Through the names given, and what is computed from them."""
     known = set(live)
+    still = {id(part) for node in ast.walk(target) if _passes_nothing(node) for part in ast.walk(node)}
     for node in ast.walk(target):
-        if isinstance(node, (ast.Assign, ast.AugAssign)) and known & _differentiable(node.value):
+        if isinstance(node, (ast.Assign, ast.AugAssign)) and id(node) not in still and known & _differentiable(node.value):
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             known |= set().union(*(_names(t, ast.Store) for t in targets))
-    return lambda node: bool(known & _differentiable(node))
+    return lambda node: id(node) not in still and bool(known & _differentiable(node))
+
+
+def _passes_nothing(node: ast.AST) -> bool:
+    """A comparison, or a block under torch.no_grad()."""
+    match node:
+        case ast.Compare():
+            return True
+        case ast.With(items=items):
+            return any(isinstance(i.context_expr, ast.Call) and _called(i.context_expr) == "no_grad" for i in items)
+        case _:
+            return False
 
 
 def _differentiable(node: ast.AST) -> set[str]:

@@ -25,6 +25,7 @@ from .evaluators import sampled
 from .judge import Judge
 from .laws import Draw, Slope, randoms, with_parents
 from .load import parse, variant
+from .loop import Progress
 from .normal_form import is_zero
 from .points import generator
 from .problem import Problem
@@ -45,8 +46,18 @@ class Mutant(NamedTuple):
     killed_by: str | None
     equivalent: str
 
+    @property
+    def fate(self) -> str:
+        return f"killed by {self.killed_by}" if self.killed_by else "equivalent, proved" if self.equivalent else "SURVIVES"
 
-def mutants(problem: Problem, seed: int = 0, limit: int | None = None, functions: Collection[str] | None = None) -> list[Mutant]:
+
+def mutants(
+    problem: Problem,
+    seed: int = 0,
+    limit: int | None = None,
+    functions: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> list[Mutant]:
     """What becomes of each edit of the page, or of `limit` of them drawn by the seed; `functions` names the lines to edit."""
     if not problem.path:
         raise InputError(f"{problem.title!r} was not read from a file, which mutants are edits of: load it by its name or path.")
@@ -59,7 +70,12 @@ def mutants(problem: Problem, seed: int = 0, limit: int | None = None, functions
     if limit is not None and limit < len(chosen):
         rng = generator(seed, problem.name, "mutants")
         chosen = [chosen[i] for i in sorted(rng.choice(len(chosen), limit, replace=False))]
-    return [page.tried(name, change) for name, change in chosen]
+    found: list[Mutant] = []
+    for done, (name, change) in enumerate(chosen, start=1):
+        found.append(page.tried(name, change))
+        if progress is not None:
+            progress(done, len(chosen), f"{found[-1].fate}  {found[-1].name}")
+    return found
 
 
 class _Page:
@@ -72,7 +88,7 @@ class _Page:
         self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
         self.originals = deepcopy(self.statements)
-        self.reach = _closure({name: loads(statement) & self.statements.keys() for name, statement in self.statements.items()})
+        self.reach = _closure({name: self._reads(name) & self.statements.keys() for name in self.statements})
         placed = {claim: name for name, value in self.values.items() for claim in _stated(value)}
         self.homes = {name: placed[item] for name, item in self.problem.names.items() if item in placed}
 
@@ -94,6 +110,14 @@ class _Page:
             elif any(_is_formula(self.values[name]) for name in names):
                 found[names[0]] = self._of_model(statement, names)
         return found
+
+    def _reads(self, name: str) -> set[str]:
+        """The names in a line, and those that a function of the claims is given by name."""
+        statement = self.statements[name]
+        given = statement.args if name in self.functions and isinstance(statement, ast.FunctionDef) else None
+        return loads(statement) | (
+            set() if given is None else {p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
+        )
 
     def _named_by_claims(self, statement: ast.stmt) -> set[str]:
         if any(_stated(self.values[name]) for name in _bound(statement)):
@@ -301,11 +325,14 @@ def _meaning(problem: Problem) -> Iterator[Any]:
     yield from map(_by_names, [*cells, *(part for draw in with_parents(randoms(*cells)) for part in draw.law.args)])
     for name, claim in _claims(problem):
         yield name
-        for q in _walk(claim):
-            yield type(q).__name__
+        stack = list(claim.that.sides) if isinstance(claim.that, Relation) else []
+        while stack:
+            q = stack.pop()
             formulas = lowered(q, world.parameters, world.names)
             if formulas is None:
+                yield type(q).__name__
                 yield from (f.__name__ for f in q.code())
+                stack += [part for part in q.parts if isinstance(part, Quantity)]
             else:
                 done = (_by_names(e.doit()) for e in formulas)
                 yield from (e if e.has(Slope, sp.Derivative) else thaw(e) for e in done)

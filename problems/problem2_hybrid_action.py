@@ -29,6 +29,7 @@ from gradcheck_rl import (
     LogRational,
     Mean,
     Mistake,
+    Named,
     Normal,
     OneOf,
     Parameter,
@@ -204,7 +205,7 @@ def blind(theta_d, old, advantage, epsilon, k):
 
 
 def passes(x, U, theta_d):
-    return logits(torch.diag(x), U, theta_d).diagonal()
+    return torch.stack([logits(alone, U, theta_d)[j] for j, alone in enumerate(torch.diag(x))])
 
 
 def multi_pass_surrogate(theta_c, U, theta_d, old, advantage, epsilon, k, passes=passes):
@@ -230,7 +231,8 @@ def values_of_one_pass(x, U, theta_d, logits=logits):
 
 # H-PPO's other surrogate: the number of the chosen manoeuvre, drawn around its head.
 def number_objective(x, x_old, spread, taken, advantage, epsilon, k, clipped=clipped):
-    now, before = (torch.distributions.Normal(centre, spread).log_prob(taken)[k] for centre in (x, x_old))
+    now = torch.distributions.Normal(x, spread).log_prob(taken)[k]
+    before = torch.distributions.Normal(x_old, spread).log_prob(taken)[k]
     return clipped((now - before).exp(), advantage[k], epsilon)
 
 
@@ -252,8 +254,8 @@ def by_amin(ratios, gain, epsilon):
 
 
 def by_where(ratios, gain, epsilon):
-    free, held = ratios * gain, ratios.clamp(1 - epsilon, 1 + epsilon) * gain
-    return torch.where(free <= held, free, held).sum()
+    edge = torch.where(gain > 0, 1 + epsilon, 1 - epsilon)
+    return (torch.where((ratios - edge) * gain > 0, edge, ratios) * gain).sum()
 
 
 def by_max(ratios, gain, epsilon):  # the loss, as it is usually written
@@ -675,8 +677,13 @@ joint = Claim(
     source="A-028",
 )
 joint_gradient = Claim("and so does its gradient, for both blocks.", Equal(mean(joint_ratio), Gradient(J)), source="A-028")
+sample_path = Claim(
+    "Each drawn number pays what the choice makes of it,",
+    source="A-028",
+    that=Equal(Value(pathwise), (softmax(U[:, 0] * (heads(theta_c)[0] + spread * z) + theta_d) * advantage).sum()),
+)
 path = Claim(
-    "The path through the choice gives the same gradient for theta_c: the interference is the signal.",
+    "and the path through the choice gives the same gradient for theta_c: the interference is the signal.",
     source="A-028",
     that=Equal(mean(pathwise), Gradient(J)),
 )
@@ -739,17 +746,16 @@ any_objective = Function("g")(ratio_of)
 through = [diff(any_objective, ratio_of) * diff(ratio_of, head) * diff(head, c) for head in heads_of_c]
 chain = Derivation(
     "The gradient for theta_c",
-    diff(any_objective, c),
+    Derivative(any_objective, c),
     (
-        (diff(any_objective, ratio_of) * diff(ratio_of, c), "the objective sees the ratio"),
-        (sum(through), "the ratio sees every number"),
-        (through[0] + (through[1] + through[2]), "own number, and interference"),
+        (diff(any_objective, ratio_of) * Derivative(ratio_of, c), "the objective sees the ratio"),
+        (sum(through), "the ratio sees every number: one of them is its own, the others interfere"),
     ),
     source="A-027",
 )
 chain_d = Derivation(
     "The gradient for theta_d",
-    diff(any_objective, d),
+    Derivative(any_objective, d),
     ((diff(any_objective, ratio_of) * diff(ratio_of, d), "no number depends on theta_d"),),
     source="A-026",
 )
@@ -769,7 +775,8 @@ def every(index, term):
 
 
 def share_of(at):
-    return exp(every(h, weight[at, h] * number[h]) + offset[at]) / every(i, exp(every(h, weight[i, h] * number[h]) + offset[i]))
+    logit = every(h, weight[at, h] * number[h]) + offset[at]
+    return Named(f"pi_{at}", exp(logit) / every(i, exp(every(h, weight[i, h] * number[h]) + offset[i])))[()]
 
 
 def slope_of(at):
@@ -800,7 +807,7 @@ splits = Derivation(
 
 # The own share with the numbers as logits, and its curl.
 def softmax_of(at):
-    return exp(number[at]) / every(i, exp(number[i]))
+    return Named(f"p_{at}", exp(number[at]) / every(i, exp(number[i])))[()]
 
 
 def own_share(at):
@@ -817,6 +824,7 @@ curl = Derivation(
         ),
     ),
     sizes={size: (2, 3), n: (0,), j: (1,)},
+    at={"n": 0, "j": 1, "x": (log(1), log(2), log(3)), "A": (1, 0, -1)},
     source="A-031",
 )
 
@@ -1001,6 +1009,7 @@ problem = Problem(
         number_likely,
         joint,
         joint_gradient,
+        sample_path,
         path,
     ),
     errata=(ideal, somebodys, harmless, harmless_alone, silent, noisy, interferes, one_factor, any_slope, unique),

@@ -95,6 +95,10 @@ def test_every_row_of_the_table_is_tried_above() -> None:
         ("return w * (1 - x)", "return w * -x"),
         ("return x * w.detach()", "return x * w.detach().detach()"),
         ("return w * (x == 0)", "return w * (x == 0).detach()"),
+        (
+            "with torch.no_grad():\n        y = w * x\n    return y",
+            "with torch.no_grad():\n        y = (w * x).detach()\n    return y",
+        ),
         ("return w + torch.where(x == 0, -torch.inf, 0.0)", "return w + 2 * torch.where(x == 0, -torch.inf, 0.0)"),
         ("return torch.maximum(w, x)", "return torch.maximum(x, w)"),
         ("return Draw('w', x)", "return Draw(x, 'w')"),
@@ -286,6 +290,24 @@ def test_a_line_that_binds_several_names_is_tried_by_the_claims_of_each(tmp_path
     assert "uniform" in {m.killed_by for m in found if "softmax" in m.name}
 
 
+def test_a_draw_that_only_an_argument_names_is_tried_by_the_claims_of_the_function(tmp_path: Path) -> None:
+    """The claim's formula says nothing of the draw: the function that it is about is given it."""
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": (
+                "other = Draw('other', Categorical(logits=2 * theta))\n\n\ndef weighed(theta, reward, other):\n"
+                "    return (theta.log_softmax(-1) - (2 * theta).log_softmax(-1))[other].exp() * reward[other]\n\n\n"
+                "weighing = Claim('Weights.', Equal(Mean(Value(weighed)), J))\nuniform = Claim("
+            ),
+            "claims=(unbiased, uniform),": "claims=(unbiased, uniform, weighing),",
+        },
+    )
+    found = mutants(load(str(path)), functions=["other"])
+    killed = {m.killed_by for m in found}
+    assert "weighing" in killed and None not in killed
+
+
 def test_a_step_of_generic_functions_that_is_proved_no_more_is_refuted(tmp_path: Path) -> None:
     """No number can be put into f: the step is proved, or nothing is known of it."""
     path = page(
@@ -306,6 +328,14 @@ def test_the_command_counts_and_succeeds(capsys: pytest.CaptureFixture[str]) -> 
     assert main(["mistakes", str(TINY), "--mutants", "--no-color"]) == 0
     out = capsys.readouterr().out
     assert f"{len(of_tiny())} killed, 0 equivalent, 0 surviving." in out and "killed by unbiased" in out
+
+
+def test_what_becomes_of_each_edit_is_told_as_it_is_known() -> None:
+    """In the words of the table, before the next edit is tried."""
+    heard: list[tuple[int, int, str]] = []
+    found = mutants(load(str(TINY)), limit=5, progress=lambda *told: heard.append(told))
+    assert heard == [(n, 5, f"{m.fate}  {m.name}") for n, m in enumerate(found, start=1)]
+    assert {m.fate for m in found} == {"killed by unbiased"}
 
 
 def test_a_sample_is_drawn_by_the_seed() -> None:
