@@ -54,15 +54,18 @@ class Program:
         self._size = len(self.inputs)
         self._expectations(outputs)
         self._outputs = [self._visit(e) for e in outputs]
+        self._steps = [(at, *c) for at, c in enumerate(self._code, start=len(self.inputs)) if c[0] != "number"]
+        self._ring: Any = None
+        self._blank: list[Any] = []
 
     def __call__(self, ring: Any, values: Sequence[Any]) -> list[Any]:
-        v: list[Any] = [*values, *([None] * (self._size - len(self.inputs)))]
-        for at, (word, args, extra) in enumerate(self._code, start=len(self.inputs)):
+        if self._ring is not ring:  # a table of numbers is made once, not at each of a thousand states
+            self._ring, self._blank = ring, [ring.number(*extra) if word == "number" else None for word, _, extra in self._code]
+        v: list[Any] = [*values, *self._blank]
+        for at, word, args, extra in self._steps:
             match word:
                 case "add" | "multiply" | "minimum" | "maximum":
                     v[at] = getattr(ring, word)(v[args[0]], v[args[1]])
-                case "number":
-                    v[at] = ring.number(*extra)
                 case "constant":
                     v[at] = ring.constant(extra)
                 case "same":
@@ -219,23 +222,23 @@ class Walk:
         """Backwards over the draws: what is to come depends only on the draws that live on, and is worked out once for each."""
         memo: dict[Any, list[Any]] = {}
 
-        def rest(k: int, path: tuple[Any, ...]) -> list[Any]:
+        def rest(k: int, path: tuple[Any, ...], at: tuple[int, ...]) -> list[Any]:
             if k == len(self.laws):
                 return self._body(ring, [*outer, *path])
-            key = (k, *(path[i] for i in self._live[k]))
+            key = (k, *(at[i] for i in self._live[k]))
             if key not in memo:
                 if len(memo) >= VISITS:
                     wanted = "shorten the horizon, or state the claim at a smaller size."
                     raise ProblemError(f"the draws have more than {VISITS} histories: {wanted}")
                 law = self._laws[k](ring, [*outer, *path])
-                memo[key] = self._mixed(ring, law, lambda j: rest(k + 1, (*path, whole(j))))
+                memo[key] = self._mixed(ring, law, lambda j: rest(k + 1, (*path, whole(j)), (*at, j)))
             return memo[key]
 
         @cache
         def whole(j: int) -> Any:
             return ring.number(j, 1)
 
-        out = rest(0, ())
+        out = rest(0, (), ())
         return [out[i] if x is None else out[len(self.by) + i] for i, x in enumerate(self.by)]
 
     def _mixed(self, ring: Any, law: list[Any], inner: Callable[[int], list[Any]]) -> list[Any]:

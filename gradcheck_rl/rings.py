@@ -127,7 +127,7 @@ def rational(x: Any) -> Any:
         if not math.isfinite(x):
             return arb(float(x))
         x = repr(float(x))
-    f = Fraction(int(x) if isinstance(x, (np.integer, np.bool_)) else x)
+    f = x if isinstance(x, Fraction) else Fraction(int(x) if isinstance(x, (np.integer, np.bool_)) else x)
     return fmpq(f.numerator, f.denominator)
 
 

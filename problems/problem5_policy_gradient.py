@@ -9,22 +9,26 @@ made from the same batch changes the mean itself, and a scale may even turn its 
 from sympy import Integral, Rational, diff, log, symbols
 
 from gradcheck_rl import (
+    MDP,
     AtMost,
     Bernoulli,
     Categorical,
     Claim,
     Covariance,
     Curl,
+    Derivation,
     Differs,
     Draw,
     E,
     Equal,
     Erratum,
+    Figure,
     Gradient,
     Integers,
     LogRational,
     Mean,
     Mistake,
+    Named,
     OneOf,
     Parameter,
     Point,
@@ -36,7 +40,9 @@ from gradcheck_rl import (
     Uniform,
     Value,
     Variable,
+    along,
     array,
+    bars,
     batch,
     episode,
     frozen,
@@ -117,6 +123,7 @@ pays_here = (pi * reward).sum(-1)
 average = (stays * pays_here).sum()
 worth_more = (pays_here[1] - pays_here[0]) / (leave + back)
 memory = 1 - leave - back
+for_ever = average / (1 - gamma) + (start[1] - stays[1]) * (pays_here[1] - pays_here[0]) / (1 - gamma * memory)
 
 # A state that is only glanced at: the policy sees 0 or 1 with a chance that depends on the state.
 glance = Variable("glance", (2, 2), over=Simplex())
@@ -256,6 +263,19 @@ def long_run(theta, step, reward):
     return torch.linalg.solve(balance, torch.tensor([0.0, 1.0])) @ (pi * reward).sum(-1)
 
 
+# Of an MDP in numbers, of any size: states met, times probability, times advantage of each action.
+def by_visits(theta, start, step, reward):
+    return MDP(start, step, reward, horizon=T).solve(logits=theta).gradient_by_logits
+
+
+def worth_for_ever(theta, start, step, reward):
+    return MDP(start, step, reward, discount=gamma).solve(logits=theta).J
+
+
+def slope_for_ever(theta, start, step, reward):
+    return MDP(start, step, reward, discount=gamma).solve(logits=theta).gradient_by_logits
+
+
 def log_likelihood(theta, start, step, states, actions):
     moves = step[states[:-1], actions[:-1], states[1:]].log().sum()
     return start[states[0]].log() + log_pi(theta, states, actions).sum() + moves
@@ -352,6 +372,11 @@ planning = Claim(
     "torch, planning backwards, has the same gradient.",
     source="C-002, C-013",
     that=Equal(Gradient(planned), Gradient(J)),
+)
+visited = Claim(
+    "How often a state is met, times probability and advantage of an action: the same gradient.",
+    source="C-005, C-054",
+    that=Equal(Value(by_visits), Gradient(J)),
 )
 averaged = Claim("The mean return of a batch is unbiased.", Equal(Mean(Value(mean_return), over=pair), J), source="C-007")
 
@@ -520,6 +545,14 @@ in_the_long_run = Claim(
         Gradient(average),
         ((stays[:, None] * pi * (reward + step[..., 1] * worth_more))[..., None] * scores).sum((0, 1)),
     ),
+)
+discounted_for_ever = Claim(
+    "Discounted, it is the average over 1 - gamma, and a bounded rest that the start makes.",
+    source="C-006",
+    that=Equal(Value(worth_for_ever), for_ever),
+)
+uphill_for_ever = Claim(
+    "Discounted visits, probability, advantage: its gradient.", Equal(Value(slope_for_ever), Gradient(for_ever)), source="C-006"
 )
 
 # The MDP of the notes.
@@ -900,6 +933,39 @@ one_law = Erratum(
 settles = Erratum("The law of the states settles.", Equal(occupied(1), start), at=in_turn, source="C-006", instead=turns)
 
 
+# The figures: how much each estimator varies, in the MDP of the notes and in one where past rewards help.
+def variances(problem, seed):
+    found = {
+        "total return": variance(by_total),
+        "less the best for all": variance_less(by_total, best_of_all),
+        "less the best of each": variance_less(by_total, best),
+        "reward-to-go": variance(by_rest),
+        "less its best of each": variance_less(by_rest, best_rest),
+    }
+    exact = along(problem, {name: x.sum() for name, x in found.items()}, [notes])
+    code = along(problem, {"weighted by value": spread(by_value), "by advantage": spread(by_advantage)}, [notes])
+    return {name: found for name, (found,) in (exact | code).items()}
+
+
+def variances_one_way(problem, seed):
+    quantities = {"total return": spread(total_return, short), "reward-to-go": spread(reward_to_go, short)}
+    found = along(problem, quantities, [level, uneven])
+    first, second = (
+        {f"{name}{tag}": found[name][at] for name in found} for at, tag in enumerate((", rewards -1, 1", ", -3/2, 2 or 1"))
+    )
+    return first | second
+
+
+def draw_variances(data, ax):
+    bars(data, ax)
+    ax.set(xlabel="total variance of one trajectory's estimate", title="In the MDP of the notes")
+
+
+def draw_variances_one_way(data, ax):
+    bars(data, ax)
+    ax.set(xlabel="total variance of one trajectory's estimate", title="Where past rewards cancel later ones")
+
+
 # What people get wrong, and the claim that must catch it.
 def so_far(rewards):
     return rewards.cumsum(-1)
@@ -978,6 +1044,14 @@ def hidden_state_seen(theta, states, actions, rewards):
     return (log_pi(theta, states // 2, actions) * to_go(rewards)).sum()
 
 
+def softmax_forgotten(theta, start, step, reward):
+    return MDP(start, step, reward, horizon=T).solve(logits=theta).gradient_by_policy
+
+
+def started_anywhere(theta, start, step, reward):
+    return MDP(0 * start + 1 / 2, step, reward, discount=gamma).solve(logits=theta).gradient_by_logits
+
+
 def biased_covariance(table, who):
     return torch.cov(table[who].T, correction=0)
 
@@ -988,6 +1062,30 @@ def normalised_with_the_sample_deviation(x, arm, luck):
     return (torch.nn.functional.logsigmoid(x * (2 * arm - 1)) * scaled).mean()
 
 
+# Why: g is the score of theta_00, d_t the law of the state at time t, Q_t what is still to come there.
+named_pi, blame = Named("pi", pi), Named("g", scores[..., 0])
+visits = [Named(f"d_{t}", occupied(t)) for t in range(T)]
+later_worth = [Named(f"Q_{t}", Q(T - t)) for t in range(T)]
+blames = [blame[s, a] for s, a in zip(states, actions, strict=True)]
+policy_gradient = Derivation(
+    "The policy gradient",
+    diff(J, theta[0, 0]),
+    (
+        (E(sum(blames) * tau.total), "the chance of an episode has the sum of the scores as the slope of its logarithm"),
+        (sum(E(blames[t] * sum(rewards[t:])) for t in range(T)), "a score has mean zero, whatever was paid before"),
+        (
+            sum((visits[t] * (named_pi * blame * later_worth[t])[:, :].sum(-1)).sum() for t in range(T)),
+            "the mean over the episode, state by state",
+        ),
+        (
+            sum(visits[t][0] * named_pi[0, 0] * named_pi[0, 1] * (later_worth[t][0, 0] - later_worth[t][0, 1]) for t in range(T)),
+            "only the first state has this logit: g is 1 - pi_00 or -pi_00 there, and 0 elsewhere",
+        ),
+    ),
+    at={"theta": ((0, 0), (0, 0)), "start": (1, 0), "step": (((1, 0), (1, 0)), ((0, 1), (0, 1))), "reward": ((1, 0), (0, 0))},
+    source="C-017",
+)
+
 problem = Problem(
     title="Policy gradients of a finite MDP",
     world=(tau,),
@@ -996,6 +1094,7 @@ problem = Problem(
         forwards,
         nested,
         planning,
+        visited,
         averaged,
         only_policy,
         score,
@@ -1036,6 +1135,8 @@ problem = Problem(
         nearing,
         solved,
         in_the_long_run,
+        discounted_for_ever,
+        uphill_for_ever,
         worth_there,
         slope_there,
         estimate_there,
@@ -1101,8 +1202,10 @@ problem = Problem(
         one_law,
         settles,
     ),
+    figures=(Figure("variances", variances, draw_variances), Figure("one_way", variances_one_way, draw_variances_one_way)),
     corners=(notes, settled),
     points=4,
+    derivations=(policy_gradient,),
     mistakes=(
         Mistake("rewards so far instead of to go", {to_go: so_far}, breaks=causal),
         Mistake("without the reward of the step", {to_go: after_this_one}, breaks=causal),
@@ -1124,6 +1227,8 @@ problem = Problem(
         Mistake("values not detached", {values: values_attached}, breaks=judged),
         Mistake("values without a time", {values: values_without_time}, breaks=judged, source="C-003"),
         Mistake("loss without its minus", {loss: rewards_not_negated}, breaks=minimised, source="A-022"),
+        Mistake("the policy's entries as if they were free", {by_visits: softmax_forgotten}, breaks=visited),
+        Mistake("started anywhere", {slope_for_ever: started_anywhere}, breaks=uphill_for_ever, source="C-006"),
         Mistake("covariance with n", {sample_covariance: biased_covariance}, breaks=pairs_of_rows, source="C-040"),
         Mistake("deviation with n - 1", {normalised: normalised_with_the_sample_deviation}, breaks=reversed_, source="C-042"),
     ),

@@ -21,12 +21,14 @@ from gradcheck_rl import (
     E,
     Equal,
     Erratum,
+    Figure,
     Gaussian,
     Gradient,
     Integers,
     LogRational,
     Mean,
     Mistake,
+    Named,
     OneOf,
     Parameter,
     Point,
@@ -37,7 +39,9 @@ from gradcheck_rl import (
     Uniform,
     Value,
     Variable,
+    along,
     array,
+    bars,
     batch,
     episode,
     log_prob,
@@ -961,16 +965,21 @@ certain_death = Erratum(
     that=Equal(limit(small_ratios, n, oo), 0),
 )
 
-# Why.
+# Why: pi is the new policy, beta the old one, d_t the law of the state at time t, and V its value.
+chances, chances_before = Named("pi", new_policy), Named("beta", old_policy)
+quotients = [chances[s, a] / chances_before[s, a] for s, a in zip(states, actions, strict=True)]
+products = [array(*quotients[: t + 1]).prod() for t in range(T)]
+occupancy = [Named(f"d_{t}", d_new(t)) if t else start for t in range(T)]
+worth_new = Named("V", (new_policy * Q_new(0)).sum(-1))
 weighted_return = Derivation(
     "The weighted return",
     E(ahead.total),
     (
-        (E(weights[-1] * tau.total), "the dynamics cancel from the ratio of the two probabilities"),
-        (sum(E(weights[-1] * rewards[t]) for t in range(T)), "the return is a sum"),
-        (sum(E(weights[t] * rewards[t]) for t in range(T)), "given a step, the ratios after it have mean 1"),
-        (sum((d_new(t) * (new_policy * reward).sum(-1)).sum() for t in range(T)), "weighted, the state follows the new policy"),
-        (J, "the same from the last step backwards"),
+        (E(products[-1] * tau.total), "the dynamics cancel from the ratio of the two probabilities"),
+        (sum(E(products[-1] * rewards[t]) for t in range(T)), "the return is a sum"),
+        (sum(E(products[t] * rewards[t]) for t in range(T)), "given a step, the ratios after it have mean 1"),
+        (sum((occupancy[t] * (chances * reward).sum(-1)).sum() for t in range(T)), "weighted, the state follows the new policy"),
+        ((start * worth_new).sum(), "the same from the last step backwards"),
     ),
     source="C-046, C-049",
 )
@@ -984,6 +993,7 @@ powers = Derivation(
         ((1 + (p_0 + p_1 - 1) * 2 - (b_0 + b_1 - 1) + (p_0 - b_0) ** 2 / b_0 + (p_1 - b_1) ** 2 / b_1) ** n, "p = b + (p - b)"),
     ),
     sizes={n: (1, 2, 3, 6)},
+    at={"n": 10, "b_0": half, "b_1": half, "p_0": third, "p_1": 2 * third},
     source="C-051",
 )
 small = Derivation(
@@ -997,6 +1007,30 @@ small = Derivation(
     sizes={n: (1, 2, 5, 10)},
     source="C-051",
 )
+
+
+# The figure: how much each estimate varies, and how far its mean is off.
+ESTIMATES = {
+    "whole weight": total,
+    "weights so far": parts,
+    "a ratio counted twice": parts_twice,
+    "without the future": parts_dropped,
+    "without the past": parts_alone,
+    "with the states' laws": parts_ahead,
+}
+
+
+def variances(problem, seed):
+    varies = along(problem, {name: variance(x).sum() for name, x in ESTIMATES.items()}, [notes])
+    slope = array(*(diff(J, x) for x in theta.array.ravel()))
+    off = along(problem, {name: ((E(x) - slope) ** 2).sum() for name, x in ESTIMATES.items()}, [notes])
+    return {name: {"variance": varies[name][0], "off": off[name][0] ** 0.5} for name in ESTIMATES}
+
+
+def draw_variances(data, ax):
+    off = {name: f", mean off by {found['off']:.3g}" for name, found in data.items() if found["off"] > 1e-9}
+    bars({name: found["variance"] for name, found in data.items()}, ax, off)
+    ax.set(xlabel="total variance of one trajectory's estimate", title="Three steps of the MDP of the notes")
 
 
 # What people get wrong, and the claim that must catch it.
@@ -1210,6 +1244,7 @@ problem = Problem(
         certain_death,
     ),
     derivations=(weighted_return, powers, small),
+    figures=(Figure("variances", variances, draw_variances),),
     corners=(notes,),
     points=4,
     mistakes=(

@@ -53,6 +53,7 @@ ROUTES = {
     **dict.fromkeys(("fading_total", "judged", "better", "minimised", "one_in_n", "square"), CODE),
     **dict.fromkeys(("balanced", "nearing", "in_the_long_run", "own"), "proof, symbolic"),
     **dict.fromkeys(("solved", "climbed_there"), "symbolic + autodiff"),
+    **dict.fromkeys(("visited", "discounted_for_ever", "uphill_for_ever"), "symbolic + numpy"),
     "advantages_there": "listed + autodiff",
     "harmless_there": CODE,
     "often": "symbolic",
@@ -113,6 +114,13 @@ def test_without_the_weight_of_a_step_the_field_has_this_curl() -> None:
 def test_baselines_rank_as_enumerated(claim: str) -> None:
     found = line(claim)
     assert [float(Fraction(x[0])) for x in (found.value, found.expected)] == pytest.approx(RANKED[claim], rel=1e-12)
+
+
+def test_the_bars_are_as_high_as_enumerated() -> None:
+    notes, one_way = (figure.data(page(), 0) for figure in page().figures)
+    (best, for_all), (best_to_go, _) = RANKED["best_there"], RANKED["rest_there"]
+    assert list(notes.values())[:5] == pytest.approx([float(LOUD), for_all, best, float(QUIET), best_to_go], rel=1e-12)
+    assert list(one_way.values()) == pytest.approx([0, 1 / 2, 1 / 8, 5 / 4])
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

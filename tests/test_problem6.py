@@ -192,6 +192,14 @@ def test_the_spreads_are_sums_over_trajectories(name: str) -> None:
     assert [float(F(str(x))) for x in (*found.value, *(found.expected or ()))] == pytest.approx([float(wanted)] * 2, rel=1e-12)
 
 
+def test_the_bars_show_those_spreads_and_how_far_the_means_are_off() -> None:
+    bars = page().figures[0].data(page(), 0)
+    right = moments(CAUSAL)[0]
+    for found, (estimate, wanted) in zip(bars.values(), SPREADS.values(), strict=True):
+        off = [x - y for x, y in zip(moments(estimate)[0], right, strict=True)]
+        assert found == pytest.approx({"variance": float(wanted), "off": math.sqrt(2 * sum(x**2 for x in off))}, abs=1e-9)
+
+
 def test_the_double_count_is_wrong_at_every_length() -> None:
     table = {
         1: ((F(66, 125), F(64, 243)), (F(12, 25), F(5, 27))),

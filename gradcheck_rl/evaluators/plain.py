@@ -1,4 +1,7 @@
-"""numpy code: called once for each point and outcome; its value is the estimate, and it has no gradient of its own."""
+"""numpy code: called once for each point and outcome; its value is the estimate, and it has no gradient of its own.
+
+Code that returns an Estimate knows its own radius; of any other number as many roundings are assumed as a short formula makes.
+"""
 
 from __future__ import annotations
 
@@ -6,22 +9,38 @@ import inspect
 import warnings
 from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import RANDOM, CodeError, told
-from ..estimate import EPS, Estimate, Evidence
+from ..estimate import EPS, Estimate, Evidence, Floats
+from ..mdp import MDP
 from ..quantities import Gradient, Value
 from .scene import Outcomes, Scene, arrays, possible
 
 NAME = "numpy"
 
 
+class Elsewhere(Protocol):
+    """What a function that runs in another process carries as its attribute `elsewhere`: many calls are one question."""
+
+    numpy: bool
+
+    def rows(self, arguments: Mapping[str, Any]) -> Floats: ...
+
+
+def elsewhere(code: Callable[..., Any]) -> Elsewhere | None:
+    return getattr(inspect.unwrap(code), "elsewhere", None)
+
+
 def is_numpy(code: Callable[..., Any]) -> bool:
-    """Does the function use numpy and no torch? Read off the names it mentions, and its helpers do, never by trying."""
+    """Does the function use numpy, or an MDP in numbers, and no torch? Read off the names it mentions, and its helpers do,
+    never by trying."""
+    if (there := elsewhere(code)) is not None:
+        return there.numpy
     used = _mentioned(code, set())
-    return "numpy" in used and not any(u.endswith("torch") for u in used)
+    return not used.isdisjoint(("numpy", MDP.__module__)) and not any(u.endswith("torch") for u in used)
 
 
 def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
@@ -39,6 +58,8 @@ def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
             found.add(name)
         elif isinstance(value, ModuleType):
             found.add(value.__name__)
+        elif isinstance(value, type):
+            found.add(value.__module__)
         elif inspect.isfunction(value) and value.__module__ == function.__module__:
             found |= _mentioned(value, seen)
     return found
@@ -52,32 +73,51 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
     fixed, drawn = arrays(scene, asked, outcomes)
     size, count = len(scene.points), outcomes.count if outcomes else 1
-    rows: list[Any] = []
     can = possible(outcomes)
+    if (there := elsewhere(code)) is not None:
+        return _asked(there, fixed, drawn, (size, count), can, scene)
+    rows: list[Estimate | None] = []
     for b in range(size):
         for m in range(count):
             if can is not None and not can[b, m]:
                 rows.append(None)
                 continue
             arguments = {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}
-            rows.append(_called(code, arguments, name))
-            if len(rows) == 1 and not np.array_equal(rows[0], _called(code, arguments, name), equal_nan=True):
+            rows.append(found := _called(code, arguments, name))
+            if len(rows) == 1 and not np.array_equal(found.value, _called(code, arguments, name).value, equal_nan=True):
                 raise CodeError(q.of, f"`{name}` {RANDOM}")
     shapes = {r.shape for r in rows if r is not None}
     if len(shapes) != 1:
         raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
     scene.says(NAME)
     blank = np.zeros(shapes.pop())
-    x = np.stack([blank if r is None else r for r in rows]).reshape(size, count, -1)
+    value = np.stack([blank if r is None else r.value for r in rows]).reshape(size, count, -1)
+    radius = np.stack([blank if r is None else r.radius for r in rows]).reshape(size, count, -1)
+    return Estimate(value, radius, Evidence.FLOAT)
+
+
+def _asked(there: Elsewhere, fixed: Mapping[str, Any], drawn: Mapping[str, Any], shape: Any, can: Any, scene: Scene) -> Estimate:
+    """All calls at once, of a function in another process."""
+    kept = np.arange(shape[0] * shape[1]) if can is None else np.flatnonzero(can)
+    every = {k: np.repeat(v, shape[1], axis=0) for k, v in fixed.items()}
+    every |= {k: v.reshape(-1, *v.shape[2:]) for k, v in drawn.items()}
+    found = there.rows({k: v[kept] for k, v in every.items()})
+    x = np.zeros((shape[0] * shape[1], found[0].size))
+    x[kept] = np.broadcast_to(found.reshape(len(found), -1), (len(kept), x.shape[1]))
+    scene.says(NAME)
+    x = x.reshape(*shape, -1)
     return Estimate(x, 64 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
 
 
-def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Any:
+def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Estimate:
     """One result, flat. Code may write into its arguments: it gets its own."""
     try:
         with warnings.catch_warnings():  # 0 / 0 warns, and is NaN, which is judged as such
             warnings.simplefilter("ignore")
-            out = np.asarray(code(**{k: np.copy(v) if np.ndim(v) else v for k, v in arguments.items()}))
+            found = code(**{k: np.copy(v) if np.ndim(v) else v for k, v in arguments.items()})
+            if isinstance(found, Estimate):
+                return found.map(np.ravel)
+            out = np.asarray(found)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit among them: code under test does not end the check
@@ -85,4 +125,5 @@ def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -
     if out.dtype.kind not in "fiub":
         what = "None" if out.shape == () and out.item() is None else f"dtype {out.dtype}"
         raise CodeError(code, f"`{name}` returned {what}; a number or an array of floats was expected.")
-    return out.astype(float).ravel()
+    x = out.astype(float).ravel()
+    return Estimate(x, 64 * EPS * np.maximum(1.0, np.abs(x)))

@@ -1,4 +1,4 @@
-"""python -m tests.benchmarks [--slow] [--smoke] [start check derive evaluate sampling]"""
+"""python -m tests.benchmarks [--slow] [--smoke] [start check derive evaluate sampling mdp]"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import import_module
 
 from .timing import Options, Row
 
-GROUPS = ("start", "check", "derive", "evaluate", "sampling")
+GROUPS = ("start", "check", "derive", "evaluate", "sampling", "mdp")
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Row]:
