@@ -1,0 +1,229 @@
+"""Are two formulas the same? Proved, refuted with a counterexample, equal at 24 points to 60 digits, or undecided.
+
+The points come first: a proof says that two formulas are equal where both are defined, and an answer that is undefined where
+the right one has a value is wrong. What is certified at a point no proof contradicts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from flint import arb, ctx
+
+from ..claims import Claim, Equal
+from ..errors import InputError, ProblemError, Unsuitable
+from ..estimate import Estimate
+from ..evaluators import Scene, World, proof
+from ..expressions import values
+from ..judge import Measured, measure, number
+from ..laws import Expected, Slope, randoms
+from ..points import Point, Points, drawn, simpler, stack
+from ..problem import Problem
+from ..quantities import Value
+from ..rings import each
+from ..spaces import OneOf
+from ..symbols import Variable, array, entries
+from ..verdict import Ruling, Verdict, compare
+
+POINTS, DRAWS, ENOUGH, CASES = 24, 200, 4, 16
+RESOLUTION, IN_FLOATS = 1e-60, 1e-6
+BITS = (256, 1024)
+SIMPLER = 200
+AT_POINTS = "points"
+
+
+def compare_formulas(answer: Any, expected: Any, seed: int = 0) -> Ruling:
+    """Is the answer equal to what was expected, wherever that has a value? The spaces are those of the variables in both.
+
+    The ruling of a refutation holds the counterexample: `ruling.points.witness(ruling.at, names)`.
+    """
+    left, right = entries(answer), entries(expected)
+    if len(left) != len(right):
+        raise InputError(f"the answer has {_count(len(left))}, and {_count(len(right))} was asked for: {_missing(left, right)}.")
+    that = Equal(Value(array(*left)), Value(array(*right)))
+    world = Problem("Two formulas", (Claim("They are equal.", that, resolution=RESOLUTION),)).bound
+    question = _Question(that, left, right, world, seed)
+    ruling = question.at_points()
+    if ruling.verdict is Verdict.REFUTED:
+        return question.shrunk(ruling)
+    if proof.proves(left, right, question.scene(ruling.points)):
+        return replace(ruling, route=proof.NAME, verdict=Verdict.PROVED, note="", remark="")
+    return ruling
+
+
+def _count(n: int) -> str:
+    return "one entry" if n == 1 else f"a vector of {n}"
+
+
+def _missing(left: Sequence[Any], right: Sequence[Any]) -> str:
+    if len(left) > len(right):
+        return "leave out what is too much"
+    return "write a vector, [a, b, ...]" if len(left) == 1 else f"entry {len(left)} is missing, counted from 0"
+
+
+class _Question:
+    def __init__(self, that: Equal, left: Sequence[Any], right: Sequence[Any], world: World, seed: int) -> None:
+        self.that, self.left, self.right, self.world, self.seed, self.unsure = that, left, right, world, seed, 0
+        self.guards = [g for g in dict.fromkeys(g for e in left for g in _guards(e)) if not randoms(g[1])]
+
+    def scene(self, points: Points) -> Scene:
+        return Scene(self.world, points, resolution=RESOLUTION, seed=self.seed, name="formulas")
+
+    def at_points(self) -> Ruling:
+        """By points where both sides have a value; or at the first where the answer has none and the expected formula has."""
+        variables = self.world.variables
+        corners = _cases(variables.values())
+        kept: list[Points] = []
+        unsure = tried = 0
+        while sum(map(len, kept)) < POINTS and tried < DRAWS:
+            fresh = drawn(variables, corners, POINTS, self.seed, f"formulas/{tried}")
+            tried += len(fresh)
+            corners = []
+            ruling, good, doubtful = self._defined(fresh)
+            if ruling is not None:
+                return ruling
+            kept.append(fresh.take(good))
+            unsure += doubtful
+            if not variables:
+                break
+        points, self.unsure = stack(kept), unsure
+        if not len(points) and not unsure:
+            raise ProblemError("the expected formula has no value at any point drawn: check the spaces of its variables.")
+        if len(points) < ENOUGH and variables:
+            note = f"at {unsure} of {tried} points it cannot be told whether the answer has a value"
+            return Ruling(AT_POINTS, Verdict.UNDECIDED, note=note, points=points)
+        return self._compared(points)
+
+    def _defined(self, points: Points) -> tuple[Ruling | None, list[int], int]:
+        """A refutation, the points where both sides have a value, and how many are in doubt."""
+        m = self._measured(points)
+        void = np.isnan(m.left.value).any(axis=1)
+        absent = np.isnan(m.right.value).any(axis=1)
+        wrong = self._undefined(points) & void & ~absent
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            coordinate = int(np.argmax(np.isnan(m.left.value[at])))
+            note = "the answer has no value here: it divides by zero, or takes a root or logarithm of a negative number"
+            return self._ruling(m, points, Verdict.REFUTED, at, coordinate, note=note), [], 0
+        return None, np.flatnonzero(~void & ~absent).tolist(), int((void & ~absent).sum())
+
+    def _undefined(self, points: Points) -> Any:
+        """Where it is certain that the answer has no value: ball arithmetic alone may only not have found one."""
+        out = np.zeros(len(points), dtype=bool)
+        if not self.guards:
+            return out
+        try:
+            found = values([e for _, e in self.guards], points.rows).exact
+        except Unsuitable:
+            return out
+        assert found is not None
+        for i, (kind, _) in enumerate(self.guards):
+            out |= each(lambda x, kind=kind: _broken(kind, x), found[:, i]).astype(bool)
+        return out
+
+    def _measured(self, points: Points) -> Measured:
+        return measure(self.that, self.scene(points))
+
+    def _compared(self, points: Points) -> Ruling:
+        """In balls, of more bits where few do not tell; in floats where a mean is an integral."""
+        ruling, exact = self._with_bits(points, BITS[0])
+        if ruling.verdict is Verdict.UNDECIDED and exact:
+            ruling, exact = self._with_bits(points, BITS[1])
+        if ruling.verdict is Verdict.AGREES:
+            digits = -round(math.log10(RESOLUTION if exact else IN_FLOATS))
+            return replace(ruling, remark=f"equal at {len(points)} points to {digits} digits", removed=self.unsure)
+        return ruling
+
+    def _with_bits(self, points: Points, bits: int) -> tuple[Ruling, bool]:
+        """The ruling, and whether every number in it is exact or a ball."""
+        with ctx.workprec(bits):
+            m = self._measured(points)
+            exact = m.left.exact is not None and m.right.exact is not None
+            sides = _sharp(m.left), _sharp(m.right)
+            resolution = RESOLUTION if exact else IN_FLOATS
+            verdict, at, gap, slack, _ = compare(m.excess, *sides, m.slack, m.blur, resolution, faint=False)
+            return self._ruling(m, points, verdict, at[0], at[1], gap, slack), exact
+
+    def _ruling(
+        self,
+        m: Measured,
+        points: Points,
+        verdict: Verdict,
+        at: int,
+        coordinate: int,
+        gap: float = np.inf,
+        slack: float = 0.0,
+        note: str = "",
+    ) -> Ruling:
+        if verdict is Verdict.REFUTED and not note:
+            place = f"entry {coordinate % m.width}: " if len(self.right) > 1 else ""
+            note = f"{place}{number(m.left, at, coordinate)} is not {number(m.right, at, coordinate)}"
+        if verdict is Verdict.UNDECIDED:
+            note = f"known only to {slack:.0e} at some point"
+        drawn = m.drawn(coordinate) if verdict is Verdict.REFUTED else {}
+        return Ruling(AT_POINTS, verdict, gap, slack, at, coordinate, note, "", m.left, m.right, points, drawn=drawn)
+
+    def shrunk(self, worst: Ruling) -> Ruling:
+        """The counterexample, one entry at a time towards simpler values while it remains one."""
+        names = list(self.world.variables)
+        best, left, moved = replace(worst, points=worst.points.take([worst.at]), at=0), SIMPLER, True
+        while moved:
+            moved = False
+            for candidate in itertools.islice(simpler(best.points, names), left):
+                left -= 1
+                found = self._again(candidate)
+                if found is not None and np.isfinite(found.gap) == np.isfinite(best.gap):
+                    best, moved = found, True
+                    break
+        return best
+
+    def _again(self, point: Points) -> Ruling | None:
+        ruling, good, _ = self._defined(point)
+        if ruling is None and good:
+            ruling = self._compared(point)
+        return ruling if ruling is not None and ruling.verdict is Verdict.REFUTED else None
+
+
+def _sharp(e: Estimate) -> Estimate:
+    """With the radii of the balls: those of their float images cannot tell 60 digits."""
+    if e.exact is None:
+        return e
+    return replace(e, radius=each(lambda x: float(x.rad()) if isinstance(x, arb) else 0.0, e.exact).astype(float))
+
+
+def _cases(variables: Any) -> list[Point]:
+    """Each value of a variable that takes one of a few, so that no index is left out."""
+    listed = [(v.name, v.over.choices) for v in variables if isinstance(v, Variable) and isinstance(v.over, OneOf)]
+    if not listed or np.prod([len(choices) for _, choices in listed], dtype=float) > CASES:
+        return []
+    return [
+        Point(**dict(zip((name for name, _ in listed), chosen, strict=True)))
+        for chosen in itertools.product(*(choices for _, choices in listed))
+    ]
+
+
+def _guards(e: Any) -> Iterator[tuple[str, Any]]:
+    """What must not be negative or zero for a formula to have a value; nothing is said of what is random."""
+    if isinstance(e, (Expected, Slope, sp.Integral)):
+        return
+    if e.is_Pow and e.exp.is_number and e.exp.is_negative:
+        yield "denominator", e.base
+    if e.is_Pow and not e.exp.is_Integer and e.base is not sp.E:
+        yield "root", e.base
+    if isinstance(e, sp.log):
+        yield "root", e.args[0]
+    for a in e.args:
+        if isinstance(a, sp.Basic):
+            yield from _guards(a)
+
+
+def _broken(kind: str, x: Any) -> bool:
+    if isinstance(x, arb) and not x.is_finite():
+        return False
+    return bool(x == 0 if kind == "denominator" else x < 0)
