@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from ..report import Report
 
@@ -15,7 +15,13 @@ WORDS = {"nan": math.nan, "oo": math.inf, "-oo": -math.inf}
 FLOATS = frozenset({"elapsed_s", "gap", "slack", "radius", "resolution"})
 
 
-def render(reports: Sequence[Report]) -> str:
+class Saved(Protocol):
+    """A report, or a training run."""
+
+    def to_dict(self) -> dict[str, Any]: ...
+
+
+def render(reports: Sequence[Saved]) -> str:
     """One report as itself, several as {"reports": [...]}."""
     data = [_words(report.to_dict()) for report in reports]
     whole = data[0] if len(data) == 1 else {"reports": data}

@@ -12,12 +12,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..report import Caught, Chain, Line, Report, plain
+from ..report import Caught, Chain, Line, Report, plain, printable
+from ..typeset import broken
+from ..typeset import text as drawn
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
 PLAIN_MARKS = str.maketrans({"✓": "+", "✗": "x", "→": ">", "·": "-"})
 MOST_COMPONENTS = 8
 MOST_HOW = 18
+INDENT = 4
 # Narrower than this, columns hold a letter or two each: better that the terminal wraps.
 LEAST_WIDTH = 60
 
@@ -52,18 +55,28 @@ def mistakes(report: Report, screen: Screen | None = None) -> str:
     return _print([Group(_heading(report), *(_mistakes(report) or [_text("No mistake is planted here.")]))], screen)
 
 
+def derivations(report: Report, screen: Screen | None = None, notes: Sequence[str] = ()) -> str:
+    """Every line of every derivation: the formula, what became of its equals sign, and the reason."""
+    lines = {line.id: line for line in report.claims}
+    parts: list[RenderableType] = [_heading(report)]
+    for chain in report.derivations:
+        parts += [
+            "",
+            _text(f"{chain.title}{_steps(chain, lines)}", "bold underline"),
+            Padding(Group(*_chain(chain, lines)), (0, 0, 0, 2)),
+        ]
+    for line in report.claims:
+        if line.kind == "erratum":
+            parts += ["", _text("Printed: ", "bold underline") + _text(line.says), Padding(Group(*_printed(line)), (0, 0, 0, 2))]
+    return _print([Group(*parts, *(_text(note, "dim") for note in ("", *notes) if notes), "", _last(report))], screen)
+
+
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], screen: Screen | None = None) -> str:
     """Plain rows under a title."""
     grid = _grid(*columns)
     for row in rows:
         grid.add_row(*map(_text, row))
     return _print([Group(_text(title, "bold"), grid)], screen)
-
-
-def printable(text: str) -> str:
-    """The text with every character that does not print written as its escape: a file's text may not drive the terminal."""
-    lines = str(text).expandtabs(4).split("\n")
-    return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)
 
 
 def _print(parts: Sequence[RenderableType], screen: Screen | None) -> str:
@@ -121,6 +134,38 @@ def _forms(report: Report) -> list[RenderableType]:
         drawings = [part for text in ends for part in ("=", _Drawing(text))][1:]
         parts += [_text(f"{chain.title}{_steps(chain, lines)}"), Padding(Group(*drawings), (0, 0, 0, 2))]
     return _section("Closed forms", *parts) if parts else []
+
+
+def _chain(chain: Chain, lines: dict[str, Line]) -> list[RenderableType]:
+    parts: list[RenderableType] = []
+    for form, step in zip(chain.forms, ("", *chain.steps), strict=False):
+        line = lines.get(step)
+        if line is not None:
+            parts.append(_verdict(line) + _text(f"  {form.reason}") + _text(f"  {line.id}", "dim"))
+        parts.append(_Formula(form.math or ["text", form.text], "=" if step else ""))
+        if line is not None and not line.ok:
+            parts.append(Padding(_detail(line), (0, 0, 0, 2)))
+    return parts
+
+
+def _printed(line: Line) -> list[RenderableType]:
+    """The printed line, and the right one under it."""
+    parts: list[RenderableType] = [_Formula(line.formula, ""), _verdict(line) + _text(f"  {line.id}", "dim")]
+    if not line.ok:
+        parts.append(_detail(line))
+    return [*parts, _text(f"→ {line.correction}", "green"), _Formula(line.right_formula, "")]
+
+
+class _Formula:
+    """A formula, after an equals sign or not. A long sum goes on in the next line, from a plus or minus on."""
+
+    def __init__(self, tree: list[Any], sign: str) -> None:
+        self.tree, self.sign = tree, sign
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        first, *rest = broken(self.tree, options.max_width - INDENT)
+        yield _Drawing(drawn(["row", ["op", f"{self.sign} " if self.sign else ""], first]))
+        yield from (Padding(_Drawing(drawn(more)), (0, 0, 0, INDENT)) for more in rest)
 
 
 class _Drawing:

@@ -1,0 +1,36 @@
+"""Other languages: problems/zh.toml holds the Chinese of each English sentence, under a heading for each page."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+
+from .errors import InputError
+from .load import HOMES
+
+LANGUAGES = ("en", "zh")
+
+
+def speaker(language: str) -> Callable[..., str]:
+    """say(sentence, *parts): the sentence in this language with its {} filled in; in English where it has no other."""
+    table = sentences(language)
+
+    def say(sentence: str, *parts: object) -> str:
+        known = table.get(" ".join(sentence.split()), sentence)
+        return known.format(*parts) if parts else known
+
+    return say
+
+
+def sentences(language: str) -> Mapping[str, str]:
+    """Of each English sentence what it is in this language; the headings only keep the file in order."""
+    if language == "en":
+        return {}
+    path = next((path for home in HOMES if (path := home / f"{language}.toml").is_file()), None)
+    if path is None:
+        raise InputError(f"--lang {language}: there is no {language}.toml beside the problems.")
+    try:
+        groups = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is no TOML: {error}.") from error
+    return {english: said for group in groups.values() for english, said in group.items()}

@@ -1,0 +1,525 @@
+"""A report as a document. Every word of a page is written here, so that a format is one short file and a language one table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import chain, count, repeat
+from typing import Any
+
+from ..report import VERDICTS, Caught, Chain, Line, Report, plain, printable
+from .blocks import (
+    BAD,
+    GOOD,
+    OPEN,
+    Block,
+    Code,
+    Command,
+    Document,
+    Entry,
+    Equation,
+    Facts,
+    Formula,
+    Link,
+    Pair,
+    Paragraph,
+    Part,
+    Picture,
+    Piece,
+    Pieces,
+    Section,
+    Step,
+    Steps,
+    Summary,
+    Table,
+    Tally,
+    Verdict,
+)
+from .formula import drawable
+
+Say = Callable[..., str]
+
+MOST_COMPONENTS = 12
+LONGEST_EXACT = 16
+DIGITS = (6, 12, 17)
+MOST_ROWS = 12
+# Of the formula of a claim: beyond, its sentence says more.
+WIDEST_CLAIM, WIDEST_SIDE = 110, 70
+
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.ASCII)
+LONG_NUMBER = re.compile(r"-?\d+\.\d{8,}(?:e[-+]?\d{1,3})?", re.ASCII)
+
+SHORT: Mapping[str, str] = {
+    "answer": "Answer",
+    "errata": "Errata",
+    "mistakes": "Mistakes",
+    "flow": "Flow",
+    "blind_spots": "Blind spots",
+    "replay": "Replay",
+}
+
+
+def english(sentence: str, *parts: object) -> str:
+    return sentence.format(*parts) if parts else sentence
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The language, and of each report its figures as they were drawn, by name."""
+
+    lang: str = "en"
+    say: Say = english
+    pictures: Sequence[Mapping[str, str]] = ()
+
+
+def document(reports: Sequence[Report], setting: Setting | None = None) -> Document:
+    """Everything there is to say of each report."""
+    setting = setting or Setting()
+    anchors = Anchors(several=len(reports) > 1)
+    drawn = zip(reports, chain(setting.pictures, repeat(dict[str, str]())), strict=False)
+    parts = tuple(_Page(clean(report), setting.say, pictures, anchors).part() for report, pictures in drawn)
+    title = parts[0].title if len(parts) == 1 else setting.say("Report of {} problems", len(parts))
+    return Document(title, setting.lang, setting.say("Contents"), parts)
+
+
+def index(reports: Sequence[Report], pages: Sequence[str], setting: Setting | None = None) -> Document:
+    """A line for each report, with the address of its page."""
+    setting = setting or Setting()
+    say = setting.say
+    rows: list[tuple[Pieces, ...]] = []
+    for report, page in zip(map(clean, reports), pages, strict=True):
+        counts = report.summary
+        verdict = _overall(report, say)
+        numbers = [str(counts[word]) for word in VERDICTS]
+        errata = f"{sum(c.ok for c in _errata(report))}/{counts['errata']}"
+        mistakes = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
+        cells = [*numbers, errata, mistakes]
+        rows.append(((Link(say(report.title), page),), (Code(report.problem),), (verdict,), *((cell,) for cell in cells)))
+    columns = ("problem", "name", "verdict", *VERDICTS, "errata", "mistakes")
+    table = Table(tuple(say(column) for column in columns), tuple(rows))
+    note = say("Errata: how many printed lines are refuted. Mistakes: how many planted ones are caught.")
+    title = say("Problems")
+    part = Part(title, "", "problems", (table, Paragraph((note,))))
+    return Document(title, setting.lang, say("Contents"), (part,))
+
+
+def clean(report: Report) -> Report:
+    """The report with every character that does not print written as its escape."""
+
+    def walk(value: Any) -> Any:
+        match value:
+            case str():
+                return printable(value)
+            case dict():
+                return {printable(name): walk(part) for name, part in value.items()}
+            case list() | tuple():
+                return [walk(part) for part in value]
+            case _:
+                return value
+
+    return Report.from_dict(walk(report.to_dict()))
+
+
+class Anchors:
+    """Names for places: no two places of a document share one."""
+
+    def __init__(self, several: bool) -> None:
+        self.several = several
+        self.used: set[str] = set()
+
+    def fresh(self, *words: str) -> str:
+        name = "-".join(re.sub(r"[^A-Za-z0-9_.-]", "_", word) for word in words if word) or "here"
+        name = name if name[0].isalpha() else f"n{name}"
+        unique = next(n for n in chain([name], (f"{name}-{i}" for i in count(2))) if n not in self.used)
+        self.used.add(unique)
+        return unique
+
+
+class _Page:
+    """The blocks of one report."""
+
+    def __init__(self, report: Report, say: Say, pictures: Mapping[str, str], anchors: Anchors) -> None:
+        self.report, self.say, self.pictures = report, say, {printable(name): drawn for name, drawn in pictures.items()}
+        self.prefix = report.problem if anchors.several else ""
+        self.anchors = anchors
+        self.lines = {line.id: line for line in report.claims}
+        self.anchor = anchors.fresh(report.problem if anchors.several else "top")
+        self.places = {name: anchors.fresh(self.prefix, name) for name in self.lines}
+        self.taken: set[str] = set()
+        self.steps = {step for derivation in report.derivations for step in _steps(derivation)}
+
+    def part(self) -> Part:
+        report, say = self.report, self.say
+        wrong = [line for line in report.claims if not line.ok]
+        missed = [mistake for mistake in report.mistakes if not mistake.caught]
+        claims = [line for line in report.claims if line.kind == "claim" or self._stray(line)]
+        errata = _errata(report)
+        refuted = errata and all(line.ok for line in errata)
+        caught = report.mistakes and all(mistake.caught for mistake in report.mistakes)
+        blocks: list[Block] = [self._summary()]
+        blocks += self._section("Statement", "statement", [Paragraph((paragraph,)) for paragraph in self._about()])
+        if report.answer:
+            names = [piece for name in report.answer for piece in (", ", Code(name))][1:]
+            blocks += self._section("The answer that was checked", "answer", [Paragraph((*names,))])
+        blocks += self._section("Not as it should be", "wrong", [*map(self._wrong, wrong), *map(self._missed, missed)])
+        blocks += self._section("Derivations", "derivations", [self._chain(derivation) for derivation in report.derivations])
+        usual = _usual(claims)
+        said = Paragraph((say("An error of {} would be seen, unless another resolution is named.", f"{usual:g}"),))
+        blocks += self._section("Claims", "claims", [said, *(self._claim(line, usual) for line in claims)] if claims else [])
+        title = "Errata: refuted, as they should be" if refuted else "Errata: each should be refuted"
+        blocks += self._section(title, "errata", [self._erratum(line) for line in errata])
+        title = "Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught"
+        blocks += self._section(title, "mistakes", [self._mistake(mistake) for mistake in report.mistakes])
+        blocks += self._section("Figures", "figures", [self._picture(name, data) for name, data in report.figures.items()])
+        blocks += self._section("What each function sends to each parameter", "flow", self._flow())
+        blocks += self._section("Blind spots of the published data", "blind_spots", self._blind_spots())
+        blocks += self._section("How to replay", "replay", self._replay())
+        return Part(say(report.title), report.problem, self.anchor, tuple(blocks))
+
+    def _section(self, title: str, name: str, blocks: Sequence[Block]) -> list[Block]:
+        if not blocks:
+            return []
+        anchor = self.anchors.fresh(self.prefix, "section", name)
+        return [Section(self.say(title), self.say(SHORT.get(name, title)), anchor, tuple(blocks))]
+
+    def _stray(self, line: Line) -> bool:
+        """A step of a derivation that this report does not show."""
+        return line.kind == "step" and not (line.id in self.steps and self.lines[line.id] is line)
+
+    def _place(self, name: str) -> str:
+        """Where a line stands; a second one of that name gets a place of its own."""
+        place = self.places[name]
+        if place in self.taken:
+            return self.anchors.fresh(self.prefix, name)
+        self.taken.add(place)
+        return place
+
+    # ---- the whole --------------------------------------------------------------------------------------------------------
+
+    def _summary(self) -> Summary:
+        report, say = self.report, self.say
+        counts = report.summary
+        states = {"proved": GOOD, "agrees": GOOD, "refuted": BAD, "undecided": OPEN}
+        tallies = [Tally(str(counts[word]), say(word), state) for word, state in states.items() if counts[word]]
+        if errata := _errata(report):
+            tallies.append(_share([line.ok for line in errata], say("errata refuted")))
+        if report.mistakes:
+            tallies.append(_share([mistake.caught for mistake in report.mistakes], say("mistakes caught")))
+        return Summary(_overall(report, say), tuple(tallies))
+
+    def _about(self) -> list[str]:
+        """The paragraphs that say more than the title."""
+        paragraphs = [" ".join(part.split()) for part in self.report.about.split("\n\n")]
+        title = " ".join(self.report.title.split())
+        return [self.say(part) for part in paragraphs if part and part.rstrip(".") != title.rstrip(".")]
+
+    def _replay(self) -> list[Block]:
+        report, say = self.report, self.say
+        rows: list[tuple[str, Pieces]] = [(say("seed"), (Code(str(report.seed)),))]
+        rows += [(say("took"), (_time(report.elapsed_s),))] if report.elapsed_s else []
+        rows += [(name, (Code(version),)) for name, version in report.versions.items()]
+        same = say("The same seed, versions and platform give the same report, but for times.")
+        return [Command(report.replay), Paragraph((same,)), Facts(tuple(rows))]
+
+    # ---- lines ------------------------------------------------------------------------------------------------------------
+
+    def _verdict(self, line: Line) -> Verdict:
+        return Verdict(self.say(line.verdict), GOOD if line.ok else OPEN if line.verdict == "undecided" else BAD)
+
+    def _claim(self, line: Line, usual: float) -> Entry:
+        return self._entry(line, _equation(line.formula), self._evidence(line), usual)
+
+    def _entry(self, line: Line, blocks: Sequence[Block], evidence: Sequence[Block], usual: float | None = None) -> Entry:
+        say = self.say
+        how = [say(route.route) for route in line.routes if route.verdict == line.verdict]
+        notes: list[Pieces] = [(Link(line.id, self.places[line.id]), *(" · ", line.source) * bool(line.source))]
+        notes += [(" · ".join([*how, *filter(None, [self._how_well(line)])]),)] if how else []
+        if usual is not None and line.resolution != usual:
+            notes.append((say("resolution {}", f"{line.resolution:g}"),))
+        if line.sizes:
+            notes.append((say("also at {}", _sizes(line.sizes, say)),))
+        if line.removed:
+            notes.append((say("{} points; {} more removed, on kinks", line.points, line.removed),))
+        notes += [(say(line.remark),)] if line.remark else []
+        return Entry(
+            self._place(line.id),
+            self._verdict(line),
+            say(line.says),
+            tuple(blocks),
+            tuple(notes),
+            tuple(evidence),
+            say("evidence"),
+        )
+
+    def _how_well(self, line: Line) -> str:
+        """How small an error the best route would have shown; of a refutation how far the sides are apart."""
+        answering = [route for route in line.routes if route.verdict == line.verdict]
+        if line.verdict == "refuted":
+            gaps = [route.gap for route in answering if route.gap]
+            return self._apart(max(gaps)) if gaps else ""
+        slacks = [route.slack for route in answering if route.slack]
+        exact = self.say(line.evidence) if line.evidence else ""
+        return exact if line.evidence == "exact" or not slacks else self.say("known to {}", _small(min(slacks)))
+
+    def _apart(self, gap: float) -> str:
+        """Of an inequality the gap may be negative: so much room is left."""
+        return (
+            self.say("the sides differ by {}", _small(gap))
+            if gap >= 0
+            else self.say("the left side is lower by {}", _small(-gap))
+        )
+
+    def _evidence(self, line: Line) -> list[Block]:
+        """How each route answered, and both sides at the point that is shown."""
+        say = self.say
+        rows: list[tuple[str, Pieces]] = []
+        for route in line.routes:
+            said = [self._apart(route.gap)] if route.gap is not None else []
+            said += [say("known to {}", _small(route.slack))] if route.slack else []
+            said += [say(route.note)] if route.note else []
+            rows.append((say(route.route), (", ".join([say(route.verdict), *said]),)))
+        rows += [(say("reason"), (say(_reason(line.reason)),))] if line.reason else []
+        rows += self._point(line.witness)
+        blocks: list[Block] = []
+        if line.value is not None and (line.verdict == "refuted" or not line.ok):
+            blocks.append(self._sides(line))
+        elif line.value is not None:
+            rows.append((say("left side"), (Code(_vector(line.value, line.labels)),)))
+            rows += [(say("right side"), (Code(_vector(line.expected, line.labels)),))] if line.expected is not None else []
+        rows += [(say("points"), (str(line.points),))] if line.points > 1 else []
+        rows += [(say("took"), (_time(line.elapsed_s),))] if line.elapsed_s else []
+        return [Facts(tuple(rows)), *blocks] if rows else blocks
+
+    def _point(self, witness: Mapping[str, Any] | None) -> list[tuple[str, Pieces]]:
+        found = [piece for name, value in (witness or {}).items() for piece in (", ", Code(f"{name} = {_value(value)}"))]
+        return [(self.say("at"), (*found[1:],))] if found else []
+
+    def _sides(self, line: Line) -> Table:
+        """The two sides, component by component; where there are many, those that differ first."""
+        say = self.say
+        value, expected = line.value or [], line.expected or []
+        rows: list[tuple[str, str, str]] = []
+        for n, left in enumerate(value):
+            label = line.labels[n] if line.labels and n < len(line.labels) else str(n) if len(value) > 1 else ""
+            rows.append((label, *_two(left, expected[n] if n < len(expected) else "")))
+        if len(rows) > MOST_COMPONENTS:
+            rows.sort(key=lambda row: row[1] == row[2])
+        cells = [tuple((Code(cell),) if cell else () for cell in row) for row in rows[:MOST_COMPONENTS]]
+        rest = len(rows) - MOST_COMPONENTS
+        cells += [((say("and {} more", rest),), (), ())] if rest > 0 else []
+        return Table(("", say("left side"), say("right side")), tuple(cells))
+
+    def _wrong(self, line: Line) -> Block:
+        """Why the verdict is what it is, in a few lines; the whole is where the line stands."""
+        rows: list[tuple[str, Pieces]] = [(self.say("reason"), (self.say(_reason(line.reason)),))] if line.reason else []
+        rows += self._point(line.witness)
+        blocks: list[Block] = [Facts(tuple(rows))] if rows else []
+        blocks += [self._sides(line)] if line.value is not None else []
+        notes: list[Pieces] = [(Link(line.id, self.places[line.id]), *(" · ", line.source) * bool(line.source))]
+        place = self.anchors.fresh(self.prefix, "wrong", line.id)
+        return Entry(place, self._verdict(line), self.say(line.says), tuple(blocks), tuple(notes), (), "")
+
+    def _missed(self, mistake: Caught) -> Block:
+        place = self.anchors.fresh(self.prefix, "wrong", mistake.id)
+        blocks = (Paragraph((self.say(_reason(mistake.reason)),)),) if mistake.reason else ()
+        return Entry(place, self._caught(mistake), self.say(mistake.says), blocks, (), (), "")
+
+    # ---- derivations ------------------------------------------------------------------------------------------------------
+
+    def _chain(self, derivation: Chain) -> Section:
+        steps: list[Step] = []
+        ids = _steps(derivation)
+        for n, form in enumerate(derivation.forms):
+            line = self.lines.get(ids[n - 1]) if 1 <= n <= len(ids) else None
+            formula, reason = Formula(drawable(form.math), form.text), self.say(form.reason) if form.reason else ""
+            if line is None:
+                steps.append(Step(formula, reason, None, ""))
+                continue
+            evidence = [] if line.ok else self._evidence(line)
+            steps.append(Step(formula, reason, self._verdict(line), self._place(line.id), tuple(evidence)))
+        shown = [line.ok for step in ids if (line := self.lines.get(step))]
+        held = [self.say("{} of {} steps hold", sum(shown), len(shown))] if shown else []
+        links = [piece for step in ids if step in self.lines for piece in (" · ", Link(step, self.places[step]))]
+        tried = [f"{name} = {', '.join(map(str, sizes))}" for name, sizes in derivation.sizes.items()]
+        at = [" · ", self.say("checked at {}", "; ".join(tried))] if tried else []
+        notes: list[Block] = [Paragraph((*held, *at, *links))] if held else []
+        anchor = self.anchors.fresh(self.prefix, "derivation", derivation.title)
+        title = self.say(derivation.title)
+        return Section(title, title, anchor, (Steps(tuple(steps)), *notes))
+
+    # ---- errata and mistakes ----------------------------------------------------------------------------------------------
+
+    def _erratum(self, line: Line) -> Block:
+        say = self.say
+        printed: list[Block] = [Paragraph((say(line.says),)), *_equation(line.formula, WIDEST_SIDE)]
+        right: list[Block] = [
+            Paragraph((say(line.correction) if line.correction else "—",)),
+            *_equation(line.right_formula, WIDEST_SIDE),
+        ]
+        why: list[Block] = [Paragraph((say(_reason(line.reason)),))] if line.reason else []
+        pair = Pair(say("as printed"), (*printed, *why), say("right"), tuple(right))
+        return self._entry(replace(line, says=""), [pair], self._evidence(line))
+
+    def _caught(self, mistake: Caught) -> Verdict:
+        return Verdict(self.say("caught"), GOOD) if mistake.caught else Verdict(self.say("not caught"), BAD)
+
+    def _mistake(self, mistake: Caught) -> Block:
+        say = self.say
+        blocks: list[Block] = []
+        if mistake.signature is not None:
+            blocks.append(Facts(((say("it computes"), (Code(_vector(mistake.signature, None)),)),)))
+        claims = [piece for name in mistake.by or [mistake.breaks] for piece in (", ", self._linked(name))][1:]
+        caught: Pieces = (say("caught by") if mistake.caught else say("not caught by"), " ", *claims)
+        others: list[Pieces] = [(mistake.id, *(" · ", mistake.source) * bool(mistake.source))]
+        rows: list[tuple[str, Pieces]] = [(say("reason"), (say(_reason(mistake.reason)),))] if mistake.reason else []
+        rows += self._point(mistake.witness)
+        evidence = (Facts(tuple(rows)),) if rows else ()
+        place = self.anchors.fresh(self.prefix, "mistake", mistake.id)
+        verdict = self._caught(mistake)
+        return Entry(place, verdict, say(mistake.says), tuple(blocks), (caught, *others), evidence, say("counterexample"))
+
+    def _linked(self, name: str) -> Piece:
+        return Link(name, self.places[name]) if name in self.places else Code(name)
+
+    # ---- what stands beside -----------------------------------------------------------------------------------------------
+
+    def _picture(self, name: str, data: Any) -> Block:
+        """The figure as it was drawn, else the head of its data."""
+        return Picture(name, self.say("figure {}", name), self.pictures.get(name, ""), _columns(data))
+
+    def _flow(self) -> list[Block]:
+        flows = self.report.flow
+        if not flows:
+            return []
+        columns = list(dict.fromkeys(block for flow in flows for block in flow.blocks))
+        rows = [((Code(flow.function),), *((self.say(flow.blocks.get(name, "")),) for name in columns)) for flow in flows]
+        legend = Paragraph((self.say("none: no path; zero: a path that carries nothing"),))
+        return [Table((self.say("function"), *columns), tuple(rows)), legend]
+
+    def _blind_spots(self) -> list[Block]:
+        if not self.report.blind_spots:
+            return []
+        says = Paragraph((self.say("Each of these inputs may be anything near its published value: the answer stays the same."),))
+        rows = [
+            (
+                (self.say(spot.says), " ", self._linked(spot.id)),
+                tuple(piece for name in spot.inputs for piece in (", ", Code(name)))[1:],
+            )
+            for spot in self.report.blind_spots
+        ]
+        return [says, Table((self.say("claim"), self.say("what may move")), tuple(rows))]
+
+
+# ---- small words ----------------------------------------------------------------------------------------------------------
+
+
+def _errata(report: Report) -> list[Line]:
+    return [line for line in report.claims if line.kind == "erratum"]
+
+
+def _steps(chain: Chain) -> tuple[str, ...]:
+    """The ids of the equals signs that stand between two forms."""
+    return chain.steps[: max(0, len(chain.forms) - 1)]
+
+
+def _equation(tree: Any, widest: int = WIDEST_CLAIM) -> list[Block]:
+    """What a claim says as a formula, where it can be read at a glance."""
+    formula = Formula(drawable(tree), "")
+    return [Equation(formula)] if formula.tree and formula.width <= widest else []
+
+
+def _usual(lines: Iterable[Line]) -> float:
+    found = [line.resolution for line in lines]
+    return max(set(found), key=lambda r: (found.count(r), -r), default=0.0)
+
+
+def _overall(report: Report, say: Say) -> Verdict:
+    if not report.claims and not report.mistakes:
+        return Verdict(say("nothing was checked"), OPEN)
+    return Verdict(say("all as it should be"), GOOD) if report.ok else Verdict(say("not all as it should be"), BAD)
+
+
+def _share(kept: Sequence[bool], label: str) -> Tally:
+    return Tally(f"{sum(kept)}/{len(kept)}", label, GOOD if all(kept) else BAD)
+
+
+def _small(x: float) -> str:
+    return f"{x:.1e}" if x else "0"
+
+
+def _sizes(sizes: Mapping[str, str], say: Say) -> str:
+    """K = 2, 4, 5: a name is written once for sizes that follow each other."""
+    said, last = list[str](), ""
+    for size, word in sizes.items():
+        name, equals, number = size.partition(" = ")
+        held = "" if word in ("proved", "agrees") else f" ({say(word)})"
+        said.append(f"{number if equals and name == last else size}{held}")
+        last = name if equals and "," not in size else ""
+    return ", ".join(said)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+def _number(value: Any, digits: int = DIGITS[0]) -> str:
+    """A float in a few digits; an exact number as it is, or nearly where it is long: the JSON has it whole."""
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
+    text = plain(value)
+    if len(text) <= LONGEST_EXACT:
+        return text
+    try:
+        return f"≈ {float(Fraction(text)):.{digits}g}"
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return text
+
+
+def _value(value: Any) -> str:
+    return f"({', '.join(map(_value, value))})" if isinstance(value, (list, tuple)) else _number(value)
+
+
+def _two(left: Any, right: Any) -> tuple[str, str]:
+    """Both in as few digits as tell them apart."""
+    for digits in DIGITS:
+        pair = _number(left, digits), _number(right, digits)
+        if pair[0] != pair[1]:
+            break
+    else:
+        return _number(left), _number(right)
+    return pair
+
+
+def _reason(sentence: str) -> str:
+    """With its long numbers in few digits, if they still tell each other apart."""
+    long = set(LONG_NUMBER.findall(sentence))
+    short = {number: f"{float(number):.{DIGITS[0]}g}" for number in long}
+    others = set(NUMBER.findall(sentence)) - long
+    if len({*short.values(), *others}) < len(long | others):
+        return sentence
+    return LONG_NUMBER.sub(lambda found: short[found[0]], sentence)
+
+
+def _vector(values: Sequence[Any], labels: Sequence[str] | None) -> str:
+    """The first components, each under its name where each has one of its own."""
+    numbers = [_value(value) for value in values[:MOST_COMPONENTS]]
+    if len(values) > 1 and labels is not None and len(set(labels)) >= len(values):
+        numbers = [f"{label} = {number}" for label, number in zip(labels, numbers, strict=False)]
+    dots = ["…"] if len(values) > MOST_COMPONENTS else []
+    return numbers[0] if len(values) == 1 else f"({', '.join([*numbers, *dots])})"
+
+
+def _columns(data: Any) -> Table:
+    """A figure's data: a column for each series, as far as a page has room."""
+    series = data if isinstance(data, Mapping) else {"": data}
+    names: list[str] = []
+    columns: list[list[str]] = []
+    for name, values in series.items():
+        cells = [_value(value) for value in values] if isinstance(values, list) else [_value(values)]
+        names.append(str(name))
+        columns.append(cells if len(cells) <= MOST_ROWS else [*cells[: MOST_ROWS - 1], "…"])
+    height = max(map(len, columns), default=0)
+    rows = [tuple((Code(column[n]),) if n < len(column) else () for column in columns) for n in range(height)]
+    return Table(tuple(names), tuple(rows))

@@ -1,0 +1,628 @@
+"""The report as a page: all of it is there in every format, no text is markup, and a saved report renders the same again."""
+
+from __future__ import annotations
+
+import html as entities
+import json as plain_json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as XML
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import gradcheck_rl.load as loading
+import gradcheck_rl.publish as publish
+from gradcheck_rl import check
+from gradcheck_rl.cli import main
+from gradcheck_rl.languages import sentences, speaker
+from gradcheck_rl.load import load
+from gradcheck_rl.render import RENDERERS, html, json, junit, latex, markdown, typst
+from gradcheck_rl.render.document import Setting, document, english
+from gradcheck_rl.render.formula import drawable
+from gradcheck_rl.report import BlindSpot, Caught, Chain, Form, Line, Report, printable
+
+from .test_render import PLAIN, reports, words
+
+TINY = Path(__file__).parent / "pages" / "tiny.py"
+REPOSITORY = Path(__file__).parents[1]
+PAGES = {"html": html.render, "markdown": markdown.render, "latex": latex.render, "typst": typst.render, "junit": junit.render}
+
+# What means something in one format or another, beside letters that do not and signs that drive a terminal.
+MARKUP = "\\`*_{}[]()<>#+-.!|~$&@:;^%\"'=/? 0ab\n\t\x00\x1b\x7f\u202e\ud800中é→"
+texts = st.text(st.sampled_from(MARKUP), max_size=10)
+NASTY = (
+    "<script>alert(1)</script>",
+    "</style><b>",
+    "\\input{secret} $x$ \\end{document} % ^^41 ~ # & {",
+    '#read("secret") $ */ // @x <a>',
+    "[a](javascript:b) ![c](d) `e` ``f`` *g* _h_ | i | ~~j~~ http://k.example <!-- l",
+    "1. a",
+    "- a",
+    "# a",
+    "--- ''' ``` ,, << >> ?` !`",
+    "]]> &amp; &#65; \x00\x1b[31m\u202e",
+    "≈ · × → ≤ ≥ ≠ ± ∞ √ ∂ − … — “”",
+)
+
+tex = pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed (texlive-latex-base)")
+browser = pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
+compiler = pytest.mark.skipif(find_spec("typst") is None, reason="typst is not installed: the extra `pdf`")
+drawing = pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed: the extra `plot`")
+
+Shown = pytest.CaptureFixture[str]
+
+
+# ---- what a reader sees ---------------------------------------------------------------------------------------------------
+
+
+def squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
+def visible(text: str) -> str:
+    """How a text of a report is to be seen: what does not print as its escape, however many spaces as one."""
+    return squeezed(printable(text))
+
+
+class Words(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.tags: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.found += ["\n"] if tag in ("p", "li", "td", "th", "h1", "h2", "h3", "h4", "br", "summary", "pre") else []
+
+    def handle_data(self, data: str) -> None:
+        self.found.append(data)
+
+
+def read_html(page: str) -> str:
+    return squeezed("".join(XML.fromstring(page).itertext()))
+
+
+def read_markdown(page: str) -> str:
+    from markdown_it import MarkdownIt
+
+    reader = Words()
+    reader.feed(MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(page))
+    reader.close()
+    return squeezed("".join(reader.found))
+
+
+def read_junit(page: str) -> str:
+    found = [part for e in XML.fromstring(page.encode()).iter() for part in (*e.attrib.values(), e.text or "")]
+    return squeezed("\n".join(found))
+
+
+READERS: dict[str, Callable[[str], str]] = {"html": read_html, "markdown": read_markdown, "junit": read_junit}
+
+
+def said(report: Report) -> list[str]:
+    """Every claim, erratum, mistake and blind spot."""
+    lines = [text for line in report.claims for text in (line.says, line.correction * (line.kind == "erratum"))]
+    return [*lines, *(m.says for m in report.mistakes), *(s.says for s in report.blind_spots)]
+
+
+def with_text(text: str) -> Report:
+    """This text wherever a report has one."""
+    line = replace(PLAIN.claims[0], id=text, says=text, source=text, reason=text, remark=text, labels=[text], value=[text])
+    line = replace(
+        line, expected=[text], witness={text: [text]}, ok=False, verdict="refuted", sizes={text: "agrees"}, evidence=text
+    )
+    return Report(
+        text,
+        text,
+        text,
+        0,
+        {text: text},
+        0.0,
+        (line, replace(line, kind="erratum", correction=text), replace(line, kind="step", id=f"{text}.1")),
+        (Caught(text, text, text, False, [text], text, {text: text}, [text]),),
+        (BlindSpot(text, text, [text]),),
+        (Chain(text, (Form(text, text, text), Form(text, text, text, text)), (f"{text}.1",)),),
+        figures={text: {text: [text]}},
+        answer=[text],
+        replay=text,
+    )
+
+
+@pytest.mark.parametrize("kind", READERS)
+@given(text=st.sampled_from(NASTY) | texts)
+def test_any_text_is_shown_as_it_is_written(kind: str, text: str) -> None:
+    seen = READERS[kind](PAGES[kind]([with_text(text)]))
+    assert visible(text) in seen
+    # A text that were markup would be seen less often than one of letters.
+    if (word := visible(text)) and not re.fullmatch(r"[\w\s.]*", word):
+        assert seen.count(word) >= READERS[kind](PAGES[kind]([with_text("qzq")])).count("qzq")
+
+
+def tags(page: str) -> list[str]:
+    reader = Words()
+    reader.feed(page)
+    reader.close()
+    return reader.tags
+
+
+@given(text=st.sampled_from(NASTY) | texts)
+def test_no_text_becomes_an_element(text: str) -> None:
+    from markdown_it import MarkdownIt
+
+    def elements(words: str) -> list[list[str]]:
+        report = [with_text(words)]
+        page = MarkdownIt("commonmark").enable(["table", "strikethrough"]).render(markdown.render(report))
+        return [tags(html.render(report)), tags(page)]
+
+    if visible(text):
+        assert elements(text) == elements("a\nb" if "\n" in text else "a")
+
+
+def test_a_planted_markup_is_seen_as_an_element() -> None:
+    page = html.render([PLAIN])
+    assert tags(page.replace("It is unbiased.", "It is <b>un</b>biased.")) != tags(page)
+
+
+@pytest.mark.parametrize("kind", READERS)
+@given(report=reports(words, st.floats()))
+def test_all_of_the_report_is_in_every_format(kind: str, report: Report) -> None:
+    seen = READERS[kind](PAGES[kind]([report]))
+    for text in said(report):
+        assert visible(text) in seen
+
+
+@pytest.mark.parametrize("kind", ["latex", "typst"])
+@given(report=reports(words, st.floats()))
+def test_all_of_the_report_is_in_what_is_typeset(kind: str, report: Report) -> None:
+    written = PAGES[kind]([report])
+    assert all(text in written for text in said(report))
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_a_claim_that_is_left_out_would_be_noticed(kind: str) -> None:
+    page = PAGES[kind]([replace(PLAIN, claims=PLAIN.claims[1:])])
+    assert "It is unbiased." in PAGES[kind]([PLAIN]) and "It is unbiased." not in page
+
+
+@tex
+@pytest.mark.parametrize("text", ["all", "letters"])
+def test_the_latex_compiles(text: str, tmp_path: Path) -> None:
+    """Every nasty text, and each sign of MARKUP by itself and twice, wherever a text may stand."""
+    found = [*NASTY, *MARKUP, *(2 * c for c in MARKUP)] if text == "all" else ["letters"]
+    trees = tuple(Form("f", "", "", "", ["row", ["id", word], ["text", word], ["fn", word]]) for word in found if word)
+    page = latex.render([*(with_text(word) for word in found), replace(PLAIN, derivations=(Chain("T", trees, ()),))])
+    (tmp_path / "a.tex").write_text(page, encoding="utf-8")
+    done = typeset(tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:]
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+@tex
+def test_latex_that_does_not_compile_is_noticed(tmp_path: Path) -> None:
+    page = latex.render([PLAIN]).replace("It is unbiased.", "It is \\unbiased.")
+    (tmp_path / "a.tex").write_text(page, encoding="utf-8")
+    assert typeset(tmp_path).returncode != 0
+
+
+def typeset(folder: Path) -> subprocess.CompletedProcess[str]:
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "a.tex"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=300)
+
+
+@compiler
+@settings(max_examples=8)
+@given(report=reports(texts, st.floats()))
+def test_the_typst_compiles_whatever_the_texts(report: Report) -> None:
+    assert typst.pdf(typst.render([report])).startswith(b"%PDF")
+
+
+@compiler
+def test_the_typst_shows_any_text() -> None:
+    import typst as outside
+
+    for text in NASTY:
+        page = typst.render([with_text(text)])
+        assert typst.pdf(page) == typst.pdf(page)
+        titles = plain_json.loads(outside.query(page.encode(), "heading"))
+        assert titles and any("text" in str(title["body"]) for title in titles)
+
+
+# ---- formulas -------------------------------------------------------------------------------------------------------------
+
+GOOD_TREES = (
+    ["num", "3"],
+    ["row", ["id", "w"], ["op", "<="], ["frac", ["num", "1"], ["num", "2"]]],
+    ["fence", "(", ")", ["matrix", [["num", "1"], ["id", "x"]]]],
+    ["cases", [["num", "1"], ["text", "otherwise"]]],
+    ["row", ["big", "sum", ["row", ["id", "i"], ["op", "="], ["num", "0"]], ["id", "n"]], ["sub", ["id", "x"], ["id", "i"]]],
+)
+WRONG_TREES = (
+    ["num", "\\input{a}"],
+    ["op", "\\input"],
+    ["fence", "\\left", ")", ["num", "1"]],
+    ["accent", "dagger", ["num", "1"]],
+    ["frac", ["num", "1"]],
+    ["row", "x"],
+    ["cases", [["num", "1"]]],
+    ["matrix", [["num", "1"]], [["num", "1"], ["num", "2"]]],
+    ["unheard", "x"],
+    [["num", "1"]],
+    "x",
+    {"num": "1"},
+)
+
+
+@pytest.mark.parametrize("tree", GOOD_TREES, ids=str)
+def test_a_formula_is_drawn_in_every_format(tree: Any) -> None:
+    report = replace(PLAIN, derivations=(Chain("T", (Form("f", "inletters", "x", "", tree),), ()),))
+    assert drawable(tree) == tree
+    for render in (html.render, markdown.render, latex.render, typst.render):
+        assert "inletters" not in render([report])
+    assert "<math" in html.render([report])
+
+
+@pytest.mark.parametrize("tree", WRONG_TREES, ids=str)
+def test_what_is_no_formula_is_never_set_as_one(tree: Any) -> None:
+    report = replace(PLAIN, derivations=(Chain("T", (Form("f", "inletters", "\\input{a}", "", tree),), ()),))
+    assert drawable(tree) == []
+    for render in (html.render, markdown.render, latex.render, typst.render):
+        assert "inletters" in render([report]) and "\\input" not in render([report])
+
+
+def test_a_tree_that_is_too_deep_is_no_formula() -> None:
+    tree: Any = ["num", "1"]
+    for _ in range(5000):
+        tree = ["root", tree]
+    assert drawable(tree) == []
+
+
+# ---- again from JSON ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", RENDERERS)
+@given(report=reports(texts.filter(lambda text: "\ud800" not in text), st.floats()))
+def test_a_saved_report_renders_to_the_same_bytes(kind: str, report: Report) -> None:
+    saved = json.read(json.render([report]))
+    assert RENDERERS[kind](json.read(json.render(saved))) == RENDERERS[kind](saved)
+
+
+@given(st.lists(reports(texts, st.floats()), max_size=2))
+def test_no_two_places_share_a_name(found: list[Report]) -> None:
+    names = [e.get("id") for e in XML.fromstring(html.render(found)).iter() if e.get("id")]
+    assert len(names) == len(set(names))
+
+
+@given(reports(words, st.floats()))
+def test_every_link_leads_somewhere(report: Report) -> None:
+    page = XML.fromstring(html.render([report]))
+    names = {e.get("id") for e in page.iter()}
+    links = [str(e.get("href")) for e in page.iter() if e.get("href")]
+    assert all(link.startswith("#") and link[1:] in names for link in links)
+
+
+def test_a_mistake_shows_what_it_computes_and_what_caught_it() -> None:
+    mistake = Caught("m", "sign lost", "unbiased", True, ["unbiased"], "0.5 is not -0.5", {"w": ["1", "2"]}, [0.5, -0.25])
+    seen = read_html(html.render([replace(PLAIN, mistakes=(mistake,))]))
+    for word in ("sign lost", "(0.5, -0.25)", "caught by unbiased", "0.5 is not -0.5", "w = (1, 2)"):
+        assert word in seen
+
+
+def test_junit_counts_and_tells_what_failed() -> None:
+    wrong = replace(PLAIN.claims[0], ok=False, verdict="refuted", reason="1 is not 2", witness={"w": ["1/3"]})
+    missed = Caught("m", "sign lost", "unbiased", False, [], "it holds")
+    suite = XML.fromstring(junit.render([replace(PLAIN, claims=(wrong, PLAIN.claims[1]), mistakes=(missed,))]).encode())[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("3", "2")
+    failures = suite.findall("testcase/failure")
+    assert (
+        "1 is not 2" in str(failures[0].text)
+        and "w = (1/3)" in str(failures[0].text)
+        and failures[1].get("message") == "it holds"
+    )
+    assert {p.get("name") for p in suite.findall("properties/property")} >= {"problem", "seed", "torch", "replay"}
+
+
+# ---- Chinese --------------------------------------------------------------------------------------------------------------
+
+
+def spoken(report: Report) -> set[str]:
+    """The sentences of the tool itself that a page of this report says: its own words are letters from a to h."""
+    found: set[str] = set()
+
+    def say(sentence: str, *parts: object) -> str:
+        found.add(sentence)
+        return english(sentence, *parts)
+
+    document([report, report], Setting(say=say))
+    return {sentence for sentence in found if not re.fullmatch("[a-h]*", sentence)}
+
+
+@given(reports(words, st.floats()))
+def test_every_sentence_of_the_tool_has_its_chinese(report: Report) -> None:
+    assert spoken(report) - sentences("zh").keys() == set()
+
+
+def test_a_sentence_that_is_missing_would_be_noticed() -> None:
+    assert {"Claims", "agrees", "as printed", "How to replay"} <= spoken(PLAIN) & sentences("zh").keys()
+
+
+@pytest.mark.parametrize("english_one, chinese", sentences("zh").items())
+def test_a_sentence_and_its_chinese_have_the_same_gaps(english_one: str, chinese: str) -> None:
+    assert english_one.count("{}") == chinese.count("{}") and chinese.strip()
+
+
+def test_what_has_no_chinese_is_shown_in_english() -> None:
+    say = speaker("zh")
+    assert say("No such sentence {}") == "No such sentence {}" and say("Claims") == "命题"
+    page = html.render([PLAIN], Setting("zh", say))
+    assert 'lang="zh"' in page and "命题" in page and "It is unbiased." in page
+
+
+# ---- the command ----------------------------------------------------------------------------------------------------------
+
+FIGURED = """
+from gradcheck_rl import Claim, Equal, Figure, Problem, Value, Variable
+
+x = Variable("x")
+same = Claim("x is x.", Equal(Value(x), x))
+
+
+def line(problem, seed):
+    return {"x": (1, 2, 4), "y": [seed, 2 * seed, 4 * seed]}
+
+
+def draw(data, ax):
+    ax.plot(data["x"], data["y"])
+    ax.fill_between(data["x"], data["y"], hatch="/")
+    ax.set(title="a < b & id=", xlim=(1, 3))
+
+
+problem = Problem(title="A line", claims=(same,), figures=(Figure("line", line, draw), Figure("again", line, draw)))
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to stand in, and two shipped problems."""
+    folder = tmp_path / "problems"
+    folder.mkdir()
+    (folder / "problem1_two_logits.py").write_text(TINY.read_text())
+    (folder / "problem2_line.py").write_text(FIGURED)
+    (folder / "zh.toml").write_text((REPOSITORY / "problems" / "zh.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(loading, "HOMES", (folder,))
+    monkeypatch.setattr(import_module("gradcheck_rl.languages"), "HOMES", (folder,))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("suffix", publish.FORMATS)
+def test_a_report_and_its_saved_copy_are_written_alike(suffix: str, home: Path) -> None:
+    if suffix == ".pdf":
+        pytest.importorskip("typst")
+    assert main(["report", "problem2", "-o", "a.json", "--seed", "3"]) == 0
+    # Times differ from run to run: the saved copy of one run is compared with that copy's copy.
+    first = json.read(Path("a.json").read_text())
+    target = publish.target(f"fresh/a{suffix}" if (home / "fresh").mkdir() is None else "", "en", ())
+    target.write(first, {"problem2": load("problem2")})
+    (home / "saved").mkdir()
+    assert main(["report", "a.json", "-o", f"saved/a{suffix}"]) == 0
+
+    def files(folder: str) -> dict[str, bytes]:
+        return {str(p.relative_to(home / folder)): p.read_bytes() for p in (home / folder).rglob("*") if p.is_file()}
+
+    assert files("fresh") == files("saved")
+    drawn = find_spec("matplotlib") is not None and suffix in (".md", ".tex")
+    assert len(files("saved")) == (3 if drawn else 1)
+
+
+@drawing
+def test_figures_stand_in_the_page_and_share_no_names(home: Path) -> None:
+    assert main(["report", "problem2", "problem1", "-o", "a.html", "--quiet"]) == 0
+    page = XML.fromstring(Path("a.html").read_text(encoding="utf-8"))
+    pictures = [e for e in page.iter() if e.tag == f"{{{publish.SVG}}}svg"]
+    names = [e.get("id") for e in page.iter() if e.get("id")]
+    assert len(pictures) == 2 and len(names) == len(set(names))
+    for picture in pictures:
+        inside = {e.get("id") for e in picture.iter()}
+        values = [v for e in picture.iter() for v in e.attrib.values()]
+        asked = [name for value in values for name in re.findall(r"url\(#([^)]*)\)", value)]
+        asked += [value[1:] for e in picture.iter() for name, value in e.attrib.items() if name.endswith("href")]
+        assert asked and set(asked) <= inside
+        assert "a < b & id=" in " ".join(picture.itertext())
+
+
+@drawing
+def test_where_matplotlib_is_missing_figures_are_tables(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def spec(name: str) -> Any:
+        return None if name == "matplotlib" else find_spec(name)
+
+    monkeypatch.setattr(publish, "find_spec", spec)
+    assert main(["report", "problem2", "-o", "a.html", "--seed", "5"]) == 0
+    seen = read_html(Path("a.html").read_text(encoding="utf-8"))
+    assert "figure line" in seen and "20" in seen and "<svg" not in Path("a.html").read_text(encoding="utf-8")
+
+
+def test_a_saved_report_never_names_a_file_to_run(home: Path) -> None:
+    (home / "evil.py").write_text("open('ran', 'w')\n")
+    for name in ("evil.py", "./evil.py", str(home / "evil.py")):
+        report = replace(PLAIN, problem=name, figures={"f": {"x": [1]}})
+        Path("a.json").write_text(json.render([report]))
+        assert main(["report", "a.json", "-o", "a.html"]) == 0
+    assert not (home / "ran").exists()
+
+
+def test_a_folder_has_an_index_and_a_page_for_each(home: Path, capsys: Shown) -> None:
+    assert main(["report", "all", "-o", "site/"]) == 0
+    assert sorted(p.name for p in Path("site").iterdir()) == [
+        "index.html",
+        "problem1.html",
+        "problem1.json",
+        "problem2.html",
+        "problem2.json",
+    ]
+    index = XML.fromstring(Path("site/index.html").read_text(encoding="utf-8"))
+    assert [e.get("href") for e in index.iter() if e.get("href")] == ["problem1.html", "problem2.html"]
+    assert "site/index.html is written." in capsys.readouterr().out
+
+
+def test_names_of_saved_reports_stay_in_the_folder(home: Path) -> None:
+    Path("a.json").write_text(json.render([replace(PLAIN, problem=name) for name in ("../../x", "index", "", "a b", "a/b")]))
+    assert main(["report", "a.json", "-o", "site/"]) == 0
+    written = {p.name for p in Path("site").iterdir()}
+    assert written == {f"{n}{s}" for n in ("x", "index_page", "report", "a_b", "a_b_2") for s in (".html", ".json")} | {
+        "index.html"
+    } or all(re.fullmatch(r"[A-Za-z0-9_-]+\.(html|json)", name) for name in written)
+    assert not (home.parent / "x.html").exists() and len(written) == 11
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("problem1", "name the file to write: -o report.html (or .md, .tex, .pdf, .json, .xml), or a folder: -o site/."),
+        (
+            "problem1 -o a.doc",
+            "-o a.doc names no kind of report: end it in .html, .md, .tex, .pdf, .json, .xml, or in / for a folder",
+        ),
+        ("problem1 -o a", "-o a names no kind of report"),
+        ("problem1 -o absent/a.html", "-o absent/a.html cannot be written: No such file or directory."),
+        ("problem1 -o bad.json/site/", "is not a folder that can be written to."),
+        ("problem1 -o a.pdf --lang zh", "--lang zh is for .html, .md and folders: leave it out for -o a.pdf."),
+        ("problem3 -o a.html", "unknown problem 'problem3'."),
+        ("absent.json -o a.html", "absent.json cannot be read: No such file or directory."),
+        ("bad.json -o a.html", "bad.json is not JSON"),
+        ("other.json -o a.html", "other.json is JSON, but not a report"),
+        ("list.json -o a.html", "list.json is JSON, but not a report"),
+        ("other.json -o other.json", "-o other.json would overwrite what is to be read: choose another file."),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_computed(
+    typed: str, sentence: str, home: Path, capsys: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def computing(*_: Any, **__: Any) -> None:
+        raise AssertionError("something was computed")
+
+    monkeypatch.setattr(import_module("gradcheck_rl.loop"), "check", computing)
+    Path("bad.json").write_text("{")
+    Path("other.json").write_text('{"a": 1}')
+    Path("list.json").write_text("[1]")
+    assert main(["report", *typed.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and sentence in err and err.count("\n") == 1
+    assert not list(home.glob("a.*"))
+
+
+def test_without_typst_the_sentence_says_what_to_type(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: Shown) -> None:
+    monkeypatch.setattr(publish, "find_spec", lambda name: None)
+    assert main(["report", "problem1", "-o", "a.pdf"]) == 2
+    assert (
+        capsys.readouterr().err
+        == "error: -o FILE.pdf needs typst, which is not installed: type pip install 'gradcheck_rl[pdf]'.\n"
+    )
+
+
+def test_a_file_is_whole_or_as_it_was(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("a.html").write_text("before")
+    Path("a.json").write_text(json.render([PLAIN]))
+
+    def fails(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(publish.os, "replace", fails)
+    assert main(["report", "a.json", "-o", "a.html"]) == 2
+    assert Path("a.html").read_text() == "before"
+    assert {p.name for p in home.iterdir()} == {"a.html", "a.json", "problems"}
+
+
+def test_the_exit_code_is_that_of_the_reports(home: Path) -> None:
+    wrong = replace(PLAIN, claims=(replace(PLAIN.claims[0], ok=False, verdict="refuted"),))
+    Path("a.json").write_text(json.render([PLAIN, wrong]))
+    assert main(["report", "a.json", "-o", "a.html"]) == 1
+
+
+# ---- in a browser ---------------------------------------------------------------------------------------------------------
+
+PROBE = """<!DOCTYPE html><html><body><iframe id="f" width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>
+<pre id="out"></pre><script>
+f.onload = () => {{
+  const page = f.contentDocument.documentElement, wide = [];
+  for (const e of page.querySelectorAll("body *")) {{
+    const inside = e.parentElement.closest(".scroll, .formula, pre");
+    if (!inside && e.getBoundingClientRect().right > page.clientWidth + 1) wide.push(e.tagName + "." + e.className);
+  }}
+  out.textContent = JSON.stringify({{scroll: page.scrollWidth, client: page.clientWidth, wide}});
+}};
+</script></body></html>"""
+
+
+def probed(page: str, width: int, folder: Path) -> dict[str, Any]:
+    """The page in a frame of this width: is anything wider?"""
+    opened = page.replace("<details>", '<details open="open">')
+    (folder / "probe.html").write_text(PROBE.format(width=width, page=entities.escape(opened)), encoding="utf-8")
+    flags = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        f"--user-data-dir={folder / 'profile'}",
+        "--virtual-time-budget=20000",
+    ]
+    command = ["chromium", *flags, f"--window-size={width + 200},1000", "--dump-dom", (folder / "probe.html").as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    found = re.search(r'<pre id="out">(\{.*?\})</pre>', done.stdout, re.DOTALL)
+    assert found, done.stderr[-2000:]
+    return plain_json.loads(entities.unescape(found[1]))
+
+
+def wide_report() -> Report:
+    """Long words, many columns, a long formula, a refuted line: what might not fit."""
+    long = "a" * 300
+    sides = [0.123456789] * 12
+    line = replace(PLAIN.claims[0], ok=False, verdict="refuted", reason=long, witness={long: [long]}, value=sides, expected=sides)
+    sum_of = ["row", *[part for n in range(40) for part in (["op", "+"], ["frac", ["id", f"weight{n}"], ["id", "total"]])][1:]]
+    chain = Chain(long, (Form("f", long, "", long, sum_of), Form("g", "a\n" + long, "")), ())
+    flow = check(load(str(TINY))).flow
+    return replace(
+        PLAIN,
+        title=long,
+        claims=(*PLAIN.claims, line, replace(line, kind="erratum", says=long, correction=long, formula=sum_of)),
+        derivations=(chain,),
+        figures={"f": {long + str(n): sides for n in range(9)}},
+        flow=flow,
+        replay=long,
+    )
+
+
+@browser
+@pytest.mark.parametrize("width", [380, 1280])
+def test_nothing_is_wider_than_the_screen(width: int, tmp_path: Path) -> None:
+    found = probed(html.render([wide_report()]), width, tmp_path)
+    assert found["wide"] == [] and found["scroll"] <= found["client"] <= width < found["client"] + 20  # a scrollbar
+
+
+@browser
+def test_what_is_wider_than_the_screen_is_noticed(tmp_path: Path) -> None:
+    page = html.render([PLAIN]).replace("<main>", '<main><div style="width: 500px">wide</div>')
+    assert probed(page, 380, tmp_path)["wide"]
+
+
+@given(reports(texts, st.floats()))
+@settings(max_examples=10)
+def test_the_page_stands_alone(report: Report) -> None:
+    page = html.render([report])
+    assert {"script", "link", "img", "iframe"}.isdisjoint(tags(page))
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    assert "url(" not in style and "@import" not in style
+
+
+def test_a_claim_says_its_verdict_without_colour() -> None:
+    wrong = Line("w", "It is wrong.", "claim", "", "refuted", False)
+    seen = read_html(html.render([replace(PLAIN, claims=(*PLAIN.claims, wrong))]))
+    assert "✓ agrees" in seen and "✗ refuted" in seen
