@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import sympy as sp
@@ -15,17 +15,21 @@ from .claims import Claim, Equal
 from .errors import ProblemError
 from .quantities import Exact
 from .spaces import Normal, Uniform
-from .symbols import Atom, Variable, entries
+from .symbols import Atom, Variable, entries, named_
 
 
 @dataclass(frozen=True, eq=False)
 class Derivation:
-    """`start`, then ((formula, reason), ...). `sizes={K: (2, 3, 5)}`: a chain for symbolic K, checked at each of these."""
+    """`start`, then ((formula, reason), ...). `sizes={K: (2, 3, 5)}`: a chain for symbolic K, checked at each of these.
+
+    `at={"theta": (1, 1, 1)}`: numbers at which `derive` says what the last line comes to.
+    """
 
     title: str
     start: Any
-    steps: Sequence[tuple[Any, str]]
+    steps: Sequence[tuple[Any, str]] = ()
     sizes: Mapping[Any, Sequence[int]] = field(default_factory=dict)
+    at: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
 
     def __post_init__(self) -> None:
@@ -44,8 +48,7 @@ class Derivation:
         known: dict[Any, Any] = {}
         for n, ((before, _), (after, why)) in enumerate(zip(self.lines, self.lines[1:], strict=False), start=1):
             left, right = (
-                [_evaluable(_at_size(e, case), known) for case in self._cases() for e in entries(line)]
-                for line in (before, after)
+                [evaluable(at_size(e, case), known) for case in self._cases() for e in entries(line)] for line in (before, after)
             )
             found.append(Claim(f"{self.title}, line {n}: {why}", Equal(Exact(left), Exact(right)), source=self.source))
         return found
@@ -57,26 +60,46 @@ class Derivation:
         return cases
 
 
-def _at_size(e: Any, case: Mapping[Any, int]) -> Any:
+def at_size(e: Any, case: Mapping[Any, int]) -> Any:
     """A formula with sums over a symbolic range, written out at one size. (SymPy's own doit takes seconds.)"""
+    letters = _letters(e)
+    return _written_out(e, tuple((k, n) for k, n in case.items() if k in letters))
+
+
+@lru_cache(maxsize=1 << 14)
+def _letters(e: Any) -> frozenset[Any]:
+    """The symbols that are not bound; what is differentiated by is one of them, which SymPy's own free_symbols forget."""
+    if isinstance(e, (sp.Sum, sp.Product)):
+        ends = (_letters(end) for _, *limits in e.limits for end in limits)
+        return _letters(e.function).difference(e.variables).union(*ends)
+    return frozenset([e]) if e.is_Symbol else frozenset().union(*map(_letters, e.args))
+
+
+@lru_cache(maxsize=1 << 14)
+def _written_out(e: Any, letters: tuple[tuple[Any, int], ...]) -> Any:
+    case = dict(letters)
     match e:
         case sp.Sum() | sp.Product():
             *inner, (k, low, high) = e.limits
-            first, last = (int(_at_size(end, case)) for end in (low, high))
+            first, last = (int(at_size(end, case)) for end in (low, high))
             body, combined = e.func(e.function, *inner) if inner else e.function, sp.Add if isinstance(e, sp.Sum) else sp.Mul
-            return combined(*(_at_size(body, {**case, k: n}) for n in range(first, last + 1)))
+            return combined(*(at_size(body, {**case, k: n}) for n in range(first, last + 1)))
         case sp.Derivative():
-            return _at_size(e.expr, case).diff(*(_at_size(x, case) for x in e.variables))
+            return at_size(e.expr, case).diff(*(at_size(x, case) for x in e.variables))
         case sp.Indexed():
             base, *indices = e.args
-            return sp.Indexed(base, *(_at_size(x, case) for x in indices))
-        case sp.Basic() if e.args and case:
-            return e.func(*(_at_size(a, case) for a in e.args))
+            return sp.Indexed(base, *(at_size(x, case) for x in indices))
+        case named_() if case:
+            words = {str(k): str(n) for k, n in case.items()}
+            name = "_".join(words.get(word, word) for word in e.name.split("_"))
+            return e.func(sp.Symbol(name, real=True), at_size(e.definition, case))
+        case sp.Basic() if e.args and (case or e.has(sp.Derivative)):
+            return e.func(*(at_size(a, case) for a in e.args))
         case _:
             return sp.Integer(case[e]) if e in case else e
 
 
-def _evaluable(e: Any, known: dict[Any, Any]) -> Any:
+def evaluable(e: Any, known: dict[Any, Any]) -> Any:
     """With a variable in the place of every bare symbol and indexed entry, so that the step can be tried at points too."""
     rule: dict[Any, Any] = {}
     indexed = e.atoms(sp.Indexed)
@@ -87,7 +110,9 @@ def _evaluable(e: Any, known: dict[Any, Any]) -> Any:
     ):
         if s not in known and not e.has(sp.Derivative, AppliedUndef):
             name = re.sub(r"\W+", "_", str(s)).strip("_")
-            known[s] = Variable(name, over=Uniform(0.1, 3) if s.is_positive else Normal())[()]
+            known[s] = Variable(name if name.isidentifier() else f"x{name}", over=Uniform(0.1, 3) if s.is_positive else Normal())[
+                ()
+            ]
         if s in known:
             rule[s] = known[s]
     return e.xreplace(rule)

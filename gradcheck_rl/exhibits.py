@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-import sympy as sp
 from flint import fmpq
 
+from . import typeset
 from .claims import Claim, Equal, Relation
 from .derivation import Derivation
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate
 from .evaluators import Scene, autodiff, evaluate, plain, random_atoms, some_outcomes
 from .judge import Answer, Judge
+from .notation import notation
 from .points import Points, given
 from .problem import Problem
 from .quantities import Exact, Gradient, Mean, Printed, Quantity, is_code
 from .report import BlindSpot, Chain, Flow, Form
-from .symbols import entries
 
 FEW = 4
 
@@ -103,18 +104,16 @@ def _gradients(claim: Claim) -> list[tuple[Gradient, Any]]:
     return found
 
 
-def chains(problem: Problem) -> list[Chain]:
-    out: list[Chain] = []
+def chains(problem: Problem, names: Collection[str]) -> list[Chain]:
+    """The derivations of these names, each line as a tree, as text and as LaTeX."""
+    found: list[Chain] = []
     for name, d in problem.names.items():
-        if isinstance(d, Derivation):
+        if isinstance(d, Derivation) and name in names:
+            trees = [notation(e) for e, _ in d.lines]
             forms = tuple(
-                Form(f"{name}.{n}", str(sp.pretty(_whole(e), use_unicode=True, wrap_line=False)), sp.latex(_whole(e)), why)
-                for n, (e, why) in enumerate(d.lines)
+                Form(f"{name}.{n}", typeset.text(tree), typeset.latex(tree), why, tree)
+                for n, (tree, (_, why)) in enumerate(zip(trees, d.lines, strict=True))
             )
-            out.append(Chain(d.title, forms, tuple(f"{name}.{n}" for n in range(1, len(d.lines)))))
-    return out
-
-
-def _whole(e: Any) -> Any:
-    cells = entries(e)
-    return cells[0] if len(cells) == 1 else sp.Matrix(cells)
+            sizes = {str(k): [int(n) for n in tried] for k, tried in d.sizes.items()}
+            found.append(Chain(d.title, forms, tuple(f"{name}.{n}" for n in range(1, len(d.lines))), sizes))
+    return found

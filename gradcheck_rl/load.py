@@ -6,7 +6,7 @@ import ast
 import itertools
 import re
 import sys
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
@@ -75,18 +75,27 @@ def locate(name: str, words: Iterable[str] = ()) -> Path:
     raise InputError(f"unknown problem '{name}'.{suggestion} `list` shows all {len(known)}; others are named by their path.")
 
 
-def load(name_or_path: str) -> Problem:
+def load(name_or_path: str, other_sizes: bool = True) -> Problem:
     """The problem of a page, run once, and again for each other size that the page names."""
     from .symbols import Size, sizes
 
     path = locate(name_or_path)
     page = _execute(path, ProblemError)
     others: list[tuple[dict[str, int], Problem]] = []
-    for size in [value for value in vars(page).values() if type(value) is Size]:
+    for size in [value for value in vars(page).values() if type(value) is Size and other_sizes]:
         for n in size.also:
             with sizes({size.name: n}):
                 others.append(({size.name: n}, _problem(path, _execute(path, ProblemError), ())))
     return _problem(path, page, tuple(others))
+
+
+def load_at(name_or_path: str, chosen: Mapping[str, int]) -> Problem:
+    """The problem of a page whose sizes take these values: what holds at every point, without given data."""
+    from .symbols import sizes
+
+    path = locate(name_or_path)
+    with sizes(chosen):
+        return _problem(path, _execute(path, ProblemError), ())
 
 
 def variant(path: Path, tree: ast.Module) -> tuple[Problem, dict[str, object]]:
@@ -186,9 +195,12 @@ def _line(tree: ast.Module, name: str) -> int:
 
 
 def _problem(path: Path, module: ModuleType, also: tuple[tuple[dict[str, int], Problem], ...]) -> Problem:
+    from .derivation import Derivation
     from .problem import Problem
 
     values = vars(module)
+    if "problem" not in values and (chains := [value for value in values.values() if type(value) is Derivation]):
+        values["problem"] = Problem(title=(module.__doc__ or path.stem).strip().split("\n")[0].rstrip("."), derivations=chains)
     if "problem" not in values:
         raise ProblemError(f"{path} has no `problem`: end it with `problem = Problem(title=..., claims=...)`.")
     problem = values["problem"]

@@ -18,6 +18,8 @@ from .evaluators import sampled
 from .exhibits import blind_spots, chains, flows
 from .figures import computed
 from .judge import Answer, Judge, Settled
+from .notation import stated
+from .points import Points
 from .problem import Problem, slug
 from .report import Caught, Line, Report, Route, versions
 from .verdict import Ruling, Verdict
@@ -31,20 +33,22 @@ def check(
     problem: Problem,
     answer: Answer | None = None,
     seed: int = 0,
-    points: int | None = None,
+    points: int | Points | None = None,
     only: Collection[str] | None = None,
     progress: Progress | None = None,
     timed: bool = True,
     figures: bool = False,
+    formulas: bool = False,
 ) -> Report:
     """Every claim of a problem, for its own functions or for an answer {reference function: replacement}.
 
-    `only` names claims or sources. With `timed=False` the same seed gives the same bytes. With `figures` their data too.
+    `points` are these, or how many to draw. `only` names claims or sources. With `timed=False` the same seed gives the same
+    bytes. With `figures` their data too, with `formulas` each claim as a formula.
     """
     start = time.perf_counter()
     given = fitted(problem, answer or {})
     chosen = _chosen(problem, given, only)
-    loop = _Loop(problem, given, seed, problem.points if points is None else points, timed)
+    loop = _Loop(problem, given, seed, problem.points if points is None else points, timed, formulas)
     found: dict[str, list[Line] | Caught] = {}
     for done, (name, item) in enumerate(sorted(chosen, key=_runs_code), start=1):
         found[name] = loop.caught(name, item) if isinstance(item, Mistake) else loop.lines(name, item)
@@ -60,7 +64,7 @@ def check(
         versions=versions(),
         claims=tuple(line for lines in results if not isinstance(lines, Caught) for line in lines),
         mistakes=tuple(caught for caught in results if isinstance(caught, Caught)),
-        derivations=tuple(chains(problem)) if whole else (),
+        derivations=tuple(chains(problem, [name for name, _ in chosen])),
         blind_spots=tuple(blind_spots(problem, loop.judge)) if whole and not given else (),
         flow=tuple(flows(problem, loop.judge, given)) if whole else (),
         figures=computed(problem.figures, problem, seed) if figures else {},
@@ -115,9 +119,11 @@ def _sources(item: Any) -> set[str]:
 
 
 class _Loop:
-    def __init__(self, problem: Problem, answer: Answer, seed: int, count: int, timed: bool) -> None:
-        self.problem, self.answer, self.timed = problem, answer, timed
-        self.judge = Judge(problem, seed, count)
+    def __init__(
+        self, problem: Problem, answer: Answer, seed: int, points: int | Points, timed: bool, formulas: bool
+    ) -> None:
+        self.problem, self.answer, self.timed, self.formulas = problem, answer, timed, formulas
+        self.judge = Judge(problem, seed, points)
         self._judges: dict[Problem, Judge] = {}
 
     def lines(self, name: str, item: Claim | Erratum | Derivation) -> list[Line]:
@@ -147,12 +153,15 @@ class _Loop:
             removed=best.removed,
             elapsed_s=settled.seconds if self.timed else 0.0,
             witness=settled.witness,
+            formula=stated(claim.that) if self.formulas and kind != "step" else [],
             **settled.shown,
         )
 
     def _erratum(self, name: str, erratum: Erratum) -> Line:
         wrong, right = self.judge.settle(erratum.stated, {}, strict=True), self.judge.settle(erratum.instead, {})
         line = replace(self._line(name, erratum.stated, "erratum", wrong), correction=erratum.instead.says)
+        if self.formulas:
+            line = replace(line, right_formula=stated(erratum.instead.that))
         if wrong.best.verdict is not Verdict.REFUTED:
             return replace(line, ok=False, reason=f"it was to be refuted, and is not. {wrong.reason}".strip())
         if right.best.verdict not in HOLDS:

@@ -25,7 +25,7 @@ class Problem:
     """The world is what the claims mention; `world` adds what only code asks for and this file does not name."""
 
     title: str
-    claims: Sequence[Claim]
+    claims: Sequence[Claim] = ()
     errata: Sequence[Erratum] = ()
     derivations: Sequence[Derivation] = ()
     mistakes: Sequence[Mistake] = ()

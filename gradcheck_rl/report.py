@@ -32,6 +32,7 @@ class Line:
     """One claim, erratum or step of a derivation, and what became of it.
 
     value, radius and expected are the two sides at the point that is shown: the given data, the witness, or the first point.
+    formula is the tree of what is stated, right_formula that of the line which is right instead of an erratum.
     """
 
     id: str
@@ -55,6 +56,8 @@ class Line:
     removed: int = 0
     sizes: dict[str, str] = field(default_factory=dict)
     elapsed_s: float = 0.0
+    formula: list[Any] = field(default_factory=list)
+    right_formula: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,26 @@ class BlindSpot:
 
 @dataclass(frozen=True)
 class Form:
-    """A closed form, or one line of a derivation, ready to print."""
+    """A closed form, or one line of a derivation, ready to print. `math` is its tree, as notation.py describes it."""
 
     name: str
     text: str
     latex: str
     reason: str = ""
+    math: list[Any] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A derivation: forms joined by equals signs; each sign is a step among the report's claims."""
+    """A derivation: forms joined by equals signs; each sign is a step among the report's claims.
+
+    `sizes` says at which numbers a chain in letters, as in K actions, is checked.
+    """
 
     title: str
     forms: tuple[Form, ...]
     steps: tuple[str, ...]
+    sizes: dict[str, list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -181,7 +189,9 @@ class Report:
             return Line(**{**_known(Line, c), "routes": routes})
 
         def chain(d: Any) -> Chain:
-            return Chain(d["title"], tuple(Form(**_known(Form, f)) for f in d["forms"]), tuple(d["steps"]))
+            forms: Any = tuple(Form(**_known(Form, f)) for f in d["forms"])
+            known: dict[str, Any] = _known(Chain, d) | {"forms": forms, "steps": tuple(d["steps"])}
+            return Chain(**known)
 
         parts: dict[str, Any] = {
             "claims": tuple(map(line, data["claims"])),
@@ -232,3 +242,9 @@ def worst(codes: list[int]) -> int:
 def plain(value: Any) -> str:
     """Nested lists of numbers as a person writes them: (1, (2, 3))."""
     return f"({', '.join(map(plain, value))})" if isinstance(value, (list, tuple)) else str(value)
+
+
+def printable(text: str) -> str:
+    """The text with every character that does not print written as its escape: a file's text may not drive what shows it."""
+    lines = str(text).expandtabs(4).split("\n")
+    return "\n".join("".join(c if c.isprintable() else repr(c)[1:-1] for c in line) for line in lines)

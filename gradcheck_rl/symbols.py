@@ -293,16 +293,23 @@ class Pick(sp.Function):
         return set().union(*(a.free_symbols for a in self.args))
 
     def _sympystr(self, printer: Any) -> str:
-        table, index = self._written(printer._print)
+        table, index = self._shown(printer._print)
         return f"{table}[{', '.join(index)}]"
 
     def _latex(self, printer: Any, exp: Any = None) -> str:
-        table, index = self._written(printer._print)
+        table, index = self._shown(printer._print)
         body = f"{table}_{{{','.join(index)}}}"
         return rf"\left({body}\right)^{{{exp}}}" if exp else body
 
-    def _written(self, show: Callable[[Any], str]) -> tuple[str, list[str]]:
-        """The table and the index as the author wrote them, M[1, a] for a row; a table without a name by its entries."""
+    def _shown(self, show: Callable[[Any], str]) -> tuple[str, list[str]]:
+        table, index = self.written
+        return table or f"({', '.join(map(show, cast('Any', self.args[0])))})", [
+            str(i) if isinstance(i, int) else show(i) for i in index
+        ]
+
+    @property
+    def written(self) -> tuple[str, list[Any]]:
+        """The table's name and the index as the author wrote them, M[1, a] for a row; "" for a table without a name."""
         cells, _, *index = cast("tuple[Any, ...]", self.args)
         homes = {s.home for e in cells for s in e.free_symbols if isinstance(s, Atom)}
         if len(homes) == 1:
@@ -313,8 +320,14 @@ class Pick(sp.Function):
             named = np.ravel(np.asarray(home.array)[tuple(fixed)])
             if list(named) == list(cells) and fixed.count(slice(None)) == len(index):
                 rest = iter(index)
-                return home.name, [show(next(rest)) if at == slice(None) else str(at) for at in fixed]
-        return f"({', '.join(map(show, cells))})", [show(i) for i in index]
+                return home.name, [next(rest) if isinstance(at, slice) else int(at) for at in fixed]
+        if all(isinstance(e, named_) for e in cells):
+            names = [cell.name for cell in cells]
+            head = names[0].rsplit("_", len(index))[0]
+            shape = tuple(map(int, cast("Any", self.args[1])))
+            if names == ["_".join([head, *map(str, at)]) for at in np.ndindex(*shape)]:
+                return head, index
+        return "", index
 
 
 class Min(sp.Min):
@@ -379,6 +392,10 @@ class named_(sp.Expr):
     """A formula under a name. Arguments: the name as a symbol, and the definition, which is all that is computed with."""
 
     is_commutative = True
+
+    @property
+    def name(self) -> str:
+        return cast("sp.Symbol", self.args[0]).name
 
     @property
     def definition(self) -> Any:

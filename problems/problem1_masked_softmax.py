@@ -540,10 +540,10 @@ guarantee = Erratum(
 calmer = Erratum("A baseline lowers the variance.", AtMost(spread_with, spread), source="A-014", instead=lower)
 
 # Why, for any number of actions K, any mask m and any data: R_k is the sum of the returns of the data that took action k, over N.
-i, k, size = symbols("i k K", integer=True)
+i, j, k, size = symbols("i j k K", integer=True)
 weight, returns, mask = IndexedBase("w", real=True), IndexedBase("R", real=True), IndexedBase("m", positive=True)
 price = symbols("s_0", real=True)
-partition = Sum(mask[k] * exp(weight[k] * price), (k, 0, size - 1))
+partition = Sum(mask[j] * exp(weight[j] * price), (j, 0, size - 1))
 share = Named("pi_i", mask[i] * exp(weight[i] * price) / partition)[()]
 shares = Derivation(
     "The shares",
@@ -560,6 +560,7 @@ closed_form = Derivation(
         (price * (returns[i] - share * Sum(returns[k], (k, 0, size - 1))), "only its own data see the first term"),
     ),
     sizes={size: (2, 3, 4, 5, 6), i: (0, 1)},
+    at={"w": (1, 1, 1), "s_0": 1, "m": (1, 1, 1), "R": (-third, 0, third)},
     source="A-009",
 )
 

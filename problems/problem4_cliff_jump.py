@@ -307,6 +307,7 @@ kinematics = Derivation(
         (height(theta, pace, d) - d[1], "the edge is reached after d_0 / (v cos(angle))"),
         ((d[0] * tan(theta) - d[1]) * (1 - least(tan(theta)) ** 2 / pace**2), "it is cleared from the least speed on"),
     ),
+    at={"d": (3, 1), "theta": pi / 4, "pace": 10},
     source="A-053, A-058",
 )
 slope = Variable("slope", over=Uniform(7, 9))

@@ -21,6 +21,7 @@ from gradcheck_rl import (
     Gradient,
     Mean,
     Mistake,
+    Named,
     Normal,
     OneOf,
     Parameter,
@@ -372,7 +373,7 @@ truncated = Claim(
     that=Equal(Mean(Gradient(reinforce_quadratic, m)), Gradient(J, m)),
 )
 truncated_sigma = Claim(
-    "that of sigma J / sigma too small: -((m - c)^2 + 3 sigma^2) / sigma.",
+    "that of sigma is off by J / sigma: -((m - c)^2 + 3 sigma^2) / sigma.",
     source="C-027",
     that=Equal(Mean(Gradient(reinforce_quadratic, sigma)), -((m - c) ** 2 + 3 * sigma**2) / sigma),
 )
@@ -555,18 +556,24 @@ of_a_root = Derivation(
 free_entries = array(*S.array.ravel())
 
 
-def by_entries(formula):
-    return array(*(diff(formula, entry) for entry in free_entries))
+# For two coordinates: L is the log-density, D = log det S, Q the squared distance, P the inverse of S, and v = P (a - mu).
+density_L, det_D, distance_Q = (Named(name, x)[()] for name, x in (("L", by_hand), ("D", log_det), ("Q", distance)))
+precision_P, pulled = Named("P", P), Named("v", P @ off)
+
+
+def slopes_of(formula):
+    return array(*(Derivative(formula, entry) for entry in free_entries))
 
 
 of_covariance_itself = Derivation(
     "The score of the covariance",
-    by_entries(by_hand),
+    slopes_of(density_L),
     (
-        (-by_entries(log_det) / 2 - by_entries(distance) / 2, "the constant has none"),
-        (-P.ravel() / 2 - by_entries(distance) / 2, "Jacobi: the derivative of log det S is S^-1"),
-        (-P.ravel() / 2 + ((P @ off)[:, None] * (P @ off)).ravel() / 2, "the derivative of S^-1 is -S^-1 dS S^-1"),
+        (-slopes_of(det_D) / 2 - slopes_of(distance_Q) / 2, "L is -(D + Q) / 2 and a constant, which has none"),
+        (-precision_P.array.ravel() / 2 - slopes_of(distance_Q) / 2, "Jacobi: the derivative of log det S is S^-1"),
+        (-precision_P.array.ravel() / 2 + (pulled[:, None] * pulled).ravel() / 2, "the derivative of S^-1 is -S^-1 dS S^-1"),
     ),
+    at={"a": (1, 2), "mu": (0, 0), "S": ((2, 1), (1, 1))},
     source="C-028",
 )
 

@@ -7,7 +7,7 @@ episodes by their zero rewards, discounts each return from its own step, and div
 """
 
 import numpy as np
-from sympy import Rational, binomial, diff, exp, log, pi, sqrt
+from sympy import Derivative, Rational, binomial, diff, exp, log, pi, sqrt
 
 from gradcheck_rl import (
     AtMost,
@@ -27,6 +27,7 @@ from gradcheck_rl import (
     LogRational,
     Mean,
     Mistake,
+    Named,
     NonFinite,
     OneOf,
     Parameter,
@@ -945,14 +946,16 @@ any_reward_at_all = Erratum(
 u = Variable("u", over=LogRational())
 c = sigmoid(u)
 done = Variable("done", over=Integers(0, 1))
+chance_c = Named("c", c)[()]
 why = Derivation(
     "The score by the logit",
-    diff(done * log(c) + (1 - done) * log(1 - c), u[()]),
+    Derivative(done * log(chance_c) + (1 - done) * log(1 - chance_c), u[()]),
     (
-        ((done / c - (1 - done) / (1 - c)) * diff(c, u[()]), "the score by the chance, times the slope of the chance"),
-        ((done / c - (1 - done) / (1 - c)) * c * (1 - c), "the slope of the sigmoid is c (1 - c)"),
-        (done - c, "done (1 - c) - (1 - done) c"),
+        ((done / chance_c - (1 - done) / (1 - chance_c)) * Derivative(chance_c, u[()]), "by the chance, times its slope"),
+        ((done / chance_c - (1 - done) / (1 - chance_c)) * chance_c * (1 - chance_c), "the slope of the sigmoid is c (1 - c)"),
+        (done - chance_c, "done (1 - c) - (1 - done) c"),
     ),
+    at={"done": 1, "u": log(3)},
     source="A-108",
 )
 

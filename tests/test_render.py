@@ -285,6 +285,6 @@ def test_of_many_components_those_that_differ_come_first() -> None:
 
 
 def test_every_renderer_takes_reports_and_returns_text() -> None:
-    assert set(RENDERERS) == {"text", "json"}
+    assert set(RENDERERS) == {"text", "json", "html", "markdown", "latex", "typst", "junit"}
     for render in RENDERERS.values():
         assert "Two logits" in render([PLAIN]) and render([PLAIN, PLAIN]).count("T-001") == 2

@@ -1,0 +1,501 @@
+"""The trees of notation.py drawn: LaTeX, Typst, MathML, and lines of text. Nothing is decided here but how each writes a kind."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+Tree = list[Any]
+
+LETTERS: Mapping[str, str] = {
+    word: char
+    for words, chars in (
+        ("alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho", "αβγδεζηθικλμνξοπρ"),
+        ("sigma tau upsilon phi chi psi omega", "στυφχψω"),
+        ("Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell oo nabla", "ΓΔΘΛΞΠΣΥΦΨΩℓ∞∇"),
+    )
+    for word, char in zip(words.split(), chars, strict=True)
+}
+SIGNS: Mapping[str, str] = {"sum": "∑", "product": "∏", "integral": "∫"}
+OPERATORS: Mapping[str, str] = {"-": "−", "!=": "≠", "<=": "≤", ">=": "≥", "cdot": "·", "partial": "∂", "in": "∈"}
+SPACED = frozenset({"+", "-", "=", "!=", "<", "<=", ">", ">=", "in", "cdot"})
+HEIGHT = frozenset({"frac", "big", "matrix", "cases", "binom"})
+BOLD: Mapping[str, str] = {"E": "𝔼", "1": "𝟏"}
+ACCENTS: Mapping[str, str] = {"hat": "^", "bar": "¯", "tilde": "~"}
+COMBINING: Mapping[str, str] = {
+    "hat": "\N{COMBINING CIRCUMFLEX ACCENT}",
+    "bar": "\N{COMBINING MACRON}",
+    "tilde": "\N{COMBINING TILDE}",
+}
+
+
+def tall(tree: Tree) -> bool:
+    """Is it higher than a line of text?"""
+    return tree[0] in HEIGHT or any(tall(part) for part in tree if isinstance(part, list) and part)
+
+
+def broken(tree: Tree, width: int) -> list[Tree]:
+    """A long sum in several lines, each from a plus, minus or relation on, with nothing before it; what is no sum stays whole."""
+    if tree[0] != "row" or _box(tree).width <= width:
+        return [tree]
+    lines: list[list[Tree]] = []
+    term: list[Tree] = []
+    for part, between in [*_signed(tree[1:]), (["op", "+"], True)]:
+        if between and part[1] != "cdot":
+            if lines and _box(["row", *lines[-1], *term]).width <= width:
+                lines[-1] += term
+            else:
+                lines.append(term)
+            term = []
+        term.append(part)
+    return [["row", *([["text", ""]] if n else []), *line] for n, line in enumerate(lines)]
+
+
+def _signed(parts: Sequence[Tree]) -> list[tuple[Tree, bool]]:
+    """Each part of a row, and whether it is an operator between two things: a leading minus stands close."""
+    return [(part, n > 0 and part[0] == "op" and part[1] in SPACED and parts[n - 1][0] != "op") for n, part in enumerate(parts)]
+
+
+# ---- LaTeX ----------------------------------------------------------------------------------------------------------------
+
+_TEX = {
+    **{c: f"\\{c}" for c in "#$%&_{}"},
+    **{c: f"${c}$" for c in "<>|"},
+    **dict.fromkeys("\n\t", " "),
+    **{"\\": r"$\backslash$", "~": r"\~{}", "^": r"\^{}", "`": r"\char96{}", '"': "''", "\u00a0": "~"},
+    **{"–": "--", "—": "---", "‘": "`", "’": "'", "“": "``", "”": "''", "…": r"\ldots{}"},
+}
+_TEX_OPERATORS = {
+    "-": "-",
+    "!=": r"\neq ",
+    "<=": r"\leq ",
+    ">=": r"\geq ",
+    "cdot": r"\cdot ",
+    "in": r"\in ",
+    "partial": r"\partial ",
+    "d": r"\,\mathrm{d}",
+}
+_TEX_FUNCTIONS = {w: f"\\{w}" for w in ("log", "exp", "sin", "cos", "tan", "tanh", "sinh", "cosh", "arctan", "min", "max")} | {
+    "E": r"\mathbf{E}",
+    "1": r"\mathbf{1}",
+    "Gamma": r"\Gamma",
+}
+_TEX_SIGNS = {"sum": r"\sum", "product": r"\prod", "integral": r"\int"}
+_TEX_LETTERS = {word: f"\\{word}" for word in LETTERS} | {"oo": r"\infty", "omicron": "o", "epsilon": r"\varepsilon"}
+_TEX_ACCENTS = {"hat": r"\hat", "bar": r"\bar", "tilde": r"\tilde"}
+
+
+def latex(tree: Tree) -> str:
+    """The formula in LaTeX with amsmath, to stand between dollars."""
+    match tree:
+        case ["num", str(digits)]:
+            return digits
+        case ["id", str(word)] if word in _TEX_LETTERS:
+            return _TEX_LETTERS[word]
+        case ["id", str(word)]:
+            return word if len(word) == 1 and word.isascii() else rf"\mathrm{{{latex_text(word)}}}"
+        case ["text", str(words)]:
+            return rf"\text{{{latex_text(words)}}}"
+        case ["fn", str(word)]:
+            return _TEX_FUNCTIONS.get(word) or rf"\operatorname{{{latex_text(word)}}}"
+        case ["op", str(sign)]:
+            return _TEX_OPERATORS.get(sign, sign)
+        case ["row", *parts]:
+            return _tex_row([latex(part) for part in parts])
+        case ["sub", base, index]:
+            written = latex(base)
+            return f"{{{written}}}_{{{latex(index)}}}" if base[0] in ("sub", "sup", "row") else f"{written}_{{{latex(index)}}}"
+        case ["sup", base, exponent]:
+            return f"{latex(base)}^{{{latex(exponent)}}}"
+        case ["frac", above, below]:
+            return rf"\frac{{{latex(above)}}}{{{latex(below)}}}"
+        case ["root", of]:
+            return rf"\sqrt{{{latex(of)}}}"
+        case ["binom", above, below]:
+            return rf"\binom{{{latex(above)}}}{{{latex(below)}}}"
+        case ["accent", str(mark), base]:
+            return rf"{_TEX_ACCENTS[mark]}{{{latex(base)}}}"
+        case ["fence", str(left), str(right), inside]:
+            body = latex(inside)
+            return rf"\left{left}{body}\right{right}" if tall(inside) else f"{left}{body}{right}"
+        case ["big", str(sign), below, above]:
+            return f"{_TEX_SIGNS[sign]}_{{{latex(below)}}}^{{{latex(above)}}}" if len(above) > 1 else _TEX_SIGNS[sign]
+        case ["cases", *rows]:
+            body = r" \\ ".join(f"{latex(value)} & {_when(says)}{latex(says)}" for value, says in rows)
+            return rf"\begin{{cases}} {body} \end{{cases}}"
+        case ["matrix", *rows]:
+            apart = r" \\[1ex] " if any(tall(cell) for row in rows for cell in row) else r" \\ "
+            body = apart.join(" & ".join(latex(cell) for cell in row) for row in rows)
+            return rf"\begin{{pmatrix}} {body} \end{{pmatrix}}"
+        case _:
+            raise ValueError(f"{tree[0]!r} is no kind of formula")
+
+
+def _tex_row(parts: Sequence[str]) -> str:
+    """Side by side; a space only where a command would run into a letter."""
+    out = ""
+    for part in parts:
+        out += " " if out and part[:1].isalpha() and _ends_in_command(out) else ""
+        out += part
+    return out
+
+
+def _ends_in_command(text: str) -> bool:
+    head, slash, tail = text.rpartition("\\")
+    return bool(slash) and tail.isalpha() and not head.endswith("\\")
+
+
+def _when(says: Tree) -> str:
+    return "" if says[0] == "text" else r"\text{if }"
+
+
+def latex_text(text: str) -> str:
+    """Any text as LaTeX sets it in words. What pdflatex has no sign for is named by its code."""
+    return "".join(_tex_char(c) for c in text)
+
+
+def latex_prose(text: str) -> str:
+    """The same of a reason that people write: mu, x_j and sigma^2 in it are set as the formulas set them."""
+    return "".join(_tex_symbol(part) if n % 2 else latex_text(part) for n, part in enumerate(_SYMBOL.split(text)))
+
+
+_GREEK = "|".join(sorted((word for word in LETTERS if word not in ("oo", "nabla")), key=len, reverse=True))
+_SYMBOL = re.compile(
+    rf"(?<![\w\\])((?:{_GREEK})(?:_[A-Za-z0-9]+)?(?:\^[0-9]+)?|[A-Za-z](?:_[A-Za-z0-9]+(?:\^[0-9]+)?|\^[0-9]+))(?![\w\\^])"
+)
+
+
+def _tex_symbol(word: str) -> str:
+    head, _, power = word.partition("^")
+    base, _, index = head.partition("_")
+    tree: Tree = ["id", base]
+    if index:
+        tree = ["sub", tree, ["num", index] if index.isdigit() else ["id", index]]
+    return f"${latex(['sup', tree, ['num', power]] if power else tree)}$"
+
+
+def _tex_char(c: str) -> str:
+    if c in _TEX:
+        return _TEX[c]
+    if " " <= c <= "~":
+        return c
+    word = next((word for word, char in LETTERS.items() if char == c), None)
+    if word is not None:
+        return f"${_TEX_LETTERS[word]}$"
+    base, *marks = unicodedata.normalize("NFD", c)
+    if len(marks) == 1 and base.isascii() and base.isalpha() and (accent := _TEX_MARKS.get(marks[0])):
+        return f"{accent}{{{base}}}"
+    return rf"\texttt{{U+{ord(c):04X}}}"
+
+
+_TEX_MARKS = {chr(0x300): r"\`", chr(0x301): r"\'", chr(0x302): r"\^", chr(0x303): r"\~", chr(0x308): r"\"", chr(0x30C): r"\v"}
+
+
+# ---- Typst ----------------------------------------------------------------------------------------------------------------
+
+
+def typst(tree: Tree) -> str:
+    """The formula in Typst's mathematics, to stand between dollars."""
+    match tree:
+        case ["num", str(digits)]:
+            return digits
+        case ["id", str(word)]:
+            char = LETTERS.get(word, word)
+            return char if len(char) == 1 and (char.isalpha() or char == "∞") else typst_string(char)
+        case ["text", str(words)]:
+            return typst_string(words)
+        case ["fn", str(word)]:
+            return BOLD.get(word) or f"op({typst_string(LETTERS.get(word, word))})"
+        case ["op", "d"]:
+            return 'thin upright("d")'
+        case ["op", str(sign)]:
+            return f"\\{sign}" if sign in ",/" else OPERATORS.get(sign, sign)
+        case ["row", *parts]:
+            return " ".join(typst(part) for part in parts) or '""'
+        case ["sub", base, index]:
+            return f"{_typst_base(base)}_({typst(index)})"
+        case ["sup", base, exponent]:
+            return f"{typst(base) if base[0] == 'sub' else _typst_base(base)}^({typst(exponent)})"
+        case ["frac", above, below]:
+            return f"frac({typst(above)}, {typst(below)})"
+        case ["root", of]:
+            return f"sqrt({typst(of)})"
+        case ["binom", above, below]:
+            return f"binom({typst(above)}, {typst(below)})"
+        case ["accent", str(mark), base]:
+            return f"{'macron' if mark == 'bar' else mark}({typst(base)})"
+        case ["fence", str(left), str(right), inside]:
+            return f"lr({left} {typst(inside)} {right})"
+        case ["big", str(sign), below, above]:
+            return f"{SIGNS[sign]}_({typst(below)})^({typst(above)})" if len(above) > 1 else SIGNS[sign]
+        case ["cases", *rows]:
+            lines = (f"{typst(value)} & {'' if says[0] == 'text' else typst_string('if ')} {typst(says)}" for value, says in rows)
+            return f"cases({', '.join(lines)})"
+        case ["matrix", *rows]:
+            return f"mat({'; '.join(', '.join(typst(cell) for cell in row) for row in rows)})"
+        case _:
+            raise ValueError(f"{tree[0]!r} is no kind of formula")
+
+
+def _typst_base(base: Tree) -> str:
+    return typst(base) if base[0] in ("id", "num", "fn", "op", "fence", "accent") else f"({typst(base)})"
+
+
+def typst_string(text: str) -> str:
+    """Any text as a string of Typst."""
+    inner = "".join(c if c.isprintable() and c not in '"\\' else f"\\u{{{ord(c):x}}}" for c in text)
+    return f'"{inner}"'
+
+
+# ---- MathML ---------------------------------------------------------------------------------------------------------------
+
+
+def mathml(tree: Tree, display: str = "block") -> str:
+    """The formula as a <math> element of MathML Core."""
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="{display}">{_ml(tree)}</math>'
+
+
+def _ml(tree: Tree) -> str:
+    match tree:
+        case ["num", str(digits)]:
+            return f"<mn>{escape(digits)}</mn>"
+        case ["id", str(word)]:
+            return f"<mi>{escape(LETTERS.get(word, word))}</mi>"
+        case ["text", str(words)]:
+            return f"<mtext>{xml_text(words)}</mtext>"
+        case ["fn", str(word)]:
+            return f"<mi>{BOLD.get(word) or escape(LETTERS.get(word, word))}</mi><mo>\N{FUNCTION APPLICATION}</mo>"
+        case ["op", "d"]:
+            return '<mspace width="0.17em"/><mi mathvariant="normal">d</mi>'
+        case ["op", "partial"]:
+            return "<mi>∂</mi>"
+        case ["op", ","]:
+            return '<mo separator="true">,</mo>'
+        case ["op", str(sign)]:
+            return f"<mo>{escape(OPERATORS.get(sign, sign))}</mo>"
+        case ["row", *parts]:
+            return f"<mrow>{''.join(_ml_part(part, between) for part, between in _signed(parts))}</mrow>"
+        case ["sup", ["sub", base, index], exponent]:
+            return f"<msubsup>{_ml1(base)}{_ml1(index)}{_ml1(exponent)}</msubsup>"
+        case ["sub", base, index]:
+            return f"<msub>{_ml1(base)}{_ml1(index)}</msub>"
+        case ["sup", base, exponent]:
+            return f"<msup>{_ml1(base)}{_ml1(exponent)}</msup>"
+        case ["frac", above, below]:
+            return f"<mfrac>{_ml1(above)}{_ml1(below)}</mfrac>"
+        case ["root", of]:
+            return f"<msqrt>{_ml(of)}</msqrt>"
+        case ["binom", above, below]:
+            return f'<mrow><mo>(</mo><mfrac linethickness="0">{_ml1(above)}{_ml1(below)}</mfrac><mo>)</mo></mrow>'
+        case ["accent", str(mark), base]:
+            return f'<mover accent="true">{_ml1(base)}<mo stretchy="false">{ACCENTS[mark]}</mo></mover>'
+        case ["fence", str(left), str(right), inside]:
+            stretchy = "" if tall(inside) else ' stretchy="false"'
+            body = _ml(inside)
+            opens, closes = (f'<mo fence="true" form="{form}"{stretchy}>' for form in ("prefix", "postfix"))
+            return f"<mrow>{opens}{left}</mo>{body}{closes}{right}</mo></mrow>"
+        case ["big", str(sign), _, ["row"]]:
+            return f"<mo>{SIGNS[sign]}</mo>"
+        case ["big", "integral", below, above]:
+            return f"<msubsup><mo>∫</mo>{_ml1(below)}{_ml1(above)}</msubsup>"
+        case ["big", str(sign), below, above]:
+            return f'<munderover><mo movablelimits="false">{SIGNS[sign]}</mo>{_ml1(below)}{_ml1(above)}</munderover>'
+        case ["cases", *rows]:
+            body = "".join(f"<mtr><mtd>{_ml(value)}</mtd><mtd>{_ml_when(says)}</mtd></mtr>" for value, says in rows)
+            return f'<mrow><mo fence="true" form="prefix">{{</mo><mtable columnalign="left">{body}</mtable></mrow>'
+        case ["matrix", *rows]:
+            body = "".join(f"<mtr>{''.join(f'<mtd>{_ml(cell)}</mtd>' for cell in row)}</mtr>" for row in rows)
+            return (
+                f'<mrow><mo fence="true" form="prefix">(</mo><mtable>{body}</mtable><mo fence="true" form="postfix">)</mo></mrow>'
+            )
+        case _:
+            raise ValueError(f"{tree[0]!r} is no kind of formula")
+
+
+def _ml1(tree: Tree) -> str:
+    """One element: what takes a fixed number of children may not be given two for one."""
+    return f"<mrow>{_ml(tree)}</mrow>" if tree[0] == "fn" or tree == ["op", "d"] else _ml(tree)
+
+
+def _ml_part(part: Tree, between: bool) -> str:
+    if part[0] == "op" and part[1] in SPACED and not between:
+        return f'<mo form="prefix">{escape(OPERATORS.get(part[1], part[1]))}</mo>'
+    return _ml(part)
+
+
+def _ml_when(says: Tree) -> str:
+    return _ml(says) if says[0] == "text" else f"<mtext>if\N{NO-BREAK SPACE}</mtext>{_ml(says)}"
+
+
+def xml_text(text: str) -> str:
+    """Any text in HTML or XML; what XML cannot hold is named by its code."""
+    return escape("".join(c if c.isprintable() or c in "\n\t\N{NO-BREAK SPACE}" else f"\\u{ord(c):04x}" for c in text))
+
+
+# ---- lines of text --------------------------------------------------------------------------------------------------------
+
+
+class Box(NamedTuple):
+    """Lines of equal width, and which of them the reader's eye runs along."""
+
+    lines: list[str]
+    base: int
+
+    @property
+    def width(self) -> int:
+        return len(self.lines[0])
+
+    @property
+    def below(self) -> int:
+        return len(self.lines) - 1 - self.base
+
+
+_SUPERSCRIPTS = dict(zip("0123456789+-ni", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿⁱ", strict=True))
+_SUBSCRIPTS = dict(zip("0123456789+-aehijklmnoprstuvxβγρφχ,", "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ,", strict=True))
+_BRACKETS = {"(": "⎛⎜⎝", ")": "⎞⎟⎠", "[": "⎡⎢⎣", "]": "⎤⎥⎦", "|": "│││"}
+
+
+def text(tree: Tree) -> str:
+    """The formula over as many lines of text as it needs."""
+    return "\n".join(line.rstrip() for line in _box(tree).lines)
+
+
+def _box(tree: Tree) -> Box:
+    match tree:
+        case ["num", str(word)] | ["text", str(word)]:
+            return _line(word)
+        case ["id", str(word)]:
+            return _line(LETTERS.get(word, word))
+        case ["fn", "E"]:
+            return _line("E")
+        case ["fn", str(word)]:
+            return _line(LETTERS.get(word, word))
+        case ["op", str(sign)]:
+            return _line({",": ", ", "d": " d"}.get(sign) or OPERATORS.get(sign, sign).replace("−", "-"))
+        case ["row", *parts]:
+            return _beside(_spaced(parts))
+        case ["sub", base, index]:
+            return _script(_box(base), _box(index), _SUBSCRIPTS, up=False)
+        case ["sup", base, exponent]:
+            return _script(_box(base), _box(exponent), _SUPERSCRIPTS, up=True)
+        case ["frac", above, below]:
+            return _stack([_box(above), None, _box(below)], 1)
+        case ["root", of]:
+            box = _box(of)
+            return _beside([_line("√"), box if box.width == 1 else _bracketed("(", ")", box)])
+        case ["binom", above, below]:
+            stack = _stack([_box(above), _line(" "), _box(below)], 1)
+            return _bracketed("(", ")", stack)
+        case ["accent", str(mark), base]:
+            box = _box(base)
+            return (
+                _line(unicodedata.normalize("NFC", box.lines[0] + COMBINING[mark])) if box.width == len(box.lines) == 1 else box
+            )
+        case ["fence", str(left), str(right), inside]:
+            return _bracketed(left, right, _box(inside))
+        case ["big", str(sign), below, above]:
+            return _stack([_box(above), _line(SIGNS[sign]), _box(below)], 1) if len(above) > 1 else _line(SIGNS[sign])
+        case ["cases", *rows]:
+            grid = _grid([[value, ["row", *([["text", "if "]] if says[0] != "text" else []), says]] for value, says in rows])
+            brace = (
+                ["⎧", *("⎨" if n == grid.base else "⎪" for n in range(1, len(grid.lines) - 1)), "⎩"]
+                if len(grid.lines) > 1
+                else ["{"]
+            )
+            return _beside([Box(brace, grid.base), grid])
+        case ["matrix", *rows]:
+            return _bracketed("[", "]", _grid(rows))
+        case _:
+            raise ValueError(f"{tree[0]!r} is no kind of formula")
+
+
+def _line(word: str) -> Box:
+    return Box([word], 0)
+
+
+def _spaced(parts: Sequence[Tree]) -> list[Box]:
+    """A space around what stands between two things, after a sign with limits, and between words and letters side by side."""
+    boxes: list[Box] = []
+    for n, (part, between) in enumerate(_signed(parts)):
+        box = _box(part)
+        before = parts[n - 1] if n else ["op", ""]
+        close = (
+            before[0] in ("op", "row")
+            or part[0] == "op"
+            or (before[0] in ("fn", "sub", "sup") and part[0] == "fence" and _is_fn(before))
+        )
+        boxes += [box] if close else [_line(" "), box]
+        if between:
+            boxes[-1:] = [_line(" "), box, _line(" ")]
+    return boxes
+
+
+def _is_fn(tree: Tree) -> bool:
+    return tree[0] == "fn" or (tree[0] in ("sub", "sup") and _is_fn(tree[1]))
+
+
+def _beside(boxes: Sequence[Box]) -> Box:
+    if not boxes:
+        return _line("")
+    base = max(b.base for b in boxes)
+    below = max(b.below for b in boxes)
+    blocks = [[" " * b.width] * (base - b.base) + b.lines + [" " * b.width] * (below - b.below) for b in boxes]
+    return Box(["".join(cells) for cells in zip(*blocks, strict=True)], base)
+
+
+def _stack(parts: Sequence[Box | None], base: int) -> Box:
+    """One over the other, centred; None is a line across. `base`: which part holds the line the eye runs along."""
+    width = max(b.width for b in parts if b)
+    lines: list[str] = []
+    at = 0
+    for n, b in enumerate(parts):
+        if n == base:
+            at = len(lines) + (b.base if b else 0)
+        lines += [line.center(width) for line in b.lines] if b else ["─" * width]
+    return Box(lines, at)
+
+
+def _script(base: Box, script: Box, signs: Mapping[str, str], up: bool) -> Box:
+    if len(script.lines) == 1 and all(c in signs for c in script.lines[0].replace(" ", "")):
+        small = Box(["".join(signs[c] for c in script.lines[0].replace(" ", ""))], 0)
+        row = base.lines[-1] if not up else base.lines[0]
+        if len(base.lines) == 1:
+            return Box([row + small.lines[0]], 0)
+        pad = [
+            line + (small.lines[0] if n == (0 if up else len(base.lines) - 1) else " " * small.width)
+            for n, line in enumerate(base.lines)
+        ]
+        return Box(pad, base.base)
+    if up:
+        lines = [" " * base.width + line for line in script.lines] + [line + " " * script.width for line in base.lines]
+        return Box(lines, base.base + len(script.lines))
+    lines = [line + " " * script.width for line in base.lines] + [" " * base.width + line for line in script.lines]
+    return Box(lines, base.base)
+
+
+def _bracketed(left: str, right: str, inside: Box) -> Box:
+    height = len(inside.lines)
+
+    def side(sign: str) -> Box:
+        if height == 1:
+            return _line(sign)
+        top, middle, bottom = _BRACKETS[sign]
+        return Box([top, *[middle] * (height - 2), bottom], inside.base)
+
+    return _beside([side(left), inside, side(right)])
+
+
+def _grid(rows: Sequence[Sequence[Tree]]) -> Box:
+    boxes = [[_box(cell) for cell in row] for row in rows]
+    widths = [max(row[n].width for row in boxes) for n in range(len(boxes[0]))]
+    gap = any(len(b.lines) > 1 for row in boxes for b in row)
+    lines: list[str] = []
+    for n, row in enumerate(boxes):
+        padded = [Box([line.ljust(w) for line in b.lines], b.base) for b, w in zip(row, widths, strict=True)]
+        spaced = [part for b in padded for part in (_line("  "), b)][1:]
+        block = _beside(spaced)
+        lines += ([" " * block.width] if gap and n else []) + block.lines
+    return Box(lines, len(lines) // 2)

@@ -1,0 +1,394 @@
+"""`derive`: chains whose equals signs are checked, in every format; numbers; rules; code that agrees with the model."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl import (
+    Categorical,
+    Derivation,
+    Draw,
+    E,
+    LogRational,
+    Named,
+    Parameter,
+    Problem,
+    ProblemError,
+    Variable,
+    check,
+    collect,
+    differentiate,
+    exp,
+    expand_log,
+    generate,
+    log,
+    softmax,
+    substitute,
+    take_expectation,
+    tanh,
+    then,
+)
+from gradcheck_rl.cli import main
+from gradcheck_rl.derive import derivations, derived, read_values, sizes
+from gradcheck_rl.errors import InputError, Unsuitable
+from gradcheck_rl.generate import function
+from gradcheck_rl.load import load, shipped
+from gradcheck_rl.render import derivation as renderers
+from gradcheck_rl.report import Report
+
+PROBLEMS = [problem.id for problem in shipped()]
+
+theta = Parameter("theta", 2, over=LogRational())
+reward = Variable("reward", 2)
+action = Draw("action", Categorical(logits=theta))
+pi = Named("pi", softmax(theta))
+J = E(reward[action])
+K, i, k = sp.symbols("K i k", integer=True)
+R, W = sp.IndexedBase("R", real=True), sp.IndexedBase("w", real=True)
+
+
+def steps(*chains: Derivation) -> list[str]:
+    return [line.verdict for line in check(Problem("P", derivations=chains)).claims]
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(list(words))
+    return code, out.getvalue(), err.getvalue()
+
+
+# ---- rules ----------------------------------------------------------------------------------------------------------------
+
+
+def test_each_rule_is_a_step_that_is_checked() -> None:
+    score = collect(differentiate(expand_log(Derivation("The score", sp.Derivative(log(pi[0]), theta[0])))), pi)
+    slope = then(take_expectation(Derivation("The slope", J)), pi[0] * reward[0] + pi[1] * reward[1], "by hand")
+    assert score.lines[-1][0] == 1 - pi[0]
+    assert [why for _, why in score.lines[1:]] == [
+        "the logarithm of a product is a sum",
+        "differentiate",
+        "by the definition of pi",
+    ]
+    assert set(steps(score, slope)) == {"proved"}
+
+
+def test_a_substitution_that_is_no_identity_is_refuted() -> None:
+    """At the drawn points reward is not 0: the counterexample names the place."""
+    chain = substitute(Derivation("Set to zero", J), {reward: 0}, "let the reward be zero")
+    (line,) = check(Problem("P", derivations=(chain,))).claims
+    assert line.verdict == "refuted" and line.witness is not None and "reward" in line.witness
+
+
+@pytest.mark.parametrize("rule", [expand_log, differentiate, take_expectation], ids=lambda rule: rule.__name__)
+def test_a_rule_with_nothing_to_do_says_so(rule: Any) -> None:
+    with pytest.raises(ProblemError, match=f"^{rule.__name__} finds no .* 'Plain': it changes nothing"):
+        rule(Derivation("Plain", theta[0] + 1))
+
+
+@given(st.sampled_from([0.5, 1, 2, 3]), st.sampled_from(["sign", "factor", "term"]))
+def test_a_planted_slip_is_found_where_it_is(size: float, slip: str) -> None:
+    right = pi[0] * pi[1] * (reward[0] - reward[1])
+    c = sp.Rational(size).limit_denominator(9)
+    wrong = {"sign": -right, "factor": right * (1 + c), "term": right + c}[slip]
+    chain = Derivation("J", J.diff(theta[0]), ((right, "the gradient"), (wrong, "a slip"), (wrong + 0 * theta[1], "no change")))
+    assert steps(chain) == ["proved", "refuted", "proved"]
+
+
+# ---- the shipped pages ----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def reports() -> dict[str, Report]:
+    found: dict[str, Report] = {}
+    for name in PROBLEMS:
+        problem = load(name, other_sizes=False)
+        found[name] = derived(problem, derivations(problem))
+    return found
+
+
+def test_every_page_has_a_derivation_that_holds_and_one_that_ends_in_numbers(reports: dict[str, Report]) -> None:
+    numbers: dict[str, list[str]] = {}
+    for name, report in reports.items():
+        assert report.derivations and report.ok, (name, report.text())
+        numbers[name] = [c.title for c in report.derivations if not letters(c.forms[-1].math)]
+    assert not [name for name, titles in numbers.items() if not titles]
+
+
+def letters(tree: Any) -> bool:
+    """Is there a letter in it?"""
+    return (tree[0] == "id" and tree[1] not in ("pi", "e")) or any(
+        letters(part) for part in tree if isinstance(part, list) and part
+    )
+
+
+def test_the_page_s_own_numbers_are_reached(reports: dict[str, Report]) -> None:
+    """Question 1 of problem 1: each action once, rewards -1, 0, 1, weights 1. By hand: (r_i - mean r) / 3."""
+    page = next(c for c in reports["problem1"].derivations if "at w" in c.title)
+    assert page.forms[-1].latex == r"\begin{pmatrix} -\frac{1}{3} \\[1ex] 0 \\[1ex] \frac{1}{3} \end{pmatrix}"
+
+
+def test_nothing_that_sympy_writes_is_left(reports: dict[str, Report]) -> None:
+    for report in reports.values():
+        for chain in report.derivations:
+            for form in chain.forms:
+                assert not any(
+                    word in form.latex + form.text for word in ("Piecewise", "Derivative", "Sum(", "_xi", "Dummy", "pick")
+                )
+
+
+def test_a_report_with_formulas_is_what_the_schema_says(reports: dict[str, Report]) -> None:
+    import jsonschema
+
+    from gradcheck_rl.render import json as json_renderer
+
+    schema = json.loads((Path(generate.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
+    for report in reports.values():
+        jsonschema.validate(json.loads(json_renderer.render([report])), schema)
+        assert json_renderer.read(json_renderer.render([report])) == [report]
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed: apt-get install texlive-latex-base")
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_latex_compiles_and_fits_the_page(name: str, reports: dict[str, Report], tmp_path: Path) -> None:
+    log_of = compiled(renderers.latex(reports[name], ("a note",)), tmp_path)
+    assert "Overfull" not in log_of
+
+
+def compiled(source: str, folder: Path) -> str:
+    (folder / "page.tex").write_text(source, encoding="utf-8")
+    words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "page.tex"]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=120, env={**os.environ, "openin_any": "p"})
+    assert done.returncode == 0, done.stdout[-2000:]
+    return (folder / "page.log").read_text(encoding="latin-1")
+
+
+HOSTILE = "\\input{/etc/passwd} $x$ % & # _ ^ ~ { } <script>alert(1)</script> *b* `c` [d](e) | "
+HOSTILE += "\x1b[31m \x00 \u202e 中文 é ß 𝔼 “q” --> ```"
+
+
+@pytest.fixture(scope="module")
+def hostile() -> Report:
+    chain = Derivation(HOSTILE, theta[0] + theta[1], ((theta[1] + theta[0], HOSTILE), (theta[0] - theta[1], HOSTILE)))
+    return check(Problem(HOSTILE, derivations=(chain,)))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed: apt-get install texlive-latex-base")
+def test_text_from_anywhere_compiles(hostile: Report, tmp_path: Path) -> None:
+    compiled(renderers.latex(hostile, (HOSTILE,)), tmp_path)
+
+
+def test_text_from_anywhere_is_only_text(hostile: Report) -> None:
+    for name, render in renderers.FORMATS.items():
+        written = render(hostile, (HOSTILE,))
+        assert not any(c in written for c in "\x1b\x00\u202e"), name
+    assert "<script>" not in renderers.markdown(hostile, (HOSTILE,))
+    assert r"\input" not in renderers.latex(hostile, ())
+    assert "-->" not in renderers.markdown(hostile, (HOSTILE,)).split("<!--", 1)[1].split("\n")[0].removesuffix("-->")
+
+
+def test_what_does_not_hold_is_marked_in_every_format(hostile: Report) -> None:
+    for name, render in renderers.FORMATS.items():
+        assert "refuted" in render(hostile, ()), name
+
+
+def test_typst_compiles(reports: dict[str, Report], tmp_path: Path) -> None:
+    typst = pytest.importorskip("typst", reason="typst is not installed: the extra `pdf` has it")
+    for name, report in reports.items():
+        (tmp_path / "page.typ").write_text(renderers.typst(report, ("a note",)), encoding="utf-8")
+        assert typst.compile(str(tmp_path / "page.typ"))[:4] == b"%PDF", name
+
+
+# ---- numbers --------------------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.fractions(-5, 5, max_denominator=9), min_size=1, max_size=4), st.fractions(-5, 5, max_denominator=9))
+def test_values_are_read_exactly(row: list[Fraction], x: Fraction) -> None:
+    text = f"theta=({', '.join(map(str, row))},), s0={x}, y=log(2)*3, z=0.1"
+    found = read_values(text)
+    assert found["theta"] == tuple(sp.Rational(v.numerator, v.denominator) for v in row)
+    assert found["s0"] == sp.Rational(x.numerator, x.denominator)
+    assert found["y"] == 3 * sp.log(2) and found["z"] == sp.Rational(1, 10)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "theta", "theta=", "theta=x", "theta=(1,)*9", "a=1, a=2", "a='1'", "a=1 if 1 else 2", "a=9**9", "a=1e999999999"),
+        *("__import__('os')", "a=__import__('os')", "a=[x for x in (1,)]", "a=lambda: 1", "a=exp(1).free_symbols", "a=1)+f(b=2"),
+        *("a=1/0", "a=True", "a=None", "a=1j", "a=log(-1)", "a=sqrt(-1)", "a=(1, (2, 3))", "*a", "a=" + "(" * 300),
+        *("a=1#", "a=1\n", "a=0x10000000000", "a=" + "9" * 20000),
+    ],
+)
+def test_what_is_typed_is_read_and_never_run(text: str) -> None:
+    with contextlib.suppress(InputError):
+        assert all(isinstance(v, (sp.Expr, tuple)) for v in read_values(text).values())
+        assert text.strip() in ("a=1#", "a=1", "a=0x10000000000")
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_read_or_refused(text: str) -> None:
+    with contextlib.suppress(InputError):
+        read_values(text)
+
+
+def test_values_are_put_in_and_checked() -> None:
+    code, out, _ = run(
+        "derive", "problem1", "--at", "w=(1,1,1), s0=1, R=(-1,0,2), m=(1,0,1)", "--only", "closed_form", "--format", "latex"
+    )
+    # Under the mask pi is (1/2, 0, 1/2) and the returns sum to 1: R_i - pi_i.
+    assert code == 0 and r"\begin{pmatrix} -\frac{3}{2} \\[1ex] 0 \\[1ex] \frac{3}{2} \end{pmatrix}" in out
+
+
+def test_some_values_leave_the_other_letters() -> None:
+    code, out, _ = run("derive", "problem1", "--at", "w=(0,0), m=(1,1), s0=1", "--only", "closed_form", "--format", "latex")
+    assert code == 0 and r"\frac{R_{0}}{2}-\frac{R_{1}}{2}" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--at", "theta=(1,1)"), "--at gives `theta`; the derivations of problem1 have K, R, i, m, s_0, w."),
+        (("--at", "w=1"), "--at gives w = 1: write one number for each, as in w=(1, 2, 3)."),
+        (("--at", "w=(1,2), R=(1,2,3)"), "--at gives 2 entries of w, 3 entries of R: write as many of each."),
+        (("--at", "s0=1"), "--at must say how many there are: write K=3 too."),
+        (("--only", "closed"), "has no derivation `closed`: it has shares, closed_form. Did you mean `closed_form`?"),
+    ],
+)
+def test_what_cannot_be_put_in_is_told(words: tuple[str, ...], said: str) -> None:
+    code, out, err = run("derive", "problem1", *words)
+    assert (code, out) == (2, "") and said in err
+
+
+def test_only_what_holds_for_any_size() -> None:
+    assert run("derive", "problem1", "--symbolic-k")[0] == 0
+    code, _, err = run("derive", "problem4", "--symbolic-k")
+    assert code == 2 and "no derivation of" in err and "is for any size" in err
+
+
+def test_a_stamp_says_what_was_checked_and_with_what() -> None:
+    code, out, _ = run("derive", "problem1", "--format", "latex", "--stamp", "--seed", "7")
+    notes = [line for line in out.split("\n") if line.startswith("%")]
+    assert code == 0 and "seed 7" in notes[0] and f"sympy {sp.__version__}" in notes[0]
+    assert any(note.startswith("% closed_form.1: proved by proof at K = 2, 3, 4, 5, 6") for note in notes)
+
+
+# ---- a file of one's own --------------------------------------------------------------------------------------------------
+
+OWN = '''"""Two actions."""
+
+from gradcheck_rl import Derivation, LogRational, Named, Parameter, log, softmax
+
+theta = Parameter("theta", 2, over=LogRational())
+pi = Named("pi", softmax(theta))
+right = Derivation("The log-odds", log(pi[0]) - log(pi[1]), ((theta[0] - theta[1], "the sums cancel"),))
+'''
+
+
+def test_a_file_of_derivations_is_enough(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(OWN)
+    code, out, err = run("derive", str(path))
+    assert (code, err) == (0, "") and "Two actions" in out and "✓ proved  the sums cancel  right.1" in out
+    path.write_text(OWN.replace("theta[0] - theta[1],", "theta[0] + theta[1],"))
+    code, out, _ = run("derive", str(path))
+    assert code == 1 and "✗ refuted  the sums cancel  right.1" in out and "at theta = (" in out
+    assert run("derive", str(path), "--format", "numpy")[1].strip() == "import numpy as np"
+
+
+def test_torch_is_never_imported() -> None:
+    script = (
+        "import sys; from gradcheck_rl.cli import main; main(['derive', 'problem1', '--format', 'latex']); "
+        "print([m for m in ('torch', 'scipy', 'matplotlib', 'rich') if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0 and "torch" not in done.stderr.split("\n")[-2]
+
+
+# ---- code -----------------------------------------------------------------------------------------------------------------
+
+
+def _run(text: str, name: str) -> Any:
+    space: dict[str, Any] = {"np": np}
+    exec(text, space)  # noqa: S102  (what the package has written, from the formulas of this file)
+    return space[name]
+
+
+def softmax_by_hand(x: Any, axis: int = 0) -> Any:
+    e = np.exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+def test_a_softmax_is_shared_and_does_not_overflow() -> None:
+    chain = Derivation("slope", pi[0] * pi[1] * (reward[0] - reward[1]))
+    text = function("slope", chain, [], "numpy")
+    assert text.count("np.logaddexp") == 2 and text.count("pi_0 =") == 1
+    x, r = np.array([[0.0, 800.0, -800.0], [1.0, -800.0, 0.0]]), np.array([[1.0, 1.0, 1.0], [-1.0, 2.0, 0.0]])
+    p = softmax_by_hand(x)
+    np.testing.assert_allclose(_run(text, "slope")(r, x), p[0] * p[1] * (r[0] - r[1]), rtol=1e-12)
+
+
+def test_letters_become_axes() -> None:
+    weight = Named("pi_i", sp.exp(W[i]) / sp.Sum(sp.exp(W[k]), (k, 0, K - 1)))[()]
+    chain = Derivation(
+        "centred", weight * (R[i] - sp.Sum(R[k] * weight.xreplace({i: k}), (k, 0, K - 1))), sizes={K: (2, 3), i: (0,)}
+    )
+    text = function("centred", chain, sizes(chain), "numpy")
+    rng = np.random.default_rng(0)
+    for n in (1, 4):
+        r, w = rng.normal(size=(2, n, 5))
+        p = softmax_by_hand(w)
+        np.testing.assert_allclose(_run(text, "centred")(r, w), p * (r - (p * r).sum(axis=0)), rtol=1e-12)
+
+
+def test_the_slope_of_tanh_keeps_its_digits() -> None:
+    u = Variable("u")
+    text = function("log_slope", Derivation("s", log(1 - tanh(u[()]) ** 2)), [], "numpy")
+    # log(1 - tanh^2 u) = 2 log 2 - 2 |u| - 2 log(1 + e^(-2|u|)); the last is 2 e^-40 at u = 20.
+    expected = 2 * np.log(2) - 40 - 2 * np.exp(-40.0)
+    np.testing.assert_allclose(_run(text, "log_slope")(np.array([20.0, -20.0])), expected, rtol=1e-15)
+
+
+def test_code_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = Derivation("slope", pi[0] * reward[0])
+    for word, planted in (("logaddexp", "np.maximum({0}, {1})"), ("logaddexp", "np.log(np.exp({0}) + np.exp({1}))")):
+        monkeypatch.setitem(generate.WORDS["numpy"], word, planted)
+        with pytest.raises(Unsuitable, match=r"its code gives .* it is not shown"):
+            function("slope", chain, [], "numpy")
+
+
+@pytest.mark.parametrize("word", ["lambda", "x; import os", "import", "np", "len", "__class__", "a b", "1a", "θ", "f'{1}'"])
+def test_no_name_becomes_code(word: str) -> None:
+    base = sp.IndexedBase(sp.Symbol(word), real=True)
+    chain = Derivation('"""\nimport os\n"""', sp.Sum(base[k], (k, 0, K - 1)), sizes={K: (2, 3)})
+    text = function("total", chain, sizes(chain), "numpy")
+    assert "import os" not in text.split("\n")[0] and text.count('"""') == 2
+    np.testing.assert_allclose(_run(text, "total")(np.arange(6.0).reshape(3, 2)), [6, 9])
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_every_closed_form_that_has_code_agrees_with_the_model(library: str) -> None:
+    counts = [run("derive", name, "--format", library) for name in PROBLEMS]
+    assert [code for code, _, _ in counts] == [0] * len(PROBLEMS)
+    assert not any("it is not shown" in out for _, out, _ in counts)
+    assert sum(out.count("\ndef ") for _, out, _ in counts) > len(PROBLEMS)
+
+
+def test_exp_is_untouched_where_it_cannot_overflow() -> None:
+    u = Variable("u")
+    assert "np.exp(-u ** 2)" in function("bell", Derivation("bell", exp(-(u[()] ** 2))), [], "numpy")

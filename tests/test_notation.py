@@ -1,0 +1,208 @@
+"""Formulas as a person writes them: what is decided in reading them, and that every format draws the same tree."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl import (
+    AtMost,
+    Categorical,
+    Draw,
+    E,
+    Equal,
+    Gaussian,
+    Gradient,
+    Mean,
+    Named,
+    Parameter,
+    Rows,
+    Variable,
+    Within,
+    array,
+    exp,
+    frozen,
+    log,
+    maximum,
+    softmax,
+    step,
+    tanh,
+    typeset,
+)
+from gradcheck_rl.notation import name, notation, size, stated
+
+theta = Parameter("theta", 3)
+mu, sigma, u, w = (Variable(word)[()] for word in ("mu", "sigma", "u", "w"))
+reward = Variable("reward", 3)
+action = Draw("action", Categorical(logits=theta))
+x = Draw("x", Gaussian(mu, sigma))
+pi = Named("pi", softmax(theta))
+K, i, k = sp.symbols("K i k", integer=True)
+R, L = sp.IndexedBase("R"), sp.IndexedBase("Lambda")
+J = Named("J", E(reward[action]))[()]
+f = sp.Function("f")(u)
+
+# Each as a person writes it; the left side is how the author typed it, which SymPy does not keep.
+WRITTEN: list[tuple[Any, str]] = [
+    (reward[0] - J, r"\mathrm{reward}_{0}-J"),
+    (-J + reward[0], r"\mathrm{reward}_{0}-J"),
+    (1 - pi[0], r"1-\pi_{0}"),
+    (1 + exp(-u), "1+e^{-u}"),
+    (u + 1, "u+1"),
+    (tanh(u) ** 2 - 1, r"\tanh^{2}u-1"),
+    (log(u) ** 2, r"(\log u)^{2}"),
+    (-u / 2, r"-\frac{u}{2}"),
+    ((u - w) / 2, r"\frac{u}{2}-\frac{w}{2}"),
+    (u / (2 * w), r"\frac{u}{2w}"),
+    (1 / sp.sqrt(2 * sp.pi), r"\frac{\sqrt{2}}{2\sqrt{\pi}}"),
+    (2 * sp.Integer(3) ** sp.Symbol("n"), r"2\cdot 3^{n}"),
+    (sp.Sum(R[k] - 1, (k, 0, K - 1)), r"\sum_{k=0}^{K-1}(R_{k}-1)"),
+    (sp.Sum(R[k], (k, 0, K - 1)) / K, r"\frac{1}{K}\sum_{k=0}^{K-1}R_{k}"),
+    (sp.Derivative(sp.Sum(R[k], (k, 0, 2)), u), r"\frac{\partial }{\partial u}\sum_{k=0}^{2}R_{k}"),
+    (sp.Derivative(f, u), r"\frac{\partial f}{\partial u}"),
+    (f, "f(u)"),
+    (sp.KroneckerDelta(i, k), r"\delta_{ik}"),
+    (L[i, k], r"\Lambda_{ik}"),
+    (theta[0], r"\theta_{0}"),
+    (exp(-((u - w) ** 2) / 2), r"e^{-(u-w)^{2}/2}"),
+    (E(reward[action]), r"\mathbf{E}_{\mathrm{action}}[\mathrm{reward}_{\mathrm{action}}]"),
+    (E(x**2).diff(mu), r"\frac{\partial }{\partial \mu}\mathbf{E}_{x}[x^{2}]"),
+    (E(x) ** 2, r"(\mathbf{E}_{x}[x])^{2}"),
+    (frozen(u) * w, r"w\operatorname{sg}[u]"),
+    (step(u - 10), r"\mathbf{1}[u\geq 10]"),
+    (maximum(u, w), r"\operatorname{max}(u,w)".replace(r"\operatorname{max}", r"\max")),
+    (sp.Piecewise((u, u > 0), (0, True)), r"\begin{cases} u & \text{if }u>0 \\ 0 & \text{otherwise} \end{cases}"),
+    (sp.binomial(K, k), r"\binom{K}{k}"),
+    (sp.Integral(sp.Symbol("t") ** 2, (sp.Symbol("t"), 0, 1)), r"\int_{0}^{1}t^{2}\,\mathrm{d}t"),
+    (pi[action], r"\pi_{\mathrm{action}}"),
+    (sp.oo, r"\infty"),
+    (array(u, w), r"\begin{pmatrix} u \\ w \end{pmatrix}"),
+]
+
+
+@pytest.mark.parametrize(("formula", "latex"), WRITTEN, ids=lambda part: part if isinstance(part, str) else "")
+def test_a_formula_is_set_as_a_person_sets_it(formula: Any, latex: str) -> None:
+    assert typeset.latex(notation(formula)) == latex
+
+
+@pytest.mark.parametrize(
+    ("word", "latex"),
+    [
+        ("theta", r"\theta"),
+        ("s0", "s_{0}"),
+        ("s_0", "s_{0}"),
+        ("eps", r"\varepsilon"),
+        ("g_hat", r"\hat{g}"),
+        ("pi_theta", r"\pi_{\theta}"),
+        ("W_0_1", "W_{0,1}"),
+        ("log_sd", r"\mathrm{log\_sd}"),
+        ("theta_old", r"\theta_{\mathrm{old}}"),
+        ("any_action_2", r"\mathrm{any\_action}_{2}"),
+    ],
+)
+def test_a_name_is_read(word: str, latex: str) -> None:
+    assert typeset.latex(name(word)) == latex
+
+
+def reinforce(theta: Any, reward: Any, action: Any) -> Any: ...
+
+
+@pytest.mark.parametrize(
+    ("that", "latex"),
+    [
+        (Equal(Mean(Gradient(reinforce)), Gradient(J)), r"\mathbf{E}[\nabla\mathrm{reinforce}]=\nabla J"),
+        (
+            Equal(Mean(Gradient(reinforce), over=Rows(action=(0, 1))), (0, 1, 2)),
+            r"\hat{\mathbf{E}}[\nabla\mathrm{reinforce}]=(0,1,2)",
+        ),
+        (AtMost(u, 0), r"u\leq 0"),
+        (Within(u, (1, 2)), r"u\in [1,2]"),
+        (Equal(-Gradient(f), 1), r"-\nabla f(u)=1"),
+    ],
+)
+def test_a_claim_is_a_formula_too(that: Any, latex: str) -> None:
+    assert typeset.latex(stated(that)) == latex
+
+
+# ---- any formula ----------------------------------------------------------------------------------------------------------
+
+letters = st.sampled_from([mu, sigma, u, w, theta[0], sp.Symbol("t"), sp.Integer(2), sp.Rational(-1, 3), R[k], pi[0]])
+
+
+def _combined(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    pairs = st.tuples(inner, inner)
+    return st.one_of(
+        pairs.map(lambda p: p[0] + p[1]),
+        pairs.map(lambda p: p[0] * p[1]),
+        pairs.map(lambda p: p[0] - p[1]),
+        inner.map(lambda e: sp.Pow(e, 2)),
+        inner.map(lambda e: 1 / (1 + sp.exp(e))),
+        inner.map(sp.tanh),
+        inner.map(lambda e: sp.Sum(e, (k, 0, K - 1))),
+        inner.map(lambda e: sp.Derivative(e, sp.Symbol("t"))),
+        inner.map(frozen),
+    )
+
+
+formulas = st.recursive(letters, _combined, max_leaves=8)
+
+
+def kinds(tree: Any) -> set[str]:
+    return {tree[0]}.union(*(kinds(part) for part in tree[1:] if isinstance(part, list) and part and isinstance(part[0], str)))
+
+
+@given(formulas)
+def test_every_formula_is_drawn_in_every_format(formula: Any) -> None:
+    tree = notation(formula)
+    assert json.loads(json.dumps(tree)) == tree and "text" not in kinds(tree)
+    latex = typeset.latex(tree)
+    assert latex.count("{") == latex.count("}") and latex.count(r"\left") == latex.count(r"\right")
+    ElementTree.fromstring(typeset.mathml(tree))
+    lines = typeset.text(tree).split("\n")
+    assert lines and all(line == line.rstrip() for line in lines)
+    assert typeset.typst(tree)
+
+
+@given(formulas)
+def test_a_formula_looks_the_same_however_it_was_typed(formula: Any) -> None:
+    """SymPy keeps no order: what is printed follows from the formula alone."""
+    assert notation(formula) == notation(formula.func(*reversed(formula.args)) if formula.is_Add or formula.is_Mul else formula)
+
+
+@given(st.lists(st.integers(-9, 9).filter(bool), min_size=2, max_size=4))
+def test_no_sign_meets_another(numbers: list[int]) -> None:
+    written = typeset.latex(notation(sum(n * v for n, v in zip(numbers, (u, w, mu, sigma), strict=False))))
+    assert not re.search(r"[+-]{2}|\+ *-", written)
+    assert not written.startswith("-") or all(n < 0 for n in numbers)
+
+
+@given(formulas, st.integers(10, 60))
+def test_a_long_sum_is_broken_and_nothing_is_lost(formula: Any, width: int) -> None:
+    tree = notation(formula)
+    lines = typeset.broken(tree, width)
+    pieces = [part for line in lines for part in (line[1:] if line[0] == "row" else [line]) if part != ["text", ""]]
+    assert pieces == (tree[1:] if tree[0] == "row" and len(lines) > 1 else pieces)
+    assert sum(map(size, lines)) >= size(tree)
+
+
+# ---- any text -------------------------------------------------------------------------------------------------------------
+
+
+@given(st.text(max_size=30))
+def test_no_text_is_code(text: str) -> None:
+    assert not re.search(r"(?<!\\)[#%&]", typeset.latex_text(text))
+    assert typeset.latex_text(text).isascii()
+    assert not set("\x00\x1b\x7f\u202e") & set(typeset.typst_string(text) + typeset.xml_text(text))
+    assert ElementTree.fromstring(f"<p>{typeset.xml_text(text)}</p>").tag == "p"
+
+
+def test_symbols_in_a_reason_are_set_as_symbols() -> None:
+    written = typeset.latex_prose("the moments are mu^3 + 3 mu sigma^2; a mask_1 is no musical x_j")
+    assert written == r"the moments are $\mu^{3}$ + 3 $\mu$ $\sigma^{2}$; a mask\_1 is no musical $x_{j}$"
