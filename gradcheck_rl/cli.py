@@ -123,12 +123,14 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
     from .mutants import mutants
     from .render import text
 
-    with redirect_stdout(sys.stderr):
-        found = mutants(problem, options.seed)
-    rows = [
-        (name, str(line), f"killed by {killed_by}" if killed_by else "equivalent, proved" if equivalent else "SURVIVES")
-        for name, line, killed_by, equivalent in found
-    ]
+    shown = sys.stderr.isatty() and not options.quiet
+    try:
+        with redirect_stdout(sys.stderr):
+            found = mutants(problem, options.seed, progress=_progress if shown else None)
+    finally:
+        if shown:
+            _progress_line("")
+    rows = [(m.name, str(m.line), m.fate) for m in found]
     killed, alike = sum(bool(m[2]) for m in found), sum(not m[2] and bool(m[3]) for m in found)
     survivors = len(found) - killed - alike
     _say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, _screen(options)))
@@ -188,6 +190,146 @@ def coverage(options: argparse.Namespace) -> int:
     return worst([*codes, 1 if gaps else 0])
 
 
+def derive(options: argparse.Namespace) -> int:
+    from .derive import derivations, derived, holds, printed_lines, read_values, sizes, stamps
+    from .render import derivation, json, text
+    from .report import worst
+
+    if options.at is not None:
+        read_values(options.at)
+    codes: list[int] = []
+    reports: list[Report] = []
+    for name in _names(options.problems):
+        with _told(codes):
+            problem = _load(name, other_sizes=False)
+            chosen = derivations(problem, options.only, options.symbolic_k)
+            errata = [] if options.only or options.at or options.format in ("numpy", "torch") else printed_lines(problem)
+            with redirect_stdout(sys.stderr):
+                report = derived(problem, chosen, options.at or "", options.seed, errata)
+            reports.append(report)
+            notes = stamps(report) if options.stamp else []
+            if options.format in derivation.FORMATS:
+                _say(derivation.FORMATS[options.format](report, notes))
+            elif options.format == "text":
+                _say(text.derivations(report, _screen(options), notes) + "\n")
+            elif options.format != "json":
+                from .generate import functions
+
+                shown = {c.forms[0].name.rpartition(".")[0] for c in report.derivations if holds(report, c)}
+                sound = {name: d for name, d in chosen.items() if name in shown}
+                code = functions(sound, {name: sizes(d) for name, d in sound.items()}, options.format, options.seed)
+                _say("".join(f"# {_printable(note)}\n" for note in notes) + code)
+    if options.format == "json" and reports:
+        _say(json.render(reports))
+    return worst(codes + [report.exit_code for report in reports])
+
+
+def learn(options: argparse.Namespace) -> int:
+    from .learn.command import SEEDS, runs
+    from .learn.learned import CURVES, curves, typical
+    from .learn.session import lesson_of
+    from .render import json
+    from .report import worst
+
+    lesson = lesson_of(options.problem)
+    if options.plot:
+        from .figures import plottable
+
+        plottable(options.plot)
+    functions = load_functions(options.answer) if options.answer else None
+    files = [locate(options.problem), *([Path(options.answer)] if options.answer else [])]
+    for option, path, other in (("-o", options.output, options.plot), ("--plot", options.plot, options.output)):
+        if path:
+            _writable(Path(path), [*files, *([Path(other)] if other else [])], option)
+    screen, quiet = sys.stdout, options.quiet or options.json
+
+    def tell(text: str) -> None:
+        if not quiet:
+            with redirect_stdout(screen):
+                _say(f"{_printable(text)}\n")
+
+    seeds = SEEDS if options.three else (options.seed,)
+    shown = sys.stderr.isatty() and not options.quiet
+    with redirect_stdout(sys.stderr):
+        found = runs(
+            lesson, options.env or "", seeds, options.epochs or 0, options.steps or 0, functions, options.answer, tell, shown
+        )
+    if options.three:
+        tell(typical(found))
+    if options.json:
+        _say(json.render(found))
+    if options.output:
+        Path(options.output).write_text(json.render(found), encoding="utf-8")
+    if options.plot:
+        from .figures import plot
+
+        plot([CURVES], {CURVES.name: curves(found)}, options.plot)
+    return worst([run.exit_code for run in found])
+
+
+def report(options: argparse.Namespace) -> int:
+    from . import publish
+    from .report import worst
+
+    saved = [word for word in options.problems if word.endswith(".json")]
+    names = _names([word for word in options.problems if word not in saved])
+    target = publish.target(options.output, options.lang, [*map(Path, saved), *map(locate, names)])
+    codes: list[int] = []
+    reports = [report for path in saved for report in publish.read(path)]
+    problems: dict[str, Problem] = {}
+    for problem, _ in _problems(names, None, codes):
+        with _told(codes):
+            reports.append(_check(problem, options, whole=True))
+            problems[problem.name] = problem
+            if not options.quiet:
+                _say(f"{_printable(reports[-1].text())}\n")
+    if reports:
+        _say(f"{_printable(str(target.write(reports, problems)))} is written.\n")
+    return worst([*codes, *(report.exit_code for report in reports)])
+
+
+def template(options: argparse.Namespace) -> int:
+    from .grading.command import templated
+
+    with redirect_stdout(sys.stderr):
+        page = templated(options.problem, options.rubric)
+    _say(page)
+    return 0
+
+
+def grade(options: argparse.Namespace) -> int:
+    from .grading import command
+
+    shown = sys.stderr.isatty() and not options.quiet
+    files = [locate(options.problem), *map(Path, options.submissions), *([Path(options.rubric)] if options.rubric else [])]
+    for option, path in (("-o", options.output), ("--resume", options.resume)):
+        if path:
+            _writable(Path(path), files, option)
+    with redirect_stdout(sys.stderr):
+        rows = command.rows(
+            options.problem,
+            options.submissions,
+            options.rubric,
+            options.map or [],
+            options.isolation,
+            options.seconds,
+            options.memory,
+            options.jobs,
+            options.resume,
+            _progress if shown else None,
+        )
+    if shown:
+        _progress_line("")
+    if note := command.note(rows):
+        _complain(note, "note")
+    text = command.written(rows, options.format or "text")
+    if options.output:
+        command.put(Path(options.output), text)
+    else:
+        _say(text)
+    return command.exit_code(rows, options.fail_under)
+
+
 def new(options: argparse.Namespace) -> int:
     path = Path(options.name).with_suffix(".py")
     if not path.stem.isidentifier():
@@ -220,19 +362,82 @@ COMMANDS: dict[str, Command] = {
     "run": (
         run,
         "check problems",
-        ("problems", "--json", "--output", "--seed", "--points", "--only", "--answer", "--plot", "--quiet", "--no-color"),
+        (
+            "problems",
+            "--json",
+            "--output",
+            "--seed",
+            "--points",
+            "--only",
+            "--answer",
+            "--plot",
+            "--lang",
+            "--quiet",
+            "--no-color",
+        ),
     ),
     "list": (show_list, "the problems that come with the package", ()),
     "mistakes": (
         mistakes,
         "what people get wrong in a problem, and the claims that catch it",
-        ("problem", "--mutants", "--seed", "--points", "--quiet", "--no-color"),
+        ("problem", "--mutants", "--seed", "--points", "--lang", "--quiet", "--no-color"),
     ),
-    "explain": (explain, "what is known of one statement, by its id", ("id", "--seed", "--points", "--quiet", "--no-color")),
+    "explain": (
+        explain,
+        "what is known of one statement, by its id",
+        ("id", "--seed", "--points", "--lang", "--quiet", "--no-color"),
+    ),
     "coverage": (
         coverage,
         "every statement of the sources, where it is decided, and which are left",
         ("--json", "--output", "--seed", "--points", "--quiet", "--no-color"),
+    ),
+    "derive": (
+        derive,
+        "closed forms step by step, each equals sign checked",
+        ("problems", "--format", "--only", "--at", "--symbolic-k", "--stamp", "--lang", "--seed", "--no-color"),
+    ),
+    "learn": (
+        learn,
+        "a small training run from a problem's losses, checked against the model while it learns",
+        (
+            "problem",
+            "--env",
+            "--epochs",
+            "--steps",
+            "--seed",
+            "--three",
+            "--answer",
+            "--plot",
+            "--json",
+            "--output",
+            "--quiet",
+        ),
+    ),
+    "report": (
+        report,
+        "a page to read, or results for other programs: .html, .md, .tex, .pdf, .json, .xml, or a folder of pages",
+        ("problems", "--output", "--lang", "--seed", "--points", "--quiet"),
+    ),
+    "template": (template, "the file that a student fills in", ("problem", "--rubric")),
+    "grade": (
+        grade,
+        "points and feedback for what students hand in, each kept apart while it runs",
+        (
+            "problem",
+            "submissions",
+            "--rubric",
+            "--map",
+            "--as",
+            "--output",
+            "--fail-under",
+            "--isolation",
+            "--seconds",
+            "--memory",
+            "--jobs",
+            "--resume",
+            "--quiet",
+        ),
     ),
     "new": (new, "write a page to fill in", ("name",)),
     "lint": (lint, "what is wrong with a problem file", ("files",)),
@@ -251,6 +456,16 @@ def _whole(low: int, high: int | None) -> Callable[[str], int]:
     return read
 
 
+def _percent(text: str) -> float:
+    try:
+        found = float(text) if text.isascii() and len(text) <= 18 else -1.0
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= 100:
+        raise argparse.ArgumentTypeError(f"a number from 0 to 100 was expected, not {text!r}")
+    return found
+
+
 OPTIONS: dict[str, dict[str, Any]] = {
     "problems": {"nargs": "+", "metavar": "NAME", "help": "a name from `list`, a path, or `all`"},
     "problem": {"metavar": "NAME", "help": "a name from `list`, or a path"},
@@ -258,12 +473,46 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"metavar": "NAME", "help": "NAME.py is written; nothing is overwritten"},
     "files": {"nargs": "+", "metavar": "FILE", "help": "problem files"},
     "--json": {"action": "store_true", "help": "print the report as JSON"},
-    "--output": {"metavar": "FILE", "help": "write the report as JSON to FILE"},
+    "--output": {"metavar": "FILE", "help": "write to FILE; `report` writes what its ending says, others JSON"},
+    "--lang": {"choices": ("en", "zh"), "default": "en", "metavar": "LANG", "help": "the language of the words: en, zh"},
     "--seed": {"type": _whole(0, None), "default": 0, "metavar": "N", "help": "draw other points (0)"},
     "--points": {"type": _whole(1, MOST_POINTS), "metavar": "N", "help": "how many points (as the problem says)"},
     "--only": {"action": "append", "metavar": "ID", "help": "only this claim or statement; may be repeated"},
     "--answer": {"metavar": "FILE", "help": "check the functions of FILE in place of the problem's own"},
     "--plot": {"metavar": "FILE", "help": "draw the problem's figures to FILE (.png, .svg or .pdf)"},
+    "--format": {
+        "choices": ("text", "latex", "markdown", "typst", "json", "numpy", "torch"),
+        "default": "text",
+        "help": "what to print: text, latex, markdown, typst, json, or the closed form as a function: numpy, torch",
+        "metavar": "FORMAT",
+    },
+    "--at": {"metavar": "VALUES", "help": 'exact numbers too, as in --at "theta=(1, 1, 1), s0=1/2"'},
+    "--symbolic-k": {"action": "store_true", "help": 'only what holds for any size; --at "K=3" writes it out at one'},
+    "--stamp": {"action": "store_true", "help": "say in a comment what was checked and how, with versions and seed"},
+    "--env": {"metavar": "NAME", "help": "a gymnasium environment (CartPole-v1, Pendulum-v1; extra `gym`)"},
+    "--epochs": {"type": _whole(1, 10_000), "metavar": "N", "help": "how many epochs (as docs/learning.md says)"},
+    "--steps": {"type": _whole(1, 10_000_000), "metavar": "N", "help": "steps of the environment in an epoch"},
+    "--three": {"action": "store_true", "help": "learn with the seeds 0, 1 and 2, and say the median return"},
+    "submissions": {"nargs": "+", "metavar": "SUBMISSION", "help": "a file, a notebook, a folder, or several"},
+    "--rubric": {"metavar": "FILE", "help": "parts, points and what is shown of them, as TOML"},
+    "--map": {"action": "append", "metavar": "MAP", "help": "reparam_grad=their_name, or an adapter.py; may be repeated"},
+    "--as": {
+        "dest": "format",
+        "choices": ("text", "json", "gradescope", "classroom", "github", "summary", "junit", "check50", "csv"),
+        "metavar": "FORMAT",
+        "help": "text, json, csv, junit, github (annotations), summary (Markdown); of one: gradescope, classroom, check50",
+    },
+    "--fail-under": {"type": _percent, "metavar": "N", "help": "exit code 1 where a submission has under N percent"},
+    "--isolation": {
+        "choices": ("auto", "require", "bubblewrap", "landlock", "rlimits"),
+        "default": "auto",
+        "metavar": "TIER",
+        "help": "auto; require (nothing runs without a strong tier); bubblewrap, landlock, rlimits",
+    },
+    "--seconds": {"type": _whole(1, 3600), "metavar": "N", "help": "for one submission, without importing torch (10)"},
+    "--memory": {"type": _whole(64, 1 << 20), "metavar": "MIB", "help": "beyond what Python and torch need (1024)"},
+    "--jobs": {"type": _whole(1, 256), "default": 1, "metavar": "N", "help": "how many submissions at a time (1)"},
+    "--resume": {"metavar": "FILE", "help": "keep each row in FILE as it comes, and make none twice"},
     "--mutants": {"action": "store_true", "help": "change the problem's own lines, and see whether a claim notices"},
     "--quiet": {"action": "store_true", "help": "only what is not as it should be"},
     "--no-color": {"action": "store_true", "help": "no colour (also by the environment variable NO_COLOR)"},
@@ -325,9 +574,9 @@ def _ids(problem: Problem) -> set[str]:
     return {word for name, item in problem.names.items() for word in (name, *statements(item.source))}
 
 
-def _load(name: str) -> Problem:
+def _load(name: str, other_sizes: bool = True) -> Problem:
     with redirect_stdout(sys.stderr):
-        return load(name)
+        return load(name, other_sizes)
 
 
 def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> dict[Function, Function]:
@@ -363,15 +612,22 @@ def _writable(path: Path, inputs: Iterable[Path], option: str) -> None:
 # ---- computing and output -------------------------------------------------------------------------------------------------
 
 
-def _check(problem: Problem, options: argparse.Namespace, only: Sequence[str] | None = None, answer: Any = None) -> Report:
+def _check(
+    problem: Problem,
+    options: argparse.Namespace,
+    only: Sequence[str] | None = None,
+    answer: Any = None,
+    whole: bool = False,
+) -> Report:
     from .loop import check
 
     shown = sys.stderr.isatty() and not options.quiet
     try:
         # What the functions print must not end up in the report.
         with redirect_stdout(sys.stderr):
-            figures = bool(getattr(options, "plot", None))  # the other commands have no such option
-            return check(problem, answer, options.seed, options.points, only, _progress if shown else None, figures=figures)
+            figures = whole or bool(getattr(options, "plot", None))  # other commands have no such option
+            progress = _progress if shown else None
+            return check(problem, answer, options.seed, options.points, only, progress, figures=figures, formulas=whole)
     except ProblemError as error:
         raise ProblemError(f"{problem.path}: {error}") from error
     except GradcheckError:
@@ -421,10 +677,12 @@ def _deliver(reports: Sequence[Report], options: argparse.Namespace) -> None:
 
 
 def _screen(options: argparse.Namespace) -> Screen:
+    from .languages import speaker
     from .render.text import Screen
 
     plain = options.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return Screen(min(get_terminal_size().columns, 120), sys.stdout.isatty() and not plain, sys.stdout.encoding or "utf-8")
+    say = speaker(getattr(options, "lang", "en"))
+    return Screen(min(get_terminal_size().columns, 120), sys.stdout.isatty() and not plain, sys.stdout.encoding or "utf-8", say)
 
 
 def _say(text: str) -> None:
@@ -445,7 +703,7 @@ def _writable_on(stream: TextIO, text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    from .render.text import printable
+    from .report import printable
 
     return printable(text)
 

@@ -10,8 +10,14 @@ from .load import HOMES
 
 LANGUAGES = ("en", "zh")
 
+Say = Callable[..., str]
 
-def speaker(language: str) -> Callable[..., str]:
+
+def english(sentence: str, *parts: object) -> str:
+    return sentence.format(*parts) if parts else sentence
+
+
+def speaker(language: str) -> Say:
     """say(sentence, *parts): the sentence in this language with its {} filled in; in English where it has no other."""
     table = sentences(language)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
 
 import pytest
 
+from gradcheck_rl.cli import main
 from gradcheck_rl.derivation import Derivation
 from gradcheck_rl.languages import sentences, speaker
 from gradcheck_rl.load import HOMES, load, shipped
@@ -43,6 +45,28 @@ def test_no_sentence_of_the_table_is_left_over() -> None:
     for name, group in tomllib.loads(path.read_text(encoding="utf-8")).items():
         if name.startswith("problem"):
             assert set(group) - set(spoken(page(name))) == set()
+
+
+def test_the_terminal_speaks_it_too(capsys: pytest.CaptureFixture[str]) -> None:
+    """But for names, numbers and the routes nothing English is left of a page."""
+    assert main(["problem1", "--only", "A-003", "--only", "A-005", "--lang", "zh"]) == 0
+    said = capsys.readouterr().out
+    assert "带动作掩码的 softmax 策略" in said and "命题" in said and "被否定" in said and "全部符合预期" in said
+    routes = {
+        "softmax",
+        "listed",
+        "autodiff",
+        "symbolic",
+        "logit",
+        "also",
+        "replay",
+        "python",
+        "gradcheck_rl",
+        "seed",
+        "problem1",
+    }
+    words = set(re.findall(r"[a-z]{4,}", said)) - routes
+    assert words <= {name for name in page("problem1").names for name in re.findall(r"[a-z]{4,}", name)}, words
 
 
 def test_a_sentence_without_its_chinese_is_said_in_english() -> None:

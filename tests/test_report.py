@@ -355,9 +355,9 @@ def test_a_sentence_that_is_missing_would_be_noticed() -> None:
     assert {"Claims", "agrees", "as printed", "How to replay"} <= spoken(PLAIN) & sentences("zh").keys()
 
 
-@pytest.mark.parametrize("english_one, chinese", sentences("zh").items())
-def test_a_sentence_and_its_chinese_have_the_same_gaps(english_one: str, chinese: str) -> None:
-    assert english_one.count("{}") == chinese.count("{}") and chinese.strip()
+def test_a_sentence_and_its_chinese_have_the_same_gaps() -> None:
+    for spoken_one, chinese in sentences("zh").items():
+        assert spoken_one.count("{}") == chinese.count("{}") and chinese.strip(), spoken_one
 
 
 def test_what_has_no_chinese_is_shown_in_english() -> None:

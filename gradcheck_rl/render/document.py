@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, count, repeat
 from typing import Any
 
+from ..languages import Say, english
 from ..report import VERDICTS, Caught, Chain, Line, Report, plain, printable
 from .blocks import (
     BAD,
@@ -39,8 +40,6 @@ from .blocks import (
 )
 from .formula import drawable
 
-Say = Callable[..., str]
-
 MOST_COMPONENTS = 12
 LONGEST_EXACT = 16
 DIGITS = (6, 12, 17)
@@ -59,10 +58,6 @@ SHORT: Mapping[str, str] = {
     "blind_spots": "Blind spots",
     "replay": "Replay",
 }
-
-
-def english(sentence: str, *parts: object) -> str:
-    return sentence.format(*parts) if parts else sentence
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from ..languages import Say, english
 from ..report import Caught, Chain, Line, Report, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
@@ -32,43 +33,47 @@ class Screen:
     width: int = 80
     colour: bool = False
     encoding: str = "utf-8"
+    say: Say = english
 
 
 def render(reports: Sequence[Report], screen: Screen | None = None) -> str:
     """Everything there is to say of each problem; of several, a table at the end."""
-    parts = [_page(report) for report in reports]
-    return _print([*parts, _overview(reports)] if len(reports) > 1 else parts, screen)
+    page = _Page(screen)
+    parts = [page.page(report) for report in reports]
+    return _print([*parts, page.overview(reports)] if len(reports) > 1 else parts, screen)
 
 
 def overview(reports: Sequence[Report], screen: Screen | None = None) -> str:
     """A line for each problem."""
-    return _print([_overview(reports)], screen)
+    return _print([_Page(screen).overview(reports)], screen)
 
 
 def explain(report: Report, screen: Screen | None = None) -> str:
     """Of each line all that is known, whether or not it is as it should be."""
-    return _print([Group(_heading(report), "", *_details(report.claims), *_mistakes(report))], screen)
+    page = _Page(screen)
+    return _print([Group(page.heading(report), "", *page.details(report.claims), *page.mistakes(report))], screen)
 
 
 def mistakes(report: Report, screen: Screen | None = None) -> str:
     """The planted mistakes, each with the claims that caught it."""
-    return _print([Group(_heading(report), *(_mistakes(report) or [_text("No mistake is planted here.")]))], screen)
+    page = _Page(screen)
+    none = [_text(page.say("No mistake is planted here."))]
+    return _print([Group(page.heading(report), *(page.mistakes(report) or none))], screen)
 
 
 def derivations(report: Report, screen: Screen | None = None, notes: Sequence[str] = ()) -> str:
     """Every line of every derivation: the formula, what became of its equals sign, and the reason."""
+    page = _Page(screen)
     lines = {line.id: line for line in report.claims}
-    parts: list[RenderableType] = [_heading(report)]
+    parts: list[RenderableType] = [page.heading(report)]
     for chain in report.derivations:
-        parts += [
-            "",
-            _text(f"{chain.title}{_steps(chain, lines)}", "bold underline"),
-            Padding(Group(*_chain(chain, lines)), (0, 0, 0, 2)),
-        ]
+        title = _text(f"{page.say(chain.title)}{page.steps(chain, lines)}", "bold underline")
+        parts += ["", title, Padding(Group(*page.chain(chain, lines)), (0, 0, 0, 2))]
     for line in report.claims:
         if line.kind == "erratum":
-            parts += ["", _text("Printed: ", "bold underline") + _text(line.says), Padding(Group(*_printed(line)), (0, 0, 0, 2))]
-    return _print([Group(*parts, *(_text(note, "dim") for note in ("", *notes) if notes), "", _last(report))], screen)
+            title = _text(f"{page.say('as printed')}: ", "bold underline") + _text(page.say(line.says))
+            parts += ["", title, Padding(Group(*page.printed(line)), (0, 0, 0, 2))]
+    return _print([Group(*parts, *(_text(note, "dim") for note in ("", *notes) if notes), "", page.last(report))], screen)
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], screen: Screen | None = None) -> str:
@@ -103,57 +108,235 @@ def _print(parts: Sequence[RenderableType], screen: Screen | None) -> str:
     return text
 
 
-def _page(report: Report) -> RenderableType:
-    parts: list[RenderableType] = [_heading(report)]
-    if about := _about(report):
-        parts.append(_text(about))
-    if report.answer:
-        parts.append(_text(f"Answer: {', '.join(report.answer)}"))
-    parts += _forms(report) + _claims(report) + _errata(report) + _mistakes(report) + _flow(report) + _blind_spots(report)
-    if wrong := [line for line in report.claims if not line.ok]:
-        parts += _section("Not as it should be", *_details(wrong))
-    return Group(*parts, "", _last(report))
+class _Page:
+    """What is written, in one language."""
 
+    def __init__(self, screen: Screen | None) -> None:
+        self.say = (screen or Screen()).say
 
-def _heading(report: Report) -> RenderableType:
-    return _text(report.title, "bold") + _text(f"  {report.problem}", "dim")
+    def section(self, title: str, *parts: RenderableType) -> list[RenderableType]:
+        return _section(self.say(title), *parts)
 
+    def grid(self, *columns: str) -> Table:
+        return _grid(*map(self.say, columns))
 
-def _about(report: Report) -> str:
-    """The first paragraph that says more than the title."""
-    paragraphs = [" ".join(part.split()) for part in report.about.split("\n\n")]
-    return next((part for part in paragraphs if part and part.rstrip(".") != report.title.rstrip(".")), "")
+    def page(self, report: Report) -> RenderableType:
+        parts: list[RenderableType] = [self.heading(report)]
+        if about := self.about(report):
+            parts.append(_text(about))
+        if report.answer:
+            parts.append(_text(f"{self.say('Answer')}: {', '.join(report.answer)}"))
+        parts += (
+            self.forms(report)
+            + self.claims(report)
+            + self.errata(report)
+            + self.mistakes(report)
+            + self.flow(report)
+            + self.blind_spots(report)
+        )
+        if wrong := [line for line in report.claims if not line.ok]:
+            parts += self.section("Not as it should be", *self.details(wrong))
+        return Group(*parts, "", self.last(report))
 
+    def heading(self, report: Report) -> RenderableType:
+        return _text(self.say(report.title), "bold") + _text(f"  {report.problem}", "dim")
 
-def _forms(report: Report) -> list[RenderableType]:
-    """Of each derivation where it starts and where it ends."""
-    lines = {line.id: line for line in report.claims}
-    parts: list[RenderableType] = []
-    for chain in report.derivations:
-        ends = [form.text for form in (*chain.forms[:1], *chain.forms[1:][-1:])]
-        drawings = [part for text in ends for part in ("=", _Drawing(text))][1:]
-        parts += [_text(f"{chain.title}{_steps(chain, lines)}"), Padding(Group(*drawings), (0, 0, 0, 2))]
-    return _section("Closed forms", *parts) if parts else []
+    def about(self, report: Report) -> str:
+        """The first paragraph that says more than the title."""
+        paragraphs = [" ".join(part.split()) for part in report.about.split("\n\n")]
+        return self.say(next((part for part in paragraphs if part and part.rstrip(".") != report.title.rstrip(".")), ""))
 
+    def forms(self, report: Report) -> list[RenderableType]:
+        """Of each derivation where it starts and where it ends."""
+        lines = {line.id: line for line in report.claims}
+        parts: list[RenderableType] = []
+        for chain in report.derivations:
+            ends = [form.text for form in (*chain.forms[:1], *chain.forms[1:][-1:])]
+            drawings = [part for text in ends for part in ("=", _Drawing(text))][1:]
+            parts += [_text(f"{self.say(chain.title)}{self.steps(chain, lines)}"), Padding(Group(*drawings), (0, 0, 0, 2))]
+        return self.section("Closed forms", *parts) if parts else []
 
-def _chain(chain: Chain, lines: dict[str, Line]) -> list[RenderableType]:
-    parts: list[RenderableType] = []
-    for form, step in zip(chain.forms, ("", *chain.steps), strict=False):
-        line = lines.get(step)
-        if line is not None:
-            parts.append(_verdict(line) + _text(f"  {form.reason}") + _text(f"  {line.id}", "dim"))
-        parts.append(_Formula(form.math or ["text", form.text], "=" if step else ""))
-        if line is not None and not line.ok:
-            parts.append(Padding(_detail(line), (0, 0, 0, 2)))
-    return parts
+    def chain(self, chain: Chain, lines: dict[str, Line]) -> list[RenderableType]:
+        parts: list[RenderableType] = []
+        for form, step in zip(chain.forms, ("", *chain.steps), strict=False):
+            line = lines.get(step)
+            if line is not None:
+                parts.append(self.verdict(line) + _text(f"  {self.say(form.reason)}") + _text(f"  {line.id}", "dim"))
+            parts.append(_Formula(form.math or ["text", form.text], "=" if step else ""))
+            if line is not None and not line.ok:
+                parts.append(Padding(self.detail(line), (0, 0, 0, 2)))
+        return parts
 
+    def printed(self, line: Line) -> list[RenderableType]:
+        """The printed line, and the right one under it."""
+        parts: list[RenderableType] = [_Formula(line.formula, ""), self.verdict(line) + _text(f"  {line.id}", "dim")]
+        if not line.ok:
+            parts.append(self.detail(line))
+        return [*parts, _text(f"→ {self.say(line.correction)}", "green"), _Formula(line.right_formula, "")]
 
-def _printed(line: Line) -> list[RenderableType]:
-    """The printed line, and the right one under it."""
-    parts: list[RenderableType] = [_Formula(line.formula, ""), _verdict(line) + _text(f"  {line.id}", "dim")]
-    if not line.ok:
-        parts.append(_detail(line))
-    return [*parts, _text(f"→ {line.correction}", "green"), _Formula(line.right_formula, "")]
+    def steps(self, chain: Chain, lines: dict[str, Line]) -> str:
+        steps = [lines[step] for step in chain.steps if step in lines]
+        shown = sum(step.ok for step in steps)
+        return f" ({self.say('{} of {} steps hold', shown, len(steps))})" if steps else ""
+
+    def claims(self, report: Report) -> list[RenderableType]:
+        claims = [line for line in report.claims if line.kind != "erratum"]
+        if not claims:
+            return []
+        usual = max({line.resolution for line in claims}, key=[line.resolution for line in claims].count)
+        grid = self.lines(sorted(claims, key=lambda line: line.kind == "step"), usual)
+        return self.section(
+            "Claims",
+            grid,
+            _text(self.say("An error of {} would be seen, unless another resolution is named.", f"{usual:g}"), "dim"),
+        )
+
+    def errata(self, report: Report) -> list[RenderableType]:
+        errata = [line for line in report.claims if line.kind == "erratum"]
+        if not errata:
+            return []
+        title = "Errata: refuted, as they should be" if all(line.ok for line in errata) else "Errata: each should be refuted"
+        return self.section(title, self.lines(errata, errata[0].resolution))
+
+    def lines(self, lines: Sequence[Line], usual: float) -> Table:
+        grid = self.grid("verdict", "sentence", "how", "how well", "time")
+        grid.columns[2].max_width = MOST_HOW
+        for line in lines:
+            how_well, time = _text(self.how_well(line, usual)), _text(_time(line.elapsed_s), "dim")
+            grid.add_row(self.verdict(line), self.sentence(line), self.how(line), how_well, time)
+        return grid
+
+    def verdict(self, line: Line) -> Text:
+        mark = "✓" if line.ok else "?" if line.verdict == "undecided" else "✗"
+        return _text(f"{mark} {self.say(line.verdict)}", "green" if line.ok else STYLE.get(line.verdict, ""))
+
+    def sentence(self, line: Line) -> Text:
+        notes = [" · ".join(filter(None, (line.id, line.source)))]
+        if line.sizes:
+            sizes = [size if word in ("proved", "agrees") else f"{size} ({self.say(word)})" for size, word in line.sizes.items()]
+            notes.append(self.say("also at {}", ", ".join(sizes)))
+        if line.removed:
+            notes.append(self.say("{} points; {} more removed, on kinks", line.points, line.removed))
+        notes.append(self.say(line.remark))
+        says = _text(self.say(line.says))
+        if line.correction:
+            says += _text(f"\n→ {self.say(line.correction)}", "green")
+        return says + _text("".join(f"\n{note}" for note in notes if note), "dim")
+
+    def how(self, line: Line) -> Text:
+        """The routes that answered; in parentheses those too wide to tell."""
+        words = {"undecided": "({})", "refuted": "{} refutes"}
+        return _text("\n".join(self.say(words.get(route.verdict, "{}"), route.route) for route in line.routes))
+
+    def how_well(self, line: Line, usual: float) -> str:
+        said = [self.say(line.evidence)]
+        answering = [route for route in line.routes if route.verdict == line.verdict]
+        if line.verdict == "refuted":
+            gaps = [route.gap for route in answering if route.gap is not None]
+            said += [self.say("gap {}", f"{max(gaps):.1e}")] if gaps else []
+        else:
+            slacks = [route.slack for route in answering if route.slack]
+            said += [self.say("to {}", f"{min(slacks):.1e}")] if slacks else []
+        if line.resolution != usual:
+            said.append(self.say("resolution {}", f"{line.resolution:g}"))
+        return "\n".join(filter(None, said))
+
+    def mistakes(self, report: Report) -> list[RenderableType]:
+        if not report.mistakes:
+            return []
+        grid = self.grid("", "mistake", "caught by")
+        for mistake in report.mistakes:
+            grid.add_row(
+                _text("✓", "green") if mistake.caught else _text("✗", "red"), _text(self.say(mistake.says)), self.caught(mistake)
+            )
+        caught = all(mistake.caught for mistake in report.mistakes)
+        return self.section("Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught", grid)
+
+    def caught(self, mistake: Caught) -> Text:
+        if mistake.caught:
+            return _text(", ".join(mistake.by))
+        others = self.say("It broke {}.", ", ".join(mistake.by)) if mistake.by else ""
+        said = (self.say("NOT caught by {}.", mistake.breaks), others, self.say(mistake.reason))
+        return _text(" ".join(filter(None, said)), "red")
+
+    def flow(self, report: Report) -> list[RenderableType]:
+        if not report.flow:
+            return []
+        blocks = list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
+        grid = self.grid("function", *blocks)
+        for flow in report.flow:
+            grid.add_row(_text(flow.function), *(_text(self.say(flow.blocks.get(block, ""))) for block in blocks))
+        legend = _text(self.say("none: no path; zero: a path that carries nothing"), "dim")
+        return self.section("What each function sends to each parameter", grid, legend)
+
+    def blind_spots(self, report: Report) -> list[RenderableType]:
+        if not report.blind_spots:
+            return []
+        spots = [
+            _text(self.say(spot.says)) + _text("".join(f"\n  {name}" for name in spot.inputs), "dim")
+            for spot in report.blind_spots
+        ]
+        return self.section("Blind spots of the published data", *spots)
+
+    def details(self, lines: Iterable[Line]) -> list[RenderableType]:
+        """Each with a blank line between it and the next."""
+        blocks = [part for line in lines for part in ("", self.detail(line))]
+        return blocks[1:]
+
+    def detail(self, line: Line) -> RenderableType:
+        """Why the verdict is what it is: the reason, the point, and the two sides there."""
+        head = self.verdict(line) + _text(f"  {self.say(line.says)}", "bold") + _text(f"  {line.id}", "dim")
+        said = (
+            f"→ {self.say(line.correction)}" if line.correction else "",
+            line.source and f"{self.say('source')}: {line.source}",
+            self.say(line.reason),
+            self.say(line.remark),
+        )
+        parts: list[RenderableType] = [_text(text) for text in said if text]
+        parts += [_text(f"{self.say('at')} {name} = {plain(value)}") for name, value in (line.witness or {}).items()]
+        if line.value is not None:
+            parts.append(self.sides(line))
+        return Group(head, Padding(Group(*parts), (0, 0, 0, 4)))
+
+    def sides(self, line: Line) -> RenderableType:
+        """The two sides, component by component; where there are many, those that differ first."""
+        value, expected = line.value or [], line.expected or []
+        labels = line.labels or [str(n) for n in range(len(value))]
+        rows = [
+            (labels[n] if n < len(labels) else str(n), _number(left), _number(expected[n]) if n < len(expected) else "")
+            for n, left in enumerate(value)
+        ]
+        if len(rows) > MOST_COMPONENTS:
+            rows.sort(key=lambda row: row[1] == row[2])
+        grid = self.grid("", "value", "expected")
+        for row in rows[:MOST_COMPONENTS]:
+            grid.add_row(*map(_text, row))
+        rest = len(rows) - MOST_COMPONENTS
+        return Group(grid, _text(self.say("and {} more: --json has them", rest), "dim")) if rest > 0 else grid
+
+    def last(self, report: Report) -> RenderableType:
+        """One line that says it all, and the line that runs it again."""
+        say, counts, errata = self.say, report.summary, [c.ok for c in report.claims if c.kind == "erratum"]
+        words = {"proved": "{} proved", "agrees": "{} agree", "refuted": "{} refuted", "undecided": "{} undecided"}
+        said = [say(words[verdict], counts[verdict]) for verdict in words if counts[verdict]]
+        if errata:
+            said.append(say("{} of {} errata refuted", sum(errata), len(errata)))
+        if report.mistakes:
+            said.append(say("{} of {} mistakes caught", sum(m.caught for m in report.mistakes), len(report.mistakes)))
+        state = "All as it should be: {}." if report.ok else "Not all as it should be: {}."
+        says = say(state, ", ".join(said)) if said else say("Nothing was checked.")
+        line = _text(says, "bold green" if report.ok else "bold red")
+        return line + _text("\n" + say("took {}; replay: {}", _time(report.elapsed_s), report.replay), "dim")
+
+    def overview(self, reports: Sequence[Report]) -> RenderableType:
+        grid = self.grid("", "problem", "proved", "agree", "refuted", "undecided", "errata", "mistakes", "time")
+        for report in reports:
+            counts = report.summary
+            caught = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
+            numbers = [str(counts[name]) for name in ("proved", "agrees", "refuted", "undecided", "errata")]
+            mark = _text("✓", "green") if report.ok else _text("✗", "red")
+            grid.add_row(mark, _text(report.problem), *map(_text, [*numbers, caught, _time(report.elapsed_s)]))
+        return Group(*self.section("Together", grid))
 
 
 class _Formula:
@@ -183,176 +366,12 @@ class _Drawing:
             yield Text("\n".join(line[start : start + width] for line in self.lines), no_wrap=True, overflow="ignore")
 
 
-def _steps(chain: Chain, lines: dict[str, Line]) -> str:
-    steps = [lines[step] for step in chain.steps if step in lines]
-    shown = sum(step.ok for step in steps)
-    return f" ({shown} of {len(steps)} steps hold)" if steps else ""
-
-
-def _claims(report: Report) -> list[RenderableType]:
-    claims = [line for line in report.claims if line.kind != "erratum"]
-    if not claims:
-        return []
-    usual = max({line.resolution for line in claims}, key=[line.resolution for line in claims].count)
-    grid = _lines(sorted(claims, key=lambda line: line.kind == "step"), usual)
-    return _section("Claims", grid, _text(f"An error of {usual:g} would be seen, unless another resolution is named.", "dim"))
-
-
-def _errata(report: Report) -> list[RenderableType]:
-    errata = [line for line in report.claims if line.kind == "erratum"]
-    if not errata:
-        return []
-    title = "Errata: refuted, as they should be" if all(line.ok for line in errata) else "Errata: each should be refuted"
-    return _section(title, _lines(errata, errata[0].resolution))
-
-
-def _lines(lines: Sequence[Line], usual: float) -> Table:
-    grid = _grid("verdict", "sentence", "how", "how well", "time")
-    for line in lines:
-        how_well, time = _text(_how_well(line, usual)), _text(_time(line.elapsed_s), "dim")
-        grid.add_row(_verdict(line), _sentence(line), _how(line), how_well, time)
-    return grid
-
-
-def _verdict(line: Line) -> Text:
-    mark = "✓" if line.ok else "?" if line.verdict == "undecided" else "✗"
-    return _text(f"{mark} {line.verdict}", "green" if line.ok else STYLE.get(line.verdict, ""))
-
-
-def _sentence(line: Line) -> Text:
-    notes = [" · ".join(filter(None, (line.id, line.source)))]
-    if line.sizes:
-        sizes = [size if word in ("proved", "agrees") else f"{size} ({word})" for size, word in line.sizes.items()]
-        notes.append(f"also at {', '.join(sizes)}")
-    if line.removed:
-        notes.append(f"{line.points} points; {line.removed} more removed, on kinks")
-    notes.append(line.remark)
-    says = _text(line.says)
-    if line.correction:
-        says += _text(f"\n→ {line.correction}", "green")
-    return says + _text("".join(f"\n{note}" for note in notes if note), "dim")
-
-
-def _how(line: Line) -> Text:
-    """The routes that answered; in parentheses those too wide to tell."""
-    words = {"undecided": "({})", "refuted": "{} refutes"}
-    return _text("\n".join(words.get(route.verdict, "{}").format(route.route) for route in line.routes))
-
-
-def _how_well(line: Line, usual: float) -> str:
-    said = [line.evidence]
-    answering = [route for route in line.routes if route.verdict == line.verdict]
-    if line.verdict == "refuted":
-        gaps = [route.gap for route in answering if route.gap is not None]
-        said += [f"gap {max(gaps):.1e}"] if gaps else []
-    else:
-        slacks = [route.slack for route in answering if route.slack]
-        said += [f"to {min(slacks):.1e}"] if slacks else []
-    if line.resolution != usual:
-        said.append(f"resolution {line.resolution:g}")
-    return "\n".join(filter(None, said))
-
-
 def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
-def _mistakes(report: Report) -> list[RenderableType]:
-    if not report.mistakes:
-        return []
-    grid = _grid("", "mistake", "caught by")
-    for mistake in report.mistakes:
-        grid.add_row(_text("✓", "green") if mistake.caught else _text("✗", "red"), _text(mistake.says), _caught(mistake))
-    caught = all(mistake.caught for mistake in report.mistakes)
-    return _section("Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught", grid)
-
-
-def _caught(mistake: Caught) -> Text:
-    if mistake.caught:
-        return _text(", ".join(mistake.by))
-    others = f" It broke {', '.join(mistake.by)}." if mistake.by else ""
-    return _text(f"NOT caught by {mistake.breaks}.{others} {mistake.reason}".rstrip(), "red")
-
-
-def _flow(report: Report) -> list[RenderableType]:
-    if not report.flow:
-        return []
-    blocks = list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
-    grid = _grid("function", *blocks)
-    for flow in report.flow:
-        grid.add_row(_text(flow.function), *(_text(flow.blocks.get(block, "")) for block in blocks))
-    legend = _text("none: no path; zero: a path that carries nothing", "dim")
-    return _section("What each function sends to each parameter", grid, legend)
-
-
-def _blind_spots(report: Report) -> list[RenderableType]:
-    if not report.blind_spots:
-        return []
-    spots = [_text(spot.says) + _text("".join(f"\n  {name}" for name in spot.inputs), "dim") for spot in report.blind_spots]
-    return _section("Blind spots of the published data", *spots)
-
-
-def _details(lines: Iterable[Line]) -> list[RenderableType]:
-    """Each with a blank line between it and the next."""
-    blocks = [part for line in lines for part in ("", _detail(line))]
-    return blocks[1:]
-
-
-def _detail(line: Line) -> RenderableType:
-    """Why the verdict is what it is: the reason, the point, and the two sides there."""
-    head = _verdict(line) + _text(f"  {line.says}", "bold") + _text(f"  {line.id}", "dim")
-    said = (f"→ {line.correction}" if line.correction else "", line.source and f"source: {line.source}", line.reason, line.remark)
-    parts: list[RenderableType] = [_text(text) for text in said if text]
-    parts += [_text(f"at {name} = {plain(value)}") for name, value in (line.witness or {}).items()]
-    if line.value is not None:
-        parts.append(_sides(line))
-    return Group(head, Padding(Group(*parts), (0, 0, 0, 4)))
-
-
-def _sides(line: Line) -> RenderableType:
-    """The two sides, component by component; where there are many, those that differ first."""
-    value, expected = line.value or [], line.expected or []
-    labels = line.labels or [str(n) for n in range(len(value))]
-    rows = [
-        (labels[n] if n < len(labels) else str(n), _number(left), _number(expected[n]) if n < len(expected) else "")
-        for n, left in enumerate(value)
-    ]
-    if len(rows) > MOST_COMPONENTS:
-        rows.sort(key=lambda row: row[1] == row[2])
-    grid = _grid("", "value", "expected")
-    for row in rows[:MOST_COMPONENTS]:
-        grid.add_row(*map(_text, row))
-    rest = len(rows) - MOST_COMPONENTS
-    return Group(grid, _text(f"and {rest} more: --json has them", "dim")) if rest > 0 else grid
-
-
 def _number(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else plain(value)
-
-
-def _last(report: Report) -> RenderableType:
-    """One line that says it all, and the line that runs it again."""
-    counts = report.summary
-    words = {"proved": "proved", "agrees": "agree", "refuted": "refuted", "undecided": "undecided"}
-    said = [f"{counts[verdict]} {word}" for verdict, word in words.items() if counts[verdict]]
-    if counts["errata"]:
-        said.append(f"{sum(c.ok for c in report.claims if c.kind == 'erratum')} of {counts['errata']} errata refuted")
-    if report.mistakes:
-        said.append(f"{sum(m.caught for m in report.mistakes)} of {len(report.mistakes)} mistakes caught")
-    says = f"{'All' if report.ok else 'Not all'} as it should be: {', '.join(said)}" if said else "Nothing was checked"
-    line = _text(f"{says}.", "bold green" if report.ok else "bold red")
-    return line + _text(f"\ntook {_time(report.elapsed_s)}; replay: {report.replay}", "dim")
-
-
-def _overview(reports: Sequence[Report]) -> RenderableType:
-    grid = _grid("", "problem", "proved", "agree", "refuted", "undecided", "errata", "mistakes", "time")
-    for report in reports:
-        counts = report.summary
-        caught = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
-        numbers = [str(counts[name]) for name in ("proved", "agrees", "refuted", "undecided", "errata")]
-        mark = _text("✓", "green") if report.ok else _text("✗", "red")
-        grid.add_row(mark, _text(report.problem), *map(_text, [*numbers, caught, _time(report.elapsed_s)]))
-    return Group(*_section("Together", grid))
 
 
 def _section(title: str, *parts: RenderableType) -> list[RenderableType]:
@@ -362,7 +381,7 @@ def _section(title: str, *parts: RenderableType) -> list[RenderableType]:
 def _grid(*columns: str) -> Table:
     grid = Table(box=None, padding=(0, 2, 0, 0), show_header=any(columns), header_style="dim", pad_edge=False)
     for column in columns:
-        grid.add_column(_text(column), overflow="fold", max_width=MOST_HOW if column == "how" else None)
+        grid.add_column(_text(column), overflow="fold")
     return grid
 
 
