@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -92,14 +93,23 @@ class Measured:
 class Judge:
     """A problem's points, and what was worked out at them."""
 
-    def __init__(self, problem: Problem, seed: int, count: int, proving: bool = True) -> None:
+    def __init__(self, problem: Problem, seed: int, count: int | Points, proving: bool = True) -> None:
         self.world: World = problem.bound
         self.proving = proving
-        self.name, self.seed, self.count = problem.name, seed, count
-        self.points = drawn(self.world.variables, problem.corners, count, seed, self.name)
+        self.name, self.seed = problem.name, seed
+        if isinstance(count, Points):  # not to be drawn: these
+            self.count, self.points = len(count), count
+        else:
+            self.count, self.points = count, drawn(self.world.variables, problem.corners, count, seed, self.name)
         self.memo: dict[Any, Any] = {}
         self._once: dict[Any, Points] = {}
         self._settled: dict[Any, Settled] = {}
+
+    def anew(self) -> Judge:
+        """The same points and what is known at them, with nothing settled: answers that come and go leave nothing behind."""
+        other = copy(self)
+        other._settled = {}
+        return other
 
     def settle(self, claim: Claim, answer: Answer, strict: bool = False, witness: bool = True) -> Settled:
         """`strict`: a claim that is to be refuted must fail by more than its resolution. Without `witness` nothing is shrunk."""

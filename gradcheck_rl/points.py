@@ -49,6 +49,11 @@ class Points:
     size: int
     given: bool = False
 
+    @staticmethod
+    def of(variables: Mapping[str, Variable], floats: Mapping[str, Floats]) -> Points:
+        """Measured data: floats (B, *shape), as the exact fractions they are."""
+        return Points(variables, {k: _rational_of(v) for k, v in floats.items()}, len(next(iter(floats.values()))))
+
     def __len__(self) -> int:
         return self.size
 

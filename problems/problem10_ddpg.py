@@ -12,7 +12,7 @@ import math
 from functools import reduce
 
 import numpy as np
-from sympy import Integral, Rational, Sum, diff, pi, symbols
+from sympy import Derivative, Integral, Rational, Sum, diff, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -31,6 +31,7 @@ from gradcheck_rl import (
     Integers,
     Mean,
     Mistake,
+    Named,
     Normal,
     OneOf,
     Parameter,
@@ -1151,10 +1152,11 @@ timeouts = Erratum(
 )
 
 # Why the target is frozen, and why a slow copy is an average.
-mean_y, mean_y2 = E(y), E(y**2)
+aimed_at = Named("y", y)[()]
+mean_y, mean_y2 = E(aimed_at), E(aimed_at**2)
 double_sampling = Derivation(
     "Double sampling",
-    E((c - y) ** 2),
+    E((c - aimed_at) ** 2),
     (
         (c**2 - 2 * c * mean_y + mean_y2, "the expectation is linear"),
         ((c - mean_y) ** 2 + (mean_y2 - mean_y**2), "a square is completed"),
@@ -1162,19 +1164,24 @@ double_sampling = Derivation(
     ),
     source="B-019",
 )
+chosen = Named("mu", mu(theta, state))[()]
 climbing = Derivation(
     "The actor's gradient",
-    array(*(diff(q(frozen(phi), state, mu(theta, state)), t) for t in theta)),
+    array(*(Derivative(Named("Q", q(frozen(phi), state, chosen))[()], t) for t in theta)),
     (
-        (chain * array(*(diff(mu(theta, state), t) for t in theta)), "the chain rule: s does not depend on theta"),
         (
-            (phi[2] + phi[3] * state + 2 * phi[4] * mu(theta, state))
+            diff(dpi_da, action[()]).subs(action[()], chosen) * array(*(Derivative(chosen, t) for t in theta)),
+            "the chain rule: s does not depend on theta",
+        ),
+        (
+            (phi[2] + phi[3] * state + 2 * phi[4] * chosen)
             * limit
             * (1 - tanh(theta[0] + theta[1] * state) ** 2)
             * array(1, state),
             "the slopes of the critic and of tanh",
         ),
     ),
+    at={"phi": (0, 0, 1, 2, 3), "theta": (0, 0), "state": half},
     source="B-023, B-025",
 )
 weights = Derivation(

@@ -10,7 +10,7 @@ import copy
 import itertools
 from types import SimpleNamespace
 
-from sympy import Rational, diff, pi
+from sympy import Derivative, Rational, diff, pi
 
 from gradcheck_rl import (
     AtMost,
@@ -28,6 +28,7 @@ from gradcheck_rl import (
     Hull,
     Integers,
     Mistake,
+    Named,
     Normal,
     Parameter,
     Point,
@@ -596,7 +597,7 @@ apart = tuple(
 tie = Point(u=1, v=1)
 split = tuple(
     Claim(
-        f"At a tie `{f.__name__}` has the gradient {shares}.",
+        f"At a tie `{f.__name__}` has the gradient {shares} / 2.",
         Equal(Gradient(f, (u, v)), array(*shares) * half),
         at=tie,
         source="B-062",
@@ -732,12 +733,13 @@ smaller_of_two = Derivation(
     ),
     source="B-054",
 )
+chosen = Named("mu", mu(theta, s[row]))[()]
 first_gradient = Derivation(
     "The actor's gradient",
-    array(*(diff(q(frozen(phi1), s[row], mu(theta, s[row])), t) for t in theta)),
+    array(*(Derivative(Named("Q", q(frozen(phi1), s[row], chosen))[()], t) for t in theta)),
     (
         (
-            (phi1[2] + phi1[3] * s[row] + 2 * phi1[4] * mu(theta, s[row])) * array(*(diff(mu(theta, s[row]), t) for t in theta)),
+            (phi1[2] + phi1[3] * s[row] + 2 * phi1[4] * chosen) * array(*(Derivative(chosen, t) for t in theta)),
             "the chain rule",
         ),
     ),

@@ -10,7 +10,7 @@ entropy is, of a coin, of a normal action, and of a squashed one.
 import ast
 
 import numpy as np
-from sympy import Rational
+from sympy import Derivative, IndexedBase, KroneckerDelta, Rational, Sum, symbols
 from sympy import pi as circle
 
 from gradcheck_rl import (
@@ -31,6 +31,7 @@ from gradcheck_rl import (
     LogRational,
     Mean,
     Mistake,
+    Named,
     NonFinite,
     Normal,
     Parameter,
@@ -1180,6 +1181,43 @@ def summed_over_the_batch(logits):
     return disorder_of(logits) * len(logits)
 
 
+# Why, for any number K of actions, with logits x and values Q.
+K, at, other_action = symbols("K i k", integer=True)
+X, worths = IndexedBase("x", real=True), IndexedBase("Q", real=True)
+temperature = symbols("alpha", positive=True)
+
+
+def every(index, term):
+    return Sum(term, (index, 0, K - 1))
+
+
+def chance_of(index):
+    return Named(f"pi_{index}", exp(X[index]) / every(other_action, exp(X[other_action])))[()]
+
+
+soft_worth = every(other_action, chance_of(other_action) * (worths[other_action] - temperature * log(chance_of(other_action))))
+soft_gradient = Derivation(
+    "The gradient of the soft value",
+    Derivative(soft_worth, X[at]),
+    (
+        (
+            every(
+                other_action,
+                chance_of(other_action)
+                * (KroneckerDelta(at, other_action) - chance_of(at))
+                * (worths[other_action] - temperature * log(chance_of(other_action))),
+            ),
+            "the slope of pi_k; the slopes of the logarithms sum to zero",
+        ),
+        (
+            chance_of(at) * (worths[at] - temperature * log(chance_of(at)) - Named("V", soft_worth)[()]),
+            "the sum is V, the soft value",
+        ),
+    ),
+    sizes={K: (2, 3, 4), at: (0, 1)},
+    at={"x": (log(1), log(1), log(2)), "Q": (1, 2, 3), "alpha": 1},
+)
+
 problem = Problem(
     title="Soft actor-critic",
     world=(theta_old,),
@@ -1297,6 +1335,7 @@ problem = Problem(
         mode_sample,
     ),
     derivations=(
+        soft_gradient,
         Derivation(
             "log-slope",
             logarithm,

@@ -7,7 +7,7 @@ column times a row. The page checks the loss on a finite MDP, on a table of give
 """
 
 import numpy as np
-from sympy import Rational, binomial, diff, log
+from sympy import Derivative, Rational, binomial, diff, log
 
 from gradcheck_rl import (
     AtMost,
@@ -25,6 +25,7 @@ from gradcheck_rl import (
     LogRational,
     Mean,
     Mistake,
+    Named,
     Parameter,
     Point,
     Problem,
@@ -136,7 +137,7 @@ def expected_weights(weight):  # the gradient where an episode counts by a weigh
 
 
 # CartPole: states of four numbers, two actions, a network with one hidden layer, and 13 steps of two episodes.
-H, M = 3, 13
+H, M = Size("H", 3), 13
 W1, b1 = Variable("W1", (H, 4)), Variable("b1", H)
 W2, b2 = Variable("W2", (2, H)), Variable("b2", 2)
 obs, act = Variable("obs", (M, 4)), Variable("act", M, over=Integers(0, 1))
@@ -145,6 +146,8 @@ net = (W1, b1, W2, b2)
 row = Draw("row", Categorical([Rational(1, M)] * M))
 log_policy = log_softmax(W2 @ tanh(W1 @ obs[row] + b1) + b2)
 cart_loss = -E(log_policy[act[row]] * weights[row])
+scores = Variable("scores", (M, 2))  # what a network gave for these steps
+likely = softmax(scores)[:, 1]
 preference = Variable("preference", 2, over=Integers(1, 4))
 pick = Draw("pick", Categorical(logits=preference))
 size, falls = Variable("size", over=Integers(20, 90)), Variable("falls", over=Integers(2, 30))
@@ -309,9 +312,13 @@ def logits(W1, b1, W2, b2, obs):
     return torch.nn.functional.linear(torch.nn.functional.linear(obs, W1, b1).tanh(), W2, b2)
 
 
-def compute_loss(W1, b1, W2, b2, obs, act, weights, logits=logits):
-    policy = torch.distributions.Categorical(logits=logits(W1, b1, W2, b2, obs))
+def loss_of(scores, act, weights):
+    policy = torch.distributions.Categorical(logits=scores)
     return -(policy.log_prob(act.int()) * weights).mean()
+
+
+def compute_loss(W1, b1, W2, b2, obs, act, weights, logits=logits, loss_of=loss_of):
+    return loss_of(logits(W1, b1, W2, b2, obs), act, weights)
 
 
 def weighted_cross_entropy(W1, b1, W2, b2, obs, act, weights):
@@ -667,6 +674,10 @@ backpropagated = Claim(
     source="A-085",
     that=Equal(Gradient(compute_loss, net), Gradient(cart_loss, net)),
 )
+at_the_logits = Claim(
+    "At its logits it is what was likely less what was done, weighted, over the number of steps.",
+    that=Equal(Gradient(loss_of, scores), array(*((x, -x) for x in (act - likely) * weights / M))),
+)
 entropic = Claim(
     "That is the gradient of the weighted cross-entropy,",
     source="A-085",
@@ -820,14 +831,16 @@ sums_to_zero = Erratum(
 )
 
 # Why: the policy is held where it weighs, and free where it is scored.
+heads = Named("p", p)[()]  # the chance of one side
 why = Derivation(
     "The slope of the surrogate",
-    diff(held, x[()]),
+    Derivative(frozen(1 - heads) * log(1 - heads) * pays[0] + frozen(heads) * log(heads) * pays[1], x[()]),
     (
-        (-frozen(1 - p) * p * pays[0] + frozen(p) * (1 - p) * pays[1], "the scores of both sides"),
-        (p * (1 - p) * (pays[1] - pays[0]), "what is frozen has its value"),
-        (diff(worth.doit(), x[()]), "the derivative of p is p (1 - p)"),
+        (-frozen(1 - heads) * heads * pays[0] + frozen(heads) * (1 - heads) * pays[1], "the scores of both sides"),
+        (heads * (1 - heads) * (pays[1] - pays[0]), "what is frozen has its value"),
+        (Derivative((1 - heads) * pays[0] + heads * pays[1], x[()]), "the derivative of p is p (1 - p), as in the objective"),
     ),
+    at={"x": log(3), "pays": (0, 1)},
     source="A-084",
 )
 
@@ -911,6 +924,10 @@ def weights_as_a_column(W1, b1, W2, b2, obs, act, weights):
     return compute_loss(W1, b1, W2, b2, obs, act, weights[:, None])
 
 
+def by_probability(scores, act, weights):
+    return -(scores.softmax(-1).gather(-1, act.long()[:, None])[:, 0] * weights).mean()
+
+
 def summed_over_steps(W1, b1, W2, b2, obs, act, weights):
     return compute_loss(W1, b1, W2, b2, obs, act, weights) * len(act)
 
@@ -975,6 +992,7 @@ problem = Problem(
         two_of_them,
         averaged,
         backpropagated,
+        at_the_logits,
         entropic,
         thirteenths,
         repeated,
@@ -1038,6 +1056,7 @@ problem = Problem(
         Mistake("no tanh", {logits: hidden_layer_linear}, breaks=backpropagated),
         Mistake("tanh on the logits too", {logits: squashed_twice}, breaks=backpropagated),
         Mistake("probabilities as logits", {logits: softmax_twice}, breaks=backpropagated, source="A-090"),
+        Mistake("log forgotten on CartPole", {loss_of: by_probability}, breaks=at_the_logits),
         Mistake("weights as a column", {compute_loss: weights_as_a_column}, breaks=backpropagated, source="C-064"),
         Mistake("sum over steps", {compute_loss: summed_over_steps}, breaks=backpropagated, source="A-087"),
         Mistake("one return for both episodes", {weights_of: one_return_for_all}, breaks=repeated, source="A-081"),

@@ -20,17 +20,21 @@ PACKAGE = REPOSITORY / "gradcheck_rl"
 
 # A file or folder may import from its own row and from the rows above it.
 LAYERS = (
-    ("errors", "rings", "estimate", "spaces", "catoni"),
+    ("errors", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
     ("symbols", "laws", "expressions", "normal_form", "points"),
     ("backends",),
     ("quantities",),
     ("evaluators",),
-    ("verdict", "claims", "derivation", "figures"),
-    ("problem", "judge", "exhibits", "answers", "loop", "report", "same_code", "edits", "variances"),
-    ("render", "load", "mutants", "compare", "coverage", "strategies"),
-    ("cli",),
+    ("verdict", "claims", "derivation", "notation", "rules", "generate", "figures"),
+    ("problem", "judge", "exhibits", "answers", "loop", "report", "same_code", "edits", "variances", "derive"),
+    ("render", "load", "mutants", "compare", "coverage", "strategies", "languages", "publish", "learn", "grading"),
+    ("cli", "pytest_plugin"),
     ("__init__", "__main__", "extend"),
 )
+# What every renderer may use; they are no renderers, and otherwise renderers stand alone.
+SHARED = {"blocks", "document", "formula", "math"}
+# The worker is a program of its own, alone in its process.
+PROGRAMS = ("gradcheck_rl.grading.worker",)
 LAYER = {part: layer for layer, parts in enumerate(LAYERS) for part in parts}
 
 
@@ -77,9 +81,9 @@ def offences(package: Path) -> list[str]:
             ours = name.split(".")[0] == "gradcheck_rl"
             if ours and LAYER[part(name)] > LAYER[part(module)]:
                 said.append(f"{module} imports {name} from a higher layer.")
-            if ours and module.startswith("gradcheck_rl.render.") and part(name) == "render":
+            if ours and module.startswith("gradcheck_rl.render.") and part(name) == "render" and name.split(".")[2] not in SHARED:
                 said.append(f"{module} imports {name}: renderers stand alone.")
-            if name.split(".")[0] == "torch" and part(module) != "backends":
+            if name.split(".")[0] == "torch" and part(module) != "backends" and module not in PROGRAMS:
                 said.append(f"{module} imports {name}: only backends may.")
     return said + circles(modules)
 
