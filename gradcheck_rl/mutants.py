@@ -161,19 +161,26 @@ class _Page:
         except ProblemError:
             return "the page does not load", ""
         judge, names = Judge(other, self.seed, POINTS), _bound(self.statements[name])
-        if killed := self._refuted(judge, [(n, c) for n, c in _claims(other) if self._concerns(n, names)], {}):
+        claims = [(n, c) for n, c in _claims(other) if self._concerns(n, names)]
+        if killed := self._refuted(judge, claims, {}):
             return killed, ""
-        for title, derivation in other.names.items():
-            if isinstance(derivation, Derivation) and self._concerns(title, names):
-                steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
-                judge = Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS)
-                if killed := _refuted(judge, steps, {}, undecided=True):
-                    return killed, ""
+        chains = {n: d for n, d in other.names.items() if isinstance(d, Derivation) and self._concerns(n, names)}
+        for title, derivation in chains.items():
+            steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
+            judge = Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS)
+            if killed := _refuted(judge, steps, {}, undecided=True):
+                return killed, ""
+        if chains and not claims and all(map(self._is_proved, chains.values())):
+            return None, "a chain about anything of this kind, proved with the edit too"
         is_code = any(name in self.reach[f] for f in self.functions if f in self.reach)
         is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
         lines = [[] if is_function else [values[n] for n in names] for values in (self.values, others)]
         same = not is_code and _same(self.problem, other, *lines)
         return None, "the same formula, of which no claim takes a derivative" if same else ""
+
+    def _is_proved(self, chain: Derivation) -> bool:
+        judge = Judge(Problem(chain.title, chain.claims), self.seed, POINTS)
+        return all(judge.settle(step, {}, witness=False).best.verdict is Verdict.PROVED for step in chain.claims)
 
     def _concerns(self, claim: str, names: Sequence[str]) -> bool:
         """Does the claim depend on the line of these names? One that no line of the page names may."""

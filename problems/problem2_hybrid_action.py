@@ -246,7 +246,7 @@ def by_minimum(ratios, gain, epsilon):
 
 
 def by_stack(ratios, gain, epsilon):
-    return torch.stack([ratios * gain, ratios.clamp(1 - epsilon, 1 + epsilon) * gain]).min(0).values.sum()
+    return torch.stack([ratios.clamp(1 - epsilon, 1 + epsilon) * gain, ratios * gain]).min(0).values.sum()
 
 
 def by_amin(ratios, gain, epsilon):
