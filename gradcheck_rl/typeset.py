@@ -59,6 +59,33 @@ def _signed(parts: Sequence[Tree]) -> list[tuple[Tree, bool]]:
     return [(part, n > 0 and part[0] == "op" and part[1] in SPACED and parts[n - 1][0] != "op") for n, part in enumerate(parts)]
 
 
+def _apart(parts: Sequence[Tree]) -> list[bool]:
+    """Does a thin space stand before each part of a row? Beside a name of several letters: `gain ratio` is no `gainratio`."""
+
+    def touches(left: Tree, right: Tree) -> bool:
+        both = left[0] not in ("op", "fn") and right[0] not in ("op", "fence")
+        return both and (_is_word(_edge(left, -1)) or _is_word(_edge(right, 1)))
+
+    return [n > 0 and touches(parts[n - 1], part) for n, part in enumerate(parts)]
+
+
+def _edge(tree: Tree, at: int) -> Tree:
+    """The first or last part of a row in rows."""
+    while tree[0] == "row" and len(tree) > 1:
+        tree = tree[at]
+    return tree
+
+
+def _is_word(tree: Tree) -> bool:
+    match tree:
+        case ["id", str(word)]:
+            return len(LETTERS.get(word, word)) > 1
+        case ["sub" | "sup", base, _] | ["accent", _, base]:
+            return _is_word(base)
+        case _:
+            return False
+
+
 # ---- LaTeX ----------------------------------------------------------------------------------------------------------------
 
 _TEX = {
@@ -104,7 +131,7 @@ def latex(tree: Tree) -> str:
         case ["op", str(sign)]:
             return _TEX_OPERATORS.get(sign, sign)
         case ["row", *parts]:
-            return _tex_row([latex(part) for part in parts])
+            return _tex_row([(r"\," if apart else "") + latex(part) for part, apart in zip(parts, _apart(parts), strict=True)])
         case ["sub", base, index]:
             written = latex(base)
             return f"{{{written}}}_{{{latex(index)}}}" if base[0] in ("sub", "sup", "row") else f"{written}_{{{latex(index)}}}"
@@ -214,7 +241,8 @@ def typst(tree: Tree) -> str:
         case ["op", str(sign)]:
             return f"\\{sign}" if sign in ",/" else OPERATORS.get(sign, sign)
         case ["row", *parts]:
-            return " ".join(typst(part) for part in parts) or '""'
+            written = (("thin " if apart else "") + typst(part) for part, apart in zip(parts, _apart(parts), strict=True))
+            return " ".join(written) or '""'
         case ["sub", base, index]:
             return f"{_typst_base(base)}_({typst(index)})"
         case ["sup", base, exponent]:
@@ -277,7 +305,8 @@ def _ml(tree: Tree) -> str:
         case ["op", str(sign)]:
             return f"<mo>{escape(OPERATORS.get(sign, sign))}</mo>"
         case ["row", *parts]:
-            return f"<mrow>{''.join(_ml_part(part, between) for part, between in _signed(parts))}</mrow>"
+            signed = zip(_signed(parts), _apart(parts), [["row"], *parts], strict=False)
+            return f"<mrow>{''.join(_ml_part(part, between, apart, before) for (part, between), apart, before in signed)}</mrow>"
         case ["sup", ["sub", base, index], exponent]:
             return f"<msubsup>{_ml1(base)}{_ml1(index)}{_ml1(exponent)}</msubsup>"
         case ["sub", base, index]:
@@ -320,7 +349,9 @@ def _ml1(tree: Tree) -> str:
     return f"<mrow>{_ml(tree)}</mrow>" if tree[0] == "fn" or tree == ["op", "d"] else _ml(tree)
 
 
-def _ml_part(part: Tree, between: bool) -> str:
+def _ml_part(part: Tree, between: bool, apart: bool, before: Tree) -> str:
+    if apart or (_is_fn(before) and part[0] not in ("fence", "op")):  # unlike LaTeX, MathML sets log x as logx
+        return f'<mspace width="0.17em"/>{_ml(part)}'
     if part[0] == "op" and part[1] in SPACED and not between:
         return f'<mo form="prefix">{escape(OPERATORS.get(part[1], part[1]))}</mo>'
     return _ml(part)

@@ -117,10 +117,10 @@ def reinforce(theta: Any, reward: Any, action: Any) -> Any: ...
 @pytest.mark.parametrize(
     ("that", "latex"),
     [
-        (Equal(Mean(Gradient(reinforce)), Gradient(J)), r"\mathbf{E}[\nabla\mathrm{reinforce}]=\nabla J"),
+        (Equal(Mean(Gradient(reinforce)), Gradient(J)), r"\mathbf{E}[\nabla\,\mathrm{reinforce}]=\nabla J"),
         (
             Equal(Mean(Gradient(reinforce), over=Rows(action=(0, 1))), (0, 1, 2)),
-            r"\hat{\mathbf{E}}[\nabla\mathrm{reinforce}]=(0,1,2)",
+            r"\hat{\mathbf{E}}[\nabla\,\mathrm{reinforce}]=(0,1,2)",
         ),
         (AtMost(u, 0), r"u\leq 0"),
         (Within(u, (1, 2)), r"u\in [1,2]"),
@@ -206,3 +206,14 @@ def test_no_text_is_code(text: str) -> None:
 def test_symbols_in_a_reason_are_set_as_symbols() -> None:
     written = typeset.latex_prose("the moments are mu^3 + 3 mu sigma^2; a mask_1 is no musical x_j")
     assert written == r"the moments are $\mu^{3}$ + 3 $\mu$ $\sigma^{2}$; a mask\_1 is no musical $x_{j}$"
+
+
+def test_names_of_several_letters_do_not_run_together() -> None:
+    gain, ratio = sp.symbols("gain ratio")
+    tree = notation(gain * ratio)
+    assert typeset.latex(tree) == r"\mathrm{gain}\,\mathrm{ratio}" and typeset.typst(tree) == '"gain" thin "ratio"'
+    assert typeset.mathml(tree).count('<mspace width="0.17em"/>') == 1
+    assert "space" not in typeset.mathml(notation(sp.Symbol("a") * sp.Symbol("theta")))
+    assert r"\log x" in typeset.latex(notation(sp.log(sp.Symbol("x")))) and "<mspace" in typeset.mathml(
+        notation(sp.log(sp.Symbol("x")))
+    )

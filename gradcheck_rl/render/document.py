@@ -84,15 +84,16 @@ def index(reports: Sequence[Report], pages: Sequence[str], setting: Setting | No
     setting = setting or Setting()
     say = setting.say
     rows: list[tuple[Pieces, ...]] = []
+    told = [word for word in VERDICTS if any(report.summary[word] for report in reports)]
     for report, page in zip(map(clean, reports), pages, strict=True):
         counts = report.summary
         verdict = _overall(report, say)
-        numbers = [str(counts[word]) for word in VERDICTS]
+        numbers = [str(counts[word]) for word in told]
         errata = f"{sum(c.ok for c in _errata(report))}/{counts['errata']}"
         mistakes = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
         cells = [*numbers, errata, mistakes]
         rows.append(((Link(say(report.title), page),), (Code(report.problem),), (verdict,), *((cell,) for cell in cells)))
-    columns = ("problem", "name", "verdict", *VERDICTS, "errata", "mistakes")
+    columns = ("problem", "name", "verdict", *told, "errata", "mistakes")
     table = Table(tuple(say(column) for column in columns), tuple(rows))
     note = say("Errata: how many printed lines are refuted. Mistakes: how many planted ones are caught.")
     title = say("Problems")
