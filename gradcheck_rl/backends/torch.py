@@ -25,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 from ..errors import RANDOM, CodeError, InputError, Unsuitable, did_you_mean, told
 from ..estimate import Floats
 from ..rings import Float, Ring, flat_index
+from . import remote
 
 _rung: dict[Any, int] = {}
 CALLS = 1 << 14  # of code that can only be called for one point and outcome at a time
@@ -68,7 +69,7 @@ def run(
     """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed; `possible` (B, M)
     says which outcomes can happen: code that is called for one at a time need not survive the others."""
     name = getattr(key, "__name__", "the function")
-    with precision(dtype) as kind:
+    with precision(dtype) as kind, remote.only(possible):
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         ladder = [batch.mapped, batch.points, batch.loop] if batch.w or batch.o else [batch.loop]
         for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):

@@ -1,0 +1,554 @@
+"""One submission against one problem: a word, points and feedback for each part. The parent alone compares and scores."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import signal
+import threading
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from decimal import Decimal
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import sympy as sp
+
+from ..answers import fitted
+from ..claims import Claim, Raises
+from ..errors import CodeError, GradcheckError, InputError, ProblemError, Unsuitable
+from ..estimate import Floats
+from ..evaluators import evaluate, sampled
+from ..judge import Judge
+from ..points import drawn
+from ..problem import Problem
+from ..quantities import Covariance, Gradient, Mean, Trace, Value
+from ..report import plain
+from ..symbols import array, entries
+from ..verdict import Verdict
+from . import hints
+from .equality import compare_formulas
+from .formula import parse
+from .isolation import Limits, Tier, says
+from .parts import FUNCTION, NUMBER, Part, parts
+from .remote import Remote, signature
+from .result import Result, Row
+from .rubric import Rubric
+from .samples import Difference, Function, Sample, Search, answered, apart, same, samples
+from .session import Ended, GraderFault, Session, clean
+from .submission import Submission, Unreadable
+from .tex import parse_tex
+
+KEY = "GRADCHECK_RL_KEY"
+HIDDEN, SHOWN = 8, 4
+PART_S = 120.0
+LIVES = 3
+NUMPY_POINTS = 2
+SHOWN_NUMBERS = 8
+
+Answer = Mapping[Any, Any]
+
+
+class OutOfTime(BaseException):
+    """A part took longer than the parent gives to one."""
+
+
+class Judgement(NamedTuple):
+    verdict: str
+    says: tuple[str, ...] = ()
+
+
+def seed_of(key: str, problem: Problem) -> int:
+    """What hidden points derive from; without a key everybody knows them."""
+    if not key:
+        return 0
+    return int.from_bytes(hmac.new(key.encode(), problem.name.encode(), hashlib.sha256).digest()[:6], "big")
+
+
+def key_here() -> str:
+    return os.environ.get(KEY, "")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is known of a function that is asked for, worked out once for all submissions."""
+
+    function: Function
+    hidden: list[Sample]
+    shown: list[Sample]
+    _mistakes: list[list[hints.Known]] = field(default_factory=list[list[hints.Known]])
+
+    def known(self, problem: Problem) -> list[hints.Known]:
+        if not self._mistakes:
+            self._mistakes.append(hints.known_mistakes(problem, self.function, self.hidden))
+        return self._mistakes[0]
+
+
+class Grader:
+    """Of one problem and one rubric. What does not depend on a submission is kept from one to the next."""
+
+    def __init__(self, problem: Problem, rubric: Rubric, tier: Tier, limits: Limits, key: str) -> None:
+        self.problem, self.rubric, self.tier, self.limits = problem, rubric, tier, limits
+        self.parts = parts(problem, rubric)
+        self.seed = seed_of(key, problem)
+        self.total = sum(part.rule.points for part in self.parts)
+        self._asked: dict[str, _Asked] = {}
+        self._judges: dict[Any, Judge] = {}
+        self._aside = {part.claim for part in self.parts if part.claim is not None}
+
+    @cached_property
+    def _names(self) -> dict[Claim, str]:
+        return {item: name for name, item in self.problem.names.items() if isinstance(item, Claim)}
+
+    def grade(self, submission: Submission, adapted: Mapping[str, str] | None = None) -> Row:
+        """A row, whatever the submission does."""
+        start = time.perf_counter()
+        run = _Run(self, submission, adapted or {})
+        try:
+            results = tuple(self._result(part, run) for part in self.parts)
+        finally:
+            run.close()
+        seconds = round(time.perf_counter() - start, 2)
+        return Row(submission.name, submission.digest, self.problem.name, run.isolation, results, run.output, seconds=seconds)
+
+    def refused(self, name: str, reason: str, word: str = "INVALID") -> Row:
+        """The row of a submission that was not run."""
+        results = tuple(_told(part, Judgement(word, (clean(reason),)), 0.0) for part in self.parts)
+        return Row(name, "", self.problem.name, self.tier.name, results, note=clean(reason))
+
+    def _result(self, part: Part, run: _Run) -> Result:
+        start = time.perf_counter()
+        try:
+            with _bounded(PART_S):
+                found = self._function(part, run) if part.kind == FUNCTION else self._text(part, run.submission)
+        except OutOfTime:
+            found = Judgement("UNDECIDED", ("it could not be decided in the time there is",))
+        except Ended as error:
+            found = Judgement(error.word, (error.says,))
+        except Unreadable as error:
+            found = Judgement("INVALID", (str(error),))
+        except InputError as error:
+            found = Judgement("INVALID", (str(error),))
+        except (GraderFault, GradcheckError) as error:
+            found = Judgement("GRADER_ERROR", (str(error),))
+        except Exception as error:  # nobody's submission is to blame, and the others go on
+            found = Judgement("GRADER_ERROR", (f"{type(error).__name__}: {error}",))
+        if run.end is not None and part.kind == FUNCTION and found.verdict not in ("PASS", "INVALID"):
+            found = Judgement(run.end.word, (run.end.says,))
+        run.settled()
+        return _told(part, found, round(time.perf_counter() - start, 3))
+
+    # ---- functions --------------------------------------------------------------------------------------------------------
+
+    def _function(self, part: Part, run: _Run) -> Judgement:
+        slot = part.slot
+        assert slot is not None
+        asked = self._known(slot)
+        session = run.session()
+        functions = session.functions
+        if part.id not in functions:
+            raise Unreadable(f"`{part.id}` is not defined: write `{signature(slot)}`")
+        remote = Remote(session, slot, functions[part.id])
+        failed = ""
+        try:
+            if same(remote.ask, asked.hidden, remote.numpy):
+                return Judgement("PASS")
+        except CodeError as error:  # given data may be of the page's own function alone: the claims decide
+            failed = str(error)
+            if failed.endswith("is not filled in."):
+                raise Unreadable(failed) from None
+            if session.end is not None:
+                raise session.end from None
+        answer = fitted(self.problem, {slot: remote.function})
+        refuted = self._refuted(slot, answer, session, part.rule.claims)
+        if refuted is None:
+            if self._written_by_hand(remote, asked, run.submission):
+                says_ = "its gradient is not the slope of its value: is it written by hand?"
+                return Judgement("FAIL", (says_,) if self.rubric.show != "verdict" else ())
+            return Judgement("PASS", ("right, in another form than the page's",))
+        if refuted.verdict == "UNDECIDED":
+            return refuted
+        if failed:
+            return Judgement("FAIL", self._shape(slot, failed))
+        return Judgement("FAIL", self._feedback(remote, asked, refuted, answer))
+
+    def _known(self, slot: Any) -> _Asked:
+        if slot.__name__ not in self._asked:
+            hidden = samples(self.problem, slot, self.seed, HIDDEN)
+            shown = hidden if self.seed == 0 else samples(self.problem, slot, 0, SHOWN)
+            self._asked[slot.__name__] = _Asked(Function(slot), hidden, shown)
+        return self._asked[slot.__name__]
+
+    def _judge(self, page: Problem, numpy: bool) -> Judge:
+        key = (page, numpy)
+        if key not in self._judges:
+            corners = () if numpy else page.corners
+            points = drawn(page.bound.variables, corners, NUMPY_POINTS, self.seed, page.name)
+            self._judges[key] = Judge(page, self.seed, points, proving=False)
+        return self._judges[key]
+
+    def _claims(self, page: Problem, slot: Any, named: Sequence[str]) -> list[Claim]:
+        """What decides about a function: the claims that a rubric names; else those about every point, and those that planted
+        mistakes break. Others, about given data, may be of how the page's own function is written."""
+        names = page.names
+        reached = [c for c in page.claims if c.reaches({slot: slot}) and not isinstance(c.that, Raises)]
+        breaks = [m.breaks for m in page.mistakes]
+        chosen = [names[n] for n in named if n in names] or [c for c in reached if c.at is None or c in breaks] or reached
+        return [exact for c in chosen if c in reached and (exact := c.without(sampled.NAME)) is not None]
+
+    def _refuted(self, slot: Any, answer: Answer, session: Session, rule: Sequence[str]) -> Judgement | None:
+        """The first claim that fails, the cheapest first; None where all hold."""
+        numpy = Function(slot).numpy
+        unsure: Judgement | None = None
+        own = answer[slot]
+        others = [other for _, other in self.problem.also]
+        for page in (self.problem, *others[:1], *others[1:][-1:]):  # its own size, another, and the last: more say the same again
+            functions = page.functions
+            if slot.__name__ not in functions:
+                continue
+            here = {functions[slot.__name__]: own}
+            judge = self._judge(page, numpy).anew()
+            for claim in sorted(self._claims(page, functions[slot.__name__], rule), key=_cost):
+                try:
+                    settled = judge.settle(claim, here, witness=False)
+                except (ProblemError, Unsuitable):
+                    continue
+                if session.end is not None:
+                    raise session.end
+                if settled.best.verdict is Verdict.REFUTED:
+                    name = next((n for n, c in page.names.items() if c is claim), "") or claim.says
+                    return Judgement("FAIL", (name, settled.best.note if settled.best.left is None else ""))
+                if settled.best.verdict is Verdict.UNDECIDED:
+                    unsure = unsure or Judgement("UNDECIDED", (f"a claim is undecided: {settled.reason}",))
+        return unsure
+
+    def _feedback(self, remote: Remote, asked: _Asked, refuted: Judgement, answer: Answer) -> tuple[str, ...]:
+        show, out = self.rubric.show, list[str]()
+        if show == "verdict":
+            return ()
+        if refuted.says[1:] and refuted.says[1]:
+            out.append(refuted.says[1])
+        with np.errstate(all="ignore"), suppress(GradcheckError, ValueError):  # without a hint it is as wrong as with one
+            given = [answered(remote.ask, sample, remote.numpy) for sample in asked.hidden]
+            if self.rubric.hints:
+                mistake = hints.name(given, asked.hidden, asked.known(self.problem))
+                other = "" if mistake else self._other_estimator(remote, answer)
+                if mistake or other:
+                    out.append(f"the mistake: {mistake}" if mistake else other)
+                elif show == "counterexample" and (near := hints.fit(given, asked.hidden)):
+                    out.append(near)
+            if show == "counterexample":
+                world = self.problem.bound
+                by = [p.name for p in world.parameters] if self._by_slopes(asked) else []
+                difference = Search(remote.ask, asked.function, world.variables, by).simplest(asked.shown)
+                out += _example(difference) if difference is not None else ["it fails at points that are not shown"]
+        return tuple(out)
+
+    def _by_slopes(self, asked: _Asked) -> bool:
+        """Do the claims speak of gradients of this function? Then an example shows one."""
+        slot = asked.function.slot
+        return any(isinstance(q, Gradient) and q.of is slot for c in self._claims(self.problem, slot, ()) for q in _walk(c))
+
+    def _other_estimator(self, remote: Remote, answer: Answer) -> str:
+        """Right in the mean, another law: whose is it?"""
+        slot = remote.slot
+        judge = self._judge(self.problem, remote.numpy).anew()
+        for claim in self.problem.claims:
+            if not (claim.reaches({slot: slot}) and not isinstance(claim.that, Raises)):
+                continue
+            mean = next((q for q in claim.that.sides if isinstance(q, Mean) and slot in q.code()), None)
+            if mean is None or judge.settle(claim, answer, witness=False).best.verdict not in (Verdict.PROVED, Verdict.AGREES):
+                continue
+            scene = judge.scene(claim, judge.points, answer)
+            try:
+                theirs = evaluate(Trace(Covariance(mean.of, mean.over)), scene).value[:, 0, 0]
+                ours = evaluate(Trace(Covariance(mean.of, mean.over)), scene.without_answer()).value[:, 0, 0]
+            except GradcheckError:
+                continue
+            if not apart(theirs, ours).any():
+                return ""
+            for function, quantity in _estimators(self.problem, claim):
+                if function is slot:
+                    continue
+                try:
+                    spread = evaluate(Trace(Covariance(quantity.of, quantity.over)), scene.without_answer()).value[:, 0, 0]
+                except GradcheckError:
+                    continue
+                if not apart(theirs, spread).any():
+                    return f"unbiased, but this is the estimator of `{function.__name__}`, not that of `{slot.__name__}`"
+            return "unbiased, but this is another estimator: its variance is not the declared one's"
+        return ""
+
+    def _shape(self, slot: Any, reason: str) -> tuple[str, ...]:
+        if self.rubric.show == "verdict":
+            return ()
+        sample = next(iter(self._known(slot).hidden), None)
+        shapes = {k: v.shape[1:] for k, v in sample.arguments.items()} if sample is not None else {}
+        given = ", ".join(f"{k} {'a number' if not s else 'of shape ' + plain(list(s))}" for k, s in shapes.items())
+        return (reason, f"it is given {given}") if given else (reason,)
+
+    def _written_by_hand(self, remote: Remote, asked: _Asked, submission: Submission) -> bool:
+        """Is the gradient another than the slope of the value, where the page's own is not? A stop-gradient that is written
+        out explains it, unless a backward pass is written too."""
+        if remote.numpy or (submission.stops and not submission.by_hand):
+            return False
+        from ..backends.remote import here
+
+        def ours(op: str, arguments: Any, dtype: str, cotangents: Any) -> Any:
+            return here(remote.slot, arguments, dtype, cotangents)
+
+        by = [p.name for p in self.problem.bound.parameters]
+        return _bent(remote.ask, asked.hidden, by) and not _bent(ours, asked.hidden, by)
+
+    # ---- formulas and numbers ---------------------------------------------------------------------------------------------
+
+    def _text(self, part: Part, submission: Submission) -> Judgement:
+        text = submission.texts.get(part.id, "").strip()
+        if not text:
+            raise Unreadable(f'`{part.id}` is not filled in: write {part.id} = "...".')
+        if part.kind == NUMBER and (decimals := _decimals(text)) is not None:
+            return self._decimal(part, decimals)
+        names = {} if part.kind == NUMBER else dict(self.problem.bound.variables)
+        answer = parse_tex(text, names) if "\\" in text else parse(text, names)
+        left, right = entries(answer), list(part.expected)
+        if len(left) == 1 and len(right) > 1:
+            left = left * len(right)
+        if part.kind == NUMBER and len(left) == len(right) and all(a == b for a, b in zip(left, right, strict=True)):
+            return Judgement("PASS")
+        expected = array(*right)
+        ruling = compare_formulas(array(*left), expected, self.seed)
+        if ruling.verdict in (Verdict.PROVED, Verdict.AGREES):
+            return Judgement("PASS")
+        if ruling.verdict is Verdict.UNDECIDED:
+            return Judgement("UNDECIDED", (ruling.note or "neither a proof nor a counterexample was found",))
+        return Judgement("FAIL", self._of_formula(part, left, right))
+
+    def _of_formula(self, part: Part, left: Sequence[Any], right: Sequence[Any]) -> tuple[str, ...]:
+        if self.rubric.show == "verdict":
+            return ()
+        out: list[str] = []
+        if self.rubric.hints and (says_ := _multiple(left, right, self.seed)):
+            out.append(f"the mistake: {says_}")
+        if self.rubric.show == "counterexample" and part.kind != NUMBER:
+            shown = compare_formulas(array(*left), array(*right), 0)
+            if shown.verdict is Verdict.REFUTED and shown.points is not None:
+                at = ", ".join(
+                    f"{k} = {plain(v)}" for k, v in shown.points.witness(shown.at, list(shown.points.variables)).items()
+                )
+                out.append(f"at {at}: {shown.note}" if shown.note else f"it differs at {at}")
+        return tuple(out)
+
+    def _decimal(self, part: Part, given: Sequence[Decimal]) -> Judgement:
+        """Decimals are known to half a unit of their last digit, and must be known well enough."""
+        if len(given) != len(part.expected):
+            raise Unreadable(f"`{part.id}` has {len(given)} numbers, and {len(part.expected)} were asked for: write [a, b, ...].")
+        short = False
+        for x, e in zip(given, part.expected, strict=True):
+            exact = sp.N(e, 60)
+            if not exact.is_finite:
+                return Judgement("FAIL")
+            expected = Fraction(str(sp.Rational(str(exact))))
+            half = Fraction(Decimal(1).scaleb(int(x.as_tuple().exponent))) / 2
+            if Fraction(x) == expected:
+                continue
+            if abs(Fraction(x) - expected) > half:
+                return Judgement("FAIL")
+            scale = max(abs(expected), Fraction(1, 10**6))
+            short = short or half > scale * Fraction(1, 10 ** (part.rule.digits - 1))
+        if short:
+            raise Unreadable(
+                f"`{part.id}` is known to too few digits: write it exactly, as 1/3, or to {part.rule.digits} digits."
+            )
+        return Judgement("PASS")
+
+
+class _Run:
+    """The workers of one submission: one, and another where it ended before all parts were asked."""
+
+    def __init__(self, grader: Grader, submission: Submission, adapted: Mapping[str, str]) -> None:
+        self.grader, self.submission = grader, submission
+        self._functions = {p.id: adapted.get(p.id, p.id) for p in grader.parts if p.kind == FUNCTION}
+        self._session: Session | None = None
+        self._last: Ended | None = None
+        self._lives = LIVES
+        self.output, self.isolation = "", grader.tier.name
+
+    @property
+    def end(self) -> Ended | None:
+        return None if self._session is None else self._session.end
+
+    def session(self) -> Session:
+        if self._session is None:
+            if self._lives == 0 and self._last is not None:
+                raise Ended(self._last.word, self._last.says)
+            self._lives -= 1
+            config = {
+                "sources": dict(self.submission.sources),
+                "modules": self.submission.modules,
+                "functions": self._functions,
+                "libraries": self.submission.libraries,
+            }
+            self._session = Session(self.grader.tier, self.grader.limits, config)
+            self.isolation = says(self.grader.tier, self._session.ready)
+            try:
+                assert self._session.functions is not None
+            except Ended as error:
+                self._last, self._lives = error, 0  # what happens at import happens to every part
+                raise
+        return self._session
+
+    def settled(self) -> None:
+        """A worker that is gone is buried, so that the next part gets another."""
+        if self._session is not None and self._session.end is not None:
+            self._last = self._session.end
+            self._bury()
+
+    def close(self) -> None:
+        self._bury()
+
+    def _bury(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self.output = self.output or self._session.output
+            self._session = None
+
+
+def _told(part: Part, found: Judgement, seconds: float) -> Result:
+    points = part.rule.points if found.verdict == "PASS" else 0.0
+    shown = tuple(clean(line) for text in found.says for line in text.split("\n") if line.strip())
+    return Result(part.id, part.kind, found.verdict, points, part.rule.points, part.rule.visibility, shown, seconds)
+
+
+@contextmanager
+def _bounded(seconds: float) -> Generator[None]:
+    """Within this block the parent's own work ends in time. Only the main thread can be interrupted so."""
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def stop(*_: Any) -> None:
+        raise OutOfTime
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _walk(claim: Claim) -> list[Any]:
+    found: list[Any] = [] if isinstance(claim.that, Raises) else list(claim.that.sides)
+    at = 0
+    while at < len(found):
+        found += [p for p in getattr(found[at], "parts", ()) if hasattr(p, "parts") and not isinstance(p, sp.Basic)]
+        at += 1
+    return found
+
+
+def _cost(claim: Claim) -> int:
+    """Given data first, covariances last."""
+    return 2 if any(isinstance(q, Covariance) for q in _walk(claim)) else int(claim.at is None)
+
+
+def _estimators(problem: Problem, like: Claim) -> list[tuple[Any, Mean]]:
+    """Functions whose mean a claim says to be what this claim says."""
+    assert not isinstance(like.that, Raises)
+    out: list[tuple[Any, Mean]] = []
+    for claim in problem.claims:
+        if isinstance(claim.that, Raises) or claim.at is not None:
+            continue
+        for q in claim.that.sides:
+            if isinstance(q, Mean) and isinstance(q.of, (Gradient, Value)) and len(code := q.code()) == 1:
+                out.append((code[0], q))
+    return out
+
+
+def _bent(ask: Any, found: Sequence[Sample], by: Sequence[str]) -> bool:
+    """Do slopes disagree with differences of values along a line, where two steps of the difference agree?"""
+    rng = np.random.default_rng(1)
+    for sample in found:
+        floats = [k for k, v in sample.arguments.items() if v.dtype.kind == "f"]
+        if not set(floats) & set(by) or not np.isfinite(sample.values).any():
+            continue
+        line = {k: rng.choice((-1.0, 1.0), sample.arguments[k].shape) * (k in by) for k in floats}
+        _, slopes = answered(ask, sample, False)
+        along = np.concatenate([line[k].reshape(sample.count, -1) for k in floats], axis=1)
+        slope = (slopes * along).sum(axis=1)
+        near, far = (_difference(ask, sample, line, step) for step in (1e-5, 2e-5))
+        with np.errstate(all="ignore"):
+            steady = np.abs(near - far) <= 1e-4 * (1 + np.abs(near))
+            off = steady & np.isfinite(slope) & (np.abs(slope - near) > 1e-3 * (1 + np.abs(near)))
+        if off.any():
+            return True
+    return False
+
+
+def _difference(ask: Any, sample: Sample, line: Mapping[str, Floats], step: float) -> Floats:
+    ends: list[Floats] = []
+    for sign in (1, -1):
+        moved = {k: v + sign * step * line[k] if k in line else v for k, v in sample.arguments.items()}
+        y = ask("values", moved, "float64", None).numbers.reshape(sample.count, -1)
+        with np.errstate(all="ignore"):
+            ends.append(np.where(sample.weights != 0, y * sample.weights, 0.0).sum(axis=1))
+    return (ends[0] - ends[1]) / (2 * step)
+
+
+def _example(found: Difference) -> list[str]:
+    at = ", ".join(f"{k} = {_numbers(v)}" for k, v in found.arguments.items())
+    what = f"the gradient by {found.by}" if found.by else "it"
+    return [f"at {at}:", f"{what} is {_numbers(found.theirs)}; {_numbers(found.ours)} was expected"]
+
+
+def _numbers(x: Any) -> str:
+    flat = np.asarray(x, float)
+    if flat.size == 1:
+        return _short(float(flat.ravel()[0]))
+    if flat.size > SHOWN_NUMBERS:
+        return f"{plain([_short(v) for v in flat.ravel()[:SHOWN_NUMBERS]])[:-1]}, ...)"
+    return plain(np.vectorize(_short, otypes=[object])(flat).tolist()) if flat.ndim else _short(float(flat))
+
+
+def _short(x: float) -> str:
+    return f"{x:.6g}"
+
+
+def _decimals(text: str) -> list[Decimal] | None:
+    """The numbers, where every one of them is a decimal with a point."""
+    words = [w.strip() for w in text.strip("[]() \t").split(",")]
+    found: list[Decimal] = []
+    for word in words:
+        body = word.removeprefix("-").strip()
+        if not (body.isascii() and body.replace(".", "", 1).isdigit() and "." in body and len(body) < 60):
+            return None
+        found.append(Decimal(word.replace(" ", "")))
+    return found
+
+
+def _multiple(left: Sequence[Any], right: Sequence[Any], seed: int) -> str:
+    """Is a formula minus or a few times the right one?"""
+    if len(left) != len(right):
+        return ""
+    for factor, says_ in ((-1, "the sign: it is minus what was expected"), (2, "a factor: it is 2 times what was expected"),
+                          (sp.Rational(1, 2), "a factor: it is half of what was expected")):  # fmt: skip
+        try:
+            if compare_formulas(array(*left), array(*(factor * e for e in right)), seed).verdict in (
+                Verdict.PROVED,
+                Verdict.AGREES,
+            ):
+                return says_
+        except GradcheckError:
+            return ""
+    return ""
+
+
+def read_problem(path: Path) -> str:
+    """What a row depends on beside the submission: the page as it stands."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

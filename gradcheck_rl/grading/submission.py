@@ -1,0 +1,238 @@
+"""What was handed in, read and not run: a file, a notebook, or a folder of files, and the texts in it that are answers."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+from ..errors import InputError
+
+MAIN = "submission"
+ADAPTER = "adapter"
+LARGEST = 1 << 20
+FILES = 40
+SUFFIXES = (".py", ".ipynb")
+_library = re.compile(r"\b(torch|numpy)\b")
+
+
+class Unreadable(InputError):
+    """A submission that cannot be read as one: nobody's attempt is lost by it."""
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """How work that was not written to the template is taken: functions by their own names, or through a teacher's module."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    module: str = ""
+
+    @property
+    def used(self) -> bool:
+        return bool(self.names or self.module)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """The modules to be run, and the constants that are written in the first of them."""
+
+    name: str
+    sources: Mapping[str, str]
+    texts: Mapping[str, str]
+    stops: bool = False
+    by_hand: bool = False
+
+    @property
+    def digest(self) -> str:
+        text = json.dumps([dict(self.sources), dict(self.texts)], sort_keys=True)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    @property
+    def modules(self) -> list[str]:
+        """What is imported, in this order; a teacher's module may import the submission."""
+        return [name for name in (ADAPTER, MAIN) if name in self.sources]
+
+    @property
+    def libraries(self) -> list[str]:
+        found = {match for text in self.sources.values() for match in _library.findall(text)}
+        return ["numpy", *(["torch"] if "torch" in found else [])]
+
+
+def listed(paths: Sequence[str]) -> list[Path]:
+    """The submissions that were named: files, folders that are one submission, folders of a class."""
+    found: list[Path] = []
+    for word in paths:
+        path = Path(word)
+        if not path.exists():
+            raise InputError(f"there is no {path}: write a file, a notebook or a folder of submissions.")
+        if path.is_dir() and not (path / f"{MAIN}.py").is_file():
+            inside = [p for p in sorted(path.iterdir()) if _is_one(p)]
+            if not inside:
+                raise InputError(f"{path} holds no submission: .py, .ipynb, or a folder with {MAIN}.py were expected.")
+            found += inside
+        else:
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def _is_one(path: Path) -> bool:
+    """Does it look like something that was handed in? What is hidden or cached does not."""
+    if path.name.startswith((".", "__")):
+        return False
+    return path.is_dir() or path.suffix in SUFFIXES
+
+
+def read(path: Path, adapter: Adapter) -> Submission:
+    """One submission, or `Unreadable`."""
+    name = path.stem if path.suffix in SUFFIXES else path.name
+    if path.is_dir():
+        sources = _folder(path)
+    elif path.suffix == ".ipynb":
+        sources = {MAIN: _cells(path)}
+    else:
+        sources = {MAIN: _text(path)}
+    tree = _tree(sources[MAIN], path)
+    texts = dict(_texts(tree))
+    if adapter.used or path.suffix == ".ipynb":
+        sources[MAIN] = _parts(tree)
+    stops = any(
+        _mentions(source, ("detach", "no_grad", "data", "item", "inference_mode", "stop_gradient")) for source in sources.values()
+    )
+    by_hand = any(
+        _mentions(source, ("Function", "register_hook", "backward", "register_full_backward_hook")) for source in sources.values()
+    )
+    if adapter.module:
+        sources[ADAPTER] = adapter.module
+    return Submission(name, sources, texts, stops, by_hand)
+
+
+def _folder(path: Path) -> dict[str, str]:
+    files = [p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES and not p.name.startswith(".")]
+    if len(files) > FILES:
+        raise Unreadable(f"{path} holds {len(files)} files; at most {FILES} were expected.")
+    main = next((p for p in files if p.stem == MAIN), files[0] if len(files) == 1 else None)
+    if main is None:
+        has = ", ".join(p.name for p in files[:5]) or "nothing"
+        raise Unreadable(f"{path} does not say which file is the submission: call it {MAIN}.py; there is {has}.")
+    out = {MAIN: _cells(main) if main.suffix == ".ipynb" else _text(main)}
+    return out | {p.stem: _text(p) for p in files if p is not main and p.suffix == ".py" and p.stem.isidentifier()}
+
+
+def _text(path: Path) -> str:
+    try:
+        if not path.is_file() or path.is_symlink():
+            raise Unreadable(f"{path.name} is no ordinary file.")
+        if path.stat().st_size > LARGEST:
+            raise Unreadable(f"{path.name} has {path.stat().st_size} bytes; at most {LARGEST} were expected.")
+        data = path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"{path.name} cannot be read: {error.strerror}.") from error
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        byte = f"byte 0x{data[error.start]:02X} at {error.start}"
+        raise Unreadable(f"{path.name} is not UTF-8 ({byte}): save it as UTF-8.") from None
+
+
+def _cells(path: Path) -> str:
+    """The code of a notebook, without what only a notebook understands."""
+    try:
+        book: Any = json.loads(_text(path))
+        cells = [c for c in cast(dict[str, Any], book)["cells"] if c["cell_type"] == "code"]
+        texts = ["".join(c["source"]) if isinstance(c["source"], list) else str(c["source"]) for c in cells]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Unreadable(f"{path.name} is no notebook: cells with sources were expected.") from None
+    kept = [t for t in texts if not t.lstrip().startswith("%%")]
+    return (
+        "\n\n".join("\n".join(line for line in t.split("\n") if not line.lstrip().startswith(("%", "!", "?"))) for t in kept)
+        + "\n"
+    )
+
+
+def _tree(text: str, path: Path) -> ast.Module:
+    try:
+        return ast.parse(text, path.name)
+    except SyntaxError as error:
+        raise Unreadable(f"{path.name}:{error.lineno}: this is not Python: {error.msg}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise Unreadable(f"{path.name} is not Python that can be read: {error or 'too deeply nested'}.") from None
+
+
+def _texts(tree: ast.Module) -> Iterable[tuple[str, str]]:
+    """What names stand for in a submission, where it is written out: a text, or numbers."""
+    for node in tree.body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                    yield name, value.value
+                elif not isinstance(value, (ast.Lambda, ast.Call)):
+                    try:
+                        yield name, ast.unparse(value)
+                    except RecursionError:
+                        continue
+            case _:
+                pass
+
+
+def _parts(tree: ast.Module) -> str:
+    """Definitions, imports and constants: what a script has beside its main part."""
+    kept = [node for node in tree.body if _is_part(node)]
+    return ast.unparse(ast.Module(kept, [])) + "\n"
+
+
+def _is_part(node: ast.stmt) -> bool:
+    match node:
+        case ast.FunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
+            return True
+        case ast.Assign(targets=targets, value=value):
+            return all(isinstance(t, ast.Name) for t in targets) and (isinstance(value, ast.Lambda) or _constant(value))
+        case ast.AnnAssign(target=ast.Name(), value=value):
+            return value is None or _constant(value)
+        case ast.Try(body=body, handlers=handlers):
+            inside = [*body, *(n for h in handlers for n in h.body)]
+            return all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Pass)) for n in inside)
+        case _:
+            return False
+
+
+def _constant(value: ast.expr) -> bool:
+    """Numbers, texts, names and what is made of them without a call."""
+    allowed = (
+        ast.Constant, ast.Name, ast.Attribute, ast.UnaryOp, ast.BinOp, ast.Tuple, ast.List, ast.Dict, ast.operator, ast.unaryop,
+        ast.expr_context,
+    )  # fmt: skip
+    return all(isinstance(n, allowed) for n in ast.walk(value))
+
+
+def _mentions(source: str, words: Sequence[str]) -> bool:
+    return any(re.search(rf"\b{word}\b", source) for word in words)
+
+
+def adapter(words: Sequence[str]) -> Adapter:
+    """From `--map reparam_grad=their_name`, or `--map adapter.py`."""
+    names: dict[str, str] = {}
+    module = ""
+    for word in words:
+        ours, sign, theirs = word.partition("=")
+        if sign and ours.isidentifier() and theirs.isidentifier():
+            names[ours] = theirs
+        elif not sign and word.endswith(".py"):
+            module = _teachers(Path(word))
+        else:
+            raise InputError(f"--map {word} is neither: write --map reparam_grad=their_name, or --map adapter.py.")
+    return Adapter(names, module)
+
+
+def _teachers(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--map {path} cannot be read: {error}.") from error

@@ -1,0 +1,450 @@
+"""The process that runs a submission: it receives numbers and returns numbers. A program of its own, alone in its process.
+
+It imports nothing of this package but `confine`. What a submission returns is hostile until it is a float of an exact type;
+what leaves here is a header in JSON and float64 bytes. All that a submission can forge is its own answers.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import inspect
+import json
+import os
+import random
+import struct
+import sys
+import tempfile
+import types
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SENTENCE = 300
+HEADER = 1 << 16
+CALLS, GROUPS = 1 << 14, 1 << 9
+NAMES, NESTED = 40, 4
+LIBRARIES = ("numpy", "torch")
+RANDOM = "gives another result each time it is called: it draws random numbers of its own. Take the noise as an argument."
+
+
+class Refused(Exception):
+    """What a function did instead of returning numbers; `ended` where it tried to end the process."""
+
+    def __init__(self, says: str, ended: bool = False) -> None:
+        super().__init__(says)
+        self.says, self.ended = says, ended
+
+
+# ---- the channel: 4 bytes of length, a header in JSON, then as many bytes as the header says --------------------------------
+
+
+def received(source: int) -> tuple[dict[str, Any], bytes]:
+    (size,) = struct.unpack("<I", _exactly(source, 4))
+    header = json.loads(_exactly(source, size))
+    return header, _exactly(source, header["bytes"])
+
+
+def _exactly(source: int, count: int) -> bytes:
+    parts: list[bytes] = []
+    while count:
+        if not (part := os.read(source, min(count, 1 << 20))):
+            raise EOFError
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def send(sink: int, header: Mapping[str, Any], payload: bytes = b"") -> None:
+    text = json.dumps({**header, "bytes": len(payload)}).encode()
+    data = memoryview(struct.pack("<I", len(text)) + text + payload)
+    while data:
+        data = data[os.write(sink, data) :]
+
+
+# ---- the submission -------------------------------------------------------------------------------------------------------
+
+
+class Modules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """The files of a submission, by the names they import each other with. There is no file here to read."""
+
+    def __init__(self, sources: Mapping[str, str]) -> None:
+        self.sources = dict(sources)
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
+        return importlib.util.spec_from_loader(fullname, self) if fullname in self.sources else None
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        name = module.__name__
+        code = compile(ast.parse(self.sources[name], f"{name}.py"), f"{name}.py", "exec", dont_inherit=True)
+        module.__file__ = f"{name}.py"
+        exec(code, module.__dict__)  # noqa: S102  this process exists to run it
+
+
+def loaded(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The functions that are asked for, by the names the page has for them."""
+    sys.meta_path.insert(0, Modules(config["sources"]))
+    modules = [importlib.import_module(name) for name in config["modules"]]
+    found: dict[str, Any] = {}
+    for name, theirs in config["functions"].items():
+        value = next((vars(m)[n] for m, n in ((m, n) for m in modules for n in (theirs, name)) if n in vars(m)), None)
+        if callable(value):
+            found[name] = value
+    return found
+
+
+def described(function: Any) -> list[list[Any]] | None:
+    """Its parameters as [name, kind, has a default], or None where it does not tell them."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+        return [[str(p.name), int(p.kind), p.default is not p.empty] for p in parameters[:NAMES]]
+    except BaseException:  # a callable may lie about its signature in any way
+        return None
+
+
+# ---- calls ----------------------------------------------------------------------------------------------------------------
+
+
+class Caller:
+    def __init__(self, functions: Mapping[str, Any]) -> None:
+        import numpy
+
+        self.np: Any = numpy
+        self.torch = sys.modules.get("torch")
+        self.functions = functions
+        self.rungs: dict[str, int] = {}
+        self.as_arrays: dict[str, bool] = {}
+        self.plain: dict[str, Any] = {}  # numbers of the present request that are the same in all rows
+        scalars = (t for kinds in (numpy.floating, numpy.integer) for t in _leaves_of(kinds))
+        self.numbers = frozenset([float, int, bool, numpy.bool_, *scalars])
+
+    def answer(self, request: Mapping[str, Any], payload: bytes) -> tuple[dict[str, Any], bytes]:
+        """What one request gives: {"shape", "whole", "reached"} and the numbers row by row."""
+        arguments, cotangents = self._arguments(request, payload)
+        name, passed = request["name"], request["pass"]
+        if request["op"] == "slopes":
+            return self._slopes(name, passed, arguments, cotangents, request["dtype"])
+        first = self.as_arrays.get(name, bool(request["kind"] == "numpy"))
+        try:
+            return self._values(name, passed, arguments, request["dtype"], first)
+        except Refused as error:
+            if self.torch is None or error.ended or name in self.as_arrays:
+                raise
+            try:  # a numpy function may be written in torch, and the reverse
+                found = self._values(name, passed, arguments, request["dtype"], not first)
+            except Refused:
+                raise error from None
+            self.as_arrays[name] = not first
+            return found
+
+    def _arguments(self, request: Mapping[str, Any], payload: bytes) -> tuple[dict[str, Any], Any]:
+        at, rows, found = 0, request["rows"], dict[str, Any]()
+        for name, shape, whole in request["arguments"]:
+            count = rows * _product(shape)
+            kind = self.np.int64 if whole else self.np.float64
+            found[name] = self.np.frombuffer(payload, kind, count, at).reshape(rows, *shape)
+            at += 8 * count
+        self.plain = request["plain"]
+        return found, self.np.frombuffer(payload, self.np.float64, -1, at)
+
+    # ---- numpy ------------------------------------------------------------------------------------------------------------
+
+    def _values(self, name: str, passed: Sequence[Any], arguments: Any, dtype: str, arrays: bool) -> tuple[dict[str, Any], bytes]:
+        if arrays:
+            rows = len(next(iter(arguments.values()))) if arguments else 1
+            found = [
+                self._numbers(name, self._once(name, passed, {k: _own(v[i]) for k, v in arguments.items()})) for i in range(rows)
+            ]
+            if not self.np.array_equal(
+                found[0],
+                self._numbers(name, self._once(name, passed, {k: _own(v[0]) for k, v in arguments.items()})),
+                equal_nan=True,
+            ):
+                raise Refused(f"`{name}` {RANDOM}")
+            if len({x.shape for x in found}) != 1:
+                raise Refused(f"`{name}` returned different shapes for different data: return one shape.")
+            stacked = self.np.stack(found)
+            kind = {"f": "f", "b": "b"}.get(stacked.dtype.kind, "i")
+            return {"shape": list(stacked.shape[1:]), "kind": kind}, self._bytes(stacked)
+        y, _ = self._forward(name, passed, arguments, dtype, False)
+        kind = "f" if y.dtype.is_floating_point else "b" if str(y.dtype) == "torch.bool" else "i"
+        return {"shape": list(y.shape[1:]), "kind": kind}, self._bytes(y.detach().double().numpy())
+
+    def _numbers(self, name: str, out: Any, depth: int = 0) -> Any:
+        """A number, or an array of them, of an exact type: a subclass may lie about itself."""
+        np, torch = self.np, self.torch
+        if type(out) in self.numbers:
+            return np.asarray(out)
+        if type(out) is np.ndarray and out.dtype.kind in "fiub":
+            return np.array(out, subok=False)
+        if torch is not None and type(out) is torch.Tensor and not out.is_complex():
+            return out.detach().numpy()
+        if type(out) in (list, tuple) and depth < NESTED and out:
+            parts = [self._numbers(name, x, depth + 1) for x in out]
+            if len({p.shape for p in parts}) == 1:
+                return np.stack(parts)
+        raise Refused(f"`{name}` returned {self._word(out)}; a number or an array of floats was expected.")
+
+    def _word(self, out: Any) -> str:
+        if out is None:
+            return "None"
+        if type(out) is self.np.ndarray:
+            return f"dtype {out.dtype}"
+        return f"a {safe_name(type(out))}"
+
+    def _bytes(self, x: Any) -> bytes:
+        return self.np.ascontiguousarray(x, self.np.float64).tobytes()
+
+    # ---- torch ------------------------------------------------------------------------------------------------------------
+
+    def _slopes(
+        self, name: str, passed: Sequence[Any], arguments: Any, cotangents: Any, dtype: str
+    ) -> tuple[dict[str, Any], bytes]:
+        torch = self.torch
+        if torch is None:
+            raise Refused(f"`{name}` does not use torch, which its gradient needs.")
+        y, leaves = self._forward(name, passed, arguments, dtype, True)
+        rows = len(y)
+        flat = y.reshape(rows, -1)
+        weights = torch.tensor(cotangents, dtype=flat.dtype).reshape(rows, -1)
+        if weights.shape != flat.shape:
+            raise Refused(f"`{name}` returned different shapes for the same data.")
+        found: list[Any] = [None] * len(leaves)
+        if flat.requires_grad and leaves:
+            try:
+                found = list(torch.autograd.grad(flat, list(leaves.values()), weights, allow_unused=True))
+            except Exception as error:
+                raise Refused(f"the gradient of `{name}` raised {told(error)}") from None
+        parts = [
+            (torch.zeros_like(v) if g is None else g).reshape(rows, -1).double()
+            for g, v in zip(found, leaves.values(), strict=True)
+        ]
+        every = torch.cat(parts, -1) if parts else torch.zeros(rows, 0)
+        reached = [g is not None for g in found]
+        return {"shape": [every.shape[1]], "reached": reached}, self._bytes(every.detach().numpy())
+
+    def _forward(self, name: str, passed: Sequence[Any], arguments: Any, dtype: str, slopes: bool) -> tuple[Any, dict[str, Any]]:
+        """(rows, ...), and the leaves that it was computed from."""
+        torch = self.torch
+        if torch is None:
+            raise Refused(f"`{name}` was given tensors, and torch is not here.")
+        kind = getattr(torch, dtype)
+        torch.set_default_dtype(kind)
+        given = {k: torch.tensor(v, dtype=torch.int64 if v.dtype.kind == "i" else kind) for k, v in arguments.items()}
+        leaves = {k: v.requires_grad_(slopes) for k, v in given.items() if v.dtype.is_floating_point}
+        before = self._chance()
+        with torch.enable_grad():
+            y = self._rungs(name, passed, given)
+            if self._chance() != before and not torch.equal(y, self._rungs(name, passed, given)):
+                raise Refused(f"`{name}` {RANDOM}")
+        if y.is_complex():
+            raise Refused(f"`{name}` returned complex numbers; real ones were expected: take .real or .abs().")
+        return y, leaves
+
+    def _chance(self) -> Any:
+        assert self.torch is not None
+        kind, keys, *rest = self.np.random.get_state(legacy=True)
+        return self.torch.get_rng_state().numpy().tobytes(), random.getstate(), kind, keys.tobytes(), rest
+
+    def _rungs(self, name: str, passed: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        """All rows at once; else those together that share their whole numbers; else one by one."""
+        ladder = (self._mapped, self._grouped, self._single)
+        for rung in range(self.rungs.get(name, 0), len(ladder)):
+            try:
+                y = ladder[rung](name, passed, given)
+            except Refused as error:
+                if error.ended or rung == len(ladder) - 1:
+                    raise
+            except Exception as error:
+                if rung == len(ladder) - 1:
+                    raise Refused(f"`{name}` raised {told(error)}") from None
+            else:
+                self.rungs[name] = rung
+                return y
+        raise AssertionError("the last rung returns or raises")
+
+    def _mapped(self, name: str, passed: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        assert self.torch is not None
+        if not given:
+            return self._tensor(name, passed, given)[None]
+        return self.torch.func.vmap(lambda row: self._tensor(name, passed, row), randomness="error")(_copied(given))
+
+    def _grouped(self, name: str, passed: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        torch = self.torch
+        assert torch is not None
+        whole = {k: v for k, v in given.items() if not v.dtype.is_floating_point}
+        other = {k: v for k, v in given.items() if k not in whole}
+        if not whole or not other:
+            raise Refused(f"`{name}` cannot be mapped.")
+        table = torch.cat([v.reshape(len(v), -1) for v in whole.values()], 1)
+        kinds, back = torch.unique(table, dim=0, return_inverse=True)
+        if len(kinds) > GROUPS:
+            raise Refused(f"`{name}` cannot be mapped.")
+        order, parts = list[Any](), list[Any]()
+        for n in range(len(kinds)):
+            at = (back == n).nonzero().reshape(-1)
+            held = {k: v[at[0]] for k, v in whole.items()}
+            rows = {k: v[at] for k, v in other.items()}
+            call = torch.func.vmap(
+                lambda row, held=held: self._tensor(name, passed, {**row, **_copied(held)}), randomness="error"
+            )
+            parts.append(call(_copied(rows)))
+            order.append(at)
+        return torch.cat(parts)[torch.argsort(torch.cat(order))]
+
+    def _single(self, name: str, passed: Sequence[Any], given: Mapping[str, Any]) -> Any:
+        assert self.torch is not None
+        rows = len(next(iter(given.values()))) if given else 1
+        if rows > CALLS:
+            raise Refused(
+                f"`{name}` can only be called for one sample at a time, which {rows} calls would be: "
+                "write it so that torch.func.vmap can map it (no .item(), no `if` on a tensor, no numpy)."
+            )
+        found = [self._tensor(name, passed, {k: v[i].clone() for k, v in given.items()}) for i in range(rows)]
+        if len({x.shape for x in found}) != 1:
+            raise Refused(f"`{name}` returned different shapes at different points: return one shape.")
+        return self.torch.stack(found)
+
+    def _tensor(self, name: str, passed: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
+        torch = self.torch
+        assert torch is not None
+        out = self._once(name, passed, arguments)
+        if type(out) in (torch.Tensor, torch.nn.Parameter):
+            return out
+        if type(out) in (tuple, list) and out and all(type(x) is torch.Tensor for x in out):
+            return torch.cat([x.reshape(-1) for x in out])
+        if type(out) in self.numbers:
+            return torch.tensor(float(out))
+        fix = "end with `return loss`" if out is None else "keep it a tensor: no .item(), float() or .numpy()"
+        raise Refused(f"`{name}` returned {self._word(out)}; a tensor was expected: {fix}.")
+
+    def _once(self, name: str, passed: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
+        """One call. `passed` says of each argument whether it goes by position, and under which name."""
+        given = {**self.plain, **arguments}
+        positional = [given[n] for n, as_name in passed if as_name is None]
+        named = {as_name: given[n] for n, as_name in passed if as_name is not None}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return self.functions[name](*positional, **named)
+        except Refused:
+            raise
+        except NotImplementedError:
+            raise Refused(f"`{name}` is not filled in.") from None
+        except Exception as error:
+            raise Refused(f"`{name}` raised {told(error)}") from None
+        except BaseException as error:
+            raise Refused(f"`{name}` ended before returning an answer: {told(error)}", ended=True) from None
+
+
+def _leaves_of(kind: Any) -> list[Any]:
+    below = kind.__subclasses__()
+    return [kind] if not below else [leaf for sub in below for leaf in _leaves_of(sub)]
+
+
+def _own(x: Any) -> Any:
+    """Code may write into its arguments: it gets its own."""
+    return x.copy() if x.ndim else x
+
+
+def _copied(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v.clone() for k, v in given.items()}
+
+
+def _product(shape: Sequence[int]) -> int:
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
+# ---- what is said ---------------------------------------------------------------------------------------------------------
+
+
+def safe_name(kind: type) -> str:
+    try:
+        return str(type.__dict__["__name__"].__get__(kind))[:60]
+    except BaseException:
+        return "object"
+
+
+def told(error: BaseException) -> str:
+    """The kind of an error and the first line of what it says, which may be long, or raise in its turn."""
+    kind = safe_name(type(error))
+    try:
+        says = str(error)
+        lines = says[:4000].strip().splitlines() if type(says) is str else []
+    except BaseException:
+        lines = ["its text cannot be read"]
+    return f"{kind}: {lines[0][:SENTENCE]}" if lines else kind
+
+
+def warm(torch: Any) -> None:
+    """What torch imports at its first use is torch's time, not the submission's."""
+    x = torch.ones(2, requires_grad=True)
+    torch.autograd.grad(torch.func.vmap(lambda v: v * v)(x).sum(), x)
+    torch.distributions.Normal(x, 1.0).log_prob(x)
+
+
+def main(source: int, sink: int) -> None:
+    config, _ = received(source)
+    tempfile.tempdir = "/"  # some libraries ask where they might write, and stop where they cannot
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path.insert(0, here)
+    import confine
+
+    sys.path.remove(here)
+    sys.path += [path for path in config["paths"] if path not in sys.path]
+    landlock = confine.landlock(config["readable"]) if config["readable"] is not None else 0
+    for library in LIBRARIES:
+        if library in config["libraries"]:
+            module = importlib.import_module(library)
+            if library == "torch":
+                module.set_num_threads(1)
+                warm(module)
+    confine.limits(config["cpu_s"], config["memory"], config["file_size"], config["files"])
+    filtered = confine.seccomp()
+    send(sink, {"ready": True, "landlock": landlock, "seccomp": filtered})
+    received(source)  # the parent's word to begin: its clock runs now
+    try:
+        functions = loaded(config)
+    except BaseException as error:
+        ended = not isinstance(error, Exception)
+        at = _line_of(error, config["sources"])
+        send(sink, {"failed": f"{at}{told(error)}", "ended": ended})
+        return
+    caller = Caller(functions)
+    send(sink, {"functions": {name: described(f) for name, f in functions.items()}})
+    while True:
+        request, payload = received(source)
+        try:
+            header, numbers = caller.answer(request, payload)
+            send(sink, {"id": request["id"], **header}, numbers)
+        except Refused as error:
+            send(sink, {"id": request["id"], "refused": error.says, "ended": error.ended})
+        except MemoryError:
+            send(
+                sink, {"id": request["id"], "refused": f"`{request['name']}` needs more memory than it may have.", "ended": True}
+            )
+
+
+def _line_of(error: BaseException, sources: Mapping[str, str]) -> str:
+    """file:line of the submission, where the error names one."""
+    if isinstance(error, SyntaxError):
+        return f"{error.filename}:{error.lineno}: "
+    at, step = "", error.__traceback__
+    while step is not None:
+        name = step.tb_frame.f_code.co_filename
+        if name.removesuffix(".py") in sources:
+            at = f"{name}:{step.tb_lineno}: "
+        step = step.tb_next
+    return at
+
+
+if __name__ == "__main__":
+    try:
+        main(int(sys.argv[1]), int(sys.argv[2]))
+    except (EOFError, BrokenPipeError):
+        os._exit(0)

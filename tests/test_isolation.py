@@ -1,0 +1,192 @@
+"""What a submission cannot do, in every tier that works here, tried from inside; and what is said where a tier does not work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradcheck_rl.cli import main
+from gradcheck_rl.errors import InputError
+from gradcheck_rl.grading import confine, isolation
+from gradcheck_rl.grading.isolation import BUBBLEWRAP, LANDLOCK, RLIMITS, Limits, Tier, available, chosen
+from gradcheck_rl.grading.session import Ended, GraderFault, Session, clean
+
+REPOSITORY = Path(__file__).parents[1]
+
+# Each returns 1 where it could do what it tries.
+PROBES = '''
+import os
+def tried(f):
+    try: f()
+    except BaseException: return 0.0
+    return 1.0
+def forks(x):
+    def f():
+        if os.fork() == 0: os._exit(0)
+    return tried(f)
+def runs(x):
+    import subprocess
+    return tried(lambda: subprocess.run(["true"]))
+def connects(x):
+    import socket
+    return tried(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
+def sends(x):
+    import socket
+    return tried(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", 9)))
+def abstract(x):
+    import socket
+    return tried(lambda: socket.socket(socket.AF_UNIX).bind("\\0x"))
+def put(path):
+    with open(path, "w") as file: file.write("x")
+def got(path):
+    with open(path) as file: file.read()
+def writes(x): return tried(lambda: put("/tmp/probe"))
+def writes_here(x): return tried(lambda: put("probe"))
+def makes(x): return tried(lambda: os.mkdir("folder"))
+def signals(x): return tried(lambda: os.kill(os.getppid(), 0))
+def limits(x):
+    import resource
+    return tried(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU))
+def allocates(x): return tried(lambda: bytearray(1 << 30))
+def traces(x):
+    import ctypes
+    return 0.0 if ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) != 0 else 1.0
+def reads_page(x): return tried(lambda: got(PAGE))
+def reads_passwd(x): return tried(lambda: got("/etc/hostname"))
+def reads_parent(x): return tried(lambda: got(f"/proc/{PARENT}/environ"))
+def imports_page(x):
+    import sys
+    sys.path.append(ROOT)
+    return tried(lambda: __import__("gradcheck_rl"))
+def knows_key(x): return float(any("KEY" in k or "TOKEN" in k or "HOME" == k for k in os.environ))
+def honest(x): return 2 * x
+def starts_threads(x):
+    import threading
+    t = threading.Thread(target=lambda: None)
+    t.start()
+    t.join()
+    return 1.0
+'''
+NOWHERE = (
+    "forks", "runs", "connects", "sends", "abstract", "writes", "writes_here", "makes", "signals", "limits", "allocates", "traces",
+    "knows_key",
+)  # fmt: skip
+STRONG = ("reads_page", "reads_passwd", "reads_parent", "imports_page")
+
+
+def started(tier: Tier, source: str, functions: tuple[str, ...]) -> Session:
+    config = {"sources": {"submission": source}, "modules": ["submission"], "functions": {n: n for n in functions}, "libraries": ["numpy"]}
+    return Session(tier, Limits(seconds=10, memory=256 << 20), config)
+
+
+@pytest.fixture(scope="module", params=available(), ids=lambda t: t.name)
+def session(request: pytest.FixtureRequest) -> Iterator[Session]:
+    os.environ["GRADCHECK_RL_KEY"] = "secret"
+    page = REPOSITORY / "problems" / "problem3_reparameterisation.py"
+    source = f"PAGE, PARENT, ROOT = {str(page)!r}, {os.getpid()}, {str(REPOSITORY)!r}\n" + PROBES
+    found = started(request.param, source, (*NOWHERE, *STRONG, "honest", "starts_threads"))
+    yield found
+    found.close()
+    del os.environ["GRADCHECK_RL_KEY"]
+
+
+def value(session: Session, name: str) -> float:
+    assert name in session.functions
+    _, numbers = session.ask("values", name, [("x", None)], {"x": np.array([3.0])}, {}, "float64", "numpy")
+    return float(numbers[0])
+
+
+def test_a_strong_tier_works_here() -> None:
+    assert BUBBLEWRAP in available() or LANDLOCK in available(), "install bubblewrap, as .ci/run does"
+
+
+def test_an_honest_function_runs(session: Session) -> None:
+    assert value(session, "honest") == 6
+    assert value(session, "starts_threads") == 1
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+def test_what_no_submission_can_do(session: Session, name: str) -> None:
+    assert session.ready["seccomp"] is True
+    assert value(session, name) == 0
+    assert not Path("/tmp/probe").exists()
+
+
+@pytest.mark.parametrize("name", STRONG)
+def test_what_no_submission_can_read_in_a_strong_tier(session: Session, name: str) -> None:
+    if session.tier.strong:
+        assert value(session, name) == 0
+    elif name == "reads_page":
+        assert value(session, name) == 1 and "can read" in session.tier.leaves_open  # and the report says so
+
+
+def test_the_probes_can_succeed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Outside a worker the same probes do what they try: they are no checks that cannot fail."""
+    monkeypatch.chdir(tmp_path)
+    page = REPOSITORY / "problems" / "problem3_reparameterisation.py"
+    names: dict[str, object] = {"PAGE": str(page), "PARENT": os.getpid(), "ROOT": str(REPOSITORY)}
+    exec(PROBES, names)  # noqa: S102  they are written above
+    for name in ("runs", "writes_here", "makes", "allocates", "reads_page", "reads_passwd"):
+        probe = names[name]
+        assert callable(probe) and probe(3.0) == 1, name
+
+
+# ---- the choice -----------------------------------------------------------------------------------------------------------
+
+
+def test_require_fails_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(isolation, "available", lambda: (RLIMITS,))
+    with pytest.raises(InputError, match="so nothing was run"):
+        chosen("require")
+    assert chosen("auto") is RLIMITS
+    with pytest.raises(InputError, match="does not work here"):
+        chosen("bubblewrap")
+    path = tmp_path / "them.py"
+    path.write_text("x = 1\n")
+    assert main(["grade", "problem3", str(path), "--isolation", "require"]) == 2
+    assert "nothing was run" in capsys.readouterr().err
+
+
+def test_landlock_that_does_not_hold_is_a_fault_of_the_grader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck_rl.grading.session.readable", lambda tier: None)
+    broken = started(LANDLOCK, "x = 1\n", ())
+    with pytest.raises(GraderFault, match="Landlock does not hold"):
+        assert broken.ready
+    broken.close()
+
+
+@pytest.mark.parametrize("tier", available(), ids=lambda t: t.name)
+def test_time_is_counted_from_when_the_libraries_are_there(tier: Tier) -> None:
+    config = {"sources": {"submission": "while True: pass"}, "modules": ["submission"], "functions": {}, "libraries": ["numpy"]}
+    slow = Session(tier, Limits(seconds=1), config)
+    assert slow.ready and slow.left == 1
+    with pytest.raises(Ended) as error:
+        assert slow.functions
+    assert error.value.word == "TIMEOUT"
+    slow.close()
+
+
+def test_a_folder_of_its_own_is_gone_afterwards() -> None:
+    found = started(RLIMITS, "x = 1\n", ())
+    folder = Path(found._folder.name)
+    assert folder.is_dir() and folder.stat().st_mode & 0o077 == 0
+    assert found.functions == {}
+    found.close()
+    assert not folder.exists()
+
+
+def test_what_is_printed_is_harmless() -> None:
+    found = clean("\x1b[2J::error::x\u202e\x00##[group]" + "y" * 10**6)
+    assert "::" not in found and "##[" not in found and found.isprintable() and len(found) < 1000
+
+
+def test_the_table_of_refused_calls_names_each_once() -> None:
+    names = [name for name, _, _ in confine.REFUSED]
+    assert len(names) == len(set(names))
+    for column in (1, 2):
+        numbers = [row[column] for row in confine.REFUSED if row[column] is not None]
+        assert len(numbers) == len(set(numbers))
