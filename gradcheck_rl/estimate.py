@@ -110,21 +110,21 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
         )
 
 
-SETTLED = 1e-6
-UNSETTLED = 8.0
+SETTLED = 1e-12
+UNSETTLED = 2.0
+RULES = 6
 
 
 def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
     """A rule at two orders: the finer is the value, their distance and the rounding of the sum are the radius.
 
-    Across a jump two orders may be near each other and far from the truth. Where they have not settled a third one is asked,
-    and the radius is eight times what the three disagree on.
+    Across a kink or a jump two orders may be near each other and far from the truth. Where they have not settled the others
+    are asked: the same steps from other starts, of which some err as much as can be. The radius is twice their spread.
     """
     with np.errstate(all="ignore"):
         coarse, fine = rule(0), rule(1)
         gap = np.abs(fine - coarse)
         if not (gap <= SETTLED * (1 + np.abs(fine))).all():
-            other = rule(2)
-            apart = np.maximum(gap, np.maximum(np.abs(other - fine), np.abs(other - coarse)))
-            gap = np.where(gap <= SETTLED * (1 + np.abs(fine)), gap, UNSETTLED * apart)
+            found = np.stack([coarse, fine, *map(rule, range(2, RULES))])
+            gap = np.where(gap <= SETTLED * (1 + np.abs(fine)), gap, UNSETTLED * np.ptp(found, axis=0))
         return Estimate(fine, gap + nodes * EPS * np.maximum(1.0, np.abs(fine)), Evidence.FLOAT)

@@ -509,7 +509,10 @@ class Column(Symbols):
 
 
 class Episode(Bundle):
-    """A trajectory of a finite MDP: `states`, `actions`, `rewards` (and `observations`), each of length `horizon`."""
+    """A trajectory of a finite MDP: `states`, `actions`, `rewards` (and `observations`), each of length `horizon`.
+
+    A reward is paid by state and action, or by step, state and action.
+    """
 
     def __init__(self, start: Any, step: Any, reward: Any, policy: Any, horizon: int, observe: Any = None, tag: str = "") -> None:
         start, step, reward, policy = (np.asarray(plain(x), dtype=object).view(Array) for x in (start, step, reward, policy))
@@ -522,7 +525,10 @@ class Episode(Bundle):
             states.append(Draw(f"s{tag}{t}", law, bundle=self))
             seen.append(states[-1] if observe is None else array(*observe)[states[-1]])
             actions.append(Draw(f"a{tag}{t}", Categorical(policy[seen[-1]]), bundle=self))
-        rewards = [reward[s, a] for s, a in zip(states, actions, strict=True)]
+        if reward.ndim == 3 and len(reward) != horizon:
+            raise ProblemError(f"the rewards of an episode are for {len(reward)} steps, and it has {horizon}.")
+        paid = reward if reward.ndim == 3 else [reward] * horizon
+        rewards = [table[s, a] for table, s, a in zip(paid, states, actions, strict=True)]
         names = {"states": array(*states), "actions": array(*actions), "rewards": array(*rewards)}
         super().__init__(names | ({} if observe is None else {"observations": array(*seen)}), index=("observations",))
         self.steps: list[Draw] = actions

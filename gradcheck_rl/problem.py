@@ -198,8 +198,8 @@ class _Found:
                 if self.variables.get(v.name) is not v:
                     self.add(v)
         if isinstance(q, Over) and isinstance(over := getattr(q, "over", None), Bundle):
-            for d in over.draws:
-                self.formula(*(s for s in sorted(d.law.free_symbols, key=str) if not isinstance(s, Random)))
+            inside = [*(d.law for d in over.draws), *(e for named in over.names.values() for e in entries(named))]
+            self.formula(*(a for a in atoms_in(*inside) if not isinstance(a, Random)))
         for part in q.parts:
             if isinstance(part, Quantity):
                 self.quantity(part)

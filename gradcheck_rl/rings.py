@@ -295,7 +295,7 @@ class Analytic(Ring):
 
 
 class Float(Ring):
-    """float64 arrays that broadcast: many points, outcomes or nodes at once. `order` is that of the quadrature rules, 0 or 1."""
+    """float64 arrays that broadcast: many points, outcomes or nodes at once. `order` is that of the quadrature rules."""
 
     def __init__(self, order: int = 1) -> None:
         self.order = order

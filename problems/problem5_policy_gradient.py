@@ -70,6 +70,8 @@ tau = episode(start, step, reward, pi, T)
 states, actions, rewards = tau["states"], tau["actions"], tau["rewards"]
 pair = batch(tau, 2)
 short = episode(start, step, reward, pi, 2)
+timed = Variable("timed", (2, 1, 2), over=OneOf(0, Rational(1, 2), 1))  # rewards of one state that change with time
+later = episode((1,), (((1,), (1,)),), timed, pi, 2)
 three = batch(short, 3)
 
 # The objective by listing trajectories, by dynamic programming backwards, and forwards.
@@ -649,6 +651,19 @@ tenfold = Claim(
     source="C-031",
     that=Equal(spread(reward_to_go, short), spread(total_return, short) * 10),
 )
+seasons = level.but(theta=((log(3), 0), (0, 0)), timed=(((0, half),), ((1, 0),)))
+paid_late = Claim(
+    "One state, rewards 0 or 1/2, then 1 or 0, none of them negative: the total return has so much,",
+    at=seasons,
+    source="C-031",
+    that=Equal(spread(total_return, later), 2 * Rational(279, 1024)),
+)
+paid_late_rest = Claim(
+    "and reward-to-go has more.",
+    at=seasons,
+    source="C-031",
+    that=Equal(spread(reward_to_go, later), 2 * Rational(291, 1024)),
+)
 settled = level.but(reward=((-2, -2), (1, 1)))  # the same in three steps: the return is -2 + 1 + 1
 
 # Chains that never mix: states that are never left, and states that take turns.
@@ -1155,6 +1170,8 @@ problem = Problem(
         still,
         restless,
         tenfold,
+        paid_late,
+        paid_late_rest,
         split,
         turns,
         rarely,

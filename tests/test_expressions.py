@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from flint import arb, fmpq
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.special import log_ndtr
 
@@ -315,8 +315,9 @@ def test_too_many_histories_are_refused_and_not_waited_for(monkeypatch: pytest.M
 # ---- continuous draws -----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=10)
+@settings(max_examples=50)
 @given(st.floats(-1, 1), st.floats(0.5, 1.5))
+@example(0.1, 0.7109375)  # two orders agree here to 4e-8 on a slope that is wrong by 2e-4
 def test_quadrature_knows_how_far_it_is_from_the_truth(m: float, s: float) -> None:
     """Closed forms: E e^x = exp(m + s^2/2), E cos x = cos(m) exp(-s^2/2), E max(x, 0) = m Phi(m/s) + s phi(m/s)."""
     mean, sd = Parameter("m")[()], Parameter("s", over=Uniform(0.1, 2))[()]

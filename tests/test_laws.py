@@ -422,6 +422,13 @@ def test_an_episode_has_the_names_code_asks_for() -> None:
     assert not set(both["actions"].array[0]) & set(both["actions"].array[1])
 
 
+def test_rewards_may_change_with_the_step() -> None:
+    pay = [[[1, 2]], [[30, 40]]]
+    assert exact(E(episode([1], [[[1], [1]]], pay, [[half, half]], 2).total), {}) == sp.Rational(3, 2) + 35
+    with pytest.raises(ProblemError, match="the rewards of an episode are for 2 steps, and it has 3."):
+        episode([1], [[[1], [1]]], pay, [[half, half]], 3)
+
+
 def test_a_policy_that_sees_less_than_the_state() -> None:
     tau = episode([half, half], [[[half, half]] * 2] * 2, [[1, 2], [3, 4]], [[half, half]], 2, observe=[0, 0])
     assert [str(o) for o in tau["observations"].array] == ["(0, 0)[s0]", "(0, 0)[s1]"] and exact(E(tau.total), {}) == 5

@@ -35,11 +35,11 @@ ROUTES = {
     "potential potential_x twisted": "listed autodiff differences",
     "full value full_clipped value_clipped full_alone value_alone": "symbolic listed autodiff",
     "up down slant slant_own quieter louder": "listed autodiff",
-    "same_clip number_likely": "autodiff",
+    "same_clip number_likely sample_path": "autodiff",
     "same_value same_value_stopped same_alone own_entry no_entry nothing": "listed autodiff",
     "separate mixed": "symbolic autodiff",
     "joint joint_gradient path": "integrated autodiff",
-    "chain.1 chain.2 chain.3 chain_d.1": "proof",
+    "chain.1 chain.2 chain_d.1": "proof",
     "reads.1 splits.1 splits.2 curl.1": "proof symbolic",
 }
 
