@@ -347,7 +347,14 @@ def loads(node: ast.AST) -> set[str]:
 
 
 def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, context)}
+    found: set[str] = set()
+    waiting = [node]
+    while waiting:
+        n = waiting.pop()
+        if isinstance(n, ast.Name) and isinstance(n.ctx, context):
+            found.add(n.id)
+        waiting += [child for child in ast.iter_child_nodes(n) if not _is_no_matter(child)]
+    return found
 
 
 def calls(node: ast.AST, name: str) -> list[ast.Call]:

@@ -111,6 +111,11 @@ def test_what_would_change_nothing_is_no_edit(body: str, unwanted: str) -> None:
     assert unwanted not in {after for _, after in edited(body)}
 
 
+def test_what_only_quadrature_is_told_is_no_name_that_a_line_reads() -> None:
+    (line,) = ast.parse("jump = Draw('jump', Gaussian(mean, 1), breaks=edges)").body
+    assert loads(line) == {"Draw", "Gaussian", "mean"}
+
+
 def test_signatures_are_left_alone() -> None:
     target = ast.parse("def f(w: 'a + b', n=1 + 1, g=h(w, x)) -> 'c * d':\n    return w").body[0]
     heads = {ast.unparse(target).splitlines()[0]}
