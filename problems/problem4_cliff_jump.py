@@ -79,7 +79,7 @@ def height(angle, v, d):
 
 
 far = sqrt(d[0] ** 2 + d[1] ** 2)
-slowest = sqrt(g * (d[1] + far))
+slowest_squared = g * (d[1] + far)
 
 
 def least(t):
@@ -87,7 +87,7 @@ def least(t):
 
 
 def slopes(v2):
-    high = v2 + sqrt(v2 - slowest**2) * sqrt(v2 - slowest**2 + 2 * g * far)
+    high = v2 + sqrt(v2 - slowest_squared) * sqrt(v2 - slowest_squared + 2 * g * far)
     return (g * d[0] ** 2 + 2 * v2 * d[1]) / (d[0] * high), high / (g * d[0])
 
 
@@ -141,10 +141,10 @@ def by_angle(reading, payoff=lambda v: 100 - v**2):
 
 def by_speed(reading, payoff=lambda v: 100 - v**2):
     limit, chance, backwards = reading
-    v = sqrt(slowest**2 + w**2)
-    flat, steep = map(atan, slopes(slowest**2 + w**2))
+    v = sqrt(slowest_squared + w**2)
+    flat, steep = map(atan, slopes(slowest_squared + w**2))
     lands = exp(speed.log_prob(v)) + backwards * exp(speed.log_prob(-v))
-    return Integral(payoff(v) * lands * (chance(steep) - chance(flat)) * w / v, (w, 0, sqrt(limit**2 - slowest**2)))
+    return Integral(payoff(v) * lands * (chance(steep) - chance(flat)) * w / v, (w, 0, sqrt(limit**2 - slowest_squared)))
 
 
 def certain(v):
@@ -313,14 +313,14 @@ kinematics = Derivation(
 slope = Variable("slope", over=Uniform(7, 9))
 best = (d[1] + far) / d[0]
 slowest_jump = Claim(
-    "The slowest jump that clears has v^2 = g (d_1 + sqrt(d_0^2 + d_1^2)).", Equal(least(best) ** 2, slowest**2), source="A-054"
+    "The slowest jump that clears has v^2 = g (d_1 + sqrt(d_0^2 + d_1^2)).", Equal(least(best) ** 2, slowest_squared), source="A-054"
 )
 flat = Claim(
     "Its slope (d_1 + sqrt(d_0^2 + d_1^2)) / d_0 makes the least speed stationary.",
     source="A-054",
     that=Equal(diff(least(slope) ** 2, slope[()]).subs(slope[()], best), 0),
 )
-least_of_all = Claim("Every other slope needs more speed.", AtMost(slowest**2, least(slope) ** 2), source="A-054")
+least_of_all = Claim("Every other slope needs more speed.", AtMost(slowest_squared, least(slope) ** 2), source="A-054")
 
 # What must be true of the code, in every sample.
 likely = Claim("The code's policy is the model's.", Equal(Value(log_pi), log_prob(jump)), source="A-055")
@@ -599,7 +599,7 @@ sampled_reward = Claim(
 eighth = Claim("At d = (0.2, 0.2) the best slope is tan(3 pi / 8)", Equal(best, tan(3 * pi / 8)), at=stated, source="A-054")
 prize = Claim(
     "and pays 100 - 1.96 (1 + sqrt(2)).",
-    Equal(100 - slowest**2, 100 - Rational(49, 25) * (1 + sqrt(2))),
+    Equal(100 - slowest_squared, 100 - Rational(49, 25) * (1 + sqrt(2))),
     at=stated,
     source="A-054",
 )
