@@ -110,7 +110,7 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
         )
 
 
-SETTLED = 1e-12
+SETTLED, SETTLING = 1e-11, 1e-6
 UNSETTLED = 2.0
 RULES = 6
 
@@ -118,13 +118,18 @@ RULES = 6
 def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
     """A rule at two orders: the finer is the value, their distance and the rounding of the sum are the radius.
 
-    Across a kink or a jump two orders may be near each other and far from the truth. Where they have not settled the others
-    are asked: the same steps from other starts, of which some err as much as can be. The radius is twice their spread.
+    Across a kink or a jump two orders may be near each other and far from the truth. Where they are not very near, a third
+    one decides; where it does not, the others are asked: the same steps from other starts, of which some err as much as can
+    be. The radius is then twice their spread.
     """
     with np.errstate(all="ignore"):
         coarse, fine = rule(0), rule(1)
-        gap = np.abs(fine - coarse)
-        if not (gap <= SETTLED * (1 + np.abs(fine))).all():
-            found = np.stack([coarse, fine, *map(rule, range(2, RULES))])
-            gap = np.where(gap <= SETTLED * (1 + np.abs(fine)), gap, UNSETTLED * np.ptp(found, axis=0))
+        gap, scale = np.abs(fine - coarse), 1 + np.abs(fine)
+        settled = gap <= SETTLED * scale
+        if not settled.all():
+            third = rule(2)
+            settled |= (gap <= SETTLING * scale) & (np.abs(third - fine) <= SETTLED * scale)
+            if not settled.all():
+                found = np.stack([coarse, fine, third, *map(rule, range(3, RULES))])
+                gap = np.where(settled, gap, UNSETTLED * np.ptp(found, axis=0))
         return Estimate(fine, gap + nodes * EPS * np.maximum(1.0, np.abs(fine)), Evidence.FLOAT)
