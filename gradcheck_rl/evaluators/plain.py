@@ -76,24 +76,42 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     can = possible(outcomes)
     if (there := elsewhere(code)) is not None:
         return _asked(there, fixed, drawn, (size, count), can, scene)
-    rows: list[Estimate | None] = []
-    for b in range(size):
-        for m in range(count):
-            if can is not None and not can[b, m]:
-                rows.append(None)
-                continue
-            arguments = {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}
-            rows.append(found := _called(code, arguments, name))
-            if len(rows) == 1 and not np.array_equal(found.value, _called(code, arguments, name).value, equal_nan=True):
-                raise CodeError(q.of, f"`{name}` {RANDOM}")
+    rows: list[Estimate | Floats | None] = []
+    with warnings.catch_warnings():  # 0 / 0 warns, and is NaN, which is judged as such
+        warnings.simplefilter("ignore")
+        for b in range(size):
+            given = {k: v[b] for k, v in fixed.items()}
+            for m in range(count):
+                if can is not None and not can[b, m]:
+                    rows.append(None)
+                    continue
+                arguments = given | {k: v[b, m] for k, v in drawn.items()}
+                rows.append(found := _called(code, arguments, name))
+                if len(rows) == 1 and not _same(found, _called(code, arguments, name)):
+                    raise CodeError(q.of, f"`{name}` {RANDOM}")
     shapes = {r.shape for r in rows if r is not None}
     if len(shapes) != 1:
         raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
     scene.says(NAME)
     blank = np.zeros(shapes.pop())
-    value = np.stack([blank if r is None else r.value for r in rows]).reshape(size, count, -1)
-    radius = np.stack([blank if r is None else r.radius for r in rows]).reshape(size, count, -1)
+    value = np.stack([blank if r is None else _value(r) for r in rows]).reshape(size, count, -1)
+    radius = _rounded(value)
+    for row, r in zip(radius.reshape(size * count, -1), rows, strict=True):
+        if isinstance(r, Estimate):
+            row[:] = r.radius
     return Estimate(value, radius, Evidence.FLOAT)
+
+
+def _rounded(x: Floats) -> Floats:
+    return 64 * EPS * np.maximum(1.0, np.abs(x))
+
+
+def _value(found: Estimate | Floats) -> Floats:
+    return found.value if isinstance(found, Estimate) else found
+
+
+def _same(one: Estimate | Floats, other: Estimate | Floats) -> bool:
+    return np.array_equal(_value(one), _value(other), equal_nan=True)
 
 
 def _asked(there: Elsewhere, fixed: Mapping[str, Any], drawn: Mapping[str, Any], shape: Any, can: Any, scene: Scene) -> Estimate:
@@ -106,18 +124,16 @@ def _asked(there: Elsewhere, fixed: Mapping[str, Any], drawn: Mapping[str, Any],
     x[kept] = np.broadcast_to(found.reshape(len(found), -1), (len(kept), x.shape[1]))
     scene.says(NAME)
     x = x.reshape(*shape, -1)
-    return Estimate(x, 64 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
+    return Estimate(x, _rounded(x), Evidence.FLOAT)
 
 
-def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Estimate:
+def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Estimate | Floats:
     """One result, flat. Code may write into its arguments: it gets its own."""
     try:
-        with warnings.catch_warnings():  # 0 / 0 warns, and is NaN, which is judged as such
-            warnings.simplefilter("ignore")
-            found = code(**{k: np.copy(v) if np.ndim(v) else v for k, v in arguments.items()})
-            if isinstance(found, Estimate):
-                return found.map(np.ravel)
-            out = np.asarray(found)
+        found = code(**{k: v.copy() if v.shape else v for k, v in arguments.items()})
+        if isinstance(found, Estimate):
+            return found.map(np.ravel)
+        out = np.asarray(found)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit among them: code under test does not end the check
@@ -125,5 +141,4 @@ def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -
     if out.dtype.kind not in "fiub":
         what = "None" if out.shape == () and out.item() is None else f"dtype {out.dtype}"
         raise CodeError(code, f"`{name}` returned {what}; a number or an array of floats was expected.")
-    x = out.astype(float).ravel()
-    return Estimate(x, 64 * EPS * np.maximum(1.0, np.abs(x)))
+    return out.astype(float).ravel()
