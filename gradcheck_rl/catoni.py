@@ -125,12 +125,17 @@ class Tally:
                 raise ValueError(f"`counts` must be {len(rows)} whole numbers, none negative: how often each row was drawn.")
             rows, weights = rows[given > 0], given[given > 0]
         step = max(64, BLOCK // len(self.centre))
-        start = replace(self, draws=0, powers=np.zeros_like(self.powers), outliers=Outliers.none())
+        start = self.emptied()
         blocks = [start._block(rows[i : i + step], weights[i : i + step]) for i in range(0, len(rows), step)]
         return sum(blocks, self)
 
+    def emptied(self) -> Tally:
+        """Without draws, from the same guesses: what other draws are added to, to be added to this."""
+        zero = np.zeros_like(self.centre)
+        return replace(self, draws=0, powers=np.zeros_like(self.powers), lowest=zero, highest=zero, outliers=Outliers.none())
+
     def _block(self, rows: Floats, weights: Floats) -> Tally:
-        u = rows - self.centre
+        u = np.asfortranarray(rows - self.centre)
         lowest, highest = np.minimum(self.lowest, u.min(axis=0)), np.maximum(self.highest, u.max(axis=0))
         if not (np.isfinite(lowest) & np.isfinite(highest)).all():
             u = np.where(np.isfinite(u), u, 0.0)  # the extremes remember it
@@ -143,8 +148,7 @@ class Tally:
         with np.errstate(over="ignore"):  # only where the variance is infinite, so that there is no cut
             square = u * u
             cube = square * u
-            even = (weights @ (square * square), weights @ (cube * cube))
-            powers = np.stack((total, weights @ u, weights @ square, weights @ cube, *even))
+            powers = np.stack((total, *(_weighted(weights, x) for x in (u, square, cube, square * square, cube * cube))))
         return replace(self, draws=int(weights.sum()), powers=powers, lowest=lowest, highest=highest, outliers=outliers)
 
     def __add__(self, other: Tally) -> Tally:
@@ -203,11 +207,14 @@ def draws_needed(variance: ArrayLike, margin: ArrayLike, alpha: float) -> int:
     return high
 
 
-def planned_looks(variance: ArrayLike, margin: ArrayLike, alpha: float) -> tuple[Look, ...]:
+def looks_at(draws: int, alpha: float) -> tuple[Look, ...]:
     """Looks at n/64, n/16, n/4 and n draws. The chance that the interval of any of them misses the mean is at most alpha."""
-    share = alpha / LOOKS
-    draws = draws_needed(variance, margin, share)
-    return tuple(Look(n, share) for n in sorted({-(-draws // 4**k) for k in range(LOOKS)}))
+    return tuple(Look(n, alpha / LOOKS) for n in sorted({-(-draws // 4**k) for k in range(LOOKS)}))
+
+
+def planned_looks(variance: ArrayLike, margin: ArrayLike, alpha: float) -> tuple[Look, ...]:
+    """Looks at as many draws as make the radius at most the margin, and earlier."""
+    return looks_at(draws_needed(variance, margin, alpha / LOOKS), alpha)
 
 
 def interval(tally: Tally, variance: ArrayLike, alpha: float) -> tuple[Floats, Floats]:
@@ -294,6 +301,11 @@ def _cubic_sum(powers: Floats, lam: Floats, m: Floats) -> Floats:
     n, s1, s2, s3 = powers
     with np.errstate(over="ignore", invalid="ignore"):  # sums that overflowed belong to coordinates that never resolve
         return lam * (s1 - n * m) - lam**3 * (s3 - 3 * m * s2 + 3 * m * m * s1 - n * m**3) / 6
+
+
+def _weighted(weights: Floats, columns: Floats) -> Floats:
+    # Not `weights @ columns`: BLAS adds in an order that depends on how many threads it has, and so does the last bit.
+    return np.einsum("i,ij->j", weights, columns)
 
 
 def _outlier_sum(tally: Tally, values: Floats) -> Floats:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,9 @@ class Judge:
             self.count, self.points = len(count), count
         else:
             self.count, self.points = count, drawn(self.world.variables, problem.corners, count, seed, self.name)
+        self.samples: int | None = None
+        self.away: Callable[..., Iterable[Any]] | None = None
+        self.tells: Callable[[int, int], None] | None = None
         self.memo: dict[Any, Any] = {}
         self._once: dict[Any, Points] = {}
         self._settled: dict[Any, Settled] = {}
@@ -132,7 +136,8 @@ class Judge:
         best = combine(rulings)
         seen = next((r for r in [best, *rulings[::-1]] if r.left is not None), best)
         if best.verdict is not Verdict.REFUTED:
-            best = replace(best, points=seen.points, left=seen.left, right=seen.right, remark=best.remark or seen.remark)
+            told = [best.remark or seen.remark, *(r.note for r in rulings if r.verdict is Verdict.AGREES)]
+            best = replace(best, points=seen.points, left=seen.left, right=seen.right, remark="; ".join(filter(None, told)))
             reason = best.note if best.verdict is Verdict.UNDECIDED else ""
             return Settled(tuple(rulings), best, reason, shown=self._shown(that, best))
         if witness and claim.at is None and best.left is not None:
@@ -146,18 +151,20 @@ class Judge:
         asked = list(claim.routes)
         rulings: list[Ruling] = []
         formulas = [self.formulas(q) for q in that.sides]
+        unproved = "no proof was found"
         wanted = proof.NAME in asked or (self.proving and not asked)
         if wanted and type(that) is Equal and claim.at is None and claim.where is None and None not in formulas:
             left, right = (f or [] for f in formulas)
-            if proof.proves(left, right, self.scene(claim, points, answer)):
+            unproved = proof.failure(left, right, self.scene(claim, points, answer))
+            if not unproved:
                 rulings.append(Ruling(proof.NAME, Verdict.PROVED))
         if not asked:
             return [*rulings, self._rule(claim, that, points, answer, None, strict)]
         others = [r for r in asked if r != proof.NAME]
         if proof.NAME in asked and not rulings:
             plain = [] if others else [self._rule(claim, that, points, answer, None, strict)]
-            unproved = Ruling(proof.NAME, Verdict.UNDECIDED, note="no proof was found")
-            rulings = [unproved, *(r for r in plain if r.verdict is Verdict.REFUTED)]
+            ruling = Ruling(proof.NAME, Verdict.UNDECIDED, note=unproved)
+            rulings = [ruling, *(r for r in plain if r.verdict is Verdict.REFUTED)]
         return rulings + [self._rule(claim, that, points, answer, r, strict) for r in others]
 
     def _rule(self, claim: Claim, that: Relation, points: Points, answer: Answer, route: str | None, strict: bool) -> Ruling:
@@ -166,6 +173,8 @@ class Judge:
             points = self.take(points, range(min(SAMPLED_POINTS, len(points))))
         scene = replace(self.scene(claim, points, answer), route=route)
         ruling = self._ruled(claim, that, scene, strict)
+        if route == sampled.NAME in scene.used and self.samples and ruling.verdict is Verdict.AGREES:
+            ruling = replace(ruling, note=f"{self.samples} samples at each point agree to {ruling.slack:.1e}")
         if route is None or route in scene.used or ruling.verdict is not Verdict.AGREES:
             return ruling
         return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"it does not apply: {ruling.route} answers here")
@@ -194,6 +203,8 @@ class Judge:
             )
         if verdict is Verdict.UNDECIDED:
             wide = f"known only to {room:.1e}, wider than the resolution {claim.resolution:.0e}"
+            if scene.short:
+                wide = f"{wide}: it takes about {max(scene.short):.0e} draws (--samples)".replace("e+", "e")
             return replace(ruling, note=wide if math.isfinite(room) else "its radius is not finite")
         hints = list(dict.fromkeys(scene.notes))
         if verdict is Verdict.REFUTED:
@@ -257,6 +268,9 @@ class Judge:
             resolution=claim.resolution,
             seed=self.seed,
             name=f"{self.name}/{claim.says}",
+            samples=self.samples,
+            away=self.away and partial(self.away, claim),
+            tells=self.tells,
             memo=self.memo,
         )
 
@@ -330,6 +344,8 @@ class Judge:
 
     def _shrunk(self, claim: Claim, that: Relation, worst: Ruling, answer: Answer) -> Ruling:
         """The failing point, one entry at a time towards simpler values while it still fails."""
+        judge = self.anew()
+        judge.samples = judge.away = judge.tells = None  # hundreds of points are tried
         names, point = self.needed(claim), worst.points.take([worst.at])
         best, left, moved = worst, EVALUATIONS, True
         route = sampled.NAME if worst.route == sampled.NAME else None
@@ -341,7 +357,7 @@ class Judge:
                     break
                 if not self._allowed(claim, that, candidate):
                     continue
-                ruling = self._rule(claim, that, candidate.image() if claim.code() else candidate, answer, route, True)
+                ruling = judge._rule(claim, that, candidate.image() if claim.code() else candidate, answer, route, True)
                 if (
                     ruling.verdict is Verdict.REFUTED
                     and ruling.left is not None

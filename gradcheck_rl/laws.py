@@ -393,6 +393,7 @@ def _together(over: Sequence[Draw], body: Any) -> list[Draw]:
 
 
 OUTCOMES_IN_A_FORMULA = 512
+TERMS_IN_A_FORMULA = 500
 
 
 def closed(e: Any) -> Any:
@@ -431,6 +432,8 @@ def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
     z = [sp.Dummy(f"z{i}", real=True) for i in range(len(atoms))]
     value = [m + sum(row[j] * z[j] for j in range(i + 1)) for i, (m, row) in enumerate(zip(law.mean, law.factor, strict=True))]
     body = body.xreplace(dict(zip(atoms, value, strict=True)))
+    if (terms := _terms(body)) > TERMS_IN_A_FORMULA:
+        raise Unsuitable(f"the integrand has up to {terms:.0e} terms when it is multiplied out, too many for one formula")
     total = sp.S.Zero
     for term in sp.Add.make_args(sp.expand(body)):
         jumps = [f for f in sp.Mul.make_args(term) if isinstance(f, step_) and f.has(*z)]
@@ -444,6 +447,32 @@ def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
                 raise Unsuitable("the integrand is no polynomial in the draw")
             total += coefficient * moment(powers)
     return total
+
+
+def _terms(e: Any) -> float:
+    """How many terms `expand` makes of a formula, at most: of the part of it that has most, since it works on every part."""
+    most, counts = 1.0, dict[Any, float]()
+
+    def count(e: Any) -> float:
+        nonlocal most
+        if e not in counts:
+            parts = [count(a) for a in e.args]
+            terms = 1.0
+            if e.is_Add:
+                terms = sum(parts)
+            elif e.is_Mul:
+                terms = math.prod(parts)
+            elif isinstance(e, sp.log):
+                terms = 1.0 + len(sp.Mul.make_args(e.args[0]))
+            elif e.is_Pow:
+                power = math.ceil(abs(e.args[1].as_coeff_Add()[0]))
+                terms = math.comb(power + int(parts[0]) - 1, power) if max(power, *parts) <= TERMS_IN_A_FORMULA else math.inf
+            counts[e] = terms
+            most = max(most, terms)
+        return counts[e]
+
+    count(e)
+    return most
 
 
 def _held(x: Any, atoms: Sequence[Any]) -> Any:

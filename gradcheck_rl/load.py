@@ -111,6 +111,14 @@ def load_functions(path: str) -> dict[str, Callable[..., Any]]:
     return {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
 
 
+def read_from(function: Any) -> tuple[Path, str] | None:
+    """The file that `load_functions` found a function in, and its name there."""
+    module, name = sys.modules.get(getattr(function, "__module__", "")), getattr(function, "__name__", "")
+    if module is None or not isinstance(module.__loader__, _Fresh) or vars(module).get(name) is not function:
+        return None
+    return Path(module.__loader__.path), name
+
+
 def identity(path: Path) -> str:
     """What a problem is called in reports: problem1 for problem1_masked_softmax.py, else the name of its file."""
     match = _shipped_name.fullmatch(path.stem)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from .notation import stated
 from .points import Points
 from .problem import Problem, slug
 from .report import Caught, Line, Report, Route, versions
+from .shards import Shards
 from .verdict import Ruling, Verdict
 
 Progress = Callable[[int, int, str], None]
@@ -39,17 +41,30 @@ def check(
     timed: bool = True,
     figures: bool = False,
     formulas: bool = False,
+    samples: int | None = None,
+    executor: Executor | None = None,
 ) -> Report:
     """Every claim of a problem, for its own functions or for an answer {reference function: replacement}.
 
     `points` are these, or how many to draw. `only` names claims or sources. With `timed=False` the same seed gives the same
     bytes. With `figures` their data too, with `formulas` each claim as a formula.
+
+    `samples` are drawn for each sampled mean at each point, until one refutes; without it, as many as the resolution needs, up
+    to 4,000,000. With an `executor` other processes draw them; the report is the same.
     """
     start = time.perf_counter()
     given = fitted(problem, answer or {})
     chosen = _chosen(problem, given, only)
+    if samples is not None:
+        _sampled(problem, chosen, samples)
     loop = _Loop(problem, given, seed, problem.points if points is None else points, timed, formulas)
+    loop.judge.samples = samples
+    if executor is not None:
+        loop.draws_on(Shards(problem, answer or {}, executor))
     found: dict[str, list[Line] | Caught] = {}
+    if progress is not None and samples is not None:
+        tell = progress
+        loop.judge.tells = lambda drawn, goal: tell(len(found) + 1, len(chosen), f"{drawn:,} of {goal:,} samples")
     for done, (name, item) in enumerate(sorted(chosen, key=_runs_code), start=1):
         found[name] = loop.caught(name, item) if isinstance(item, Mistake) else loop.lines(name, item)
         if progress is not None:
@@ -69,7 +84,7 @@ def check(
         flow=tuple(flows(problem, loop.judge, given)) if whole else (),
         figures=computed(problem.figures, problem, seed) if figures else {},
         answer=[f.__name__ for f in given],
-        replay=f"python -m gradcheck_rl {_word(problem)} --seed {seed}",
+        replay=f"python -m gradcheck_rl {_word(problem)} --seed {seed}" + (f" --samples {samples}" if samples else ""),
         elapsed_s=round(time.perf_counter() - start, 4) if timed else 0.0,
     )
 
@@ -114,17 +129,42 @@ def _chosen(problem: Problem, answer: Answer, only: Collection[str] | None) -> l
     return [(n, i) for n, i in items if n in only or _sources(i) & set(only)]
 
 
+def is_sampled(item: Any) -> bool:
+    """Does a claim, an erratum or a mistake ask for samples?"""
+    match item:
+        case Claim():
+            return sampled.NAME in item.routes
+        case Erratum(stated=stated, instead=instead):
+            return is_sampled(stated) or is_sampled(instead)
+        case Mistake(breaks=claim):
+            return is_sampled(claim)
+        case _:
+            return False
+
+
+def _sampled(problem: Problem, chosen: Iterable[tuple[str, Any]], samples: int) -> None:
+    """A number of samples is for claims that are sampled."""
+    if samples < 1:
+        raise InputError(f"samples={samples!r}: write a whole number from 1.")
+    if not any(is_sampled(item) for _, item in chosen):
+        names = [n for n, item in problem.names.items() if isinstance(item, Claim) and is_sampled(item)]
+        known = f"here {', '.join(names)} are" if names else f"no claim of {problem.title!r} is"
+        raise InputError(f'{samples} samples were asked for, and nothing chosen is sampled: {known} (by="sampled" on a claim).')
+
+
 def _sources(item: Any) -> set[str]:
     return {s.strip() for s in item.source.split(",") if s.strip()}
 
 
 class _Loop:
-    def __init__(
-        self, problem: Problem, answer: Answer, seed: int, points: int | Points, timed: bool, formulas: bool
-    ) -> None:
+    def __init__(self, problem: Problem, answer: Answer, seed: int, points: int | Points, timed: bool, formulas: bool) -> None:
         self.problem, self.answer, self.timed, self.formulas = problem, answer, timed, formulas
         self.judge = Judge(problem, seed, points)
         self._judges: dict[Problem, Judge] = {}
+        self.shards: Shards | None = None
+
+    def draws_on(self, shards: Shards) -> None:
+        self.shards, self.judge.away = shards, shards.tallied
 
     def lines(self, name: str, item: Claim | Erratum | Derivation) -> list[Line]:
         if isinstance(item, Derivation):
@@ -206,6 +246,8 @@ class _Loop:
             answer = fitted(self.problem, mistake.answer)
         except InputError as error:
             raise ProblemError(f"the mistake {mistake.says!r} does not fit: {error}") from error
+        if self.shards is not None:
+            self.shards.add_mistake(name, answer)
         settled = self.judge.settle(mistake.breaks, answer, witness=False)
         claim = next((n for n, item in self.problem.names.items() if item is mistake.breaks), slug(mistake.breaks.says))
         crashed = settled.best.left is None and not isinstance(mistake.breaks.that, Raises)

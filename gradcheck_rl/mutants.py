@@ -26,7 +26,7 @@ from .judge import Judge
 from .laws import Draw, Slope, randoms, with_parents
 from .load import parse, variant
 from .loop import Progress
-from .normal_form import is_zero
+from .normal_form import Budget, is_zero
 from .points import generator
 from .problem import Problem
 from .quantities import Covariance, Gradient, Quantity, blocks, is_code, lowered, slots
@@ -310,9 +310,9 @@ def _is_live(value: object) -> bool:
 def _same(one: Problem, other: Problem, line: list[Any], edited: list[Any]) -> bool:
     """Do the line and all claims say the same on both pages? Symbols are compared by name: each page has its own."""
     here, there = [*_of_line(line), *_meaning(one)], [*_of_line(edited), *_meaning(other)]
-    pairs = zip(here, there, strict=False)
+    pairs, budget = zip(here, there, strict=False), Budget()
     return len(here) == len(there) and all(
-        a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b) is True) for a, b in pairs
+        a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b, budget) is True) for a, b in pairs
     )
 
 
@@ -341,7 +341,7 @@ def _meaning(problem: Problem) -> Iterator[Any]:
                 yield from (f.__name__ for f in q.code())
                 stack += [part for part in q.parts if isinstance(part, Quantity)]
             else:
-                done = (_by_names(e.doit()) for e in formulas)
+                done = (_by_names(e.doit(integrals=False)) for e in formulas)  # which SymPy may look for without end
                 yield from (e if e.has(Slope, sp.Derivative) else thaw(e) for e in done)
     for item in problem.derivations:
         lines = [_by_names(e) for line, _ in item.lines for e in entries(line)]

@@ -36,11 +36,18 @@ Polynomial = Any
 _refused = (sp.Float, sp.oo, -sp.oo, sp.zoo, sp.nan)
 
 
-def is_zero(expr: sp.Basic, budget: int = BUDGET) -> bool | None:
-    """True: proved zero. None: not shown, or more than `budget` products of two terms were needed."""
+@dataclass
+class Budget:
+    """Products of two terms that are left. A count, not a clock: the same proof is found, or given up, on every machine."""
+
+    left: int = BUDGET
+
+
+def is_zero(expr: sp.Basic, budget: int | Budget = BUDGET) -> bool | None:
+    """True: proved zero. None: not shown, or more than `budget` products of two terms were needed; several may share one."""
     if not isinstance(expr, sp.Expr):
         raise ProblemError(f"is_zero was given {expr!r}; it takes a SymPy expression: for a number, sympy.Integer({expr!r}).")
-    form = _Form(_Budget(budget))
+    form = _Form(Budget(budget) if isinstance(budget, int) else budget)
     try:
         form.spend_on(expr)
         if not expr.is_commutative or expr.has(*_refused):
@@ -107,11 +114,6 @@ _analytic = (sp.exp, sp.tanh, sp.sinh, sp.cosh, sp.sech, sp.asinh, sp.atan, sp.s
 _real_valued = (sp.erf, sp.atan)
 
 
-@dataclass
-class _Budget:
-    left: int
-
-
 @dataclass(frozen=True)
 class _Ring:
     """Polynomials in the roots g**(1/step) of the generators."""
@@ -157,7 +159,7 @@ class _Form:
     single generators. `g**c` of a generator is formal: for exp(m) it means exp(c m), for a root of b it means b**c.
     """
 
-    def __init__(self, budget: _Budget, chosen: tuple[int, ...] = ()) -> None:
+    def __init__(self, budget: Budget, chosen: tuple[int, ...] = ()) -> None:
         self.budget = budget
         # The first absolute values met are opened to these sides; the rest stay generators.
         self.chosen = chosen

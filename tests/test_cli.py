@@ -108,7 +108,7 @@ def test_the_list_names_what_is_shipped(capsys: Shown) -> None:
         ("explan T-001", "unknown problem 'explan'. Did you mean `explain`?"),
         ("problem1 --sed 3", "`run` has no `--sed`. Did you mean `--seed`?"),
         ("problem1 --jsn", "Did you mean `--json`?"),
-        ("list --json", "`list` has no `--json`."),
+        ("list --jobs", "`list` has no `--jobs`."),
         ("problem1 --only halvd", "no claim or statement here is called 'halvd'. Did you mean `halved`?"),
         ("problem1 --only T-01", "Did you mean `T-001`?"),
         ("explain T-04", "no problem speaks of 'T-04'. Did you mean `T-004`? 4 statements are decided here."),
@@ -128,14 +128,66 @@ def test_what_cannot_be_run_is_said_in_one_line(typed: str, sentence: str, capsy
     assert out == "" and err.startswith("error: ") and sentence in err and err.count("\n") == 1
 
 
-IMPOSSIBLE = ("--seed -1", "--seed x", "--seed 1_0", f"--seed {'9' * 5000}", "--points 0", "--points 10001")
+SAMPLES = ("--samples 0", "--samples=-1e3", "--samples 1e16", "--samples nan", "--samples inf", "--samples 1.5", "--samples 1_0")
+POINTS_AND_SEEDS = ("--seed -1", "--seed x", "--seed 1_0", f"--seed {'9' * 5000}", "--points 0", "--points 10001")
+IMPOSSIBLE = (*POINTS_AND_SEEDS, *SAMPLES)
 
 
 @pytest.mark.parametrize("option", IMPOSSIBLE, ids=range(len(IMPOSSIBLE)))
 def test_impossible_numbers_are_refused(option: str, capsys: Shown) -> None:
-    with pytest.raises(SystemExit) as end:
-        main(["problem1", *option.split()])
-    assert end.value.code == 2 and "a whole number from" in capsys.readouterr().err
+    assert main(["problem1", *option.split()]) == 2
+    assert "a whole number from" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "number"), [("1", 1), ("1e8", 10**8), ("1E10", 10**10), ("2.5e3", 2500), ("4000000", 4_000_000)]
+)
+def test_a_number_of_samples_is_written_either_way(
+    typed: str, number: int, monkeypatch: pytest.MonkeyPatch, capsys: Shown
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(CHECKING, "check", lambda *_, **options: asked.append(options["samples"]) or REPORTS[0])
+    assert main(["problem1", "--samples", typed]) == 0 and asked == [number]
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("problem9", "unknown problem 'problem9'."),
+        ("problem1 --sed 3", "`run` has no `--sed`."),
+        ("problem1 --points 0", "a whole number from 1 to 10000 was expected, not '0'"),
+        ("problem1 --samples many", "a whole number from 1 to 1e15 was expected, not 'many'"),
+        ("problem1 --points", "expected one argument"),
+        ("problem1 --only halvd", "Did you mean `halved`?"),
+        ("problem1 -o absent/r.json", "-o absent/r.json cannot be written"),
+        ("problem1 --answer absent.py", "there is no file absent.py"),
+        ("problem1 --samples 1e3", "1000 samples were asked for, and nothing chosen is sampled"),
+        ("learn problem99", "unknown problem 'problem99'"),
+        ("list", "`list` has no `--json`."),
+    ],
+)
+def test_with_json_what_cannot_be_run_is_json_too(typed: str, sentence: str, home: Path, capsys: Shown) -> None:
+    assert main([*typed.split(), "--json"]) == 2
+    out, err = capsys.readouterr()
+    data = json.loads(out)
+    jsonschema.validate(data, SCHEMA)
+    assert set(data) == {"error"} and sentence in data["error"] and err == f"error: {data['error']}\n"
+
+
+def test_with_json_a_page_that_does_not_load_is_an_error_beside_the_others(home: Path, capsys: Shown) -> None:
+    (home / "broken.py").write_text("nothing = 1\n")
+    assert main(["broken.py", "--json"]) == 4
+    alone = json.loads(capsys.readouterr().out)
+    jsonschema.validate(alone, SCHEMA)
+    assert set(alone) == {"error"} and "has no `problem`" in alone["error"]
+    assert main(["broken.py", "problem1", "--json"]) == 4
+    both = json.loads(capsys.readouterr().out)
+    jsonschema.validate(both, SCHEMA)
+    assert both["error"] == alone["error"] and [r["problem"] for r in both["reports"]] == ["problem1"]
+    for wrong in ({}, {"error": 2}, {"reports": [], "error": 2}, {"reports": 3, "error": "x"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, SCHEMA)
 
 
 typed_words = st.sampled_from([*(set(COMMANDS) - {"new"}), "problem1", "all", "-o", *(w for w in OPTIONS if w[0] == "-")])

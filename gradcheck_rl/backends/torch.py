@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import math
 import random
+import threading
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,7 @@ from ..rings import Float, Ring, flat_index
 from . import remote
 
 _rung: dict[Any, int] = {}
+_turn = threading.RLock()  # a default dtype belongs to the whole process: two threads take turns
 CALLS = 1 << 14  # of code that can only be called for one point and outcome at a time
 
 
@@ -43,17 +45,18 @@ class Batch:
 @contextmanager
 def precision(dtype: str) -> Generator[Any]:
     """One thread, gradients on, and this default dtype: a bare `torch.tensor(0.1)` in the code under test follows it."""
-    before, threads = torch.get_default_dtype(), torch.get_num_threads()
-    kind = getattr(torch, dtype)
-    torch.set_default_dtype(kind)
-    torch.set_num_threads(1)
-    try:
-        with warnings.catch_warnings(), torch.enable_grad():
-            warnings.simplefilter("ignore")
-            yield kind
-    finally:
-        torch.set_default_dtype(before)
-        torch.set_num_threads(threads)
+    with _turn:
+        before, threads = torch.get_default_dtype(), torch.get_num_threads()
+        kind = getattr(torch, dtype)
+        torch.set_default_dtype(kind)
+        torch.set_num_threads(1)
+        try:
+            with warnings.catch_warnings(), torch.enable_grad():
+                warnings.simplefilter("ignore")
+                yield kind
+        finally:
+            torch.set_default_dtype(before)
+            torch.set_num_threads(threads)
 
 
 def run(

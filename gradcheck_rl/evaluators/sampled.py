@@ -1,20 +1,33 @@
 """Monte Carlo with both error rates guaranteed, by an interval that holds for every law with the stated variance.
 
 The variance is the exact one of the reference estimator, listed or integrated; the claim's resolution is the margin that the
-number of draws is planned for. Where the variance cannot be computed, a kurtosis cap stands in for it and the report says
-so. An infinite variance never resolves.
+number of draws is planned for, where nobody says how many. Where the variance cannot be computed, a kurtosis cap stands in for
+it and the report says so. An infinite variance never resolves.
+
+Draws come in blocks. A block depends on the page, the point and its own numbers alone, so that any process may make it, and
+they are added up in their order: the last bit is the same wherever they were made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
-from ..catoni import Look, Tally, departs, interval, planned_looks, variance_from_kurtosis
+from ..catoni import (
+    LOOKS,
+    Tally,
+    departs,
+    draws_needed,
+    interval,
+    looks_at,
+    variance_from_kurtosis,
+)
 from ..errors import GradcheckError
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import floats
@@ -33,72 +46,180 @@ KURTOSIS = 100.0
 PILOT = 2000
 TINY = 1e-12
 UNSURE = 1e-3
-CHUNK = 1 << 15
+CHUNK = 1 << 15  # draws that are in memory at a time
+BLOCK = 1 << 20  # draws that a process makes at a time
 MOST = 4_000_000
 
 Walk = Callable[..., Estimate]
 
 
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some draws of a mean at a point: those of `stream` from number `first` on, and the empty tally that they are added to."""
+
+    stream: tuple[str, ...]
+    first: int
+    draws: int
+    start: Tally
+
+
+@dataclass(frozen=True, eq=False)
+class Tallied:
+    """What became of a block, which routes its draws went by, and what the code under test was seen to do."""
+
+    tally: Tally
+    used: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Sampler:
+    """Draws of a mean at one point."""
+
+    def __init__(self, q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> None:
+        self.q, self.atoms, self.walk = q, atoms, walk
+        self.scene = replace(scene, memo={}, used={}, notes=[], away=None)
+        self.draws = with_parents(atoms)
+        self.finite = listed.applies(self.draws) and math.prod(float(len(d.law.weights)) for d in self.draws) <= listed.LIMIT
+
+    def tallied(self, block: Block) -> Tallied:
+        rng, tally = self.generator(*block.stream, str(block.first)), block.start
+        while tally.draws < block.draws:
+            tally = tally.add(*self.drawn(block.draws - tally.draws, rng))
+        return Tallied(tally, tuple(self.scene.used), tuple(dict.fromkeys(self.scene.notes)))
+
+    def generator(self, *stream: str) -> np.random.Generator:
+        return generator(self.scene.seed, self.scene.name, NAME, *stream)
+
+    def drawn(self, n: int, rng: np.random.Generator) -> tuple[Floats, Any]:
+        """Every outcome and how often it came in n draws; or up to n draws, where the outcomes are not to be listed."""
+        if self.finite:
+            x, weights = self._every
+            return x, rng.multinomial(n, weights)
+        n = min(n, CHUNK)
+        columns = ancestral(self.draws, {a: v[:, None] for a, v in self.scene.points.columns.items()}, n, rng)
+        weights = Estimate(np.full((1, n), 1 / n), np.zeros((1, n)))
+        return self.walk(self.q.of, self.scene, Outcomes(columns, weights, self._names)).value[0], None
+
+    @cached_property
+    def _every(self) -> tuple[Floats, Floats]:
+        every = listed.outcomes(self.atoms, self._names, self.scene)
+        self.scene.used.pop(listed.NAME, None)
+        x = self.walk(self.q.of, self.scene, every).value[0]
+        weights = np.maximum(every.weights.value[0], 0)
+        return np.broadcast_to(x, (every.count, x.shape[-1])), weights / weights.sum()
+
+    @property
+    def _names(self) -> Any:
+        return self.scene.world.over(self.q.over)
+
+
 def evaluate(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> Estimate:
     """(B, 1, n)."""
-    rows = [
-        _at_point(q, replace(scene, points=scene.points.take([b]), memo={}), atoms, walk, b, ALPHA / len(scene.points))
-        for b in range(len(scene.points))
-    ]
+    rows: list[tuple[Floats, Floats]] = []
+    for b in range(len(scene.points)):
+        here = replace(scene, points=scene.points.take([b]), memo={})
+        mean = _Mean(q, here, Sampler(q, here, atoms, walk), b, ALPHA / len(scene.points))
+        rows.append(mean.decided(_declared(q, here, walk)))
     scene.says(NAME)
     values, radii = (np.stack(x)[:, None, :] for x in zip(*rows, strict=True))
     return Estimate(values, radii, Evidence.SAMPLED)
 
 
-def _at_point(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, at: int, alpha: float) -> tuple[Floats, Floats]:
-    declared = _declared(q, scene, walk)
-    draw = _sampler(q, scene, atoms, walk, generator(scene.seed, scene.name, "sampled", str(at)))
-    if declared is None:
-        pilot = draw(PILOT)[0]
-        scene.notes.append(f"conditional on kurtosis <= {KURTOSIS:.3g}")
-        return _decide(draw, pilot.mean(axis=0), 2 * pilot.var(axis=0) + TINY, KURTOSIS, scene.resolution, alpha, False)[:2]
-    centre, variance, kurtosis = declared
-    middle, radius, measured = _decide(draw, centre, variance, kurtosis, scene.resolution, alpha / 2, True)
-    if measured is None:
-        return middle, radius
-    cap = float(np.max(kurtosis))
-    scene.notes.append(
-        f"not the declared estimator: its variance is another; the mean is judged conditional on kurtosis <= {cap:.3g}"
-    )
-    return _decide(draw, centre, measured + TINY, kurtosis, scene.resolution, alpha / 2, False)[:2]
+class _Mean:
+    """A mean at one point, while it is being decided."""
 
+    def __init__(self, q: Mean, scene: Scene, sampler: Sampler, at: int, alpha: float) -> None:
+        self.q, self.scene, self.sampler, self.at, self.alpha = q, scene, sampler, str(at), alpha
 
-def _decide(
-    draw: Any, centre: Floats, variance: Floats, kurtosis: Any, resolution: float, alpha: float, trusted: bool
-) -> tuple[Floats, Floats, Floats | None]:
-    """Midpoint and radius; and where the variance was trusted and is another, a bound of what it is, and no decision."""
-    margin = HALF * resolution * (1 + np.abs(centre))
-    middle, radius = centre, np.full(centre.shape, np.inf)
-    if not np.isfinite(variance).all():
+    def decided(self, declared: tuple[Floats, Floats, Floats] | None) -> tuple[Floats, Floats]:
+        """Midpoint and radius."""
+        if declared is None:
+            x, counts = self.sampler.drawn(PILOT, self.sampler.generator(self.at, "pilot"))
+            pilot = x if counts is None else np.repeat(x, counts, axis=0)
+            self._heard(self.sampler.scene.used, self.sampler.scene.notes)
+            self.scene.notes.append(f"conditional on kurtosis <= {KURTOSIS:.3g}")
+            return self._measured("mean", pilot.mean(axis=0), 2 * pilot.var(axis=0) + TINY, KURTOSIS, self.alpha)
+        centre, variance, kurtosis = declared
+        middle, radius, measured = self._trusted(centre, variance, kurtosis, self.alpha / 2)
+        if measured is None:
+            return middle, radius
+        cap = float(np.max(kurtosis))
+        self.scene.notes.append(
+            f"not the declared estimator: its variance is another; the mean is judged conditional on kurtosis <= {cap:.3g}"
+        )
+        return self._measured("again", centre, measured + TINY, kurtosis, self.alpha / 2)
+
+    def _trusted(self, centre: Floats, variance: Floats, kurtosis: Floats, alpha: float) -> tuple[Floats, Floats, Floats | None]:
+        """Midpoint and radius under this variance; or where it is another, a bound of what it is, and no decision."""
+        middle, radius, margin = centre, np.full(centre.shape, np.inf), self._margin(centre)
+        if not np.isfinite(variance).all():
+            return middle, radius, None
+        needed = draws_needed(variance, margin, alpha / LOOKS)
+        planned = self.scene.samples or min(needed, MOST)
+        tally = Tally.empty(centre, variance, planned)
+        for look in looks_at(planned, alpha):
+            tally = self._filled("mean", tally, look.draws)
+            if not tally.finite.all():
+                return *interval(tally, variance, look.alpha / 2), None
+            if departs(tally, variance, kurtosis, look.alpha / 2).any():
+                tally = self._filled(
+                    "mean", tally, min(_enough(centre, kurtosis, alpha), planned if self.scene.samples else MOST)
+                )
+                return middle, radius, variance_from_kurtosis(tally, kurtosis, look.alpha / 2)
+            middle, radius = interval(tally, variance, look.alpha / 2)
+            if self._is_settled(centre, middle, radius):
+                return middle, radius, None
+        self._tell(radius, margin, needed)
         return middle, radius, None
-    looks = planned_looks(variance, margin, alpha)
-    enough = int(8 * (1 + np.sqrt(np.max(kurtosis))) ** 2 * np.log(4 * len(centre) / alpha))  # to bound a variance by a kurtosis
-    if not trusted:
-        looks = (Look(max(4 * looks[-1].draws, enough), alpha),)
-    tally = Tally.empty(centre, variance, min(looks[-1].draws, MOST))
-    for look in looks:
-        goal, share = min(look.draws, MOST), look.alpha / 2
-        tally = _filled(tally, draw, goal)
-        bound = variance
-        if not trusted:
-            bound = variance_from_kurtosis(tally, kurtosis, share)
-        elif departs(tally, variance, kurtosis, share).any():
-            return middle, radius, variance_from_kurtosis(_filled(tally, draw, min(enough, MOST)), kurtosis, share)
-        middle, radius = interval(tally, bound, share)
-        if (np.abs(middle - centre) > radius).any() or (radius <= margin).all() or goal == MOST:
-            break
-    return middle, radius, None
+
+    def _measured(self, stage: str, centre: Floats, variance: Floats, kurtosis: Any, alpha: float) -> tuple[Floats, Floats]:
+        """Midpoint and radius under what the same draws show of the variance; this one only plans them."""
+        margin = self._margin(centre)
+        if not np.isfinite(variance).all():
+            return centre, np.full(centre.shape, np.inf)
+        needed = max(4 * draws_needed(variance, margin, alpha / LOOKS), _enough(centre, kurtosis, alpha))
+        planned = self.scene.samples or min(needed, MOST)
+        tally = self._filled(stage, Tally.empty(centre, variance, planned), planned)
+        middle, radius = interval(tally, variance_from_kurtosis(tally, kurtosis, alpha / 2), alpha / 2)
+        self._tell(radius, margin, needed)
+        return middle, radius
+
+    def _margin(self, centre: Floats) -> Floats:
+        return HALF * self.scene.resolution * (1 + np.abs(centre))
+
+    def _is_settled(self, centre: Floats, middle: Floats, radius: Floats) -> bool:
+        """Refuted; or known well enough, where nobody says how many draws they want."""
+        return bool(
+            (np.abs(middle - centre) > radius).any() or (not self.scene.samples and (radius <= self._margin(centre)).all())
+        )
+
+    def _tell(self, radius: Floats, margin: Floats, needed: int) -> None:
+        if (radius > margin).any():
+            self.scene.short.append(needed)
+
+    def _filled(self, stage: str, tally: Tally, goal: int) -> Tally:
+        """The tally with the draws up to this number. Draws that can be listed, and a single block, are made here."""
+        size, start = (goal if self.sampler.finite else BLOCK), tally.emptied()
+        firsts = range(tally.draws, goal, size)
+        blocks = (Block((self.at, stage), n, min(size, goal - n), start) for n in firsts)
+        far = self.scene.away if len(firsts) > 1 else None
+        results: Iterator[Tallied] | Iterable[Tallied]
+        results = map(self.sampler.tallied, blocks) if far is None else far(self.q, self.scene, blocks, self.sampler.tallied)
+        for result in results:
+            tally += result.tally
+            self._heard(result.used, result.notes)
+            if self.scene.tells is not None:
+                self.scene.tells(tally.draws, goal)
+        return tally
+
+    def _heard(self, used: Iterable[str], notes: Iterable[str]) -> None:
+        self.scene.used.update(dict.fromkeys(used))
+        self.scene.notes.extend(notes)
 
 
-def _filled(tally: Tally, draw: Any, goal: int) -> Tally:
-    while tally.draws < goal:
-        tally = tally.add(*draw(goal - tally.draws))
-    return tally
+def _enough(centre: Floats, kurtosis: Any, alpha: float) -> int:
+    """The draws that it takes to bound a variance by a kurtosis."""
+    return int(min(8 * (1 + np.sqrt(np.max(kurtosis))) ** 2 * np.log(4 * len(centre) / alpha), 1e18))
 
 
 def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats] | None:
@@ -115,29 +236,6 @@ def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats
     with np.errstate(all="ignore"):
         kurtosis = np.where(variance > 0, (fourth.value[0, 0] + fourth.radius[0, 0]) / variance**2, 1.0)
     return mean, np.where(variance < 1e-12 * (1 + mean**2), 0.0, variance * (1 + 1e-9)), np.maximum(2 * kurtosis, 2)
-
-
-def _sampler(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk, rng: np.random.Generator) -> Any:
-    names = scene.world.over(q.over)
-    draws = with_parents(atoms)
-    if listed.applies(draws) and np.prod([float(len(d.law.weights)) for d in draws]) <= listed.LIMIT:
-        every = listed.outcomes(atoms, names, scene)
-        scene.used.pop(listed.NAME, None)
-        x = np.broadcast_to((e := walk(q.of, scene, every)).value[0], (every.count, e.shape[-1]))
-        weights = np.maximum(every.weights.value[0], 0)
-
-        def counted(n: int) -> tuple[Floats, Any]:
-            return x, rng.multinomial(n, weights / weights.sum())
-
-        return counted
-
-    def streamed(n: int) -> tuple[Floats, None]:
-        n = min(n, CHUNK)
-        columns = ancestral(draws, {a: v[:, None] for a, v in scene.points.columns.items()}, n, rng)
-        weights = Estimate(np.full((1, n), 1 / n), np.zeros((1, n)))
-        return walk(q.of, scene, Outcomes(columns, weights, names)).value[0], None
-
-    return streamed
 
 
 def ancestral(draws: Sequence[Any], known: dict[Any, Any], n: int, rng: np.random.Generator) -> dict[Any, Any]:

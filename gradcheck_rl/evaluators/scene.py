@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -65,9 +65,13 @@ class Scene:
     resolution: float = 1e-6
     seed: int = 0
     name: str = ""
+    samples: int | None = None  # of each mean at each point; None: as many as the resolution needs
+    away: Callable[..., Iterable[Any]] | None = None  # makes draws in other processes
+    tells: Callable[[int, int], None] | None = None  # is told how many draws there are, of how many
     memo: dict[Any, Estimate] = field(default_factory=dict)
     used: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    short: list[int] = field(default_factory=list[int])  # the draws it would take, where those made do not tell
 
     def at(self, points: Points) -> Scene:
         return replace(self, points=points, memo={})
@@ -96,7 +100,7 @@ class Scene:
         return bound
 
     def key(self, quantity: Quantity, route: str) -> Any:
-        planned = (self.name, self.resolution) if route == "sampled" else ()
+        planned = (self.name, self.resolution, self.samples) if route == "sampled" else ()
         return (quantity, route, self.points, frozenset(self.answer.items()), *planned)
 
 

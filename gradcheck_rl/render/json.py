@@ -21,10 +21,12 @@ class Saved(Protocol):
     def to_dict(self) -> dict[str, Any]: ...
 
 
-def render(reports: Sequence[Saved]) -> str:
-    """One report as itself, several as {"reports": [...]}."""
+def render(reports: Sequence[Saved], error: str = "") -> str:
+    """One report as itself, several as {"reports": [...]}. After an error: {"error": sentence}, and what was finished."""
     data = [_words(report.to_dict()) for report in reports]
-    whole = data[0] if len(data) == 1 else {"reports": data}
+    whole: dict[str, Any] = data[0] if len(data) == 1 and not error else {"reports": data} if data or not error else {}
+    if error:
+        whole["error"] = error
     return json.dumps(whole, indent=2, allow_nan=False) + "\n"
 
 

@@ -1,0 +1,128 @@
+"""What a proof may cost is counted, so that it ends, and ends alike on every machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl import Claim, Draw, E, Equal, Gaussian, Problem, Value, Variable, array, check, laws
+from gradcheck_rl.errors import Unsuitable
+from gradcheck_rl.evaluators import proof
+from gradcheck_rl.laws import TERMS_IN_A_FORMULA, _terms, closed  # pyright: ignore[reportPrivateUsage]
+from gradcheck_rl.normal_form import BUDGET, Budget, is_zero
+from gradcheck_rl.report import Line
+
+mu = Variable("mu", 6)
+x = Variable("x", 6)
+noise = Draw("noise", Gaussian(0, 1))
+a, b, p = sp.Symbol("a", real=True), sp.Symbol("b", real=True), sp.Symbol("p", positive=True)
+
+
+def line(left: Any, right: Any, by: str | None = None) -> Line:
+    claim = Claim("So.", Equal(Value(left), Value(right)), by=by)
+    return check(Problem(title="Proofs", claims=(claim,), points=2)).claims[0]
+
+
+# ---- multiplying out ------------------------------------------------------------------------------------------------------
+
+
+def power(n: int) -> tuple[Any, Any]:
+    """E (mu_0 + ... + mu_5 + z)^n, and the same in two parts. Multiplied out it has binomial(n + 6, 6) terms."""
+    whole = sum(mu) + noise
+    return E(whole**n), E(whole ** (n - 1) * sum(mu)) + E(whole ** (n - 1) * noise)
+
+
+@pytest.mark.parametrize("n", [14, 60])
+def test_a_formula_that_would_be_multiplied_out_for_minutes_is_told(n: int) -> None:
+    """38,760 terms, and 90 million."""
+    found = line(*power(n), by="proof")
+    assert found.verdict == "undecided" and "terms when it is multiplied out, too many for one formula" in found.reason
+
+
+def test_what_no_proof_is_looked_for_of_is_still_evaluated() -> None:
+    assert line(*power(14)).verdict == "agrees"
+    assert line(power(14)[0], power(14)[1] + 1).verdict == "refuted"
+
+
+def test_a_small_one_is_proved() -> None:
+    assert line(*power(3), by="proof").verdict == "proved"
+
+
+def test_the_count_is_what_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Binomial(10, 4) = 210 terms."""
+    whole, _ = power(4)
+    assert closed(whole) != 0
+    laws._eliminate.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(laws, "TERMS_IN_A_FORMULA", 209)
+    with pytest.raises(Unsuitable, match="up to 2e\\+02 terms"):
+        closed(whole)
+    laws._eliminate.cache_clear()  # pyright: ignore[reportPrivateUsage]
+
+
+LEAVES = st.sampled_from([a, b, p, sp.Integer(2), sp.Rational(-1, 3)])
+SHAPES = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.builds(lambda e, f: e + f, inner, inner),
+        st.builds(lambda e, f: e * f, inner, inner),
+        st.builds(lambda e, f: e * (f + p), inner, inner),
+        st.builds(lambda e, n: (e + p) ** n, inner, st.sampled_from([2, 3, sp.Rational(5, 2), -2, p + 2])),
+        st.builds(lambda e: sp.exp(e), inner),
+        st.builds(lambda e: sp.log(p * (1 + e**2)), inner),
+    ),
+    max_leaves=5,
+)
+
+
+@given(SHAPES)
+def test_no_formula_has_more_terms_than_are_counted(e: Any) -> None:
+    if _terms(e) <= TERMS_IN_A_FORMULA:
+        assert len(sp.Add.make_args(sp.expand(e))) <= _terms(e)
+
+
+def test_the_count_goes_by_parts_that_are_shared() -> None:
+    """A hundred doublings: written out, 2^100 parts."""
+    e = a
+    for _ in range(100):
+        e = sp.Mul(e, sp.Add(e, 1, evaluate=False), evaluate=False)
+    assert _terms(e) > TERMS_IN_A_FORMULA
+
+
+# ---- products of terms ----------------------------------------------------------------------------------------------------
+
+
+def spent(e: Any) -> int:
+    budget = Budget()
+    assert is_zero(e, budget) is True
+    return BUDGET - budget.left
+
+
+def test_coordinates_share_one_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the six is proved for what it costs alone; all of them are not, for what five cost."""
+    left = [(1 + s) ** 12 for s in x]
+    right = [sp.expand(e) for e in left]
+    alone = spent(left[0] - right[0])
+    monkeypatch.setattr(proof, "Budget", lambda: Budget(6 * alone))
+    assert line(array(*left), array(*right), by="proof").verdict == "proved"
+    monkeypatch.setattr(proof, "Budget", lambda: Budget(5 * alone))
+    found = line(array(*left), array(*right), by="proof")
+    assert found.verdict == "undecided" and found.reason == f"no proof was found in {5 * alone} steps"
+    assert line(array(*left[:5]), array(*right[:5]), by="proof").verdict == "proved"
+
+
+def test_a_formula_of_too_many_parts_is_told() -> None:
+    e = x[0]
+    for _ in range(16):
+        e = sp.sin(e) + e**2
+    found = line(e + 1, e + sp.sin(x[1]) ** 2 + sp.cos(x[1]) ** 2, by="proof")
+    assert found.verdict == "undecided"
+    assert found.reason == f"no proof was looked for: the sides have more than {proof.NODES} parts"
+
+
+def test_what_is_no_identity_is_not_found() -> None:
+    found = line(x[0], x[0] + 1, by="proof")
+    assert found.verdict == "refuted" and found.routes[0].note == "no proof was found"
