@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,11 @@ LONGEST = 10_000  # letters of --at
 DEEPEST = 50
 LARGEST_POWER = 300
 READABLE = 130  # parts of a formula
+WORDS = {char: word for word, char in typeset.LETTERS.items()}
 
 FUNCTIONS = {"log": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
-AT = "_at"
+AT, AT_GIVEN = "_at", "_at_given"
+ANY_PARAMETER = "theta"
 
 Values = Mapping[str, Any]
 
@@ -61,6 +64,11 @@ def printed_lines(problem: Problem) -> list[str]:
     return found
 
 
+def other_lines(problem: Problem, errata: Collection[str]) -> int:
+    """How many errata are not among these: code must run for them, or they are too long to be read as formulas."""
+    return sum(isinstance(item, Erratum) for item in problem.names.values()) - len(errata)
+
+
 def derived(
     problem: Problem, chosen: Mapping[str, Derivation], typed: str = "", seed: int = 0, errata: Collection[str] = ()
 ) -> Report:
@@ -68,13 +76,13 @@ def derived(
     worked_out = at_values(problem, chosen, read_values(typed)) if typed else at_given(chosen)
     items: dict[str, Derivation] = {}
     for name, d in chosen.items():
-        items |= {name: d} | ({name + AT: worked_out[name]} if name in worked_out else {})
+        items |= {name: d} | {name + at: there for (of, at), there in worked_out.items() if of == name}
     names = dict(problem.given_names) | {d: name for name, d in items.items()}
     page = replace(problem, derivations=tuple(items.values()), given_names=names)
     report = check(page, seed=seed, only=[*items, *errata], formulas=True)
     chains = {chain.forms[0].name.rpartition(".")[0]: chain for chain in report.derivations}
-    for name in worked_out:
-        chains[name + AT] = _shown(chains[name], chains[name + AT])
+    for name, at in worked_out:
+        chains[name + at] = _shown(chains[name], chains[name + at])
     replay = report.replay.replace("gradcheck_rl ", "gradcheck_rl derive ", 1) + (f" --at {shlex.quote(typed)}" if typed else "")
     return replace(report, derivations=tuple(chains.values()), replay=replay)
 
@@ -139,43 +147,79 @@ def letters(d: Derivation) -> dict[str, Any]:
 
 
 def _key(name: str) -> str:
-    """s0 and s_0 are one name to a person who types."""
-    return name.replace("_", "")
+    """s0 and s_0 are one name to a person who types, and so are theta and θ."""
+    spelled = "".join(WORDS.get(c, c) for c in name)
+    return spelled.replace("_", "")
+
+
+def called(problem: Problem, known: Collection[str]) -> dict[str, str]:
+    """By what is typed the letter that is meant; theta is the page's only parameter too, where it has another letter."""
+    found = {_key(letter): letter for letter in known}
+    parameters = [v.name for v in problem.bound.parameters if v.name in known]
+    if len(parameters) == 1:
+        found.setdefault(ANY_PARAMETER, parameters[0])
+    return found
 
 
 # ---- at numbers -----------------------------------------------------------------------------------------------------------
 
 
-def at_given(chosen: Mapping[str, Derivation]) -> dict[str, Derivation]:
+Worked = dict[tuple[str, str], Derivation]  # by the name of the chain, and what its own is called after
+
+
+def at_given(chosen: Mapping[str, Derivation]) -> Worked:
     """What each comes to at the numbers that its page gives."""
-    return {name: _at(d, {letter: _numbers(value) for letter, value in d.at.items()}) for name, d in chosen.items() if d.at}
+    return {(name, AT): _at(d, _given(d)) for name, d in chosen.items() if d.at}
+
+
+def _given(d: Derivation) -> dict[str, Any]:
+    return {letter: _numbers(value) for letter, value in d.at.items()}
 
 
 def _numbers(value: Any) -> Any:
     return tuple(map(_numbers, value)) if isinstance(value, (tuple, list)) else formula(value)
 
 
-def at_values(problem: Problem, chosen: Mapping[str, Derivation], values: Values) -> dict[str, Derivation]:
-    """For each derivation that has some of these letters: its closed form, and what that comes to."""
+def at_values(problem: Problem, chosen: Mapping[str, Derivation], values: Values) -> Worked:
+    """What each derivation that has some of these letters comes to; where others are left, also with what its page gives."""
     known = {name for d in chosen.values() for name in letters(d)}
-    for name in values:
-        if _key(name) not in map(_key, known):
+    by_key = called(problem, known)
+    meant: dict[str, Any] = {}
+    for name, value in values.items():
+        if _key(name) not in by_key:
+            also = "".join(f" ({word} is {letter})" for word, letter in by_key.items() if word != _key(letter))
+            have = ", ".join(sorted(known))
             hint = did_you_mean(name, known)
-            raise InputError(f"--at gives `{name}`; the derivations of {problem.id} have {', '.join(sorted(known))}.{hint}")
-    found: dict[str, Derivation] = {}
+            raise InputError(f"--at gives `{name}`; the derivations of {problem.id} have {have}{also}.{hint}")
+        letter = by_key[_key(name)]
+        if letter in meant:
+            raise InputError(f"--at gives {letter} twice, the second time as `{name}`: write it once.")
+        meant[letter] = value
+    found: Worked = {}
     for name, d in chosen.items():
-        own = {letter: values[given] for given in values for letter in letters(d) if _key(given) == _key(letter)}
-        if own.keys() & letters(Derivation(d.title, d.lines[-1][0])).keys():
-            found[name] = _at(d, own)
+        last = letters(Derivation(d.title, d.lines[-1][0])).keys()
+        own = {letter: value for letter, value in meant.items() if letter in letters(d)}
+        if own.keys() & last:
+            found[name, AT] = _at(d, own)
+            rest = {letter: value for letter, value in _given(d).items() if letter not in own}
+            if rest.keys() & last and _fit(d, own | rest):
+                found[name, AT_GIVEN] = _at(d, own, rest)
     return found
 
 
-def _at(d: Derivation, values: Values) -> Derivation:
-    """The first and the last line with these values, and beside them the exact number."""
-    case, rule = _rule(d, values)
+def _fit(d: Derivation, values: Values) -> bool:
+    """Have all indexed letters as many entries? What a page gives is for its own number of them."""
+    rows = [values[letter] for letter, home in letters(d).items() if isinstance(home, sp.IndexedBase) and letter in values]
+    return len({len(row) if isinstance(row, tuple) else 0 for row in rows}) <= 1
+
+
+def _at(d: Derivation, values: Values, given: Values = MappingProxyType({})) -> Derivation:
+    """The first and the last line with these values and those the page gives, and beside them the exact number."""
+    case, rule = _rule(d, {**values, **given})
     first, last = ([_substituted(e, c, rule) for c in case for e in entries(line)] for line in (d.start, d.lines[-1][0]))
     worth = [_simplest(e) for e in last]
-    said = ", ".join(f"{name} = {_said(value)}" for name, value in values.items())
+    said, page = (", ".join(f"{name} = {_said(value)}" for name, value in part.items()) for part in (values, given))
+    said += f" and, on the page, {page}" if page else ""
     reached = [e for e in first if not e.has(Expected, Slope, sp.Integral)]
     before = [*(first if len(reached) == len(first) else last), *last]
     return Derivation(f"{d.title}, at {said}", array(*before), ((array(*worth * 2), f"at {said}"),), source=d.source)

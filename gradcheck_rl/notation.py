@@ -243,7 +243,7 @@ def _piece(e: Any, inline: bool = False) -> Piece:
     """The tree, and how tightly it holds together. `inline`: in an exponent or index, where a fraction is a/b."""
     if e.is_Add:
         return _sum(e, inline)
-    if e.is_Mul or e.is_Rational:
+    if e.is_Mul or e.is_Rational or _content(e)[1] != e:
         return _product(e, inline)
     if e.is_Pow:
         return _power(e, inline)
@@ -256,6 +256,9 @@ def _piece(e: Any, inline: bool = False) -> Piece:
 
 
 def _sum(e: Any, inline: bool) -> Piece:
+    number = _shared(e)
+    if number.q != 1 and not any(map(_stands_apart, e.args)):
+        return _quotient(number, [sp.Add(*(term / number for term in e.args))], [], inline)
     parts: list[Tree] = []
     for term in _terms(e):
         negative, positive = _sign(term)
@@ -280,10 +283,32 @@ def _terms(e: Any) -> list[Any]:
 
 
 def _sign(e: Any) -> tuple[bool, Any]:
-    coefficient, rest = e.as_coeff_Mul()
-    if coefficient.is_negative:
-        return True, -e if coefficient is not sp.S.NegativeOne else rest
-    return False, e
+    number, _ = _numbered(e)
+    return (True, -e) if number.is_negative else (False, e)
+
+
+def _numbered(e: Any) -> tuple[Any, list[Any]]:
+    """The number of a product and its other factors: 2 (a + b), which SymPy keeps as 2 a + 2 b where it is a factor."""
+    number, rest = e.as_coeff_Mul()
+    found = [_content(factor) for factor in parts(rest) if factor is not sp.S.One]
+    return sp.Mul(number, *(c for c, _ in found)), [factor for _, factor in found]
+
+
+def _content(e: Any) -> tuple[Any, Any]:
+    """The number that all terms of a sum share, and a minus, taken out of the sum; out of its square only the minus."""
+    base, power = e.as_base_exp() if e.is_Pow else (e, sp.S.One)
+    if not (base.is_Add and power.is_Integer):
+        return sp.S.One, e
+    number = _shared(base) if power <= 1 else sp.S.One
+    if all(term.as_coeff_Mul()[0].is_negative for term in base.args):
+        number = -number
+    return (sp.S.One, e) if number == 1 else (number**power, sp.Add(*(term / number for term in base.args)) ** power)
+
+
+def _shared(e: Any) -> Any:
+    """The number that all terms have: 2 of 2 a + 4 b, and of a / 2 + b / 2 the half; a / 2 + 1 is left alone."""
+    number = e.primitive()[0]
+    return number if all(term.as_coeff_Mul()[0].q == number.q for term in e.args) else sp.S.One
 
 
 def _opens(e: Any) -> bool:
@@ -297,13 +322,11 @@ def parts(product: Any) -> tuple[Any, ...]:
 
 
 def _product(e: Any, inline: bool) -> Piece:
-    negative, e = _sign(e)
-    number, rest = e.as_coeff_Mul()
+    number, factors = _numbered(e)
+    negative, number = number.is_negative, -number if number.is_negative else number
     above: list[Any] = []
     below: list[Any] = []
-    for factor in parts(rest):
-        if factor is sp.S.One:
-            continue
+    for factor in factors:
         inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp.is_negative
         (below if inverse else above).append(1 / factor if inverse else factor)
     if not number.is_Rational:
@@ -317,7 +340,7 @@ def _product(e: Any, inline: bool) -> Piece:
 
 def _quotient(number: Any, above: list[Any], below: list[Any], inline: bool) -> Piece:
     divides = bool(below) or number.q != 1
-    wide = [f for f in above if _opens(f) or isinstance(f, Expected)] if divides and not inline else []
+    wide = [f for f in above if _stands_apart(f)] if divides and not inline else []
     inner = [f for f in above if f not in wide]
     top = _factors(number.p, inner, inline)
     if not divides:
@@ -331,6 +354,13 @@ def _quotient(number: Any, above: list[Any], below: list[Any], inline: bool) -> 
         return Piece(fraction, WHOLE)
     after = _factors(1, wide, inline)
     return Piece(_row(fraction, _at_least(after, PRODUCT)), PRODUCT)
+
+
+def _stands_apart(e: Any) -> bool:
+    """Does it stand after a fraction, rather than over its line: what runs to the right, and the logarithm of a fraction?"""
+    return _opens(e) or any(
+        isinstance(f, Expected) or (type(f) in FUNCTIONS and _holds(_piece(f).tree, ("frac",))) for f in parts(e)
+    )
 
 
 def _factors(number: int, factors: list[Any], inline: bool) -> Piece:
@@ -372,7 +402,7 @@ def _rank(factor: Any) -> tuple[int, int, str]:
             + 2 * isinstance(base, (sp.Indexed, named_))
             + 3 * isinstance(base, sp.KroneckerDelta)
         )
-        return (1, order, str(base))
+        return (1, order, f"{not _letter(str(base).partition('_')[0])}{base}")
     if _opens(factor):
         return (9, 0, "")
     if isinstance(base, Expected):

@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from .report import Report
 if TYPE_CHECKING:
     from .problem import Problem
 
+INDEX = "index.html"
 SVG = "http://www.w3.org/2000/svg"
 XLINK = "http://www.w3.org/1999/xlink"
 # What a picture's ids stand in: as a name, in a link, and in a clip path.
@@ -63,21 +64,21 @@ class Target:
         reports = json.read(json.render(reports))
         say = speaker(self.language)
         if not self.folder:
-            return self._file(self.path, reports, say, problems)
+            return self._file(self.path, reports, Setting(self.language, say), problems)
         names = _file_names(report.problem for report in reports)
         with _refused(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         for report, name in zip(reports, names, strict=True):
-            self._file(self.path / f"{name}.html", [report], say, problems)
+            self._file(self.path / f"{name}.html", [report], Setting(self.language, say, home=INDEX), problems)
             _put(self.path / f"{name}.json", json.render([report]).encode())
         home = html.write(index(reports, [f"{name}.html" for name in names], Setting(self.language, say)))
-        return _put(self.path / "index.html", home.encode())
+        return _put(self.path / INDEX, home.encode())
 
-    def _file(self, path: Path, reports: Sequence[Report], say: Callable[..., str], problems: Mapping[str, Problem]) -> Path:
+    def _file(self, path: Path, reports: Sequence[Report], setting: Setting, problems: Mapping[str, Problem]) -> Path:
         kind = FORMATS[path.suffix.lower()]
         drawn = [_drawn(report, problems, kind) for report in reports] if kind.pictures else []
         pictures = _beside(path, reports, drawn, kind.pictures) if kind.beside else _inside(drawn)
-        written = kind.render(reports, Setting(self.language, say, pictures))
+        written = kind.render(reports, replace(setting, pictures=pictures))
         return _put(path, written.encode() if isinstance(written, str) else written)
 
 

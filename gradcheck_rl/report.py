@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import platform
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
@@ -203,15 +202,13 @@ class Report:
         return Report(**_known(Report, data) | parts)
 
     def _repr_html_(self) -> str:
-        rows = [(c.id, c.says, c.verdict, c.reason or c.remark) for c in self.claims]
-        cells = "".join(f"<tr>{''.join(f'<td>{html.escape(x)}</td>' for x in row)}</tr>" for row in rows)
-        return (
-            f"<h4>{html.escape(self.title)}</h4><table><tr><th>id</th><th>claim</th><th>verdict</th><th></th></tr>{cells}</table>"
-        )
+        from .render import html  # a notebook asks the report itself, and only then
+
+        return html.framed(self)
 
     def _repr_latex_(self) -> str:
-        lines = [f.latex for d in self.derivations for f in d.forms[-1:]]
-        return "$\\displaystyle " + r" \\ ".join(lines) + "$" if lines else ""
+        lines = r" \\ ".join(form.latex for chain in self.derivations for form in chain.forms[-1:])
+        return rf"$\displaystyle \begin{{gathered}} {lines} \end{{gathered}}$" if lines else ""
 
 
 def _known(kind: Any, data: Any) -> dict[str, Any]:

@@ -22,6 +22,7 @@ LETTERS: Mapping[str, str] = {
 SIGNS: Mapping[str, str] = {"sum": "∑", "product": "∏", "integral": "∫"}
 OPERATORS: Mapping[str, str] = {"-": "−", "!=": "≠", "<=": "≤", ">=": "≥", "cdot": "·", "partial": "∂", "in": "∈"}
 SPACED = frozenset({"+", "-", "=", "!=", "<", "<=", ">", ">=", "in", "cdot"})
+RELATIONS = SPACED - {"+", "-", "cdot"}
 HEIGHT = frozenset({"frac", "big", "matrix", "cases", "binom"})
 BOLD: Mapping[str, str] = {"E": "𝔼", "1": "𝟏"}
 ACCENTS: Mapping[str, str] = {"hat": "^", "bar": "¯", "tilde": "~"}
@@ -38,25 +39,99 @@ def tall(tree: Tree) -> bool:
 
 
 def broken(tree: Tree, width: int) -> list[Tree]:
-    """A long sum in several lines, each from a plus, minus or relation on, with nothing before it; what is no sum stays whole."""
-    if tree[0] != "row" or _box(tree).width <= width:
+    """A long formula in several lines, each from a plus, minus or relation on, or after a comma.
+
+    Brackets that are too wide are opened: in each line they have the side that stands there.
+    """
+    parts: list[Tree] = tree[1:] if tree[0] == "row" else [tree]
+    if _width(parts) <= width:
         return [tree]
+    terms = _terms(parts, width)
+    while wide := [term for term in terms if _width(term) > width and _fences(term)]:
+        at = max(_fences(wide[0]), key=lambda n: _width([wide[0][n]]))
+        start = sum(map(len, terms[: terms.index(wide[0])])) + at
+        parts = [*parts[:start], *_opened(parts[start]), *parts[start + 1 :]]
+        terms = _terms(parts, width)
     lines: list[list[Tree]] = []
-    term: list[Tree] = []
-    for part, between in [*_signed(tree[1:]), (["op", "+"], True)]:
-        if between and part[1] != "cdot":
-            if lines and _box(["row", *lines[-1], *term]).width <= width:
-                lines[-1] += term
-            else:
-                lines.append(term)
-            term = []
-        term.append(part)
-    return [["row", *([["text", ""]] if n else []), *line] for n, line in enumerate(lines)]
+    for term in terms:
+        if lines and _width([*lines[-1], *term]) <= width:
+            lines[-1] += term
+        else:
+            signed = lines and term[0][0] == "op" and lines[-1][-1] != ["op", ","]  # between two things, one a line above
+            lines.append([["text", ""], *term] if signed else [*term])
+    return [_closed(line) for line in lines] if len(lines) > 1 else [tree]
+
+
+def _width(parts: Sequence[Tree]) -> int:
+    return _box(_closed(parts)).width
+
+
+def _terms(parts: Sequence[Tree], width: int) -> list[list[Tree]]:
+    """What stays together: from a relation on, or up to a comma; what is wider than a line from a plus or minus on."""
+    wholes: list[list[tuple[Tree, bool]]] = [[]]
+    for n, (part, between) in enumerate(_signed(parts)):
+        if (between and part[1] in RELATIONS) or (n and parts[n - 1] == ["op", ","]):
+            wholes.append([])
+        wholes[-1].append((part, between))
+    terms: list[list[Tree]] = []
+    for whole in wholes:
+        wide = _width([part for part, _ in whole]) > width
+        terms.append([])
+        for n, (part, between) in enumerate(whole):
+            if wide and n and between and part[1] in ("+", "-"):
+                terms.append([])
+            terms[-1].append(part)
+    return terms
+
+
+def _fences(term: Sequence[Tree]) -> list[int]:
+    """Which parts are brackets, or have an exponent or index and are."""
+    return [n for n, part in enumerate(term) if _base(part)[0] == "fence" and _base(part)[1:3] != ["|", "|"]]
+
+
+def _base(tree: Tree) -> Tree:
+    return _base(tree[1]) if tree[0] in ("sub", "sup") else tree
+
+
+def _opened(tree: Tree) -> list[Tree]:
+    """What stands between the brackets, a mark before it and one after it: the closing bracket with its exponent."""
+    if tree[0] != "fence":
+        *inside, close = _opened(tree[1])
+        return [*inside, [tree[0], close, tree[2]]]
+    _, left, right, inner = tree
+    return [["open", left], *(inner[1:] if inner[0] == "row" else [inner]), ["close", right]]
+
+
+def _closed(line: Sequence[Tree]) -> Tree:
+    """The brackets that were opened, drawn again: both sides of them, or the one that is in this line."""
+    rows: list[list[Tree]] = [[]]
+    lefts: list[str] = []
+    for part in line:
+        if part[0] == "open":
+            lefts.append(part[1])
+            rows.append([])
+        elif _base(part)[0] == "close":
+            inside = rows.pop()
+            rows = rows or [[]]
+            rows[-1].append(_with_base(part, ["fence", lefts.pop() if lefts else "", _base(part)[1], ["row", *inside]]))
+        else:
+            rows[-1].append(part)
+    while lefts:
+        inside = rows.pop()
+        rows[-1].append(["fence", lefts.pop(), "", ["row", *inside]])
+    return ["row", *rows[0]]
+
+
+def _with_base(tree: Tree, base: Tree) -> Tree:
+    return [tree[0], _with_base(tree[1], base), tree[2]] if tree[0] in ("sub", "sup") else base
 
 
 def _signed(parts: Sequence[Tree]) -> list[tuple[Tree, bool]]:
     """Each part of a row, and whether it is an operator between two things: a leading minus stands close."""
-    return [(part, n > 0 and part[0] == "op" and part[1] in SPACED and parts[n - 1][0] != "op") for n, part in enumerate(parts)]
+    return [
+        (part, n > 0 and part[0] == "op" and part[1] in SPACED and parts[n - 1][0] not in ("op", "open"))
+        for n, part in enumerate(parts)
+    ]
 
 
 def _apart(parts: Sequence[Tree]) -> list[bool]:
@@ -123,11 +198,11 @@ def latex(tree: Tree) -> str:
         case ["id", str(word)] if word in _TEX_LETTERS:
             return _TEX_LETTERS[word]
         case ["id", str(word)]:
-            return word if len(word) == 1 and word.isascii() else rf"\mathrm{{{latex_text(word)}}}"
+            return word if re.fullmatch("[A-Za-z]", word) else _tex_word(r"\mathrm", word)
         case ["text", str(words)]:
             return rf"\text{{{latex_text(words)}}}"
         case ["fn", str(word)]:
-            return _TEX_FUNCTIONS.get(word) or rf"\operatorname{{{latex_text(word)}}}"
+            return _TEX_FUNCTIONS.get(word) or _tex_word(r"\operatorname", word)
         case ["op", str(sign)]:
             return _TEX_OPERATORS.get(sign, sign)
         case ["row", *parts]:
@@ -147,7 +222,7 @@ def latex(tree: Tree) -> str:
             return rf"{_TEX_ACCENTS[mark]}{{{latex(base)}}}"
         case ["fence", str(left), str(right), inside]:
             body = latex(inside)
-            return rf"\left{left}{body}\right{right}" if tall(inside) else f"{left}{body}{right}"
+            return rf"\left{left or '.'}{body}\right{right or '.'}" if tall(inside) else f"{left}{body}{right}"
         case ["big", str(sign), below, above]:
             return f"{_TEX_SIGNS[sign]}_{{{latex(below)}}}^{{{latex(above)}}}" if len(above) > 1 else _TEX_SIGNS[sign]
         case ["cases", *rows]:
@@ -159,6 +234,16 @@ def latex(tree: Tree) -> str:
             return rf"\begin{{pmatrix}} {body} \end{{pmatrix}}"
         case _:
             raise ValueError(f"{tree[0]!r} is no kind of formula")
+
+
+def _tex_word(command: str, word: str) -> str:
+    """A name of several letters; what is no letter of mathematics, as é and <, is set as text is."""
+    written = latex_text(word)
+    return (
+        rf"{command}{{{written}}}"
+        if re.fullmatch(r"(\\_|[\w'*+. -])*", written, re.ASCII)
+        else rf"{command}{{\text{{{written}}}}}"
+    )
 
 
 def _tex_row(parts: Sequence[str]) -> str:
@@ -230,8 +315,7 @@ def typst(tree: Tree) -> str:
         case ["num", str(digits)]:
             return digits
         case ["id", str(word)]:
-            char = LETTERS.get(word, word)
-            return char if len(char) == 1 and (char.isalpha() or char == "∞") else typst_string(char)
+            return LETTERS.get(word) or (word if re.fullmatch("[A-Za-z]", word) else typst_string(word))
         case ["text", str(words)]:
             return typst_string(words)
         case ["fn", str(word)]:
@@ -256,7 +340,8 @@ def typst(tree: Tree) -> str:
         case ["accent", str(mark), base]:
             return f"{'macron' if mark == 'bar' else mark}({typst(base)})"
         case ["fence", str(left), str(right), inside]:
-            return f"lr({left} {typst(inside)} {right})"
+            opens, closes = (f"\\{side} " if side and not (left and right) else side for side in (left, right))
+            return f"lr({opens} {typst(inside)} {closes})"
         case ["big", str(sign), below, above]:
             return f"{SIGNS[sign]}_({typst(below)})^({typst(above)})" if len(above) > 1 else SIGNS[sign]
         case ["cases", *rows]:
@@ -291,11 +376,11 @@ def _ml(tree: Tree) -> str:
         case ["num", str(digits)]:
             return f"<mn>{escape(digits)}</mn>"
         case ["id", str(word)]:
-            return f"<mi>{escape(LETTERS.get(word, word))}</mi>"
+            return f"<mi>{xml_text(LETTERS.get(word, word))}</mi>"
         case ["text", str(words)]:
             return f"<mtext>{xml_text(words)}</mtext>"
         case ["fn", str(word)]:
-            return f"<mi>{BOLD.get(word) or escape(LETTERS.get(word, word))}</mi><mo>\N{FUNCTION APPLICATION}</mo>"
+            return f"<mi>{BOLD.get(word) or xml_text(LETTERS.get(word, word))}</mi><mo>\N{FUNCTION APPLICATION}</mo>"
         case ["op", "d"]:
             return '<mspace width="0.17em"/><mi mathvariant="normal">d</mi>'
         case ["op", "partial"]:
@@ -323,9 +408,9 @@ def _ml(tree: Tree) -> str:
             return f'<mover accent="true">{_ml1(base)}<mo stretchy="false">{ACCENTS[mark]}</mo></mover>'
         case ["fence", str(left), str(right), inside]:
             stretchy = "" if tall(inside) else ' stretchy="false"'
-            body = _ml(inside)
-            opens, closes = (f'<mo fence="true" form="{form}"{stretchy}>' for form in ("prefix", "postfix"))
-            return f"<mrow>{opens}{left}</mo>{body}{closes}{right}</mo></mrow>"
+            forms = (("prefix", left), ("postfix", right))
+            opens, closes = (f'<mo fence="true" form="{form}"{stretchy}>{side}</mo>' if side else "" for form, side in forms)
+            return f"<mrow>{opens}{_ml(inside)}{closes}</mrow>"
         case ["big", str(sign), _, ["row"]]:
             return f"<mo>{SIGNS[sign]}</mo>"
         case ["big", "integral", below, above]:
@@ -350,7 +435,8 @@ def _ml1(tree: Tree) -> str:
 
 
 def _ml_part(part: Tree, between: bool, apart: bool, before: Tree) -> str:
-    if apart or (_is_fn(before) and part[0] not in ("fence", "op")):  # unlike LaTeX, MathML sets log x as logx
+    beside = (_is_fn(before) and part[0] not in ("fence", "op")) or (_is_fn(part) and before[0] not in ("op", "row"))
+    if apart or beside:  # unlike LaTeX, MathML sets 2 log x as 2logx
         return f'<mspace width="0.17em"/>{_ml(part)}'
     if part[0] == "op" and part[1] in SPACED and not between:
         return f'<mo form="prefix">{escape(OPERATORS.get(part[1], part[1]))}</mo>'
@@ -363,7 +449,12 @@ def _ml_when(says: Tree) -> str:
 
 def xml_text(text: str) -> str:
     """Any text in HTML or XML; what XML cannot hold is named by its code."""
-    return escape("".join(c if c.isprintable() or c in "\n\t\N{NO-BREAK SPACE}" else f"\\u{ord(c):04x}" for c in text))
+    return escape(_shown(text, "\n\t\N{NO-BREAK SPACE}"))
+
+
+def _shown(text: str, kept: str = "") -> str:
+    """What does not print, such as what drives a terminal, by its code."""
+    return "".join(c if c.isprintable() or c in kept else f"\\u{ord(c):04x}" for c in text)
 
 
 # ---- lines of text --------------------------------------------------------------------------------------------------------
@@ -396,14 +487,10 @@ def text(tree: Tree) -> str:
 
 def _box(tree: Tree) -> Box:
     match tree:
-        case ["num", str(word)] | ["text", str(word)]:
-            return _line(word)
-        case ["id", str(word)]:
-            return _line(LETTERS.get(word, word))
-        case ["fn", "E"]:
-            return _line("E")
-        case ["fn", str(word)]:
-            return _line(LETTERS.get(word, word))
+        case ["num" | "text", str(word)]:
+            return _line(_shown(word))
+        case ["id" | "fn", str(word)]:
+            return _line(LETTERS.get(word) or _shown(word))
         case ["op", str(sign)]:
             return _line({",": ", ", "d": " d"}.get(sign) or OPERATORS.get(sign, sign).replace("−", "-"))
         case ["row", *parts]:
@@ -438,7 +525,7 @@ def _box(tree: Tree) -> Box:
             )
             return _beside([Box(brace, grid.base), grid])
         case ["matrix", *rows]:
-            return _bracketed("[", "]", _grid(rows))
+            return _bracketed("[", "]", _grid(rows, centred=True))
         case _:
             raise ValueError(f"{tree[0]!r} is no kind of formula")
 
@@ -516,16 +603,18 @@ def _bracketed(left: str, right: str, inside: Box) -> Box:
         top, middle, bottom = _BRACKETS[sign]
         return Box([top, *[middle] * (height - 2), bottom], inside.base)
 
-    return _beside([side(left), inside, side(right)])
+    return _beside([*([side(left)] if left else []), inside, *([side(right)] if right else [])])
 
 
-def _grid(rows: Sequence[Sequence[Tree]]) -> Box:
+def _grid(rows: Sequence[Sequence[Tree]], centred: bool = False) -> Box:
     boxes = [[_box(cell) for cell in row] for row in rows]
     widths = [max(row[n].width for row in boxes) for n in range(len(boxes[0]))]
     gap = any(len(b.lines) > 1 for row in boxes for b in row)
     lines: list[str] = []
     for n, row in enumerate(boxes):
-        padded = [Box([line.ljust(w) for line in b.lines], b.base) for b, w in zip(row, widths, strict=True)]
+        lefts = [(w - b.width) // 2 if centred else 0 for b, w in zip(row, widths, strict=True)]
+        cells = zip(row, lefts, widths, strict=True)
+        padded = [Box([(" " * left + line).ljust(w) for line in b.lines], b.base) for b, left, w in cells]
         spaced = [part for b in padded for part in (_line("  "), b)][1:]
         block = _beside(spaced)
         lines += ([" " * block.width] if gap and n else []) + block.lines

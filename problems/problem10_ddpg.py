@@ -12,7 +12,7 @@ import math
 from functools import reduce
 
 import numpy as np
-from sympy import Derivative, Integral, Rational, Sum, diff, pi, symbols
+from sympy import Add, Derivative, Integral, Rational, Sum, diff, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -1187,7 +1187,7 @@ climbing = Derivation(
 weights = Derivation(
     "The weights of a slow copy",
     rho**k + (1 - rho) * Sum(rho ** (k - j), (j, 1, k)),
-    ((rho**k + (1 - rho) * (1 - rho**k) / (1 - rho), "a geometric sum"), (1, "all that is forgotten is replaced")),
+    ((Add(rho**k, 1 - rho**k, evaluate=False), "a geometric sum"), (1, "all that is forgotten is replaced")),
     sizes={k: (1, 2, 3, 10)},
     source="B-011",
 )

@@ -10,7 +10,7 @@ entropy is, of a coin, of a normal action, and of a squashed one.
 import ast
 
 import numpy as np
-from sympy import Derivative, IndexedBase, KroneckerDelta, Rational, Sum, symbols
+from sympy import Derivative, IndexedBase, KroneckerDelta, Mul, Rational, Sum, symbols
 from sympy import pi as circle
 
 from gradcheck_rl import (
@@ -1342,7 +1342,7 @@ problem = Problem(
             (
                 (log(4 * exp(-2 * u) / (1 + exp(-2 * u)) ** 2), "tanh u = (1 - e) / (1 + e), where e is exp(-2 u)"),
                 (2 * log(2) - 2 * u - 2 * log(1 + exp(-2 * u)), "the logarithm of a product"),
-                (squashing(u), "softplus(x) is log(1 + exp(x))"),
+                (Mul(2, squashing(u) / 2, evaluate=False), "softplus(x) is log(1 + exp(x))"),
             ),
             source="B-124",
         ),

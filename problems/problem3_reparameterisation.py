@@ -10,7 +10,7 @@ for a step it is wrong.
 import ast
 
 import numpy as np
-from sympy import KroneckerDelta, Rational, Sum, diff, pi, symbols
+from sympy import Derivative, KroneckerDelta, Rational, Sum, diff, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -633,7 +633,7 @@ by_the_path = Derivation(
     J.diff(mu[()]),
     (
         (E(made**2).diff(mu[()]), "x = mu + sigma eps"),
-        (E(diff(made**2, mu[()])), "the law of eps does not see mu: the derivative may go inside"),
+        (E(Derivative(made**2, mu[()])), "the law of eps does not see mu: the derivative may go inside"),
         (E(2 * made), "differentiate the square"),
         (2 * mu, "eps has mean zero"),
     ),

@@ -536,7 +536,7 @@ each_alone = Derivation(
     Derivative(-total(ell[i] + e(i) ** 2 * exp(-2 * ell[i]) / 2, i), ell[k]),
     (
         (-1 + e(k) ** 2 * exp(-2 * ell[k]), "only its own coordinate sees it"),
-        ((e(k) / exp(ell[k])) ** 2 - 1, "the square of the standardised action, less 1"),
+        (Named("z_k", e(k) / exp(ell[k]))[()] ** 2 - 1, "the square of the standardised action, less 1"),
     ),
     sizes={n: (1, 2, 4), k: (0,)},
     source="C-027",

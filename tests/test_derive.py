@@ -44,11 +44,12 @@ from gradcheck_rl import (
     then,
 )
 from gradcheck_rl.cli import main
-from gradcheck_rl.derive import derivations, derived, read_values, sizes
+from gradcheck_rl.derive import derivations, derived, other_lines, printed_lines, read_values, sizes
 from gradcheck_rl.errors import InputError, Unsuitable
 from gradcheck_rl.generate import function
 from gradcheck_rl.load import load, shipped
 from gradcheck_rl.render import derivation as renderers
+from gradcheck_rl.render import text
 from gradcheck_rl.report import Report
 
 PROBLEMS = [problem.id for problem in shipped()]
@@ -118,7 +119,7 @@ def reports() -> dict[str, Report]:
     found: dict[str, Report] = {}
     for name in PROBLEMS:
         problem = load(name, other_sizes=False)
-        found[name] = derived(problem, derivations(problem))
+        found[name] = derived(problem, derivations(problem), errata=printed_lines(problem))
     return found
 
 
@@ -255,15 +256,41 @@ def test_values_are_put_in_and_checked() -> None:
     assert code == 0 and r"\begin{pmatrix} -\frac{3}{2} \\[1ex] 0 \\[1ex] \frac{3}{2} \end{pmatrix}" in out
 
 
+@pytest.mark.parametrize("word", ["theta", "θ", "w"])
+def test_the_page_s_only_parameter_is_theta_too(word: str) -> None:
+    """The issue's own words. What is left is as on the page, where each action is drawn once and R = (-1/3, 0, 1/3): R again."""
+    code, out, _ = run("derive", "problem1", "--at", f"{word}=(1,1,1), s0=1", "--format", "latex")
+    assert code == 0 and "The estimate, at w = (1, 1, 1), $s_{0}$ = 1 and, on the page, m" in out
+    # Before that R and m are letters: at equal shares 1/3, R_0 - (R_0 + R_1 + R_2) / 3 is (2 R_0 - R_1 - R_2) / 3.
+    assert r"\frac{R_{0}m_{1}+R_{0}m_{2}-R_{1}m_{0}-R_{2}m_{0}}{m_{0}+m_{1}+m_{2}}" in out
+    assert r"\begin{pmatrix} -\frac{1}{3} \\[1ex] 0 \\[1ex] \frac{1}{3} \end{pmatrix}" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "reached"),
+    [
+        # (x - mu)^2 has the slope -2 (x - mu) by mu, whose mean is 0; its square 4 (x - mu)^2 has the mean 4 sigma^2.
+        (("problem3", "--at", "mu=2, sigma=1/2"), "mu = 2, sigma = "),
+        (("problem3", "--at", "μ=2, σ=1/2"), "mu = 2, sigma = "),
+        (("problem3", "--at", "theta=2"), "mu = 2"),
+        (("problem5", "--at", "theta=((0, 0), (0, 0))"), "theta = ((0, 0), (0, 0))"),
+    ],
+)
+def test_names_are_those_of_the_page(words: tuple[str, ...], reached: str) -> None:
+    code, out, _ = run("derive", *words)
+    assert code == 0 and reached in " ".join(out.split())
+
+
 def test_some_values_leave_the_other_letters() -> None:
     code, out, _ = run("derive", "problem1", "--at", "w=(0,0), m=(1,1), s0=1", "--only", "closed_form", "--format", "latex")
-    assert code == 0 and r"\frac{R_{0}}{2}-\frac{R_{1}}{2}" in out
+    assert code == 0 and r"\frac{R_{0}-R_{1}}{2}" in out
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("--at", "theta=(1,1)"), "--at gives `theta`; the derivations of problem1 have K, R, i, m, s_0, w."),
+        (("--at", "tau=(1,1)"), "--at gives `tau`; the derivations of problem1 have K, R, i, m, s_0, w (theta is w)."),
+        (("--at", "theta=(1,1), w=(2,1)"), "--at gives w twice, the second time as `w`: write it once."),
         (("--at", "w=1"), "--at gives w = 1: write one number for each, as in w=(1, 2, 3)."),
         (("--at", "w=(1,2), R=(1,2,3)"), "--at gives 2 entries of w, 3 entries of R: write as many of each."),
         (("--at", "s0=1"), "--at must say how many there are: write K=3 too."),
@@ -286,6 +313,18 @@ def test_a_stamp_says_what_was_checked_and_with_what() -> None:
     notes = [line for line in out.split("\n") if line.startswith("%")]
     assert code == 0 and "seed 7" in notes[0] and f"sympy {sp.__version__}" in notes[0]
     assert any(note.startswith("% closed_form.1: proved by proof at K = 2, 3, 4, 5, 6") for note in notes)
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_every_erratum_is_shown_or_counted(name: str, reports: dict[str, Report]) -> None:
+    """By hand: all that the page's file calls an erratum, less those whose two formulas are set beside each other."""
+    shown = [line for line in reports[name].claims if line.kind == "erratum"]
+    assert all(line.formula and line.right_formula and line.correction for line in shown)
+    more = len(load(name, other_sizes=False).errata) - len(shown)
+    out = text.derivations(reports[name], others=other_lines(load(name, other_sizes=False), [line.id for line in shown]))
+    assert out.count("as printed: ") == len(shown)
+    said = f"{more} other printed lines, beside the right ones: python -m gradcheck_rl report {name} -o {name}.html"
+    assert (said in " ".join(out.split())) is (more > 0)
 
 
 # ---- a file of one's own --------------------------------------------------------------------------------------------------

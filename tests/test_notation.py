@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+import subprocess
 import xml.etree.ElementTree as ElementTree
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,7 +40,7 @@ from gradcheck_rl import (
     tanh,
     typeset,
 )
-from gradcheck_rl.notation import name, notation, size, stated
+from gradcheck_rl.notation import name, notation, stated
 
 theta = Parameter("theta", 3)
 mu, sigma, u, w = (Variable(word)[()] for word in ("mu", "sigma", "u", "w"))
@@ -59,7 +63,13 @@ WRITTEN: list[tuple[Any, str]] = [
     (tanh(u) ** 2 - 1, r"\tanh^{2}u-1"),
     (log(u) ** 2, r"(\log u)^{2}"),
     (-u / 2, r"-\frac{u}{2}"),
-    ((u - w) / 2, r"\frac{u}{2}-\frac{w}{2}"),
+    ((u - w) / 2, r"\frac{u-w}{2}"),
+    (1 + u / 2, r"\frac{u}{2}+1"),
+    ((2 * u - 2 * w) * mu / 4, r"\frac{\mu(u-w)}{2}"),
+    (mu - u * (-w - mu) / 2, r"\mu+\frac{u(\mu+w)}{2}"),
+    (1 / (2 * u + 2 * w), r"\frac{1}{2(u+w)}"),
+    ((-u - w) ** 2, r"(u+w)^{2}"),
+    (sp.Rational(3, 5) * log(sp.Rational(2, 15) * u), r"\frac{3}{5}\log\frac{2u}{15}"),
     (u / (2 * w), r"\frac{u}{2w}"),
     (1 / sp.sqrt(2 * sp.pi), r"\frac{\sqrt{2}}{2\sqrt{\pi}}"),
     (2 * sp.Integer(3) ** sp.Symbol("n"), r"2\cdot 3^{n}"),
@@ -183,16 +193,124 @@ def test_no_sign_meets_another(numbers: list[int]) -> None:
     assert not written.startswith("-") or all(n < 0 for n in numbers)
 
 
-@given(formulas, st.integers(10, 60))
-def test_a_long_sum_is_broken_and_nothing_is_lost(formula: Any, width: int) -> None:
+def leaves(tree: Any) -> list[Any]:
+    """What stands in a formula from left to right, brackets too; the empty text before a line that goes on is nothing."""
+    if tree[0] == "fence":
+        return [side for side in tree[1:2] if side] + leaves(tree[3]) + [side for side in tree[2:3] if side]
+    parts = [part for part in tree[1:] if isinstance(part, list) and part]
+    if not parts:
+        return [] if tree in (["text", ""], ["row"]) else [tree]
+    return [tree[0]] * (tree[0] != "row") + [
+        leaf for part in parts for leaf in (leaves(part) if isinstance(part[0], str) else [])
+    ]
+
+
+def without_scripts(found: list[Any]) -> list[Any]:
+    """An opened bracket with an exponent is set after what it holds, not before."""
+    return [leaf for leaf in found if leaf not in ("sup", "sub")]
+
+
+@given(formulas | st.lists(formulas, min_size=2, max_size=4).map(lambda row: sp.Mul(sp.Add(*row), theta[0], evaluate=False)))
+def test_a_long_formula_is_broken_and_nothing_is_lost(formula: Any) -> None:
     tree = notation(formula)
-    lines = typeset.broken(tree, width)
-    pieces = [part for line in lines for part in (line[1:] if line[0] == "row" else [line]) if part != ["text", ""]]
-    assert pieces == (tree[1:] if tree[0] == "row" and len(lines) > 1 else pieces)
-    assert sum(map(size, lines)) >= size(tree)
+    whole = max(map(len, typeset.text(tree).split("\n")))
+    for width in (10, 25, 60):
+        lines = typeset.broken(tree, width)
+        assert without_scripts([leaf for line in lines for leaf in leaves(line)]) == without_scripts(leaves(tree))
+        assert len(lines) == 1 or whole > width
+        for line in lines:
+            assert typeset.latex(line).count(r"\left") == typeset.latex(line).count(r"\right")
+            assert typeset.text(line) and typeset.typst(line)
+            ElementTree.fromstring(typeset.mathml(line))
+
+
+def test_brackets_that_are_too_wide_are_opened() -> None:
+    letters = sp.symbols("a:h")
+    lines = typeset.broken(notation(E(x * sum(letters)) ** 2 - 1), 20)
+    assert [typeset.text(line) for line in lines] == [
+        "(Eₓ[x (a + b + c + d",
+        " + e + f + g + h)])²",
+        " - 1",
+    ]
+    assert [typeset.latex(line).replace(r"\text{}", "") for line in lines] == [
+        r"(\mathbf{E}_{x}[x(a+b+c+d",
+        "+e+f+g+h)])^{2}",
+        "-1",
+    ]
+
+
+def test_a_line_ends_after_a_comma_rather_than_within_an_entry() -> None:
+    entries = [part for v in "abc" for part in (["op", ","], ["num", "1"], ["op", "-"], ["id", v])][1:]
+    lines = typeset.broken(["row", ["id", "f"], ["op", "="], ["fence", "(", ")", ["row", *entries]]], 16)
+    assert [typeset.text(line) for line in lines] == ["f = (1 - a,", "1 - b, 1 - c)"]
 
 
 # ---- any text -------------------------------------------------------------------------------------------------------------
+
+NASTY = (
+    *"<>$&%#~^\\{}\"'`|@*+-=/,;:!? é中𝔼ß→\u0301\x1b\u202e",
+    "a<b",
+    "$x$",
+    "a&b",
+    r"\\input",
+    "naïve",
+    "σ_über",
+    "x_中",
+    "a b",
+    "x'",
+    "{",
+    "a_{b",
+)
+
+
+def named(word: str) -> list[Any]:
+    """A name as a letter, a word, an index, a function, under an exponent, and code of that name."""
+
+    def code() -> Any: ...
+
+    code.__name__ = word
+    s, f = sp.Symbol(word), sp.Function(word)
+    formulas = (s, s**2, sp.Symbol(f"x_{word}") * s, f(s), sp.Derivative(f(s), s), sp.IndexedBase(s)[i] + 1, sp.log(s) / s)
+    trees = [*map(notation, formulas), stated(Equal(Mean(Gradient(code)), 0))]
+    return [*trees, *([kind, word] for kind in ("id", "fn", "text"))]
+
+
+@given(st.text(st.characters(exclude_characters="\x00"), min_size=1, max_size=5) | st.sampled_from(NASTY))
+def test_no_name_drives_a_terminal_or_breaks_xml(word: str) -> None:
+    for tree in named(word):
+        assert not set("\x00\x1b\x7f\u202e\n") & set(
+            typeset.text(tree).replace("\n", "") + typeset.latex(tree) + typeset.mathml(tree)
+        )
+        ElementTree.fromstring(typeset.mathml(tree))
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed: apt-get install texlive-latex-base")
+def test_latex_compiles_whatever_the_names(tmp_path: Path) -> None:
+    source = latex_page([typeset.latex(tree) for word in NASTY for tree in named(word)])
+    assert compiles(source, tmp_path)
+    assert not compiles(source.replace(r"\mathrm{", r"\mathrm{$", 1), tmp_path)
+
+
+def latex_page(formulas: list[str]) -> str:
+    body = "\n\n".join(rf"$\displaystyle {formula}$" for formula in formulas)
+    return f"\\documentclass{{article}}\n\\usepackage{{amsmath}}\n\\begin{{document}}\n{body}\n\\end{{document}}\n"
+
+
+def compiles(source: str, folder: Path) -> bool:
+    (folder / "a.tex").write_text(source, encoding="ascii")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "a.tex"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=120)
+    return done.returncode == 0
+
+
+@pytest.mark.skipif(find_spec("typst") is None, reason="typst is not installed: the extra `pdf` has it")
+def test_typst_compiles_whatever_the_names() -> None:
+    import typst
+
+    source = "\n\n".join(f"$ {typeset.typst(tree)} $" for word in NASTY for tree in named(word))
+    assert typst.compile(source.encode(), format="pdf").startswith(b"%PDF")
+    with pytest.raises(typst.TypstError):
+        typst.compile(f"$ {chr(34)} $\n\n{source}".encode(), format="pdf")
 
 
 @given(st.text(max_size=30))

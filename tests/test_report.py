@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as XML
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,7 +28,8 @@ from gradcheck_rl.cli import main
 from gradcheck_rl.languages import sentences, speaker
 from gradcheck_rl.load import load
 from gradcheck_rl.render import RENDERERS, html, json, junit, latex, markdown, typst
-from gradcheck_rl.render.document import Setting, document, english
+from gradcheck_rl.render.blocks import Section
+from gradcheck_rl.render.document import Setting, document, english, index
 from gradcheck_rl.render.formula import drawable
 from gradcheck_rl.report import BlindSpot, Caught, Chain, Form, Line, Report, printable
 
@@ -57,6 +59,7 @@ NASTY = (
 tex = pytest.mark.skipif(not shutil.which("pdflatex"), reason="pdflatex is not installed (texlive-latex-base)")
 browser = pytest.mark.skipif(not shutil.which("chromium"), reason="chromium is not installed")
 compiler = pytest.mark.skipif(find_spec("typst") is None, reason="typst is not installed: the extra `pdf`")
+poppler = pytest.mark.skipif(not shutil.which("pdftotext"), reason="poppler is not installed (poppler-utils)")
 drawing = pytest.mark.skipif(find_spec("matplotlib") is None, reason="matplotlib is not installed: the extra `plot`")
 
 Shown = pytest.CaptureFixture[str]
@@ -237,10 +240,104 @@ def test_the_typst_shows_any_text() -> None:
         assert titles and any("text" in str(title["body"]) for title in titles)
 
 
+# ---- on paper -------------------------------------------------------------------------------------------------------------
+
+MARGIN = 20 * 72 / 25.4  # 20 mm in points
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A page of a PDF as it is read back: its size, its words and where they stand, in points."""
+
+    width: float
+    height: float
+    words: list[tuple[str, float, float, float, float]]
+
+    @property
+    def outside(self) -> list[str]:
+        """The words that do not stand between the margins, but for the room of their descenders; the page number stands below."""
+        right, bottom = self.width - MARGIN + 0.5, self.height - MARGIN + 5
+        body = [w for w in self.words if not (w[2] > bottom and w[0].isdigit())]
+        return [w for w, x0, y0, x1, y1 in body if x0 < MARGIN - 0.5 or x1 > right or y0 < MARGIN - 5 or y1 > bottom]
+
+
+def sheets(pdf: bytes, folder: Path) -> list[Sheet]:
+    (folder / "a.pdf").write_bytes(pdf)
+    subprocess.run(["pdftotext", "-bbox", "a.pdf", "a.xml"], cwd=folder, check=True, timeout=120)
+    # Poppler writes the signs of some fonts as characters that XML cannot hold.
+    found = re.sub("[^\n\t -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", (folder / "a.xml").read_text(encoding="utf-8"))
+    pages = [e for e in XML.fromstring(found).iter() if e.tag.endswith("}page")]
+
+    def numbers(e: Any, *names: str) -> tuple[float, ...]:
+        return tuple(float(e.get(name)) for name in names)
+
+    return [
+        Sheet(*numbers(page, "width", "height"), [(str(w.text), *numbers(w, "xMin", "yMin", "xMax", "yMax")) for w in page])
+        for page in pages
+    ]
+
+
+def inked(folder: Path) -> list[Any]:
+    """Where each page of a.pdf is not white, a pixel for each point."""
+    subprocess.run(["pdftoppm", "-r", "72", "-gray", "a.pdf", "ink"], cwd=folder, check=True, timeout=120)
+    found: list[Any] = []
+    for path in sorted(folder.glob("ink-*.pgm")):
+        magic, size, _, pixels = path.read_bytes().split(b"\n", 3)
+        width, height = map(int, size.split())
+        assert magic == b"P5"
+        found.append(np.frombuffer(pixels, dtype=np.uint8).reshape(height, width) < 250)
+    return found
+
+
+@pytest.fixture(scope="module")
+def first_problem() -> Report:
+    return check(load("problem1"), figures=True, formulas=True)
+
+
+def on_paper(report: Report, folder: Path) -> bytes:
+    return publish.Target(folder / "a.pdf", False, "en").write([report], {}).read_bytes()
+
+
+@compiler
+@poppler
+def test_a_problem_on_paper(first_problem: Report, tmp_path: Path) -> None:
+    found = sheets(on_paper(first_problem, tmp_path), tmp_path)
+    # As many pages as hold some twenty entries each: a page per entry, or all on one, would be noticed.
+    entries = len(first_problem.claims) + len(first_problem.mistakes)
+    assert entries / 20 < len(found) < entries / 2
+    assert {(round(sheet.width), round(sheet.height)) for sheet in found} == {(595, 842)}  # A4
+    assert [word for sheet in found for word in sheet.outside] == []
+    lowest = [max(sheet.words, key=lambda word: word[2])[0] for sheet in found]
+    assert lowest == [str(n) for n in range(1, len(found) + 1)]
+    text = " ".join(word for sheet in found for word, *_ in sheet.words)
+    titles = [section.title for section in document([first_problem]).parts[0].blocks if isinstance(section, Section)]
+    places = [text.find(title) for title in titles]
+    assert len(titles) >= 9 and -1 not in places and places == sorted(places)
+
+
+@compiler
+@poppler
+def test_nothing_is_drawn_in_the_margins(first_problem: Report, tmp_path: Path) -> None:
+    for report in (first_problem, wide_report()):
+        on_paper(report, tmp_path)
+        side = int(MARGIN) - 1
+        for page in inked(tmp_path):
+            assert page.any() and not page[:, :side].any() and not page[:, -side:].any() and not page[: side - 5].any()
+
+
+@compiler
+@poppler
+def test_what_is_drawn_in_the_margins_is_noticed(tmp_path: Path) -> None:
+    page = typst.render([PLAIN]).replace("margin: 20mm", "margin: 12mm")
+    (sheet, *_) = sheets(typst.pdf(page), tmp_path)
+    assert sheet.outside and inked(tmp_path)[0][:, : int(MARGIN) - 1].any()
+
+
 # ---- formulas -------------------------------------------------------------------------------------------------------------
 
 GOOD_TREES = (
     ["num", "3"],
+    ["row", ["id", "naïve_σ"], ["op", "="], ["id", "a<b$&\\{"], ["fn", "中`#"]],
     ["row", ["id", "w"], ["op", "<="], ["frac", ["num", "1"], ["num", "2"]]],
     ["fence", "(", ")", ["matrix", [["num", "1"], ["id", "x"]]]],
     ["cases", [["num", "1"], ["text", "otherwise"]]],
@@ -294,6 +391,20 @@ def test_a_tree_that_is_too_deep_is_no_formula() -> None:
 def test_a_saved_report_renders_to_the_same_bytes(kind: str, report: Report) -> None:
     saved = json.read(json.render([report]))
     assert RENDERERS[kind](json.read(json.render(saved))) == RENDERERS[kind](saved)
+
+
+@given(report=reports(texts, st.floats()))
+def test_a_notebook_shows_the_same_page(report: Report) -> None:
+    shown = report._repr_html_()
+    assert tags(shown) == ["iframe"] and 'sandbox=""' in shown
+    (frame,) = [dict(e.attrib) for e in XML.fromstring(f"<p>{shown}</p>")]
+    assert frame["srcdoc"].split() == html.render([report]).split()
+
+
+def test_a_notebook_s_formulas_are_one_formula() -> None:
+    chains = tuple(Chain("T", (Form("f", "", "a"), Form("g", "", last)), ("f.1",)) for last in ("x^2", "y"))
+    assert replace(PLAIN, derivations=chains)._repr_latex_() == r"$\displaystyle \begin{gathered} x^2 \\ y \end{gathered}$"
+    assert replace(PLAIN, derivations=())._repr_latex_() == ""
 
 
 @given(st.lists(reports(texts, st.floats()), max_size=2))
@@ -471,6 +582,8 @@ def test_a_folder_has_an_index_and_a_page_for_each(home: Path, capsys: Shown) ->
     ]
     index = XML.fromstring(Path("site/index.html").read_text(encoding="utf-8"))
     assert [e.get("href") for e in index.iter() if e.get("href")] == ["problem1.html", "problem2.html"]
+    page = XML.fromstring(Path("site/problem2.html").read_text(encoding="utf-8"))
+    assert [e.get("href") for e in page.iter() if str(e.get("href")).endswith(".html")] == ["index.html"]
     assert "site/index.html is written." in capsys.readouterr().out
 
 
@@ -553,12 +666,27 @@ def test_the_exit_code_is_that_of_the_reports(home: Path) -> None:
 PROBE = """<!DOCTYPE html><html><body><iframe id="f" width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>
 <pre id="out"></pre><script>
 f.onload = () => {{
-  const page = f.contentDocument.documentElement, wide = [];
+  const page = f.contentDocument.documentElement, wide = [], over = [];
+  const named = e => e.tagName + "." + e.className;
   for (const e of page.querySelectorAll("body *")) {{
     const inside = e.parentElement.closest(".scroll, .formula, pre");
-    if (!inside && e.getBoundingClientRect().right > page.clientWidth + 1) wide.push(e.tagName + "." + e.className);
+    if (!inside && e.getBoundingClientRect().right > page.clientWidth + 1) wide.push(named(e));
   }}
-  out.textContent = JSON.stringify({{scroll: page.scrollWidth, client: page.clientWidth, wide}});
+  const blocks = "h1, h2, h3, h4, p, pre, nav, li, dt, dd, article, section, figure, table, summary, .formula, .why, .pair > div";
+  const all = [...page.querySelectorAll(blocks)];
+  for (const e of all) if (e.clientHeight && e.scrollHeight > e.clientHeight + 2) over.push(named(e) + " is too low");
+  const found = all.map(e => [e, e.getBoundingClientRect()]).filter(([e, r]) => r.width * r.height);
+  found.sort(([a, r], [b, s]) => r.top - s.top);
+  found.forEach(([a, r], n) => {{
+    for (let m = n + 1; m < found.length && found[m][1].top < r.bottom - 1; m++) {{
+      const [b, s] = found[m];
+      const beside = s.left > r.right - 1 || r.left > s.right - 1;
+      if (!beside && !a.contains(b) && !b.contains(a)) over.push(named(a) + " " + named(b));
+    }}
+  }});
+  const columns = [...page.querySelectorAll(".pair, .entry")].map(e => getComputedStyle(e).gridTemplateColumns.split(" ").length);
+  const kinds = [...new Set(columns)];
+  out.textContent = JSON.stringify({{scroll: page.scrollWidth, client: page.clientWidth, wide, over, kinds}});
 }};
 </script></body></html>"""
 
@@ -567,18 +695,18 @@ def probed(page: str, width: int, folder: Path) -> dict[str, Any]:
     """The page in a frame of this width: is anything wider?"""
     opened = page.replace("<details>", '<details open="open">')
     (folder / "probe.html").write_text(PROBE.format(width=width, page=entities.escape(opened)), encoding="utf-8")
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        f"--user-data-dir={folder / 'profile'}",
-        "--virtual-time-budget=20000",
-    ]
-    command = ["chromium", *flags, f"--window-size={width + 200},1000", "--dump-dom", (folder / "probe.html").as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-    found = re.search(r'<pre id="out">(\{.*?\})</pre>', done.stdout, re.DOTALL)
-    assert found, done.stderr[-2000:]
+    written = chromium(folder, f"--window-size={width + 200},1000", "--dump-dom", (folder / "probe.html").as_uri())
+    found = re.search(r'<pre id="out">(\{.*?\})</pre>', written, re.DOTALL)
+    assert found, written[-2000:]
     return plain_json.loads(entities.unescape(found[1]))
+
+
+def chromium(folder: Path, *words: str) -> str:
+    flags = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command = ["chromium", *flags, "--virtual-time-budget=20000", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
 
 
 def wide_report() -> Report:
@@ -605,6 +733,69 @@ def wide_report() -> Report:
 def test_nothing_is_wider_than_the_screen(width: int, tmp_path: Path) -> None:
     found = probed(html.render([wide_report()]), width, tmp_path)
     assert found["wide"] == [] and found["scroll"] <= found["client"] <= width < found["client"] + 20  # a scrollbar
+
+
+@browser
+@pytest.mark.parametrize("width", [380, 1280])
+def test_no_two_blocks_share_a_place(width: int, first_problem: Report, tmp_path: Path) -> None:
+    """On a telephone what stands beside something else stands below it."""
+    home = html.write(index([first_problem] * 3, ["a.html", "b.html", "c.html"]))
+    for page in (html.render([first_problem]), html.render([wide_report()]), home):
+        found = probed(page, width, tmp_path)
+        assert found["over"] == [] and found["wide"] == []
+        assert found["kinds"] in ([], [1] if width == 380 else [2])
+
+
+@browser
+@pytest.mark.parametrize(
+    "planted", [".says { margin-bottom: -1.5rem }", ".why { position: relative; top: -3rem }", "h3 { height: 0.2rem }", ""]
+)
+def test_blocks_that_share_a_place_are_noticed(planted: str, first_problem: Report, tmp_path: Path) -> None:
+    page = html.render([first_problem]).replace("</style>", f"{planted}</style>")
+    assert bool(probed(page, 1280, tmp_path)["over"]) is bool(planted)
+
+
+def pictured(page: str, width: int, folder: Path, dark: bool = False) -> Any:
+    """How the top of the page looks at this width: rows of pixels."""
+    from matplotlib.image import imread
+
+    frame = f'<iframe width="{width}" height="1600" style="border:0;display:block" srcdoc="{entities.escape(page)}"></iframe>'
+    head = '<meta charset="utf-8"><meta name="color-scheme" content="light dark">'
+    (folder / "frame.html").write_text(f'<!DOCTYPE html>{head}<body style="margin:0">{frame}', encoding="utf-8")
+    flags = ["--hide-scrollbars", f"--window-size={max(width, 600)},1600", f"--screenshot={folder / 'a.png'}"]
+    chromium(folder, *flags, *(["--blink-settings=preferredColorScheme=0"] if dark else []), (folder / "frame.html").as_uri())
+    return imread(folder / "a.png")[:, :width, :3]
+
+
+def bands(picture: Any) -> list[tuple[int, int]]:
+    """From where to where something stands in each line of pixels that is not all paper; the places of words differ by font."""
+    paper = picture[2, 2]
+    marks = np.abs(picture - paper).max(axis=2) > 0.05
+    return [(int(row.argmax()), int(len(row) - row[::-1].argmax())) for row in marks if row.any()]
+
+
+@browser
+@drawing
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [380, 1280])
+def test_the_page_as_it_is_seen(width: int, dark: bool, first_problem: Report, tmp_path: Path) -> None:
+    """The text stands in one column, 52rem at most, centred, with the same room at both sides, and on dark paper where asked."""
+    picture = pictured(html.render([first_problem]), width, tmp_path, dark)
+    room = 16 if width == 380 else (width - 52 * 16) // 2 + 20
+    found = bands(picture)
+    assert len(found) > 400
+    assert min(left for left, _ in found) == room and max(right for _, right in found) == width - room
+    assert (float(picture[2, 2].mean()) < 0.2) is dark
+    # Light text on dark paper, and the other way round: the strongest mark is far from the paper.
+    assert float(np.abs(picture - picture[2, 2]).max()) > 0.75
+
+
+@browser
+@drawing
+def test_a_column_that_is_not_centred_is_noticed(first_problem: Report, tmp_path: Path) -> None:
+    page = html.render([first_problem]).replace("</style>", "main { margin: 0 }</style>")
+    found = bands(pictured(page, 1280, tmp_path))
+    assert min(left for left, _ in found) != 1280 - max(right for _, right in found)
 
 
 @browser

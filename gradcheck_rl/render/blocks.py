@@ -9,7 +9,7 @@ from typing import Any
 from ..typeset import broken
 from ..typeset import text as drawn
 
-WIDEST = 60
+WIDEST = 60  # letters in a line of a formula that stands beside something
 
 GOOD, BAD, OPEN = "good", "bad", "open"
 MARKS: Mapping[str, str] = {GOOD: "✓", BAD: "✗", OPEN: "?"}
@@ -49,11 +49,12 @@ class Formula:
 
     tree: list[Any]
     text: str
+    widest: int = WIDEST
 
     @property
     def lines(self) -> list[list[Any]]:
-        """A long sum goes on below."""
-        return broken(self.tree, WIDEST) if self.tree else []
+        """A long formula goes on below."""
+        return broken(self.tree, self.widest) if self.tree else []
 
     @property
     def width(self) -> int:
@@ -187,7 +188,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Document:
+    """Reports, and the page that lists them beside others, where there is one."""
+
     title: str
     lang: str
     contents: str
     parts: tuple[Part, ...]
+    home: Link | None = None

@@ -16,7 +16,7 @@ from ..typeset import typst as typ
 # A line of an A4 page in letters of a formula, and in em: beyond it a formula goes on in the next line.
 WIDEST, PAGE, LEAST_REASON = 84, 46, 12
 TEX_HEAD = r"""\documentclass[a4paper]{article}
-\usepackage{amsmath}
+\usepackage[fleqn]{amsmath}
 \setlength{\oddsidemargin}{-5mm}
 \setlength{\textwidth}{170mm}
 \allowdisplaybreaks
@@ -32,7 +32,7 @@ def latex(report: Report, notes: Sequence[str] = ()) -> str:
     for line in _printed(report):
         wrong, right = (r" \\ &\qquad ".join(map(tex, broken(tree, WIDEST))) for tree in (line.formula, line.right_formula))
         head = rf"\subsection*{{Printed: {latex_prose(line.says)}}}"
-        marked = rf"  & {wrong} && \text{{\small {latex_text(line.verdict)}}} \\"
+        marked = rf"  & {wrong} && \text{{\small {latex_text(line.verdict)}}}"
         parts += ["", head, r"\begin{align*}", marked, r"\end{align*}", f"Right: {latex_prose(line.correction)}"]
         parts += [r"\begin{align*}", f"  & {right}", r"\end{align*}"]
     return "\n".join([*parts, "", r"\end{document}", ""])

@@ -44,8 +44,8 @@ MOST_COMPONENTS = 12
 LONGEST_EXACT = 16
 DIGITS = (6, 12, 17)
 MOST_ROWS = 12
-# Of the formula of a claim: beyond, its sentence says more.
-WIDEST_CLAIM, WIDEST_SIDE = 110, 70
+# Of the formula of a claim, alone and beside another: how wide a line is, and beyond how many its sentence says more.
+WIDEST_CLAIM, WIDEST_SIDE, MOST_LINES = 80, 50, 3
 
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.ASCII)
 LONG_NUMBER = re.compile(r"-?\d+\.\d{8,}(?:e[-+]?\d{1,3})?", re.ASCII)
@@ -62,11 +62,12 @@ SHORT: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """The language, and of each report its figures as they were drawn, by name."""
+    """The language; of each report its figures as they were drawn, by name; the page that lists this one beside others."""
 
     lang: str = "en"
     say: Say = english
     pictures: Sequence[Mapping[str, str]] = ()
+    home: str = ""
 
 
 def document(reports: Sequence[Report], setting: Setting | None = None) -> Document:
@@ -76,7 +77,8 @@ def document(reports: Sequence[Report], setting: Setting | None = None) -> Docum
     drawn = zip(reports, chain(setting.pictures, repeat(dict[str, str]())), strict=False)
     parts = tuple(_Page(clean(report), setting.say, pictures, anchors).part() for report, pictures in drawn)
     title = parts[0].title if len(parts) == 1 else setting.say("Report of {} problems", len(parts))
-    return Document(title, setting.lang, setting.say("Contents"), parts)
+    home = Link(setting.say("Problems"), setting.home) if setting.home else None
+    return Document(title, setting.lang, setting.say("Contents"), parts, home)
 
 
 def index(reports: Sequence[Report], pages: Sequence[str], setting: Setting | None = None) -> Document:
@@ -422,8 +424,8 @@ def _steps(chain: Chain) -> tuple[str, ...]:
 
 def _equation(tree: Any, widest: int = WIDEST_CLAIM) -> list[Block]:
     """What a claim says as a formula, where it can be read at a glance."""
-    formula = Formula(drawable(tree), "")
-    return [Equation(formula)] if formula.tree and formula.width <= widest else []
+    formula = Formula(drawable(tree), "", widest)
+    return [Equation(formula)] if formula.tree and len(formula.lines) <= MOST_LINES and formula.width <= 1.4 * widest else []
 
 
 def _usual(lines: Iterable[Line]) -> float:

@@ -10,9 +10,9 @@ from ..typeset import OPERATORS, SPACED
 
 LEAVES: Mapping[str, re.Pattern[str]] = {
     "num": re.compile(r"\d+(\.\d+)?(e[+-]?\d+)?", re.ASCII),
-    "id": re.compile(r"[\w'*+. -]+", re.ASCII),
+    "id": re.compile(r".+"),
     "text": re.compile(r".+"),
-    "fn": re.compile(r"[\w'*+. -]+", re.ASCII),
+    "fn": re.compile(r".+"),
     "op": re.compile("|".join(map(re.escape, {*OPERATORS, *SPACED, ",", "/", "!", "d"}))),
 }
 SHAPES: Mapping[str, tuple[str, ...]] = {

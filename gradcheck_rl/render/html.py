@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from ..report import Report
+from ..report import Report, printable
 from ..typeset import mathml
 from .blocks import (
     Block,
@@ -43,6 +43,13 @@ def render(reports: Sequence[Report], setting: Setting | None = None) -> str:
     return write(document(reports, setting))
 
 
+def framed(report: Report) -> str:
+    """The same page in a frame of its own, for a notebook, whose style it neither takes nor changes."""
+    style = "width: 100%; height: 40rem; border: 1px solid #8888; border-radius: 6px"
+    title, page = _text(printable(report.title)), _text(render([report]))
+    return f'<iframe sandbox="" title="{title}" style="{style}" srcdoc="{page}"></iframe>'
+
+
 def write(doc: Document) -> str:
     alone = len(doc.parts) == 1
     parts = [_part(part, doc.contents, level=1 if alone else 2) for part in doc.parts]
@@ -63,6 +70,7 @@ def write(doc: Document) -> str:
             "</head>",
             "<body>",
             "<main>",
+            *([f'<p class="home">{_piece(doc.home)}</p>'] if doc.home else []),
             *body,
             "</main>",
             "</body>",

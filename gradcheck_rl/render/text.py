@@ -61,8 +61,11 @@ def mistakes(report: Report, screen: Screen | None = None) -> str:
     return _print([Group(page.heading(report), *(page.mistakes(report) or none))], screen)
 
 
-def derivations(report: Report, screen: Screen | None = None, notes: Sequence[str] = ()) -> str:
-    """Every line of every derivation: the formula, what became of its equals sign, and the reason."""
+def derivations(report: Report, screen: Screen | None = None, notes: Sequence[str] = (), others: int = 0) -> str:
+    """Every line of every derivation: the formula, what became of its equals sign, and the reason.
+
+    `others` is how many printed lines the whole report has beside those that are shown.
+    """
     page = _Page(screen)
     lines = {line.id: line for line in report.claims}
     parts: list[RenderableType] = [page.heading(report)]
@@ -73,6 +76,9 @@ def derivations(report: Report, screen: Screen | None = None, notes: Sequence[st
         if line.kind == "erratum":
             title = _text(f"{page.say('as printed')}: ", "bold underline") + _text(page.say(line.says))
             parts += ["", title, Padding(Group(*page.printed(line)), (0, 0, 0, 2))]
+    if others:
+        whole = f"python -m gradcheck_rl report {report.problem} -o {report.problem}.html"
+        parts += ["", _text(page.say("{} other printed lines, beside the right ones: {}", others, whole), "dim")]
     return _print([Group(*parts, *(_text(note, "dim") for note in ("", *notes) if notes), "", page.last(report))], screen)
 
 

@@ -5,6 +5,7 @@ Words stand in string literals, where nothing is markup.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from ..report import Report
@@ -34,6 +35,8 @@ from .blocks import (
 )
 from .document import Setting, document
 
+LONGEST_WORD, LONGEST_COLUMN = 20, 8
+
 PREAMBLE = """
 #set page(paper: "a4", margin: 20mm, numbering: "1")
 #set text(font: ("Libertinus Serif", "Noto Serif CJK SC"), size: 10pt)
@@ -46,6 +49,7 @@ PREAMBLE = """
 #let said(state, words) = text(fill: colours.at(state), weight: "bold", words)
 #let place-of(name) = [#metadata(name)#label(name)]
 #let dimmed(body) = block(text(fill: dim, size: 8.5pt, body))
+#let figure-of(says, body) = block(breakable: false, [#dimmed(says) #body])
 #let facts(..rows) = block(grid(columns: (auto, 1fr), column-gutter: 1em, row-gutter: 0.5em,
   ..rows.pos().map(row => (text(fill: dim, size: 8.5pt, row.at(0)), text(size: 8.5pt, row.at(1)))).flatten()))
 #let fit(body) = layout(size => { let wide = measure(body).width
@@ -82,7 +86,7 @@ def pdf(source: str) -> bytes:
 
 
 def _part(part: Part) -> str:
-    head = f'#block(text(size: 18pt, weight: "bold", {typst_string(part.title)}))#place-of({typst_string(part.anchor)})'
+    head = f'#block(text(size: 18pt, weight: "bold", {_words(part.title)}))#place-of({typst_string(part.anchor)})'
     name = f"#dimmed[{_code(part.name)}]" if part.name else ""
     return "\n\n".join(filter(None, [head, name, *(_block(block, 1) for block in part.blocks)]))
 
@@ -94,12 +98,12 @@ def _block(block: Block, level: int) -> str:
         case Equation(formula=formula):
             return f"#block(fit[{_piece(formula)}])"
         case Command(text=text):
-            return f"#block(raw({typst_string(text)}))"
+            return f"#block(raw({_words(text)}))"
         case Summary(verdict=verdict, tallies=tallies):
             counts = ", ".join(f"{tally.count} {tally.label}" for tally in tallies)
             return f"#block[{_verdict(verdict)}{_text(f': {counts}' if counts else '')}]"
         case Facts(rows=rows):
-            return f"#facts({', '.join(f'({typst_string(name)}, [{_pieces(pieces)}])' for name, pieces in rows)})"
+            return f"#facts({', '.join(f'({_words(name)}, [{_pieces(pieces)}])' for name, pieces in rows)})"
         case Table():
             return _table(block)
         case Steps(steps=steps):
@@ -108,13 +112,13 @@ def _block(block: Block, level: int) -> str:
             return _entry(block, level)
         case Pair():
             left, right = ("\n\n".join(_block(b, level) for b in blocks) for blocks in (block.left, block.right))
-            return f"#pair({typst_string(block.left_title)}, [{left}], {typst_string(block.right_title)}, [{right}])"
+            return f"#pair({_words(block.left_title)}, [{left}], {_words(block.right_title)}, [{right}])"
         case Picture():
             drawn = f'#image(bytes({typst_string(block.drawn)}), format: "svg", width: 75%)'
-            return f"#dimmed({typst_string(block.alternative)})\n{drawn if block.drawn else _table(block.data)}"
+            return f"#figure-of({_words(block.alternative)}, [{drawn if block.drawn else _table(block.data)}])"
         case Section():
             inner = "\n\n".join(_block(b, level + 1) for b in block.blocks)
-            return f"#heading(level: {level}, {typst_string(block.title)})#place-of({typst_string(block.anchor)})\n\n{inner}"
+            return f"#heading(level: {level}, {_words(block.title)})#place-of({typst_string(block.anchor)})\n\n{inner}"
 
 
 def _entry(entry: Entry, level: int) -> str:
@@ -136,7 +140,7 @@ def _step(step: Step, n: int, level: int) -> str:
 def _table(table: Table) -> str:
     if not table.columns:
         return ""
-    head = [f"text(fill: dim, {typst_string(column)})" for column in table.columns] if any(table.columns) else []
+    head = [f"text(fill: dim, {_words(column, LONGEST_COLUMN)})" for column in table.columns] if any(table.columns) else []
     cells = [f"[{_pieces(cell)}]" for row in table.rows for cell in row]
     return f"#rows({len(table.columns)}, {', '.join([*head, *cells])})" if head or cells else ""
 
@@ -154,18 +158,23 @@ def _piece(piece: Piece) -> str:
         case Verdict():
             return _verdict(piece)
         case Link(text=text, anchor=anchor):
-            return f"#link(label({typst_string(anchor)}), {typst_string(text)})"
+            return f"#link(label({typst_string(anchor)}), {_words(text)})"
         case Formula(tree=tree, text=text):
             return f"$ {' $ $ '.join(map(typst, piece.lines))} $" if tree else f"#raw({typst_string(text)}, block: true)"
 
 
 def _verdict(verdict: Verdict) -> str:
-    return f"#said({typst_string(verdict.state)}, {typst_string(verdict.text)})"
+    return f"#said({typst_string(verdict.state)}, {_words(verdict.text)})"
 
 
 def _code(text: str) -> str:
-    return f"#raw({typst_string(text)})"
+    return f"#raw({_words(text)})"
 
 
 def _text(text: str) -> str:
-    return f"#{typst_string(text)}"
+    return f"#{_words(text)}"
+
+
+def _words(text: str, longest: int = LONGEST_WORD) -> str:
+    """A string whose words may go on in the next line where they are longer: Typst breaks at a space without width."""
+    return typst_string(re.sub(rf"\S{{{longest}}}(?=\S)", "\\g<0>\N{ZERO WIDTH SPACE}", text))

@@ -24,6 +24,13 @@ def rows(options: Options) -> Iterator[Row]:
     if options.smoke:
         return
     whole = processes(
-        {"problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"), ALL: ("-c", ALL), MODEL: ("-c", MODEL)}, options.repeats // 3
+        {
+            "problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"),
+            "derive": ("-m", "gradcheck_rl", "derive", "problem1"),
+            ALL: ("-c", ALL),
+            MODEL: ("-c", MODEL),
+        },
+        options.repeats // 3,
     )
     yield Row("start: problem1, whole", whole["problem1"], None, (ALL, whole[ALL]))
+    yield Row("start: derive problem1", whole["derive"], None, (MODEL, whole[MODEL]))
