@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
 from .load import doubts, load, load_functions, locate, shipped, sources, statements, why
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from .problem import Problem
     from .render.text import Screen
     from .report import Report
@@ -22,6 +27,7 @@ if TYPE_CHECKING:
 Function = Callable[..., Any]
 
 MOST_POINTS = 10_000
+MOST_SAMPLES = 10**15
 
 EPILOG = """\
 A problem is a name from `list` (problem1 or masked_softmax), `all`, or the path of a file.
@@ -42,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if words[0] not in (*COMMANDS, "-h", "--help", "--version"):
         words.insert(0, "run")
+    as_json = "--json" in words
     try:
         options, unknown = parser.parse_known_args(words)
         if options.version:
@@ -52,9 +59,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[options.command][0](options)
     except KeyboardInterrupt:
         _complain("interrupted.")
+        if as_json:
+            _say_error("interrupted.")
         return 130
     except GradcheckError as error:
-        return _refuse(error)
+        return _refuse(error, as_json)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """What could not be done, and the exit codes that it means."""
+
+    sentences: list[str] = field(default_factory=list[str])
+    codes: list[int] = field(default_factory=list[int])
+
+    def add(self, sentence: str, code: int) -> None:
+        _complain(sentence)
+        self.sentences.append(sentence)
+        self.codes.append(code)
 
 
 # ---- commands -------------------------------------------------------------------------------------------------------------
@@ -76,28 +98,31 @@ def run(options: argparse.Namespace) -> int:
 
         plottable(options.plot)
         _writable(Path(options.plot), [*inputs, Path(options.output)] if options.output else inputs, "--plot")
-    reports: list[Report] = []
-    codes: list[int] = []
-    try:
-        for problem, wanted in _problems(names, options.only, codes):
-            answer = None if functions is None else _answer(problem, functions, options.answer)
-            with _told(codes):
-                if options.plot and not problem.figures:
-                    raise InputError(f"{problem.id} has no figure: leave --plot out.")
-                reports.append(_check(problem, options, only=wanted, answer=answer))
-                if not options.json:
-                    _say(_text_of(reports[-1], options))
-                if options.plot:
-                    from .figures import plot
+    from .executors import executor
 
-                    plot(problem.figures, reports[-1].figures, options.plot)
+    reports: list[Report] = []
+    failed = Failed()
+    try:
+        with executor(options.jobs, options.dask) as on:
+            for problem, wanted in _problems(names, options.only, failed):
+                answer = None if functions is None else _answer(problem, functions, options.answer)
+                with _told(failed):
+                    if options.plot and not problem.figures:
+                        raise InputError(f"{problem.id} has no figure: leave --plot out.")
+                    samples = options.samples if len(names) == 1 or _is_sampled(problem, wanted) else None
+                    reports.append(_check(problem, options, wanted, answer, samples=samples, on=on))
+                    if not options.json:
+                        _say(_text_of(reports[-1], options))
+                    if options.plot:
+                        from .figures import plot
+
+                        plot(problem.figures, reports[-1].figures, options.plot)
     except KeyboardInterrupt:
-        _complain("interrupted; what was finished is reported.")
-        codes.append(130)
-    _deliver(reports, options)
+        failed.add("interrupted; what was finished is reported.", 130)
+    _deliver(reports, options, failed)
     from .report import worst
 
-    return worst(codes + [report.exit_code for report in reports])
+    return worst(failed.codes + [report.exit_code for report in reports])
 
 
 def show_list(options: argparse.Namespace) -> int:
@@ -148,15 +173,15 @@ def explain(options: argparse.Namespace) -> int:
     if not any(places.values()):
         known = {statement for _, found in pages for source, _ in found for statement in statements(source)}
         raise InputError(f"no problem speaks of '{word}'.{did_you_mean(word, known)} {len(known)} statements are decided here.")
-    codes: list[int] = []
+    failed, codes = Failed(), list[int]()
     for page, lines in places.items():
         if lines:
             _say(f"{word} is decided at {', '.join(f'{page.path.name}:{line}' for line in lines)}\n\n")
-            with _told(codes):
+            with _told(failed):
                 report = _check(_load(str(page.path)), options, only=[word])
                 _say(text.explain(report, _screen(options)) + "\n")
                 codes.append(report.exit_code)
-    return worst(codes)
+    return worst(failed.codes + codes)
 
 
 def coverage(options: argparse.Namespace) -> int:
@@ -169,17 +194,20 @@ def coverage(options: argparse.Namespace) -> int:
         if path.suffix not in (".md", ".json"):
             raise InputError(f"-o {path} is neither .md nor .json: write docs/statements.md, or statements.json.")
         _writable(path, [page.path for page in shipped()], "-o")
-    statements, codes = coverage.known(), list[int]()
+    statements, failed = coverage.known(), Failed()
     reports: list[Report] = []
-    for problem, _ in _problems(_names(["all"]), None, codes):
-        with _told(codes):
+    for problem, _ in _problems(_names(["all"]), None, failed):
+        with _told(failed):
             reports.append(_check(problem, options))
     found = coverage.covered(statements, reports)
     data = {".md": coverage.as_markdown, ".json": coverage.as_json}
     if path is not None:
         path.write_text(data[path.suffix](found), encoding="utf-8")
     if options.json:
-        _say(coverage.as_json(found))
+        if failed.sentences:
+            _say_error("\n".join(failed.sentences))
+        else:
+            _say(coverage.as_json(found))
     elif path is None:
         rows = [("" if s.ok else "✗", s.id, s.says, s.problem, s.verdict or s.left) for s in found]
         _say(text.table("Statements", ("", "id", "statement", "problem", "verdict"), rows, _screen(options)))
@@ -187,20 +215,21 @@ def coverage(options: argparse.Namespace) -> int:
     if not options.json:
         decided = len(found) - len(left) - sum(not s.by for s in gaps)
         _say(f"\n{decided} of {len(found)} decided, {len(left)} left with a reason, {len(gaps)} with a gap.\n")
-    return worst([*codes, 1 if gaps else 0])
+    return worst([*failed.codes, 1 if gaps else 0])
 
 
 def derive(options: argparse.Namespace) -> int:
-    from .derive import derivations, derived, holds, printed_lines, read_values, sizes, stamps
+    from .derive import derivations, derived, holds, other_lines, printed_lines, read_values, sizes, stamps
     from .render import derivation, json, text
     from .report import worst
 
+    gc.set_threshold(100_000)  # SymPy makes many small objects that live on: the collector takes a tenth of the time
     if options.at is not None:
         read_values(options.at)
-    codes: list[int] = []
+    failed = Failed()
     reports: list[Report] = []
     for name in _names(options.problems):
-        with _told(codes):
+        with _told(failed):
             problem = _load(name, other_sizes=False)
             chosen = derivations(problem, options.only, options.symbolic_k)
             errata = [] if options.only or options.at or options.format in ("numpy", "torch") else printed_lines(problem)
@@ -211,7 +240,8 @@ def derive(options: argparse.Namespace) -> int:
             if options.format in derivation.FORMATS:
                 _say(derivation.FORMATS[options.format](report, notes))
             elif options.format == "text":
-                _say(text.derivations(report, _screen(options), notes) + "\n")
+                others = 0 if options.only or options.at else other_lines(problem, errata)
+                _say(text.derivations(report, _screen(options), notes, others) + "\n")
             elif options.format != "json":
                 from .generate import functions
 
@@ -221,7 +251,7 @@ def derive(options: argparse.Namespace) -> int:
                 _say("".join(f"# {_printable(note)}\n" for note in notes) + code)
     if options.format == "json" and reports:
         _say(json.render(reports))
-    return worst(codes + [report.exit_code for report in reports])
+    return worst(failed.codes + [report.exit_code for report in reports])
 
 
 def learn(options: argparse.Namespace) -> int:
@@ -274,18 +304,18 @@ def report(options: argparse.Namespace) -> int:
     saved = [word for word in options.problems if word.endswith(".json")]
     names = _names([word for word in options.problems if word not in saved])
     target = publish.target(options.output, options.lang, [*map(Path, saved), *map(locate, names)])
-    codes: list[int] = []
+    failed = Failed()
     reports = [report for path in saved for report in publish.read(path)]
     problems: dict[str, Problem] = {}
-    for problem, _ in _problems(names, None, codes):
-        with _told(codes):
+    for problem, _ in _problems(names, None, failed):
+        with _told(failed):
             reports.append(_check(problem, options, whole=True))
             problems[problem.name] = problem
             if not options.quiet:
                 _say(f"{_printable(reports[-1].text())}\n")
     if reports:
         _say(f"{_printable(str(target.write(reports, problems)))} is written.\n")
-    return worst([*codes, *(report.exit_code for report in reports)])
+    return worst([*failed.codes, *(report.exit_code for report in reports)])
 
 
 def template(options: argparse.Namespace) -> int:
@@ -300,7 +330,6 @@ def template(options: argparse.Namespace) -> int:
 def grade(options: argparse.Namespace) -> int:
     from .grading import command
 
-    shown = sys.stderr.isatty() and not options.quiet
     files = [locate(options.problem), *map(Path, options.submissions), *([Path(options.rubric)] if options.rubric else [])]
     for option, path in (("-o", options.output), ("--resume", options.resume)):
         if path:
@@ -315,12 +344,12 @@ def grade(options: argparse.Namespace) -> int:
             options.seconds,
             options.memory,
             options.jobs,
+            options.dask,
             options.resume,
-            _progress if shown else None,
+            options.format or "text",
+            sys.stderr.isatty() and not options.quiet,
         )
-    if shown:
-        _progress_line("")
-    if note := command.note(rows):
+    if not options.quiet and (note := command.note(rows)):
         _complain(note, "note")
     text = command.written(rows, options.format or "text")
     if options.output:
@@ -368,6 +397,9 @@ COMMANDS: dict[str, Command] = {
             "--output",
             "--seed",
             "--points",
+            "--samples",
+            "--jobs",
+            "--dask",
             "--only",
             "--answer",
             "--plot",
@@ -435,6 +467,7 @@ COMMANDS: dict[str, Command] = {
             "--seconds",
             "--memory",
             "--jobs",
+            "--dask",
             "--resume",
             "--quiet",
         ),
@@ -454,6 +487,17 @@ def _whole(low: int, high: int | None) -> Callable[[str], int]:
         return int(text)
 
     return read
+
+
+def _many(text: str) -> int:
+    """A whole number, also as 1e10."""
+    try:
+        found = Decimal(text) if text.isascii() and len(text) <= 18 and "_" not in text else Decimal(0)
+    except InvalidOperation:
+        found = Decimal(0)
+    if not (found.is_finite() and 1 <= found <= MOST_SAMPLES and found == found.to_integral_value()):
+        raise argparse.ArgumentTypeError(f"a whole number from 1 to 1e15 was expected, not {text!r}")
+    return int(found)
 
 
 def _percent(text: str) -> float:
@@ -477,6 +521,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--lang": {"choices": ("en", "zh"), "default": "en", "metavar": "LANG", "help": "the language of the words: en, zh"},
     "--seed": {"type": _whole(0, None), "default": 0, "metavar": "N", "help": "draw other points (0)"},
     "--points": {"type": _whole(1, MOST_POINTS), "metavar": "N", "help": "how many points (as the problem says)"},
+    "--samples": {"type": _many, "metavar": "N", "help": "draw N, as in 1e8, for each sampled mean (as its resolution needs)"},
     "--only": {"action": "append", "metavar": "ID", "help": "only this claim or statement; may be repeated"},
     "--answer": {"metavar": "FILE", "help": "check the functions of FILE in place of the problem's own"},
     "--plot": {"metavar": "FILE", "help": "draw the problem's figures to FILE (.png, .svg or .pdf)"},
@@ -511,7 +556,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--seconds": {"type": _whole(1, 3600), "metavar": "N", "help": "for one submission, without importing torch (10)"},
     "--memory": {"type": _whole(64, 1 << 20), "metavar": "MIB", "help": "beyond what Python and torch need (1024)"},
-    "--jobs": {"type": _whole(1, 256), "default": 1, "metavar": "N", "help": "how many submissions at a time (1)"},
+    "--jobs": {"type": _whole(1, 256), "default": 1, "metavar": "N", "help": "in N processes of this machine (1)"},
+    "--dask": {"metavar": "ADDRESS", "help": "on the Dask cluster at ADDRESS, or `local` (extra `dask`)"},
     "--resume": {"metavar": "FILE", "help": "keep each row in FILE as it comes, and make none twice"},
     "--mutants": {"action": "store_true", "help": "change the problem's own lines, and see whether a claim notices"},
     "--quiet": {"action": "store_true", "help": "only what is not as it should be"},
@@ -519,8 +565,13 @@ OPTIONS: dict[str, dict[str, Any]] = {
 }
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}. `{self.prog} --help` shows what there is.")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="gradcheck_rl",
         description="Says whether a gradient in reinforcement learning is right, from an exact model.",
         epilog=EPILOG,
@@ -548,12 +599,12 @@ def _names(typed: Sequence[str]) -> list[str]:
     return list(found.values())
 
 
-def _problems(names: Sequence[str], only: Sequence[str] | None, codes: list[int]) -> Generator[tuple[Problem, list[str] | None]]:
+def _problems(names: Sequence[str], only: Sequence[str] | None, failed: Failed) -> Generator[tuple[Problem, list[str] | None]]:
     """Each problem, and the ids of it to check. With --only, a problem that has none of them is passed over."""
     if not only:
-        yield from ((problem, None) for problem in _loaded(names, codes))
+        yield from ((problem, None) for problem in _loaded(names, failed))
         return
-    loaded = list(_loaded(names, codes))
+    loaded = list(_loaded(names, failed))
     known = {word for problem in loaded for word in _ids(problem)}
     for word in only:
         if loaded and word not in known:
@@ -563,11 +614,18 @@ def _problems(names: Sequence[str], only: Sequence[str] | None, codes: list[int]
             yield problem, wanted
 
 
-def _loaded(names: Sequence[str], codes: list[int]) -> Generator[Problem]:
+def _loaded(names: Sequence[str], failed: Failed) -> Generator[Problem]:
     for name in names:
-        with _told(codes):
+        with _told(failed):
             problem = _load(name)
             yield problem
+
+
+def _is_sampled(problem: Problem, only: Sequence[str] | None) -> bool:
+    from .loop import is_sampled
+
+    found = {word: item for name, item in problem.names.items() for word in (name, *statements(item.source)) if is_sampled(item)}
+    return any(word in found for word in only) if only else bool(found)
 
 
 def _ids(problem: Problem) -> set[str]:
@@ -618,6 +676,8 @@ def _check(
     only: Sequence[str] | None = None,
     answer: Any = None,
     whole: bool = False,
+    samples: int | None = None,
+    on: Executor | None = None,
 ) -> Report:
     from .loop import check
 
@@ -627,7 +687,18 @@ def _check(
         with redirect_stdout(sys.stderr):
             figures = whole or bool(getattr(options, "plot", None))  # other commands have no such option
             progress = _progress if shown else None
-            return check(problem, answer, options.seed, options.points, only, progress, figures=figures, formulas=whole)
+            return check(
+                problem,
+                answer,
+                options.seed,
+                options.points,
+                only,
+                progress,
+                figures=figures,
+                formulas=whole,
+                samples=samples,
+                executor=on,
+            )
     except ProblemError as error:
         raise ProblemError(f"{problem.path}: {error}") from error
     except GradcheckError:
@@ -659,21 +730,19 @@ def _text_of(report: Report, options: argparse.Namespace) -> str:
     return text.render([report], _screen(options)) + "\n"
 
 
-def _deliver(reports: Sequence[Report], options: argparse.Namespace) -> None:
+def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Failed) -> None:
     """What is said of all together."""
-    if not reports:
-        return
     from .render import json, text
 
-    if options.json:
-        _say(json.render(reports))
-    elif len(reports) > 1 and not options.quiet:
-        _say(text.overview(reports, _screen(options)))
-    if options.output:
+    if reports and options.output:
         try:
             Path(options.output).write_text(json.render(reports), encoding="utf-8")
         except OSError as error:
-            raise InputError(f"-o {options.output} cannot be written: {error.strerror}.") from error
+            failed.add(f"-o {options.output} cannot be written: {error.strerror}.", 2)
+    if options.json:
+        _say(json.render(reports, "\n".join(failed.sentences)))
+    elif len(reports) > 1 and not options.quiet:
+        _say(text.overview(reports, _screen(options)))
 
 
 def _screen(options: argparse.Namespace) -> Screen:
@@ -709,17 +778,29 @@ def _printable(text: str) -> str:
 
 
 @contextmanager
-def _told(codes: list[int]) -> Generator[None]:
+def _told(failed: Failed) -> Generator[None]:
     """One problem's error is told and counted; the others go on."""
     try:
         yield
     except GradcheckError as error:
-        codes.append(_refuse(error))
+        failed.add(str(error), _code(error))
 
 
-def _refuse(error: GradcheckError) -> int:
+def _refuse(error: GradcheckError, as_json: bool = False) -> int:
     _complain(str(error))
+    if as_json:
+        _say_error(str(error))
+    return _code(error)
+
+
+def _code(error: GradcheckError) -> int:
     return 2 if isinstance(error, InputError) else 4
+
+
+def _say_error(sentence: str) -> None:
+    from .render import json
+
+    _say(json.render([], sentence))
 
 
 def _complain(sentence: str, kind: str = "error") -> None:

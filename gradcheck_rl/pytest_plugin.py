@@ -138,7 +138,9 @@ def _answer(problem: Problem, given: Any) -> dict[Any, Any]:
     else:
         some: Iterable[Any] = () if given is None else [given] if callable(given) else given
         if not isinstance(some, Iterable):
-            raise InputError(f"the answer is {type(given).__name__}: a function was expected, or several, or {{'name': function}}.")
+            raise InputError(
+                f"the answer is {type(given).__name__}: a function was expected, or several, or {{'name': function}}."
+            )
         found = {f.__name__: f for f in some}
     for name in found:
         if not callable(name) and name not in known:

@@ -313,7 +313,9 @@ kinematics = Derivation(
 slope = Variable("slope", over=Uniform(7, 9))
 best = (d[1] + far) / d[0]
 slowest_jump = Claim(
-    "The slowest jump that clears has v^2 = g (d_1 + sqrt(d_0^2 + d_1^2)).", Equal(least(best) ** 2, slowest_squared), source="A-054"
+    "The slowest jump that clears has v^2 = g (d_1 + sqrt(d_0^2 + d_1^2)).",
+    Equal(least(best) ** 2, slowest_squared),
+    source="A-054",
 )
 flat = Claim(
     "Its slope (d_1 + sqrt(d_0^2 + d_1^2)) / d_0 makes the least speed stationary.",

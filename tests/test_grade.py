@@ -5,26 +5,46 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import time
 import xml.etree.ElementTree as XML
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
+from fractions import Fraction
+from functools import cache
+from html import unescape
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
-from tests.hostile import HARMFUL, HONEST, WRONG, Hostile
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
+from gradcheck_rl.claims import Claim
 from gradcheck_rl.cli import main
+from gradcheck_rl.grading import hints
 from gradcheck_rl.grading.grade import Grader
 from gradcheck_rl.grading.isolation import Limits, chosen
+from gradcheck_rl.grading.outputs import OUTPUTS
+from gradcheck_rl.grading.parts import FORMULA, FUNCTION, template
+from gradcheck_rl.grading.parts import _part as asked  # pyright: ignore[reportPrivateUsage]
 from gradcheck_rl.grading.result import Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
-from gradcheck_rl.grading.submission import Adapter, read
+from gradcheck_rl.grading.samples import Function, samples
+from gradcheck_rl.grading.submission import Adapter, Submission, Unreadable, listed, read
+from gradcheck_rl.laws import closed
 from gradcheck_rl.load import load
+from gradcheck_rl.symbols import bare, thaw
+from tests.honest import MISTAKES, PAGES, filled
+from tests.hostile import HARMFUL, HONEST, WRONG, Hostile
 
 LIMITS = Limits(seconds=3, memory=512 << 20)
 NUMPY = Rubric((Rule("naive_grad"), Rule("reparam_grad")))
 KEY = "a key of the course"
+REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +87,116 @@ def test_a_wrong_function_fails(grader: Grader, tmp_path: Path) -> None:
     assert "the mistake: sign of the score" in said(found)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "return (x**3).mean() - mu * (x**2).mean()",
-        "return sum(a * a * (a - mu) for a in x) / len(x)",
-        "return float(np.dot(x**2, x - mu) / x.size)",
-        "return np.float64(np.average(x**2 * (x - mu)))",
-        "return [np.mean(np.square(x) * (x - mu))]",
-    ],
+# ---- every page -----------------------------------------------------------------------------------------------------------
+
+NAMES = [f"problem{n}" for n in range(1, 13)]
+
+
+@cache
+def of(name: str) -> Grader:
+    return Grader(load(name), Rubric(), chosen("auto"), Limits(seconds=60), KEY)
+
+
+def only(name: str, functions: Sequence[str]) -> Grader:
+    """The page's functions, those asked for alone, with what is known of them already."""
+    whole = of(name)
+    found = copy(whole)
+    found.parts = [part for part in whole.parts if part.id in functions]
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_has_a_template_that_grades(tmp_path: Path, name: str) -> None:
+    """Unfilled it is no attempt; filled in with the page's own functions and formulas it is right."""
+    page = template(of(name).problem, of(name).parts)
+    empty = row(of(name), tmp_path, page.replace("import torch\n", ""))
+    assert set(words(empty)) == {"INVALID"} and not empty.counts
+    assert all("is not filled in" in part.says[0] for part in empty.parts)
+    full = row(of(name), tmp_path, filled(of(name).parts))
+    assert full.score == full.out_of, said(full)
+
+
+def test_a_template_does_not_tell_the_answers() -> None:
+    page = template(of("problem3").problem, of("problem3").parts)
+    assert "2*mu" not in page and "four" not in page and "x**2 * (x - mu)" not in page
+    assert "the gradient of E[x**2]; x is normal with mean mu and standard deviation sigma" in page
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("n", range(5))
+def test_an_honest_function_in_another_form_passes(tmp_path: Path, name: str, n: int) -> None:
+    code, gaps = PAGES[name]
+    functions = [part.id for part in of(name).parts if part.kind == FUNCTION]
+    found = row(only(name, functions), tmp_path, code.format(**{gap: forms[n] for gap, forms in gaps.items()}))
+    assert set(words(found)) == {"PASS"} and len(found.parts) == len(functions), said(found)
+
+
+# The same formula by another hand; v is one of its variables.
+REWRITTEN: tuple[Callable[[Any, Any], str], ...] = (
+    lambda e, v: str(sp.expand(e)),
+    lambda e, v: str(sp.together(e)),
+    lambda e, v: f"({e}) + {v} - {v}",
+    lambda e, v: f"2*({e})/exp(log(2))",
+    lambda e, v: f"-({e})*(-1 - exp({v}))/(1 + exp({v}))",
+    lambda e, v: f"({e})*(cosh({v})^2 - sinh({v})^2)",
 )
-def test_an_honest_function_in_another_form_passes(grader: Grader, tmp_path: Path, body: str) -> None:
-    assert words(row(grader, tmp_path, HONEST.replace("return np.mean(x**2 * (x - mu))", body))) == ["PASS", "PASS"]
+
+
+@pytest.mark.parametrize(("name", "count"), [("problem1", 5), ("problem2", 1), ("problem3", 17)])
+def test_a_formula_in_another_form_passes(name: str, count: int) -> None:
+    problem = load(name)
+    rules = [Rule(claim) for claim, item in problem.names.items() if isinstance(item, Claim)]
+    formulas = [part for rule in rules if (part := asked(problem, rule)) is not None and part.kind == FORMULA]
+    short = [part for part in formulas if sum(len(str(e)) for e in part.expected) < 600]
+    assert len(short) >= count  # those of problem 4, and others of problem 2, are pages long
+    grader = Grader(problem, Rubric(tuple(part.rule for part in short)), chosen("rlimits"), LIMITS, KEY)
+    for rewrite in REWRITTEN:
+        texts: dict[str, str] = {}
+        for part in short:
+            exact = [bare(thaw(closed(thaw(e)))) for e in part.expected]
+            variable = min((str(a) for e in exact for a in e.free_symbols), default="1")
+            texts[part.id] = "[" + ", ".join(rewrite(e, variable) for e in exact) + "]"
+        found = grader.grade(Submission("them", {"submission": ""}, texts))
+        assert set(words(found)) <= {"PASS"}, [(p.id, p.verdict, p.says) for p in found.parts if not p.ok]
+        wrong = {name: text.replace("[", "[1 + ", 1) for name, text in texts.items()}
+        assert set(words(grader.grade(Submission("them", {"submission": ""}, wrong)))) <= {"FAIL"}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_named(tmp_path: Path, case: str) -> None:
+    """The page's own functions, but for those that are wrong."""
+    name, wrong = case.partition("/")[0], MISTAKES[case]
+    grader = only(name, list(wrong))
+    code = "import math\nimport numpy as np\nimport torch\n" + filled(of(name).parts)
+    found = row(grader, tmp_path, code + "".join(text for text, _ in wrong.values()))
+    for part in found.parts:
+        assert part.verdict == "FAIL"
+        assert wrong[part.id][1] in "\n".join(part.says), part.says
+
+
+@given(st.lists(st.sampled_from((0.0, -2.0, -1.0, 0.5, 1.0, 2.0)), min_size=5, max_size=5))
+def test_no_mistake_has_a_name_that_is_not_true(weights: list[float]) -> None:
+    """What is said of an answer at some points is said of it at others."""
+    a, b, c, d, e = weights
+
+    def answer(x: Any, mu: Any) -> Any:
+        return a * np.mean(x**2 * (x - mu)) + b * np.mean(x) + c * mu * np.mean(x**2) + d * np.sum(x**3) + e * mu
+
+    function, here, there = _two_lots()
+    lots = [([(function.values(answer, s.arguments), s.slopes) for s in found], found, known) for found, known in (here, there)]
+    first, second = (hints.name(*lot) for lot in lots)
+    assert first == second
+    assert weights != [1, 0, 0, 0, 0] or first == ""
+    assert any(weights) or first.startswith("it is zero")
+
+
+@cache
+def _two_lots() -> tuple[Function, Any, Any]:
+    problem = load("problem3")
+    slot = problem.functions["naive_grad"]
+    function = Function(slot)
+    lots = [(found := samples(problem, slot, seed, 8), hints.known_mistakes(problem, function, found)) for seed in (1, 2)]
+    return function, *lots
 
 
 TORCH = """
@@ -93,42 +211,25 @@ REINFORCE = "return log_pi(w, s0, allowed)[action] * reward[action]"
 
 
 @pytest.mark.parametrize(
-    ("log_pi", "reinforce"),
-    [
-        (LOG_PI, REINFORCE),
-        ("z = w * s0 + torch.where(allowed == 0, -torch.inf, 0.0); return z - torch.logsumexp(z, -1)", REINFORCE),
-        (LOG_PI, "k = allowed.nonzero().squeeze(-1); return (w*s0)[k].log_softmax(-1)[(k == action).nonzero().squeeze()] * reward[action]"),
-        (LOG_PI, "lp = log_pi(w, s0, allowed)[action]; return torch.exp(lp - lp.detach()) * reward[action]"),
-        (LOG_PI, "return -torch.nn.functional.nll_loss(log_pi(w, s0, allowed)[None], action[None]) * reward[action]"),
-    ],
-)
-def test_an_honest_loss_in_another_form_passes(torch_grader: Grader, tmp_path: Path, log_pi: str, reinforce: str) -> None:
-    found = row(torch_grader, tmp_path, TORCH.format(log_pi=log_pi, reinforce=reinforce))
-    assert words(found) == ["PASS", "PASS"], said(found)
-
-
-@pytest.mark.parametrize(
     ("reinforce", "hint"),
     [
-        ("return -" + REINFORCE[7:], "sign"),
-        ("return 3 * " + REINFORCE[7:], "a factor: it is 3 times"),
-        ("return (w * s0).log_softmax(-1)[action] * reward[action]", "mask forgotten"),
-        ("return log_pi(w, s0, allowed)[action]", "a factor with `reward` is missing"),
-        ("return log_pi(w, s0, allowed)[action].detach() * reward[action]", "frozen"),
+        ("return 3 * " + REINFORCE[7:], "a factor: its gradient is 3 times"),
         ("return log_pi(w, s0, allowed)[action].exp() * reward[action]", "probability instead of its logarithm"),
-        ("return log_pi(w, s0, allowed)[action] * reward.mean()", "mean reward instead of the action's"),
         ("return log_pi(w, s0, allowed) * reward", "it returns 3 numbers where one number would be right"),
         ("return (log_pi(w, s0, allowed)[action] * reward[action]).item()", "is it detached"),
+        ("return log_pi(w, s0, allowed)[action] * (reward[action] - 1)", "unbiased, but this is another estimator"),
         ("return None", "returned None"),
     ],
 )
-def test_a_mistake_is_named(torch_grader: Grader, tmp_path: Path, reinforce: str, hint: str) -> None:
+def test_what_is_wrong_is_said(torch_grader: Grader, tmp_path: Path, reinforce: str, hint: str) -> None:
     found = row(torch_grader, tmp_path, TORCH.format(log_pi=LOG_PI, reinforce=reinforce))
     assert words(found) == ["FAIL", "PASS"]
     assert hint in said(found)
 
 
-BY_HAND = TORCH.format(log_pi=LOG_PI, reinforce=REINFORCE) + """
+BY_HAND = (
+    TORCH.format(log_pi=LOG_PI, reinforce=REINFORCE)
+    + """
 class Forged(torch.autograd.Function):
     generate_vmap_rule = True
     @staticmethod
@@ -145,6 +246,7 @@ class Forged(torch.autograd.Function):
 def reinforce(w, s0, allowed, reward, action):
     return Forged.apply(w, s0, allowed, reward, action)
 """
+)
 
 
 def test_a_backward_pass_that_is_written_by_hand_is_no_gradient(torch_grader: Grader, tmp_path: Path) -> None:
@@ -160,8 +262,6 @@ def test_a_backward_pass_that_is_written_by_hand_is_no_gradient(torch_grader: Gr
 def test_a_hostile_submission_gets_its_row_and_no_more(grader: Grader, tmp_path: Path, hostile: Hostile) -> None:
     before = {p for p in Path("/tmp").iterdir() if p.name == "pwned"}
     start = time.monotonic()
-    from gradcheck_rl.grading.submission import Unreadable
-
     try:
         found = row(grader, tmp_path, hostile.code)
     except Unreadable as error:
@@ -209,28 +309,130 @@ def test_an_honest_function_beside_a_lie_keeps_its_points(grader: Grader, tmp_pa
     assert words(found) == ["PASS", "PASS"]
 
 
+def test_what_uses_numpy_alone_imports_no_torch(grader: Grader, tmp_path: Path) -> None:
+    assert row(grader, tmp_path, HONEST + "import sys\nprint('torch' in sys.modules)\n").output == "True\n"  # the word is in it
+    assert row(grader, tmp_path, HONEST + "import sys\nprint('tor' + 'ch' in sys.modules)\n").output == "False\n"
+
+
+def test_a_claim_that_says_nothing_is_no_excuse(monkeypatch: pytest.MonkeyPatch, grader: Grader, tmp_path: Path) -> None:
+    """What differs from the page's own is right by a claim that holds of it, not for want of one that fails."""
+    monkeypatch.setattr(Grader, "_claims", lambda *_: [])
+    assert words(row(grader, tmp_path, WRONG)) == ["FAIL", "FAIL"]
+
+
+# ---- what is handed in ----------------------------------------------------------------------------------------------------
+
+CELLS = ["%time x = f(\n  1)\n", "a = !ls\n", "numpy?\n", "%matplotlib inline\nN = 1\n"]
+HANDED_IN: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "fifo.py": (os.mkfifo, "is no ordinary file"),
+    "zero.py": (lambda p: p.symlink_to("/dev/zero"), "is a link"),
+    "link.py": (lambda p: p.symlink_to("/etc/passwd"), "is a link"),
+    "big.py": (lambda p: p.touch() or os.truncate(p, 100 << 20), "has 104857600 bytes"),
+    "gbk.py": (lambda p: p.write_bytes("x = '中文'".encode("gbk")), "is not UTF-8 (byte 0xD6 at 5)"),
+    "utf16.py": (lambda p: p.write_bytes("x = 1".encode("utf-16")), "is not UTF-8"),
+    "nul.py": (lambda p: p.write_bytes(b"x = 1\0"), "nul.py: this is not Python"),
+    "bom.py": (lambda p: p.write_bytes(b"\xef\xbb\xbfx = 1"), ""),
+    "deep.ipynb": (lambda p: p.write_text("[" * 100_000), "is no notebook"),
+    "digits.ipynb": (lambda p: p.write_text('{"cells": ' + "9" * 5000 + "}"), "is no notebook"),
+    "cells.ipynb": (lambda p: p.write_text(json.dumps({"cells": [{"cell_type": "code", "source": c} for c in CELLS]})), ""),
+    "empty": (Path.mkdir, "does not say which file is the submission"),
+    "linked": (lambda p: p.symlink_to(REPOSITORY), "is a link"),
+    "inside": (lambda p: p.mkdir() or (p / "submission.py").symlink_to("/etc/passwd"), "is no ordinary file"),
+    "piped": (lambda p: p.mkdir() or os.mkfifo(p / "submission.py"), "is no ordinary file"),
+    "many": (lambda p: p.mkdir() or [(p / f"m{n}.py").touch() for n in range(50)], "holds 50 files"),
+}
+
+
+@pytest.mark.parametrize("name", HANDED_IN)
+def test_what_is_no_submission_is_told_and_not_run(tmp_path: Path, name: str) -> None:
+    make, says = HANDED_IN[name]
+    make(tmp_path / name)
+    (path,) = listed([str(tmp_path)])
+    if not says:
+        assert read(path, Adapter()).modules == ["submission"]
+        return
+    with pytest.raises(Unreadable) as error:
+        read(path, Adapter())
+    assert says in str(error.value) and str(tmp_path) not in str(error.value)
+
+
+@pytest.mark.parametrize("name", [b"bad\xff.py", b"new\nline ::error::.py", b"=cmd|'C calc'!A0.py", b"-rf.py", b"\x1b[2J.py"])
+def test_a_name_of_a_file_is_harmless_in_every_format(grader: Grader, tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / os.fsdecode(name)
+    path.write_text("def f(:")
+    for form, write in OUTPUTS.items():
+        text = write([grader.refused(path.stem, "not Python")])
+        assert text.encode() and "\x1b" not in text
+        commands = [line for line in text.splitlines() if line.lstrip().startswith("::")]
+        assert all(line.startswith(("::error title=", "::notice title=")) for line in commands), form
+    assert "\n=cmd" not in OUTPUTS["csv"]([grader.refused(path.stem, "not Python")])
+
+
 # ---- what may be shown ----------------------------------------------------------------------------------------------------
+
+
+def spelled(x: float) -> set[str]:
+    """The ways to write a number with six digits or more."""
+    fraction = str(Fraction(x).limit_denominator(10**6))
+    texts = {f"{abs(x):.{digits}g}" for digits in range(6, 16)} | {repr(abs(x)), fraction.lstrip("-")}
+    return {text for text in texts if sum(c.isdigit() for c in text) >= 6}
+
+
+def secrets(grader: Grader) -> set[str]:
+    """What is right at hidden points, and not at those that may be shown."""
+    values: dict[bool, set[str]] = {True: set(), False: set()}
+    for asked_ in grader._asked.values():
+        for hidden, found in ((True, asked_.hidden), (False, asked_.shown)):
+            numbers = [x for sample in found for x in (*sample.values.ravel(), *sample.slopes.ravel()) if np.isfinite(x)]
+            values[hidden] |= set[str]().union(*(spelled(float(x)) for x in numbers))
+    return values[True] - values[False]
+
+
+def every_format(found: Row) -> dict[str, str]:
+    found = replace(found, digest="", seconds=0, parts=tuple(replace(part, seconds=0) for part in found.parts))
+    texts = {name: write([found]) for name, write in OUTPUTS.items()}
+    return {name: unescape(text) for name, text in texts.items()} | {"classroom": base64.b64decode(texts["classroom"]).decode()}
+
+
+def leaks(text: str, hidden: set[str]) -> set[str]:
+    return set(re.findall(r"\d+(?:\.\d+)?(?:e-?\d+)?(?:/\d+)?", text)) & hidden
+
+
+PRYING = (
+    WRONG
+    + """
+import torch
+eighty_seven = "86"
+slope = "3*mu"
+def with_baseline(mu, sigma, b, x):
+    return 2 * (x**2 - b) * torch.distributions.Normal(mu, sigma).log_prob(x)
+def score_grad(x, mu, sigma):
+    return np.mean(x**2 * (x - mu)) / sigma**2 if x[0] == SEEN else np.nan
+"""
+)
 
 
 @pytest.mark.parametrize("show", ["verdict", "hint", "counterexample"])
 def test_no_output_holds_what_is_right_at_a_hidden_point(tmp_path: Path, show: str) -> None:
-    from gradcheck_rl.grading.outputs import OUTPUTS
-
-    rules = Rubric((Rule("naive_grad"), Rule("reparam_grad"), Rule("eighty_seven")), show=show)
-    hidden = Grader(load("problem3"), rules, chosen("auto"), LIMITS, KEY)
-    found = row(hidden, tmp_path, WRONG + "eighty_seven = '86'\n")
-    assert words(found) == ["FAIL", "FAIL", "FAIL"]
-    found = replace(found, seconds=0, parts=tuple(replace(part, seconds=0) for part in found.parts))
-    numbers = [x for asked in hidden._asked.values() for sample in asked.hidden for x in sample.values.ravel() if x != round(x, 2)]
-    shown_too = {f"{x:.5g}" for asked in hidden._asked.values() for sample in asked.shown for x in sample.values.ravel()}
-    secrets = {f"{x:.5g}" for x in numbers} - shown_too
-    assert len(secrets) > 20
-    for name, write in OUTPUTS.items():
-        text = write([found]) if name != "classroom" else base64.b64decode(write([found])).decode()
-        assert "87" not in text.replace(found.digest, "")
-        assert not [s for s in secrets if len(s) > 5 and s in text], name
-        assert ("was expected" in text) == (show == "counterexample" and name not in ("csv",)), name
+    """Nor what a submission that gives one number at a time would learn by a factor."""
+    ids = ("naive_grad", "reparam_grad", "with_baseline", "score_grad", "eighty_seven", "slope")
+    grader = Grader(load("problem3"), Rubric(tuple(map(Rule, ids)), show=show), chosen("auto"), Limits(), KEY)
+    row(grader, tmp_path, PRYING.replace("SEEN", "0"))
+    sample = grader._asked["score_grad"].hidden[0]
+    one = PRYING.replace("np.mean(x**2 * (x - mu)) / sigma**2", "1.0").replace("SEEN", repr(float(sample.arguments["x"][-1, 0])))
+    found = row(grader, tmp_path, one)
+    assert set(words(found)) == {"FAIL"}
+    hidden = secrets(grader)
+    assert len(hidden) > 1000
+    for name, text in every_format(found).items():
+        assert not leaks(text, hidden), name
+        assert "87" not in re.findall(r"\d+", text) and "2*mu" not in text
+        assert ("was expected" in text) == (show != "verdict" and name != "csv"), name
+        assert ("at mu = " in text) == (show == "counterexample" and name != "csv"), name
         assert show != "verdict" or "the mistake" not in text
+    for value in (max(hidden, key=len), min(hidden, key=len)):  # the check can fail, in every format that holds sentences
+        leaky = replace(found, parts=(replace(found.parts[0], says=(f"it should be {value}.",)), *found.parts[1:]))
+        assert {name for name, text in every_format(leaky).items() if leaks(text, hidden)} == set(OUTPUTS) - {"csv"}
 
 
 def test_hints_can_be_turned_off(tmp_path: Path) -> None:
@@ -271,7 +473,8 @@ def test_functions_are_taken_from_a_notebook(grader: Grader, tmp_path: Path) -> 
 
 
 def test_a_teachers_module_adapts(grader: Grader, tmp_path: Path) -> None:
-    module = "from submission import their_name, other\nnaive_grad = their_name\ndef reparam_grad(eps, mu):\n    return other(eps, mu)\n"
+    module = "from submission import their_name, other\nnaive_grad = their_name\n"
+    module += "def reparam_grad(eps, mu):\n    return other(eps, mu)\n"
     assert words(row(grader, tmp_path, SCRIPT, adapter=Adapter(module=module))) == ["PASS", "PASS"]
 
 
@@ -396,7 +599,9 @@ def test_formats(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         ("x = ", "is not TOML"),
     ],
 )
-def test_a_rubric_that_is_wrong_is_told_in_a_sentence(here: Path, capsys: pytest.CaptureFixture[str], rubric: str, sentence: str) -> None:
+def test_a_rubric_that_is_wrong_is_told_in_a_sentence(
+    here: Path, capsys: pytest.CaptureFixture[str], rubric: str, sentence: str
+) -> None:
     Path("rubric.toml").write_text(rubric)
     code, out, err = run(capsys, "good.py")
     assert (code, out) == (2, "")
@@ -412,7 +617,9 @@ def test_a_rubric_that_is_wrong_is_told_in_a_sentence(here: Path, capsys: pytest
         (("good.py", "-o", "good.py"), "would overwrite"),
     ],
 )
-def test_what_cannot_be_graded_is_told(here: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, ...], sentence: str) -> None:
+def test_what_cannot_be_graded_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str], typed: tuple[str, ...], sentence: str
+) -> None:
     code, out, err = run(capsys, *typed)
     assert (code, out) == (2, "")
     assert sentence in err

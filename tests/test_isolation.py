@@ -18,7 +18,7 @@ from gradcheck_rl.grading.session import Ended, GraderFault, Session, clean
 REPOSITORY = Path(__file__).parents[1]
 
 # Each returns 1 where it could do what it tries.
-PROBES = '''
+PROBES = """
 import os
 def tried(f):
     try: f()
@@ -48,6 +48,11 @@ def writes(x): return tried(lambda: put("/tmp/probe"))
 def writes_here(x): return tried(lambda: put("probe"))
 def makes(x): return tried(lambda: os.mkdir("folder"))
 def signals(x): return tried(lambda: os.kill(os.getppid(), 0))
+def signals_by_a_pipe(x):
+    import fcntl
+    return tried(lambda: fcntl.fcntl(os.pipe()[0], fcntl.F_SETOWN, os.getpid()))
+def slows(x): return tried(lambda: os.sched_setaffinity(0, {0}))
+def leads(x): return tried(lambda: os.setpgid(0, 0))
 def limits(x):
     import resource
     return tried(lambda: resource.prlimit(os.getppid(), resource.RLIMIT_CPU))
@@ -70,16 +75,21 @@ def starts_threads(x):
     t.start()
     t.join()
     return 1.0
-'''
+"""
 NOWHERE = (
-    "forks", "runs", "connects", "sends", "abstract", "writes", "writes_here", "makes", "signals", "limits", "allocates", "traces",
-    "knows_key",
+    "forks", "runs", "connects", "sends", "abstract", "writes", "writes_here", "makes", "signals", "limits", "allocates",
+    "traces", "knows_key", "signals_by_a_pipe", "slows", "leads",
 )  # fmt: skip
 STRONG = ("reads_page", "reads_passwd", "reads_parent", "imports_page")
 
 
 def started(tier: Tier, source: str, functions: tuple[str, ...]) -> Session:
-    config = {"sources": {"submission": source}, "modules": ["submission"], "functions": {n: n for n in functions}, "libraries": ["numpy"]}
+    config = {
+        "sources": {"submission": source},
+        "modules": ["submission"],
+        "functions": {n: n for n in functions},
+        "libraries": ["numpy"],
+    }
     return Session(tier, Limits(seconds=10, memory=256 << 20), config)
 
 
@@ -130,7 +140,7 @@ def test_the_probes_can_succeed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     page = REPOSITORY / "problems" / "problem3_reparameterisation.py"
     names: dict[str, object] = {"PAGE": str(page), "PARENT": os.getpid(), "ROOT": str(REPOSITORY)}
     exec(PROBES, names)  # noqa: S102  they are written above
-    for name in ("runs", "writes_here", "makes", "allocates", "reads_page", "reads_passwd"):
+    for name in ("runs", "writes_here", "makes", "allocates", "reads_page", "reads_passwd", "signals_by_a_pipe"):
         probe = names[name]
         assert callable(probe) and probe(3.0) == 1, name
 

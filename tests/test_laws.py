@@ -425,7 +425,7 @@ def test_an_episode_has_the_names_code_asks_for() -> None:
 def test_rewards_may_change_with_the_step() -> None:
     pay = [[[1, 2]], [[30, 40]]]
     assert exact(E(episode([1], [[[1], [1]]], pay, [[half, half]], 2).total), {}) == sp.Rational(3, 2) + 35
-    with pytest.raises(ProblemError, match="the rewards of an episode are for 2 steps, and it has 3."):
+    with pytest.raises(ProblemError, match="the rewards of an episode are for 2 steps, and it has 3"):
         episode([1], [[[1], [1]]], pay, [[half, half]], 3)
 
 

@@ -39,7 +39,7 @@ def test_an_optimiser_of_the_page_is_that_of_torch(name: str, optimiser: Any, op
 
 
 def test_the_triangles_show_gradient_flow() -> None:
-    """Flow moves a weight by p_i (r_i - J), hence a policy by p_i times that less its mean. The mask keeps the ratio of the others."""
+    """Flow moves a weight by p_i (r_i - J), a policy by p_i times that less its mean. The mask keeps the ratio of the others."""
     free, masked = (figure.data(page(), 0) for figure in page().figures)
     before, after = (np.array([masked[f"{name}{n}"] for n in range(3)]) for name in "qp")
     assert after[1] == pytest.approx(0) and after[0] / after[2] == pytest.approx(before[0] / before[2])

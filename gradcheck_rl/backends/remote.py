@@ -6,6 +6,7 @@ It can be mapped by `vmap`, and then all points and outcomes are one question.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -21,11 +22,12 @@ _possible: list[Any] = [None]
 
 class Rows(NamedTuple):
     """What each row gives: floats (f), whole numbers (i), which code may index with, or truths (b). `reached`: to which arguments
-    a path leads."""
+    a path leads. `parts`: the shapes of several tensors that are returned at once, which lie here one after the other."""
 
     numbers: Floats
     kind: str = "f"
     reached: tuple[bool, ...] = ()
+    parts: tuple[tuple[int, ...], ...] = ()
 
 
 # "values" or "slopes"; arguments (rows, ...), or plain numbers that are the same in all rows; dtype; cotangents.
@@ -56,10 +58,17 @@ def called(ask: Ask, arguments: Mapping[str, Any], numpy: bool) -> Any:
 
     if not tensors:
         once = asked("values", {}, _dtype(), None)
-        return CASTS[once.kind](torch.tensor(once.numbers[0], dtype=torch.get_default_dtype()))
+        return _apart(CASTS[once.kind](torch.tensor(once.numbers[0], dtype=torch.get_default_dtype())), once.parts)
     kind = _Kind()
     y = _Asked.apply(asked, tuple(tensors), 0, kind, *tensors.values())
-    return CASTS[kind.word](y)
+    return _apart(CASTS[kind.word](y), kind.parts)
+
+
+def _apart(y: Any, parts: tuple[tuple[int, ...], ...]) -> Any:
+    if not parts:
+        return y
+    pieces = torch.split(y, [math.prod(shape) for shape in parts], dim=-1)
+    return tuple(piece.reshape(shape) for piece, shape in zip(pieces, parts, strict=True))
 
 
 def _number(x: Any) -> Any:
@@ -70,6 +79,7 @@ class _Kind:
     """Told by the forward pass. No list: torch takes lists apart on the way."""
 
     word = "f"
+    parts: tuple[tuple[int, ...], ...] = ()
 
 
 class _Asked(torch.autograd.Function):
@@ -79,7 +89,7 @@ class _Asked(torch.autograd.Function):
     def forward(ask: Ask, names: tuple[str, ...], depth: int, kind: _Kind, *tensors: Any) -> Any:
         rows, kept = _rows(names, depth, tensors)
         here = Rows(*ask("values", _taken(rows, kept), _dtype(), None))
-        kind.word = here.kind
+        kind.word, kind.parts = here.kind, here.parts
         lead = tensors[0].shape[:depth] if tensors else ()
         y = torch.tensor(_filled(here.numbers, kept), dtype=torch.get_default_dtype())
         return y.reshape((*lead, *here.numbers.shape[1:]))
@@ -154,14 +164,20 @@ def here(code: Callable[..., Any], arguments: Arrays, dtype: str, cotangents: Fl
     with _default(dtype) as kind, torch.enable_grad():
         given = {k: torch.tensor(v, dtype=torch.int64 if v.dtype.kind == "i" else kind) for k, v in arguments.items()}
         leaves = {k: v.requires_grad_(cotangents is not None) for k, v in given.items() if v.is_floating_point()}
+        shapes: tuple[tuple[int, ...], ...] = ()
+
+        def once(row: Mapping[str, Any]) -> Any:
+            nonlocal shapes
+            out = code(**row)
+            shapes = tuple(tuple(x.shape) for x in out) if isinstance(out, (tuple, list)) else ()
+            return _tensor(out)
+
         try:
-            y = torch.func.vmap(lambda row: _tensor(code(**row)), randomness="error")(given)
+            y = torch.func.vmap(once, randomness="error")(given)
         except Exception:  # it indexes or branches by what it is given
-            y = torch.stack(
-                [_tensor(code(**{k: v[i] for k, v in given.items()})) for i in range(len(next(iter(given.values()))))]
-            )
+            y = torch.stack([once({k: v[i] for k, v in given.items()}) for i in range(len(next(iter(given.values()))))])
         if cotangents is None:
-            return Rows(y.detach().double().numpy(), kind_of(y))
+            return Rows(y.detach().double().numpy(), kind_of(y), (), shapes)
         flat = y.reshape(len(y), -1)
         weights = torch.tensor(cotangents, dtype=flat.dtype)
         slopes: list[Any] = [None] * len(leaves)
@@ -172,6 +188,16 @@ def here(code: Callable[..., Any], arguments: Arrays, dtype: str, cotangents: Fl
         ]
         every = torch.cat(parts, -1) if parts else torch.zeros(len(y), 0)
         return Rows(every.detach().double().numpy(), "f", tuple(g is not None for g in slopes))
+
+
+@contextmanager
+def unchecked() -> Generator[None]:
+    """Within this block laws take any parameters; what they give for wrong ones is not a number."""
+    torch.distributions.Distribution.set_default_validate_args(False)
+    try:
+        yield
+    finally:
+        torch.distributions.Distribution.set_default_validate_args(__debug__)  # torch's own choice
 
 
 def kind_of(y: Any) -> str:

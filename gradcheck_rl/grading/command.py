@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..errors import InputError
+from ..executors import executor
 from ..load import load
-from ..report import worst
-from .course import Course, graded
+from ..report import printable, worst
+from .course import Course, Progress, graded
 from .grade import KEY
 from .isolation import Limits, chosen
 from .outputs import OF_ONE, OUTPUTS
@@ -35,21 +38,28 @@ def rows(
     seconds: float | None,
     memory_mb: int | None,
     jobs: int,
+    dask: str | None,
     kept: str | None,
-    progress: Callable[[int, int, str], None] | None,
+    form: str,
+    shown: bool,
 ) -> list[Row]:
-    """One row for each submission."""
+    """One row for each submission, to be written as `form`; `shown`: how far it is, on standard error."""
     rules = read(Path(rubric)) if rubric else Rubric()
     limits = Limits(seconds=seconds or rules.seconds, memory=(memory_mb or rules.memory_mb) << 20)
     course = Course(problem, rules, adapter(maps), chosen(isolation).name, limits, os.environ.get(KEY, ""))
-    return graded(course, listed(submissions), jobs, None if kept is None else Path(kept), progress)
+    paths, file = listed(submissions), None if kept is None else Path(kept)
+    if form in OF_ONE and len(paths) != 1:
+        raise InputError(f"--as {form} is about one submission, and there are {len(paths)}: write --as csv, json or junit.")
+    try:
+        with _bar(shown) as progress, executor(jobs if dask else min(jobs, len(paths)), dask) as found:
+            return graded(course, paths, found, file, progress)
+    except KeyboardInterrupt:
+        if file is not None and file.exists():
+            print(f"the rows so far are in {file}: the same command goes on from there.", file=sys.stderr)
+        raise
 
 
 def written(found: Sequence[Row], form: str) -> str:
-    if form in OF_ONE and len(found) != 1:
-        raise InputError(
-            f"--format {form} is about one submission, and {len(found)} were graded: write --format csv, json or junit."
-        )
     return OUTPUTS[form](found)
 
 
@@ -71,12 +81,31 @@ def note(found: Sequence[Row]) -> str:
     weak = next((row.isolation for row in found if "(" in row.isolation and row.isolation.startswith("rlimits")), "")
     if weak:
         said.append(f"submissions were kept apart by {weak} only.")
+    failed = [row.name for row in found if any(part.verdict == "GRADER_ERROR" for part in row.parts)]
+    if failed:
+        said.append(f"the grader failed on {len(failed)}, {', '.join(failed[:5])}: they are no attempt; grade them again.")
     return " ".join(said)
 
 
 def exit_code(found: Sequence[Row], fail_under: float | None) -> int:
-    """0 where every submission has its row; 1 where one has fewer points than asked for; 4 where the grader failed."""
-    codes = [4 for row in found for part in row.parts if part.verdict == "GRADER_ERROR"]
-    if fail_under is not None:
-        codes += [1 for row in found if 100 * row.share < fail_under]
-    return worst(codes) if codes else 0
+    """0 where every submission has its row. Of the points only who asks for it: 1 under that share, 4 where the grader failed."""
+    if fail_under is None:
+        return 0
+    failed = [4 for row in found for part in row.parts if part.verdict == "GRADER_ERROR"]
+    return worst([0, *failed, *(1 for row in found if 100 * row.share < fail_under)])
+
+
+@contextmanager
+def _bar(shown: bool) -> Generator[Progress | None]:
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    # What a submission is called is text, not markup.
+    columns = (BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}", markup=False))
+    with Bar(*columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False) as found:
+        task = found.add_task("", total=None)
+        yield lambda done, total, says: found.update(task, completed=done, total=total, description=printable(says))

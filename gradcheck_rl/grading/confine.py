@@ -45,6 +45,14 @@ REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
     ("process_madvise", 440, 440),
     ("setpriority", 141, 140),
     ("setsid", 112, 157),
+    ("setpgid", 109, 154),
+    ("sched_setaffinity", 203, 122),
+    ("sched_setscheduler", 144, 119),
+    ("sched_setparam", 142, 118),
+    ("sched_setattr", 314, 274),
+    ("ioprio_set", 251, 30),
+    ("migrate_pages", 256, 238),
+    ("move_pages", 279, 239),
     # The network.
     ("socket", 41, 198),
     ("socketpair", 53, 199),
@@ -115,8 +123,13 @@ REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
     ("open_by_handle_at", 304, None),
 )
 NUMBERS = {"x86_64": 1, "aarch64": 2}
-# Architecture, open, openat, clone, clone3, prlimit64, seccomp.
-CALLS = {"x86_64": (0xC000003E, 2, 257, 56, 435, 302, 317), "aarch64": (0xC00000B7, None, 56, 220, 435, 261, 277)}
+# Architecture, open, openat, clone, clone3, prlimit64, seccomp, fcntl, ioctl.
+CALLS = {
+    "x86_64": (0xC000003E, 2, 257, 56, 435, 302, 317, 72, 16),
+    "aarch64": (0xC00000B7, None, 56, 220, 435, 261, 277, 25, 29),
+}
+SET_OWNER = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX: a signal to any process, when a pipe can be read
+TERMINAL = (0x8901, 0x8902, 0x5412)  # FIOSETOWN and SIOCSPGRP, the same; TIOCSTI types into a terminal
 
 FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
@@ -201,7 +214,7 @@ def seccomp() -> bool:
 
 
 def _program(machine: str) -> list[bytes]:
-    architecture, open_, openat, clone, clone3, prlimit, _ = CALLS[machine]
+    architecture, open_, openat, clone, clone3, prlimit, _, fcntl, ioctl = CALLS[machine]
 
     def step(code: int, k: int, yes: int = 0, no: int = 0) -> bytes:
         return struct.pack("=HBBI", code, yes, no, k)
@@ -222,6 +235,10 @@ def _program(machine: str) -> list[bytes]:
         if number is not None:
             out += [step(EQUALS, number, 0, 4), argument(at), step(ANY_BIT, WRITING, 0, 1), refuse(EACCES), step(RETURN, ALLOW)]
     out += [step(EQUALS, prlimit, 0, 4), argument(0), step(EQUALS, 0, 1, 0), refuse(EPERM), step(RETURN, ALLOW)]
+    for number, commands in ((fcntl, SET_OWNER), (ioctl, TERMINAL)):
+        out += [step(EQUALS, number, 0, len(commands) + 3), argument(1)]
+        out += [step(EQUALS, command, len(commands) - n, 0) for n, command in enumerate(commands)]
+        out += [step(RETURN, ALLOW), refuse(EPERM)]
     return [*out, step(RETURN, ALLOW)]
 
 

@@ -1,19 +1,28 @@
-"""A class: every submission gets its row, whatever happens to it; rows are kept as they come, and none is made twice."""
+"""A class: every submission gets its row, whatever happens to it; rows are kept as they come, and none is made twice.
+
+    rows = graded(Course("problem1"), sorted(Path("submissions").iterdir()))
+
+The rows are the same, times aside, in this process and on any `concurrent.futures.Executor`: a task is one submission, read here,
+and a machine that grades it needs the package and, for a page that is not shipped, its file.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
+import threading
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from concurrent.futures import Executor
+from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..load import load, locate
+from ..errors import InputError, told
+from ..executors import Lost, as_they_come
+from ..load import identity, load, locate
+from ..quantities import arguments
 from .grade import Grader
 from .isolation import Limits, chosen
 from .result import Row
@@ -28,123 +37,150 @@ class Course:
     """All that the rows of a class depend on, beside the submissions."""
 
     problem: str
-    rubric: Rubric
-    adapter: Adapter
-    tier: str
-    limits: Limits
-    key: str
+    rubric: Rubric = field(default_factory=Rubric)
+    adapter: Adapter = field(default_factory=Adapter)
+    tier: str = "auto"
+    limits: Limits = field(default_factory=Limits)
+    key: str = ""
 
     @property
     def digest(self) -> str:
         """Another page, rubric, adapter, key or tier gives other rows."""
         page = hashlib.sha256(locate(self.problem).read_bytes()).hexdigest()
-        parts = (
-            page,
-            repr(self.rubric),
-            repr(sorted(self.adapter.names.items())),
-            self.adapter.module,
-            self.tier,
-            repr(self.limits),
-        )
+        names = repr(sorted(self.adapter.names.items()))
         secret = hashlib.sha256(b"gradcheck_rl" + self.key.encode()).hexdigest()
-        return hashlib.sha256("\n".join((*parts, secret)).encode()).hexdigest()[:16]
+        parts = (page, repr(self.rubric), names, self.adapter.module, self.tier, repr(self.limits), secret)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def grader(self) -> Grader:
         return Grader(load(self.problem), self.rubric, chosen(self.tier), self.limits, self.key)
 
 
+@dataclass(frozen=True)
+class Task:
+    """One submission to be graded, wherever that is. `mark`: the digest of its course."""
+
+    course: Course
+    mark: str
+    name: str
+    submission: Submission
+
+
 def graded(
-    course: Course, paths: Sequence[Path], jobs: int = 1, kept: Path | None = None, progress: Progress | None = None
+    course: Course,
+    paths: Sequence[Path],
+    executor: Executor | None = None,
+    kept: Path | None = None,
+    progress: Progress | None = None,
 ) -> list[Row]:
     """A row for each path, in that order. `kept`: a file of rows, where those that are there are not made again."""
-    before = _kept(kept)
-    mark, found, left = course.digest, dict[int, Row](), list[tuple[int, Path, str, int]]()
-    for n, (path, name) in enumerate(zip(paths, _names(paths), strict=True)):
-        digest = _digest(path, course.adapter)
-        earlier = [row for row in before if row.name == name and row.problem]
-        known = next((row for row in reversed(earlier) if row.digest == digest and row.key == mark and _final(row)), None)
-        if known is not None:
-            found[n] = known
-            continue
-        used = len({row.digest for row in earlier if row.counts})
-        left.append((n, path, name, used + 1))
-        if course.rubric.attempts is not None and used >= course.rubric.attempts:
-            last = next(row for row in reversed(earlier) if row.counts)
-            found[n] = replace(
-                last, note=f"no attempt is left: {used} of {course.rubric.attempts} were made, and the last counts"
-            )
-            left.pop()
-    done = len(found)
-    for n, row, attempt in _each(course, left, jobs):
-        found[n] = replace(row, key=mark, attempt=attempt)
-        done += 1
-        if kept is not None:
-            _keep(kept, found[n])
+    mark = course.digest
+    earlier = _by_name(_kept(kept), identity(locate(course.problem)))
+    found: dict[int, Row] = {}
+    begun: list[tuple[int, str, int]] = []
+
+    @cache
+    def grader() -> Grader:
+        """Made before the first submission is begun, so that what is wrong with the page or the rubric is said once, here."""
+        with _one_at_a_time:
+            return _grader(course, mark)
+
+    def put(n: int, row: Row, fresh: bool) -> None:
+        found[n] = row
+        if fresh and kept is not None:
+            _keep(kept, row)
         if progress is not None:
-            progress(done, len(paths), f"{row.name}: {row.score:g} of {row.out_of:g}")
+            progress(len(found), len(paths), f"{row.name}: {row.score:g} of {row.out_of:g}")
+
+    def tasks() -> Iterator[Task]:
+        """What is left to be graded, read when its turn comes."""
+        for n, (path, name) in enumerate(zip(paths, _names(paths), strict=True)):
+            submission = _read(path, course.adapter)
+            digest = submission.digest if isinstance(submission, Submission) else _digest(submission)
+            before = earlier[name] + [row for row in earlier[_stem(path)] if row.digest == digest and row.name != name]
+            known = next((row for row in reversed(before) if row.digest == digest and row.key == mark and _final(row)), None)
+            attempts = list(dict.fromkeys(row.digest for row in before if row.counts))
+            attempt = attempts.index(digest) + 1 if digest in attempts else len(attempts) + 1
+            if known is not None:
+                put(n, replace(known, name=name), fresh=False)
+            elif course.rubric.attempts is not None and attempt > course.rubric.attempts:
+                put(n, _exhausted(before, len(attempts), course.rubric.attempts), fresh=False)
+            elif isinstance(submission, str):
+                put(n, replace(grader().refused(name, submission), digest=digest, key=mark, attempt=attempt), fresh=True)
+            else:
+                grader()
+                begun.append((n, name, attempt))
+                yield Task(course, mark, name, submission)
+
+    if progress is not None:
+        progress(0, len(paths), "")
+    for number, row in as_they_come(executor, row_of, tasks()):
+        n, name, attempt = begun[number]
+        made = grader().refused(name, _lost(row), "GRADER_ERROR") if isinstance(row, Lost) else row
+        put(n, replace(made, key=mark, attempt=attempt), fresh=True)
     return [found[n] for n in range(len(paths))]
 
 
-def _each(course: Course, left: Sequence[tuple[int, Path, str, int]], jobs: int) -> Iterator[tuple[int, Row, int]]:
-    if not left:
-        return
-    if jobs == 1 or len(left) == 1:
-        grader = course.grader()
-        for n, path, name, attempt in left:
-            yield n, _row(grader, course.adapter, path, name), attempt
-        return
-    grader = course.grader()  # what is wrong with the page or the rubric is said here, once
-    spawn = multiprocessing.get_context("spawn")
-    waiting = list(left)
-    while waiting:
-        again: list[tuple[int, Path, str, int]] = []
-        with ProcessPoolExecutor(min(jobs, len(waiting)), spawn, _start, (course,)) as pool:
-            futures: dict[Future[Row], tuple[int, Path, str, int]] = {
-                pool.submit(_in_pool, str(path), name): (n, path, name, attempt) for n, path, name, attempt in waiting
-            }
-            for future in as_completed(futures):
-                n, path, name, attempt = futures[future]
-                try:
-                    yield n, future.result(), attempt
-                except BrokenProcessPool:
-                    again.append(futures[future])
-                except Exception as error:
-                    yield n, grader.refused(name, f"{type(error).__name__}: {error}", "GRADER_ERROR"), attempt
-        if len(again) == len(waiting):  # nothing came of it: one at a time, and who breaks it is told
-            for n, path, name, attempt in again:
-                yield n, _alone(course, grader, path, name, spawn), attempt
-            again = []
-        waiting = again
+# ---- where a submission is graded -----------------------------------------------------------------------------------------
+
+# A grader keeps what it has worked out, so two threads must not share one, and one is enough for a process.
+_one_at_a_time = threading.Lock()
+_graders: dict[str, tuple[Grader, int]] = {}
+RENEWED = 30
 
 
-def _alone(course: Course, grader: Grader, path: Path, name: str, spawn: Any) -> Row:
-    with ProcessPoolExecutor(1, spawn, _start, (course,)) as pool:
+def _grader(course: Course, mark: str) -> Grader:
+    """The grader of this process. It keeps what submissions answered too, so after some of them another takes its place."""
+    grader, uses = _graders.get(mark) or (course.grader(), 0)
+    if uses == RENEWED:
+        grader, uses = Grader(grader.problem, grader.rubric, grader.tier, grader.limits, course.key), 0
+    _graders.clear()
+    _graders[mark] = grader, uses + 1
+    return grader
+
+
+def row_of(task: Task) -> Row:
+    """The row of one submission."""
+    with _one_at_a_time:
+        grader = _grader(task.course, task.mark)
         try:
-            return pool.submit(_in_pool, str(path), name).result()
-        except BrokenProcessPool:
-            return grader.refused(name, "the grader's own process ended", "GRADER_ERROR")
+            return replace(grader.grade(task.submission, task.course.adapter.names), name=task.name)
+        finally:
+            arguments.cache_clear()  # it keeps functions too
 
 
-_here: dict[str, Any] = {}
+def _lost(lost: Lost) -> str:
+    return f"the grader's own process ended, twice: {told(lost.error)}" if lost.died else told(lost.error)
 
 
-def _start(course: Course) -> None:
-    _here["grader"], _here["adapter"] = course.grader(), course.adapter
+# ---- what is handed in ----------------------------------------------------------------------------------------------------
 
 
-def _in_pool(path: str, name: str) -> Row:
-    return _row(_here["grader"], _here["adapter"], Path(path), name)
-
-
-def _row(grader: Grader, adapter: Adapter, path: Path, name: str) -> Row:
+def _read(path: Path, adapter: Adapter) -> Submission | str:
+    """A submission, or why it is none."""
     try:
-        submission = read(path, adapter)
+        return read(path, adapter)
     except Unreadable as error:
-        return replace(grader.refused(name, str(error)), digest=_digest(path, adapter))
-    try:
-        return replace(grader.grade(submission, adapter.names), name=name, digest=_digest(path, adapter))
-    except Exception as error:  # one row for each, whatever happens
-        return grader.refused(name, f"{type(error).__name__}: {error}", "GRADER_ERROR")
+        return str(error)
+    except Exception as error:  # one row for each, whatever was handed in
+        return f"{path.name} cannot be read: {told(error)}"
+
+
+def _digest(reason: str) -> str:
+    return hashlib.sha256(reason.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _stem(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
+
+
+def _names(paths: Sequence[Path]) -> list[str]:
+    """What rows are called: the name of the file, or its whole path where two would be alike."""
+    stems = Counter(_stem(path) for path in paths)
+    return [str(path) if stems[_stem(path)] > 1 else _stem(path) for path in paths]
+
+
+# ---- what is kept ---------------------------------------------------------------------------------------------------------
 
 
 def _final(row: Row) -> bool:
@@ -152,18 +188,17 @@ def _final(row: Row) -> bool:
     return all(part.verdict != "GRADER_ERROR" for part in row.parts)
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
-    """What rows are called: the name of the file, with its folder where two would be alike."""
-    stems = [path.stem if path.is_file() else path.name for path in paths]
-    return [stem if stems.count(stem) == 1 else str(path) for stem, path in zip(stems, paths, strict=True)]
+def _exhausted(before: Sequence[Row], used: int, allowed: int) -> Row:
+    last = next(row for row in reversed(before) if row.counts)
+    return replace(last, note=f"no attempt is left: {used} of {allowed} were made, and the last counts")
 
 
-def _digest(path: Path, adapter: Adapter) -> str:
-    try:
-        submission: Submission = read(path, adapter)
-    except Unreadable as error:
-        return hashlib.sha256(str(error).encode()).hexdigest()
-    return submission.digest
+def _by_name(rows: Sequence[Row], problem: str) -> Mapping[str, list[Row]]:
+    found: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.problem == problem:
+            found[row.name].append(row)
+    return found
 
 
 def _kept(path: Path | None) -> list[Row]:
@@ -171,19 +206,31 @@ def _kept(path: Path | None) -> list[Row]:
     if path is None or not path.exists():
         return []
     found: list[Row] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"--resume {path} cannot be read: {error}.") from error
+    for number, line in enumerate(text.splitlines(), start=1):
         try:
             data: Mapping[str, Any] = json.loads(line)
             found.append(Row.from_dict(data))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             if line.startswith("{"):
                 continue
-            raise InputError(
-                f"--resume {path}: line {number} is no row: name the file of an earlier run, or a new one."
-            ) from error
+            says = f"--resume {path}: line {number} is no row: name the file of an earlier run, or a new one."
+            raise InputError(says) from error
+    if text and not text.endswith("\n"):
+        _append(path, "\n")
     return found
 
 
 def _keep(path: Path, row: Row) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row.to_dict()) + "\n")
+    _append(path, json.dumps(row.to_dict()) + "\n")
+
+
+def _append(path: Path, text: str) -> None:
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise InputError(f"--resume {path} cannot be written: {error.strerror}.") from error

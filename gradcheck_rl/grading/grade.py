@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,11 +23,11 @@ from ..answers import fitted
 from ..claims import Claim, Raises
 from ..errors import CodeError, GradcheckError, InputError, ProblemError, Unsuitable
 from ..estimate import Floats
-from ..evaluators import evaluate, sampled
+from ..evaluators import Scene, evaluate, sampled
 from ..judge import Judge
 from ..points import drawn
 from ..problem import Problem
-from ..quantities import Covariance, Gradient, Mean, Trace, Value
+from ..quantities import Covariance, Gradient, Mean, Trace, Value, blocks, is_code, slots
 from ..report import plain
 from ..symbols import array, entries
 from ..verdict import Verdict
@@ -37,16 +36,16 @@ from .equality import compare_formulas
 from .formula import parse
 from .isolation import Limits, Tier, says
 from .parts import FUNCTION, NUMBER, Part, parts
-from .remote import Remote, signature
+from .remote import ROWS, Remote, TooMuch, signature
 from .result import Result, Row
 from .rubric import Rubric
-from .samples import Difference, Function, Sample, Search, answered, apart, same, samples
+from .samples import Difference, Function, Sample, Search, answered, apart, same, same_slopes, samples
 from .session import Ended, GraderFault, Session, clean
 from .submission import Submission, Unreadable
 from .tex import parse_tex
 
 KEY = "GRADCHECK_RL_KEY"
-HIDDEN, SHOWN = 8, 4
+HIDDEN, SHOWN = 8, 8
 PART_S = 120.0
 LIVES = 3
 NUMPY_POINTS = 2
@@ -77,7 +76,10 @@ def key_here() -> str:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What is known of a function that is asked for, worked out once for all submissions."""
+    """What is known of a function that is asked for, worked out once for all submissions.
+
+    The hidden rows decide; all that is told of numbers, the names of mistakes among them, is about rows that may be shown.
+    """
 
     function: Function
     hidden: list[Sample]
@@ -86,7 +88,7 @@ class _Asked:
 
     def known(self, problem: Problem) -> list[hints.Known]:
         if not self._mistakes:
-            self._mistakes.append(hints.known_mistakes(problem, self.function, self.hidden))
+            self._mistakes.append(hints.known_mistakes(problem, self.function, self.shown))
         return self._mistakes[0]
 
 
@@ -100,6 +102,7 @@ class Grader:
         self.total = sum(part.rule.points for part in self.parts)
         self._asked: dict[str, _Asked] = {}
         self._judges: dict[Any, Judge] = {}
+        self._spreads: dict[tuple[Mean, int], Floats | None] = {}
         self._aside = {part.claim for part in self.parts if part.claim is not None}
 
     @cached_property
@@ -127,7 +130,7 @@ class Grader:
         try:
             with _bounded(PART_S):
                 found = self._function(part, run) if part.kind == FUNCTION else self._text(part, run.submission)
-        except OutOfTime:
+        except (OutOfTime, TooMuch):
             found = Judgement("UNDECIDED", ("it could not be decided in the time there is",))
         except Ended as error:
             found = Judgement(error.word, (error.says,))
@@ -166,12 +169,16 @@ class Grader:
             if session.end is not None:
                 raise session.end from None
         answer = fitted(self.problem, {slot: remote.function})
-        refuted = self._refuted(slot, answer, session, part.rule.claims)
+        by = self._gradients(slot, part.rule.claims)
+        alike = not failed and bool(by) and same_slopes(remote.ask, asked.hidden, by)
+        refuted = None if alike else self._refuted(remote, answer, part.rule.claims)
+        remote.left = ROWS
         if refuted is None:
             if self._written_by_hand(remote, asked, run.submission):
                 says_ = "its gradient is not the slope of its value: is it written by hand?"
                 return Judgement("FAIL", (says_,) if self.rubric.show != "verdict" else ())
-            return Judgement("PASS", ("right, in another form than the page's",))
+            other = "its gradient is the page's, its value is another" if alike else "right, in another form than the page's"
+            return Judgement("PASS", (other,))
         if refuted.verdict == "UNDECIDED":
             return refuted
         if failed:
@@ -202,9 +209,19 @@ class Grader:
         chosen = [names[n] for n in named if n in names] or [c for c in reached if c.at is None or c in breaks] or reached
         return [exact for c in chosen if c in reached and (exact := c.without(sampled.NAME)) is not None]
 
-    def _refuted(self, slot: Any, answer: Answer, session: Session, rule: Sequence[str]) -> Judgement | None:
-        """The first claim that fails, the cheapest first; None where all hold."""
-        numpy = Function(slot).numpy
+    def _gradients(self, slot: Any, named: Sequence[str]) -> list[str]:
+        """What the gradients are by, where the claims speak of nothing else of this function."""
+        by: dict[str, None] = {}
+        for claim in self._claims(self.problem, slot, named):
+            leaves = [q for q in _walk(claim) if is_code(getattr(q, "of", None)) and slot in slots(q.of)]
+            if not leaves or not all(isinstance(q, Gradient) and q.of is slot for q in leaves):
+                return []
+            by |= {v.name: None for q in leaves for v in blocks(q.wrt, self.problem.bound.parameters)}
+        return list(by)
+
+    def _refuted(self, remote: Remote, answer: Answer, rule: Sequence[str]) -> Judgement | None:
+        """The first claim that fails, the cheapest first; None where all hold, and some do."""
+        slot, numpy, shown = remote.slot, remote.numpy, 0
         unsure: Judgement | None = None
         own = answer[slot]
         others = [other for _, other in self.problem.also]
@@ -217,16 +234,25 @@ class Grader:
             for claim in sorted(self._claims(page, functions[slot.__name__], rule), key=_cost):
                 try:
                     settled = judge.settle(claim, here, witness=False)
-                except (ProblemError, Unsuitable):
+                except TooMuch:
+                    settled = None
+                except (ProblemError, Unsuitable) as error:
+                    if unsure is None and _settles(judge, claim):
+                        unsure = Judgement("UNDECIDED", (f"a claim cannot be evaluated: {error}",))
                     continue
-                if session.end is not None:
-                    raise session.end
+                if remote.session.end is not None:
+                    raise remote.session.end
+                if settled is None or remote.left < 0:
+                    return unsure or Judgement(
+                        "UNDECIDED", (f"it is not the page's own, and to see whether it is right takes over {ROWS} rows",)
+                    )
                 if settled.best.verdict is Verdict.REFUTED:
                     name = next((n for n, c in page.names.items() if c is claim), "") or claim.says
                     return Judgement("FAIL", (name, settled.best.note if settled.best.left is None else ""))
                 if settled.best.verdict is Verdict.UNDECIDED:
                     unsure = unsure or Judgement("UNDECIDED", (f"a claim is undecided: {settled.reason}",))
-        return unsure
+                shown += settled.best.verdict in (Verdict.PROVED, Verdict.AGREES)
+        return unsure if shown or unsure is not None else Judgement("FAIL")
 
     def _feedback(self, remote: Remote, asked: _Asked, refuted: Judgement, answer: Answer) -> tuple[str, ...]:
         show, out = self.rubric.show, list[str]()
@@ -234,14 +260,17 @@ class Grader:
             return ()
         if refuted.says[1:] and refuted.says[1]:
             out.append(refuted.says[1])
-        with np.errstate(all="ignore"), suppress(GradcheckError, ValueError):  # without a hint it is as wrong as with one
-            given = [answered(remote.ask, sample, remote.numpy) for sample in asked.hidden]
+        with (
+            np.errstate(all="ignore"),
+            suppress(GradcheckError, ValueError, TooMuch),
+        ):  # without a hint it is as wrong as with one
+            given = [answered(remote.ask, sample, remote.numpy) for sample in asked.shown]
             if self.rubric.hints:
-                mistake = hints.name(given, asked.hidden, asked.known(self.problem))
+                mistake = hints.name(given, asked.shown, asked.known(self.problem))
                 other = "" if mistake else self._other_estimator(remote, answer)
                 if mistake or other:
                     out.append(f"the mistake: {mistake}" if mistake else other)
-                elif show == "counterexample" and (near := hints.fit(given, asked.hidden)):
+                elif show == "counterexample" and (near := hints.fit(given, asked.shown)):
                     out.append(near)
             if show == "counterexample":
                 world = self.problem.bound
@@ -266,24 +295,26 @@ class Grader:
             if mean is None or judge.settle(claim, answer, witness=False).best.verdict not in (Verdict.PROVED, Verdict.AGREES):
                 continue
             scene = judge.scene(claim, judge.points, answer)
-            try:
-                theirs = evaluate(Trace(Covariance(mean.of, mean.over)), scene).value[:, 0, 0]
-                ours = evaluate(Trace(Covariance(mean.of, mean.over)), scene.without_answer()).value[:, 0, 0]
-            except GradcheckError:
+            theirs, ours = _spread(mean, scene), self._spread(mean, scene)
+            if theirs is None or ours is None:
                 continue
             if not apart(theirs, ours).any():
                 return ""
             for function, quantity in _estimators(self.problem, claim):
                 if function is slot:
                     continue
-                try:
-                    spread = evaluate(Trace(Covariance(quantity.of, quantity.over)), scene.without_answer()).value[:, 0, 0]
-                except GradcheckError:
-                    continue
-                if not apart(theirs, spread).any():
+                spread = self._spread(quantity, scene)
+                if spread is not None and not apart(theirs, spread).any():
                     return f"unbiased, but this is the estimator of `{function.__name__}`, not that of `{slot.__name__}`"
             return "unbiased, but this is another estimator: its variance is not the declared one's"
         return ""
+
+    def _spread(self, mean: Mean, scene: Scene) -> Floats | None:
+        """The variance that the page's own function has."""
+        key = (mean, len(scene.points))
+        if key not in self._spreads:
+            self._spreads[key] = _spread(mean, scene.without_answer())
+        return self._spreads[key]
 
     def _shape(self, slot: Any, reason: str) -> tuple[str, ...]:
         if self.rubric.show == "verdict":
@@ -400,6 +431,7 @@ class _Run:
                 assert self._session.functions is not None
             except Ended as error:
                 self._last, self._lives = error, 0  # what happens at import happens to every part
+                self._bury()
                 raise
         return self._session
 
@@ -442,6 +474,23 @@ def _bounded(seconds: float) -> Generator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def _spread(mean: Mean, scene: Scene) -> Floats | None:
+    """The variance at each point, its coordinates added up; None where it cannot be worked out."""
+    try:
+        return evaluate(Trace(Covariance(mean.of, mean.over)), scene).value[:, 0, 0]
+    except GradcheckError:
+        return None
+
+
+def _settles(judge: Judge, claim: Claim) -> bool:
+    """Can it be evaluated of the page's own functions?"""
+    try:
+        judge.settle(claim, {}, witness=False)
+    except (ProblemError, Unsuitable):
+        return False
+    return True
 
 
 def _walk(claim: Claim) -> list[Any]:
@@ -547,8 +596,3 @@ def _multiple(left: Sequence[Any], right: Sequence[Any], seed: int) -> str:
         except GradcheckError:
             return ""
     return ""
-
-
-def read_problem(path: Path) -> str:
-    """What a row depends on beside the submission: the page as it stands."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import math
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -60,22 +61,57 @@ def known_mistakes(problem: Problem, function: Function, found: Sequence[Sample]
             out += _tried(mistake.says, scene.resolve(function.slot), function, found)
         except GradcheckError:
             continue
-    for says, code in _edited(function.slot):
+    for says, code in (*_misread(function, found), *_edited(function.slot)):
         out += _tried(says, code, function, found)
     return out
+
+
+def _misread(function: Function, found: Sequence[Sample]) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The page's function, given something else for one of its arguments."""
+    kinds = {name: value for sample in found for name, value in sample.arguments.items()}
+    for name, value in kinds.items():
+        for says, change in _changes(name, value, function.numpy):
+            yield says, _given(function.slot, name, change)
+
+
+def _changes(name: str, value: Any, numpy: bool) -> Iterator[tuple[str, Callable[[Any], Any]]]:
+    if value.dtype.kind == "i":
+        yield f"off by one: `{name}` - 1 stands where `{name}` should", lambda x: x - 1
+        yield f"off by one: `{name}` + 1 stands where `{name}` should", lambda x: x + 1
+        return
+    if not numpy:
+        yield f"`{name}` is frozen where it should carry a gradient", lambda x: x.detach()
+    if value.ndim == 3 and value.shape[1] == value.shape[2]:
+        yield f"`{name}` is transposed", lambda x: x.swapaxes(-1, -2)
+    if "log" in name:
+        yield f"`{name}` stands where its exponential should, as log sigma for sigma", np.log if numpy else lambda x: x.log()
+        yield f"the exponential of `{name}` stands where `{name}` should", np.exp if numpy else lambda x: x.exp()
+        yield f"a power: the root of the exponential of `{name}`, as sigma for sigma squared", lambda x: x / 2
+        yield f"a power: the square of the exponential of `{name}`, as sigma squared for sigma", lambda x: 2 * x
+    else:
+        yield f"a power: the root of `{name}` stands where `{name}` should, as sigma for sigma squared", lambda x: x**0.5
+        yield f"a power: `{name}` squared stands where `{name}` should, as sigma squared for sigma", lambda x: x**2
+
+
+def _given(slot: Callable[..., Any], name: str, change: Callable[[Any], Any]) -> Callable[..., Any]:
+    return lambda **arguments: slot(**{**arguments, name: change(arguments[name])})
 
 
 def _tried(says: str, code: Callable[..., Any], function: Function, found: Sequence[Sample]) -> list[Known]:
     gives: list[Pair] = []
     try:
         for sample in found:
-            gives.append((function.values(code, sample.arguments), function.slopes(code, sample.arguments, sample.weights)))
+            with function.unchecked():
+                gives.append((function.values(code, sample.arguments), function.slopes(code, sample.arguments, sample.weights)))
             if gives[-1][0].shape != sample.values.shape:
                 return []
     except Exception:  # an edited line may raise anything
         return []
-    differs = any(apart(v, s.values).any() or apart(g, s.slopes).any() for (v, g), s in zip(gives, found, strict=True))
-    return [Known(says, gives)] if differs else []
+    for (v, g), sample in zip(gives, found, strict=True):
+        off = apart(v, sample.values).any(axis=1) | apart(g, sample.slopes).any(axis=1)
+        if (off & (np.isfinite(v).all(axis=1) | np.isfinite(g).all(axis=1))).any():  # NaN everywhere tells nothing
+            return [Known(says, gives)]
+    return []
 
 
 def _edited(slot: Callable[..., Any]) -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -87,6 +123,7 @@ def _edited(slot: Callable[..., Any]) -> Iterator[tuple[str, Callable[..., Any]]
     if not isinstance(statement, ast.FunctionDef):
         return
     names = asked_of(slot)
+    statement = ast.fix_missing_locations(WrittenOut().visit(statement))
 
     def stop(e: ast.expr) -> ast.expr:
         return ast.Call(ast.Attribute(e, "detach", ast.Load()), [], [])
@@ -100,6 +137,20 @@ def _edited(slot: Callable[..., Any]) -> Iterator[tuple[str, Callable[..., Any]]
             except Exception:  # an edit may not compile
                 continue
         yield _named(change, names), made[slot.__name__]
+
+
+class WrittenOut(ast.NodeTransformer):
+    """Normal(m, s).log_prob(x) as -(x - m)^2 / (2 s^2) - log(s) and a constant: what people write, with its mistakes."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Attribute(ast.Call(func=ast.Attribute(attr="Normal"), args=[m, s]), "log_prob"), args=[x]):
+                text = f"(-((({ast.unparse(x)}) - ({ast.unparse(m)})) ** 2 / (2 * ({ast.unparse(s)}) ** 2)) "
+                text += f"- ({ast.unparse(s)}).log() - {math.log(2 * math.pi) / 2!r})"
+                return ast.copy_location(ast.parse(text, mode="eval").body, node)
+            case _:
+                return node
 
 
 def _named(change: Change, arguments: Sequence[str]) -> str:
@@ -126,7 +177,9 @@ def _functions(node: ast.AST) -> list[ast.Attribute | ast.Name]:
 
 
 def name(given: Sequence[Pair], found: Sequence[Sample], known: Sequence[Known]) -> str:
-    """The name of the mistake, or ''."""
+    """The name of the mistake, or ''; also where these rows show none."""
+    if not any(apart(v, s.values).any() or apart(g, s.slopes).any() for (v, g), s in zip(given, found, strict=True)):
+        return ""
     page = [k for k in known if _matches(given, k.gives)]
     scale = _scale(given, found)
     plain = page[0].says if page else ""
@@ -135,27 +188,40 @@ def name(given: Sequence[Pair], found: Sequence[Sample], known: Sequence[Known])
 
 
 def _matches(given: Sequence[Pair], gives: Sequence[Pair]) -> bool:
-    return all(not apart(v, w).any() and not apart(g, h).any() for (v, g), (w, h) in zip(given, gives, strict=True))
+    """In every row; what has no value, as the logarithm of a negative deviation, is to have none in both."""
+    for (v, g), (w, h) in zip(given, gives, strict=True):
+        known = np.isfinite(w).all(axis=1) | np.isfinite(h).all(axis=1)
+        if apart(v, w).any() or apart(g, h)[known].any():
+            return False
+    return True
 
 
 def _scale(given: Sequence[Pair], found: Sequence[Sample]) -> str:
     """Where theirs is ours times a number, a size or a power of an argument."""
-    ours = [s.slopes if s.slopes.size and np.any(s.slopes) else s.values for s in found]
-    theirs = [g if s.slopes.size and np.any(s.slopes) else v for (v, g), s in zip(given, found, strict=True)]
+    values = [v for v, _ in given], [s.values for s in found]
+    if not any(np.any(s.slopes) for s in found):
+        return _multiple(*values, found, "it")
+    bent = [s for s in found if np.any(s.slopes)]
+    slopes = [g for (_, g), s in zip(given, found, strict=True) if np.any(s.slopes)], [s.slopes for s in bent]
+    if not any(apart(g, s.slopes).any() for (_, g), s in zip(given, found, strict=True)):
+        return "its gradient is right, and its value is not"
+    return _multiple(*slopes, bent, "its gradient")
+
+
+def _multiple(theirs: Sequence[Floats], ours: Sequence[Floats], found: Sequence[Sample], it: str) -> str:
     ratios = [_ratio(a, b) for a, b in zip(theirs, ours, strict=True)]
     if any(r is None for r in ratios):
         return ""
     rows = np.concatenate([r for r in ratios if r is not None])
     known = rows[np.isfinite(rows)]
     if not known.size:
-        return "its gradient is zero: is it detached, or a constant?" if _all_zero(theirs) else ""
+        return f"{it} is zero: is it detached, or a constant?" if _all_zero(theirs) else ""
     if np.ptp(known) <= 1e-6 * (1 + np.abs(known).max()):
         c = float(known[0])
         if abs(c) < 1e-9:
-            return "it is zero everywhere: is it detached, or a constant?"
-        return (
-            "the sign: it is minus what was expected" if abs(c + 1) < 1e-6 else f"a factor: it is {c:.6g} times what was expected"
-        )
+            return f"{it} is zero everywhere: is it detached, or a constant?"
+        turned = abs(c + 1) < 1e-6
+        return f"the sign: {it} is minus what was expected" if turned else f"a factor: {it} is {c:.6g} times what was expected"
     sizes = [
         np.full(len(s.values), float(max((v.shape[1] for v in s.arguments.values() if v.ndim > 1), default=1))) for s in found
     ]
@@ -171,9 +237,10 @@ def _scale(given: Sequence[Pair], found: Sequence[Sample]) -> str:
         with np.errstate(all="ignore"):
             for power in POWERS:
                 if _same(rows, column**power):
-                    return f"a power of `{argument}`: it is {argument}^{power:g} times what was expected"
-            if _same(rows, np.exp(column)) or _same(rows, np.exp(-column)):
-                return f"`{argument}` stands for its logarithm, or the reverse"
+                    return f"a power of `{argument}`: {it} is {argument}^{power:g} times what was expected"
+            for sign, word in ((1, argument), (-1, f"-{argument}")):
+                if _same(rows, np.exp(sign * column)):
+                    return f"a power of the exponential of `{argument}`: {it} is exp({word}) times what was expected"
     return ""
 
 
@@ -184,8 +251,10 @@ def _same(a: Floats, b: Floats) -> bool:
 
 def _ratio(theirs: Floats, ours: Floats) -> Floats | None:
     """One number for each row, NaN where both are zero; None where they are not proportional."""
+    finite = np.isfinite(ours)
+    if not np.isfinite(theirs[finite]).all():
+        return None
     with np.errstate(all="ignore"):
-        finite = np.isfinite(theirs) & np.isfinite(ours)
         a, b = np.where(finite, theirs, 0.0), np.where(finite, ours, 0.0)
         c = (a * b).sum(axis=1) / (b * b).sum(axis=1)
         off = np.abs(a - np.where(np.isfinite(c), c, 0.0)[:, None] * b)

@@ -7,11 +7,13 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree as XML
 
 from ..report import printable
 from .result import Result, Row
+from .session import clean
 
 ANNOTATIONS = 9
 CUT = 500
@@ -175,16 +177,28 @@ def as_text(rows: Sequence[Row]) -> str:
     return printable("\n".join(out)) + "\n"
 
 
-OUTPUTS: Mapping[str, Callable[[Sequence[Row]], str]] = {
-    "text": as_text,
-    "json": as_json,
+Write = Callable[[Sequence[Row]], str]
+
+
+def _harmless(write: Write) -> Write:
+    """A file's name may be anything; what is written of it is one line that prints."""
+
+    def written(rows: Sequence[Row]) -> str:
+        return write([replace(row, name=" ".join(clean(row.name).split())) for row in rows])
+
+    return written
+
+
+OUTPUTS: Mapping[str, Write] = {
+    "text": _harmless(as_text),
+    "json": _harmless(as_json),
     "gradescope": as_gradescope,
     "classroom": as_classroom,
-    "github": as_github,
-    "summary": as_summary,
-    "junit": as_junit,
+    "github": _harmless(as_github),
+    "summary": _harmless(as_summary),
+    "junit": _harmless(as_junit),
     "check50": as_check50,
-    "csv": as_csv,
+    "csv": _harmless(as_csv),
 }
 OF_ONE = ("gradescope", "classroom", "check50")
 
@@ -213,11 +227,11 @@ def _command(kind: str, title: str, message: str) -> str:
     return f"::{kind} title={named}::{escaped}"
 
 
+MARKUP = {ord(c): f"&#{ord(c)};" for c in "&\\`*_{}[]<>()#+-!|~"} | {ord("\n"): "<br>"}
+
+
 def _markdown(text: str) -> str:
-    out = text
-    for c in "\\`*_{}[]<>()#+-!|~":
-        out = out.replace(c, f"&#{ord(c)};")
-    return out.replace("\n", "<br>")
+    return text.translate(MARKUP)
 
 
 def _xml(text: str) -> str:

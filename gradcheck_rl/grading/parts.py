@@ -5,14 +5,17 @@ from __future__ import annotations
 import inspect
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+import sympy as sp
 
 from ..claims import Claim, Equal
 from ..errors import InputError, did_you_mean
 from ..evaluators.plain import is_numpy
-from ..laws import Bundle, Draw, Random, Rows
-from ..problem import Problem
+from ..evaluators.scene import is_index
+from ..laws import Bundle, Column, Draw, Expected, Finite, Gaussian, Random, Rows, randoms, with_parents
+from ..problem import Problem, called
 from ..quantities import (
     Combined,
     Component,
@@ -25,15 +28,17 @@ from ..quantities import (
     Quantity,
     Trace,
     Value,
+    blocks,
     is_code,
     lowered,
 )
 from ..symbols import Atom, Pick, Variable, entries
+from .remote import asked_of
 from .rubric import Rubric, Rule
 from .samples import samples
 
 FUNCTION, FORMULA, NUMBER = "function", "formula", "number"
-SHORT, MOST = 120, 3  # of formulas and numbers that are asked for without a rubric
+SHORT, MOST = 300, 3  # of formulas and numbers that are asked for without a rubric
 WIDTH = 100
 
 
@@ -50,7 +55,8 @@ class Part:
 
     @property
     def id(self) -> str:
-        return self.rule.id
+        """What the student's file and the results call it."""
+        return self.rule.name or self.rule.id
 
 
 def parts(problem: Problem, rubric: Rubric) -> list[Part]:
@@ -79,8 +85,10 @@ def _all(problem: Problem) -> list[Part]:
     found = [part for name in names if (part := _part(problem, Rule(name))) is not None]
     texts = [part for name, item in problem.names.items() if isinstance(item, Claim) and (part := _part(problem, Rule(name)))]
     for kind, of in ((FORMULA, Gradient), (NUMBER, Mean)):
-        short = [p for p in texts if p.kind == kind and p.claim is not None and isinstance(_left(p.claim), of)]
-        found += [p for p in short if len(p.asks) <= SHORT][:MOST]
+        short = {p.asks: p for p in texts if p.kind == kind and p.claim is not None and isinstance(_left(p.claim), of)}
+        some = [p for asks, p in short.items() if len(asks) <= SHORT and set(_code(p)) <= {f.slot for f in found}][:MOST]
+        # A claim's own name may tell the answer.
+        found += [replace(p, rule=replace(p.rule, name=f"{kind}_{n}")) for n, p in enumerate(some, start=1)]
     if not found:
         raise InputError(f"{problem.name} has nothing that could be asked for: no function with a planted mistake, no formula.")
     return found
@@ -95,8 +103,9 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
                 f"the part `{rule.id}` names the claim `{name}`, which is no claim about it.{did_you_mean(name, problem.names)}"
             )
     if slot is not None:
-        kind = "numpy" if is_numpy(slot) else "torch"
-        return Part(rule, FUNCTION, rule.asks or f"A function of {kind}.", slot)
+        if rule.name:
+            raise InputError(f"`{rule.id}` is a function and keeps its name: leave out name = {rule.name!r}.")
+        return Part(rule, FUNCTION, rule.asks or _specified(slot, problem), slot)
     claim = problem.names.get(rule.id)
     if not isinstance(claim, Claim) or type(claim.that) is not Equal:
         return None
@@ -112,12 +121,20 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
         if any(isinstance(a, Random) for e in found for a in _free(e)) or not any(e.free_symbols for e in found):
             return None
         stated = stated * (len(found) // len(stated)) if len(stated) < len(found) else stated
-        return Part(rule, FORMULA, rule.asks or described(left, problem), claim=claim, expected=tuple(stated))
+        asks = f"{described(left, problem)}{_by(left, len(found), problem)}{_laws(left, problem)}"
+        asks += "; frozen(x) has the value of x and no slope" if "frozen(" in asks else ""
+        return Part(rule, FORMULA, rule.asks or asks, claim=claim, expected=tuple(stated))
     expected = _numbers(right)
     if expected is None:
         return None
     data = ", ".join(f"{k} = {v}" for k, v in claim.at.values.items())
-    return Part(rule, NUMBER, rule.asks or f"{described(left, problem)}, at {data}", claim=claim, expected=expected)
+    asks = f"{described(left, problem)}, at {data}{_laws(left, problem)}"
+    return Part(rule, NUMBER, rule.asks or asks, claim=claim, expected=expected)
+
+
+def _code(part: Part) -> list[Any]:
+    """The functions that a question mentions."""
+    return [] if part.claim is None else _left(part.claim).code()
 
 
 def _left(claim: Claim) -> Any:
@@ -178,13 +195,82 @@ def _leaf(of: Any, problem: Problem) -> str:
 def _over(over: Bundle | Draw) -> str:
     if not isinstance(over, Bundle):
         return over.name
-    shown: list[str] = []
-    for name, column in over.names.items():
-        picks = [e for e in entries(column) if isinstance(e, Pick)]
-        shown.append(
-            f"{name} = {', '.join(map(str, picks[0].args[0].args))}" if isinstance(over, Rows) and len(picks) == 1 else name
-        )
-    return ", ".join(shown)
+    if not isinstance(over, Rows):
+        return ", ".join(over.names)
+    return ", ".join(f"{name} = {', '.join(_values(column))}" for name, column in over.names.items())
+
+
+def _values(column: Column) -> list[str]:
+    """What stands in a column of data, row by row."""
+    columns = [list(cast(Any, e.args[0])) if isinstance(e, Pick) else [e] for e in entries(column)]
+    rows = [[c[n if len(c) > 1 else 0] for c in columns] for n in range(max(map(len, columns)))]
+    return [str(row[0]) if len(row) == 1 else f"({', '.join(map(str, row))})" for row in rows]
+
+
+def _by(left: Quantity, count: int, problem: Problem) -> str:
+    """How many formulas are asked for, and the variables they are slopes by."""
+    if not isinstance(left, Gradient) or count == 1:
+        return ""
+    by = [str(a) for v in blocks(left.wrt, problem.bound.parameters) for a in v.atoms.ravel()]
+    return f", by {', '.join(by)}" if len(by) == count else f", {count} formulas"
+
+
+def _laws(q: Quantity, problem: Problem) -> str:
+    """How what is random in it comes about."""
+    world = problem.bound
+    found: list[Draw] = []
+    for x in _parts(q):
+        names = world.over(getattr(x, "over", None))
+        cells = [e for leaf in x.leaves() if not is_code(leaf) for e in entries(leaf)]
+        cells += [e for code in x.code() for symbols in world.asked(code, names).values() for e in entries(symbols)]
+        found += with_parents([a for e in cells for a in (*randoms(e), *_expected(e))])
+    shown = list(dict.fromkeys(_law(draw) for draw in found if draw.bundle is None or not isinstance(draw.bundle, Rows)))
+    return "; " + "; ".join(shown) if shown else ""
+
+
+def _parts(q: Quantity) -> list[Quantity]:
+    """A quantity whose own rows bind its draws, or those that it is combined of."""
+    return [x for part in (q.left, q.right) for x in _parts(part)] if isinstance(q, Combined) else [q]
+
+
+def _expected(e: Any) -> list[Any]:
+    return [a for node in e.atoms(Expected) for atoms, _ in node.pairs for a in atoms]
+
+
+def _law(draw: Draw) -> str:
+    if isinstance(draw.law, Finite):
+        pairs = [sp.fraction(sp.together(p)) for p in draw.law.weights]
+        above, below = [a for a, _ in pairs], {b for _, b in pairs}
+        outcomes = f"{draw.name} is {', '.join(map(str, range(len(pairs))))} with chances"
+        if len(below) == 1 and not below.copy().pop().is_number:
+            return f"{outcomes} in proportion to {', '.join(map(str, above))}"
+        return f"{outcomes} {', '.join(map(str, draw.law.weights))}"
+    if isinstance(draw.law, Gaussian) and len(draw.law.mean) == 1:
+        return f"{draw.name} is normal with mean {draw.law.mean[0]} and standard deviation {draw.law.factor[0][0]}"
+    return f"{draw.name} is drawn with {', '.join(sorted(map(str, draw.law.free_symbols)))}"
+
+
+def _specified(slot: Callable[..., Any], problem: Problem) -> str:
+    """What a function takes, and what its claims ask of its gradient where that does not say how."""
+    bound = [names for claim in problem.claims for top, names in called(claim, problem.bound) if top is slot]
+    takes: list[str] = []
+    for name in asked_of(slot):
+        kinds = dict.fromkeys(_kind(names[name]) for names in bound or [problem.bound.names] if name in names)
+        takes.append(f"{name}, {' or '.join(kinds)}" if kinds else name)
+    out = f"In {'numpy' if is_numpy(slot) else 'torch'}. Takes {'; '.join(takes) or 'nothing'}."
+    for claim in problem.claims:
+        if claim.at is None and type(claim.that) is Equal:
+            left, right = claim.that.sides
+            if isinstance(left, Mean) and left.code() == [slot] and isinstance(right, Gradient) and not is_code(right.of):
+                asks = f"{out} {described(left, problem).capitalize()} is {described(right, problem)}{_laws(right, problem)}."
+                return asks if len(asks) <= 2 * SHORT else out
+    return out
+
+
+def _kind(symbols: Any) -> str:
+    one, many = ("a whole number", "whole numbers") if is_index(symbols) else ("a number", "numbers")
+    shape = " x ".join(map(str, symbols.shape))
+    return f"{shape} {many}" if shape else one
 
 
 # ---- the file to fill in --------------------------------------------------------------------------------------------------
@@ -204,18 +290,20 @@ def template(problem: Problem, found: Sequence[Part], title: str = "") -> str:
         out += ["", "", *_comment(part.asks, part), f"def {part.id}({', '.join(_parameters(part.slot))}):"]
         out.append("    raise NotImplementedError")
     if texts:
-        names = ", ".join(_names(problem))
-        out += ["", "", *_comment(f'Formulas are text, as in "exp(x) / 2". Names: {names}.', None)]
+        out += ["", "", *_comment('Formulas are text, as in "exp(x) / 2"; entry 0 of a vector x is x_0.', None)]
         out += _comment("Numbers are exact, 1/3, or to six digits. Several: [a, b, ...].", None)
     for part in texts:
         assert part.claim is not None
-        out += ["", *_comment(part.asks, part), f'{part.id} = ""']
+        names = _names(part.claim, problem) if part.kind == FORMULA else []
+        out += ["", *_comment(part.asks, part), *_comment(f"Names: {', '.join(names)}.", None)[: len(names)], f'{part.id} = ""']
     return "\n".join(out) + "\n"
 
 
-def _names(problem: Problem) -> list[str]:
-    world = problem.bound
-    return [name for name in world.names if name in world.variables]
+def _names(claim: Claim, problem: Problem) -> list[str]:
+    """The variables that the question itself mentions."""
+    left = lowered(_left(claim), problem.bound.parameters, problem.bound.names) or []
+    free = set[Any]().union(*(e.free_symbols for e in left))
+    return [name for name, v in problem.bound.variables.items() if free & set(v.atoms.ravel())]
 
 
 def _parameters(slot: Callable[..., Any]) -> list[str]:

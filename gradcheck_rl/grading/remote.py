@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from ..errors import CodeError, InputError, ProblemError, did_you_mean
 from ..estimate import Floats
 from ..evaluators.plain import is_numpy
-from .session import Refusal, Session
+from .session import Refusal, Session, shape
 
 POSITIONAL_ONLY, ORDINARY, VAR_POSITIONAL, KEYWORD_ONLY, VAR_KEYWORD = range(5)
 KEPT = 256
+PIECE, ROWS = 1 << 15, 1 << 21
 Parameters = Sequence[tuple[str, int, bool]]
 
 
@@ -27,14 +29,20 @@ def signature(slot: Callable[..., Any]) -> str:
     return f"def {slot.__name__}({', '.join(asked_of(slot))}):"
 
 
+class TooMuch(BaseException):
+    """A claim asks for more rows than a submission is to pay for. Not an Exception, as `Ended` is none."""
+
+
 class Remote:
-    """The questions that one function of a submission is asked."""
+    """The questions that one function of a submission is asked. `left`: how many rows may still be asked for; none is, once it
+    is negative."""
 
     def __init__(self, session: Session, slot: Callable[..., Any], parameters: Parameters | None) -> None:
         self.session, self.slot, self.name = session, slot, slot.__name__
         self.numpy = is_numpy(slot)
         self.asked = asked_of(slot)
         self.passed = _passed(slot, self.asked, parameters)
+        self.left = ROWS
         self._known: dict[Any, Any] = {}
 
     @property
@@ -65,13 +73,13 @@ class Remote:
         arrays = {k: v for k, v in arguments.items() if isinstance(v, np.ndarray)}
         given = {k: v if v.dtype.kind == "i" else v.astype(float) for k, v in arrays.items()}
         plain = {k: _plain(self.name, k, v) for k, v in arguments.items() if k not in given}
-        shapes = tuple((k, v.shape, v.tobytes()) for k, v in given.items())
-        key = (op, dtype, shapes, tuple(plain.items()), None if cotangents is None else cotangents.tobytes())
+        columns = tuple((k, v.shape, v.tobytes()) for k, v in given.items())
+        key = (op, dtype, columns, tuple(plain.items()), None if cotangents is None else cotangents.tobytes())
         if key not in self._known:
             kind = "numpy" if self.numpy else "torch"
             passed = [(name, as_name) for name, as_name in self.passed if name in arguments]
             try:
-                header, numbers = self.session.ask(op, self.name, passed, given, plain, dtype, kind, cotangents)
+                header, numbers = self._in_pieces(op, passed, given, plain, dtype, kind, cotangents)
             except Refusal as error:
                 raise CodeError(self.slot, str(error)) from error
             reached = header.get("reached")
@@ -82,8 +90,38 @@ class Remote:
             told = header.get("kind")
             if len(self._known) >= KEPT:
                 self._known.clear()
-            self._known[key] = Rows(np.asarray(numbers), told if told in ("f", "i", "b") else "f", flags)
+            parts = shapes_of(header.get("parts"), math.prod(numbers.shape[1:]))
+            self._known[key] = Rows(np.asarray(numbers), told if told in ("f", "i", "b") else "f", flags, parts)
         return self._known[key]
+
+    def _in_pieces(
+        self, op: str, passed: Any, given: Mapping[str, Any], plain: Mapping[str, Any], dtype: str, kind: str, weights: Any
+    ) -> tuple[dict[str, Any], Floats]:
+        """Many rows are several questions: the worker's memory is for the submission, not for ours."""
+        rows = len(next(iter(given.values()))) if given else 1
+        self.left -= rows
+        if self.left < 0:
+            raise TooMuch
+        pieces = [slice(at, at + PIECE) for at in range(0, rows, PIECE)]
+        found = [
+            self.session.ask(op, self.name, passed, _cut(given, p), plain, dtype, kind, None if weights is None else weights[p])
+            for p in pieces
+        ]
+        if len({numbers.shape[1:] for _, numbers in found}) != 1:
+            raise Refusal(f"`{self.name}` returned different shapes for different data: return one shape.")
+        header, numbers = found[0]
+        return header, numbers if len(found) == 1 else np.concatenate([numbers for _, numbers in found])
+
+
+def _cut(arguments: Mapping[str, Any], piece: slice) -> dict[str, Any]:
+    return {k: v[piece] for k, v in arguments.items()}
+
+
+def shapes_of(found: Any, size: int) -> tuple[tuple[int, ...], ...]:
+    """The shapes of what was returned at once, if they are shapes and hold as many numbers as there are."""
+    rows = [shape(row) for row in cast(list[Any], found)] if isinstance(found, list) else []
+    parts = tuple(tuple(row) for row in rows if row is not None)
+    return parts if len(parts) == len(rows) and sum(map(math.prod, parts)) == size else ()
 
 
 def _plain(function: str, name: str, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -17,12 +18,16 @@ DIGITS = 15
 
 @dataclass(frozen=True)
 class Rule:
-    """One part: `id` is a function of the problem, or a claim whose other side is asked for. `claims` decide about a function."""
+    """One part: `id` is a function of the problem, or a claim whose other side is asked for, which `name` calls otherwise.
+
+    `claims` decide about a function.
+    """
 
     id: str
     points: float = 1.0
     visibility: str = "visible"
     asks: str = ""
+    name: str = ""
     digits: int = 6
     claims: tuple[str, ...] = ()
 
@@ -62,7 +67,7 @@ def _rubric(data: Mapping[str, Any]) -> Rubric:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in cast(list[Any], rows)):
         raise InputError("`part` is no list of parts: write each under [[part]].")
     parts = tuple(_rule(row) for row in cast(list[dict[str, Any]], rows))
-    ids = [rule.id for rule in parts]
+    ids = [rule.name or rule.id for rule in parts]
     for name in ids:
         if ids.count(name) > 1:
             raise InputError(f"the part `{name}` is written twice: leave one.")
@@ -89,6 +94,7 @@ def _rule(row: Mapping[str, Any]) -> Rule:
         points=_number(row, "points", 0, 1e6, 1.0),
         visibility=_one_of(row, "visibility", VISIBILITIES, "visible"),
         asks=_text(row, "asks"),
+        name=_name(row),
         digits=_whole(row, "digits", 1, DIGITS) if "digits" in row else 6,
         claims=_texts(row, "claims"),
     )
@@ -105,6 +111,13 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     if not isinstance(value, str):
         raise InputError(f'{name} = {value!r} is no text: write {name} = "...".')
     return value
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    name = _text(row, "name")
+    if name and (not name.isidentifier() or keyword.iskeyword(name)):
+        raise InputError(f'name = {name!r} cannot be a name in Python: write letters, digits and underscores, as in "slope_1".')
+    return name
 
 
 def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:

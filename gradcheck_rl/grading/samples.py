@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -69,6 +70,14 @@ class Function:
         from ..backends.remote import here
 
         return here(code, arguments, "float64", weights).numbers
+
+    def unchecked(self) -> AbstractContextManager[None]:
+        """Within this block laws of torch take any parameters."""
+        if self.numpy:
+            return nullcontext()
+        from ..backends.remote import unchecked
+
+        return unchecked()
 
     def sample(self, arguments: Arguments, rng: np.random.Generator) -> Sample:
         """With what the page's own function gives there."""
@@ -216,6 +225,26 @@ def same(ask: Ask, found: Sequence[Sample], numpy: bool) -> bool:
     return bool(found)
 
 
+def same_slopes(ask: Ask, found: Sequence[Sample], by: Sequence[str]) -> bool:
+    """Has it, in every row, the slopes of the page's function by these arguments?"""
+    for sample in found:
+        _, slopes = answered(ask, sample, False)
+        if apart(slopes, sample.slopes)[:, columns(sample.arguments, by)].any():
+            return False
+    return bool(found)
+
+
+def columns(arguments: Arguments, by: Sequence[str]) -> list[int]:
+    """Where the slopes by these arguments stand."""
+    out, at = list[int](), 0
+    for name, value in arguments.items():
+        if value.dtype.kind == "f":
+            size = value[0].size
+            out += range(at, at + size) if name in by else ()
+            at += size
+    return out
+
+
 @dataclass(frozen=True, eq=False)
 class Search:
     """For the simplest row where a submission and the page's function differ. `by`: the arguments that slopes matter by."""
@@ -249,22 +278,11 @@ class Search:
         """The rows where they differ in a slope that matters, or else in the value; not where the right one is undefined."""
         values, slopes = answered(self.ask, sample, self.function.numpy)
         defined = ~np.isnan(sample.values).any(axis=1)
-        bent = apart(slopes, sample.slopes)[:, self._columns(sample.arguments)].any(axis=1) & defined
+        matter = [] if self.function.numpy else columns(sample.arguments, self.by)
+        bent = apart(slopes, sample.slopes)[:, matter].any(axis=1) & defined
         off = apart(values, sample.values).any(axis=1) & defined
         rows = np.flatnonzero(bent if bent.any() else off)
         return [{k: v[i : i + 1] for k, v in sample.arguments.items()} for i in rows]
-
-    def _columns(self, arguments: Arguments) -> list[int]:
-        """Where the slopes by the arguments that matter stand."""
-        if self.function.numpy:
-            return []
-        out, at = list[int](), 0
-        for name, value in arguments.items():
-            if value.dtype.kind == "f":
-                size = value[0].size
-                out += range(at, at + size) if name in self.by else ()
-                at += size
-        return out
 
     def _difference(self, row: Arguments) -> Difference:
         one = self.function.sample(row, np.random.default_rng(0))

@@ -173,14 +173,16 @@ class Session:
                 self.end = Ended("CRASH", says)
                 raise self.end
             raise Refusal(says)
-        shape = _shape(header.get("shape"))
-        if shape is None:
+        size = shape(header.get("shape"))
+        if size is None:
             raise Ended("CRASH", "it answered with something else than numbers")
-        if len(payload) != 8 * rows * math.prod(shape):
+        if len(payload) != 8 * rows * math.prod(size):
             raise Ended("CRASH", "it answered with another number of numbers than it said")
-        return header, np.frombuffer(payload, "<f8").reshape(rows, *shape)
+        return header, np.frombuffer(payload, "<f8").reshape(rows, *size)
 
     def _timed(self, data: bytes) -> tuple[dict[str, Any], bytes]:
+        if self.end is not None:
+            raise self.end
         start = time.monotonic()
         try:
             return self._exchange(data, start + self.left)
@@ -272,7 +274,7 @@ def _header(text: bytes) -> dict[str, Any] | None:
     return cast(dict[str, Any], found) if isinstance(found, dict) and type(found.get("bytes")) is int else None
 
 
-def _shape(found: Any) -> list[int] | None:
+def shape(found: Any) -> list[int] | None:
     if not isinstance(found, list) or len(cast(list[Any], found)) > DIMENSIONS:
         return None
     return list(cast(list[int], found)) if all(type(n) is int and 0 <= n < 1 << 24 for n in cast(list[Any], found)) else None

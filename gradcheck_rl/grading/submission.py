@@ -90,6 +90,8 @@ def _is_one(path: Path) -> bool:
 def read(path: Path, adapter: Adapter) -> Submission:
     """One submission, or `Unreadable`."""
     name = path.stem if path.suffix in SUFFIXES else path.name
+    if path.is_symlink():
+        raise Unreadable(f"{path.name} is a link to somewhere else: hand in the files themselves.")
     if path.is_dir():
         sources = _folder(path)
     elif path.suffix == ".ipynb":
@@ -114,11 +116,11 @@ def read(path: Path, adapter: Adapter) -> Submission:
 def _folder(path: Path) -> dict[str, str]:
     files = [p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES and not p.name.startswith(".")]
     if len(files) > FILES:
-        raise Unreadable(f"{path} holds {len(files)} files; at most {FILES} were expected.")
+        raise Unreadable(f"{path.name} holds {len(files)} files; at most {FILES} were expected.")
     main = next((p for p in files if p.stem == MAIN), files[0] if len(files) == 1 else None)
     if main is None:
         has = ", ".join(p.name for p in files[:5]) or "nothing"
-        raise Unreadable(f"{path} does not say which file is the submission: call it {MAIN}.py; there is {has}.")
+        raise Unreadable(f"{path.name} does not say which file is the submission: call it {MAIN}.py; there is {has}.")
     out = {MAIN: _cells(main) if main.suffix == ".ipynb" else _text(main)}
     return out | {p.stem: _text(p) for p in files if p is not main and p.suffix == ".py" and p.stem.isidentifier()}
 
@@ -147,18 +149,33 @@ def _cells(path: Path) -> str:
         texts = ["".join(c["source"]) if isinstance(c["source"], list) else str(c["source"]) for c in cells]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Unreadable(f"{path.name} is no notebook: cells with sources were expected.") from None
-    kept = [t for t in texts if not t.lstrip().startswith("%%")]
-    return (
-        "\n\n".join("\n".join(line for line in t.split("\n") if not line.lstrip().startswith(("%", "!", "?"))) for t in kept)
-        + "\n"
-    )
+    return "\n\n".join(filter(None, map(_cell, texts))) + "\n"
+
+
+def _cell(text: str) -> str:
+    """A cell without its commands; nothing of it, where they leave what is not Python."""
+    if text.lstrip().startswith("%%"):
+        return ""
+    lines = text.split("\n")
+    kept = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!", "?")) and not line.rstrip().endswith("?"))
+    commands = len(kept) < len(text) or any(re.search(r"=\s*[%!]", line) for line in lines)
+    return "" if commands and not _is_python(kept) else kept
+
+
+def _is_python(text: str) -> bool:
+    try:
+        ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _tree(text: str, path: Path) -> ast.Module:
     try:
         return ast.parse(text, path.name)
     except SyntaxError as error:
-        raise Unreadable(f"{path.name}:{error.lineno}: this is not Python: {error.msg}") from None
+        line = f":{error.lineno}" if error.lineno else ""
+        raise Unreadable(f"{path.name}{line}: this is not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Unreadable(f"{path.name} is not Python that can be read: {error or 'too deeply nested'}.") from None
 

@@ -116,6 +116,7 @@ class Caller:
         self.functions = functions
         self.rungs: dict[str, int] = {}
         self.as_arrays: dict[str, bool] = {}
+        self.parts: list[list[int]] = []  # shapes, where a function returns several tensors at once
         self.plain: dict[str, Any] = {}  # numbers of the present request that are the same in all rows
         scalars = (t for kinds in (numpy.floating, numpy.integer) for t in _leaves_of(kinds))
         self.numbers = frozenset([float, int, bool, numpy.bool_, *scalars])
@@ -168,9 +169,10 @@ class Caller:
             stacked = self.np.stack(found)
             kind = {"f": "f", "b": "b"}.get(stacked.dtype.kind, "i")
             return {"shape": list(stacked.shape[1:]), "kind": kind}, self._bytes(stacked)
+        self.parts = []
         y, _ = self._forward(name, passed, arguments, dtype, False)
         kind = "f" if y.dtype.is_floating_point else "b" if str(y.dtype) == "torch.bool" else "i"
-        return {"shape": list(y.shape[1:]), "kind": kind}, self._bytes(y.detach().double().numpy())
+        return {"shape": list(y.shape[1:]), "kind": kind, "parts": self.parts}, self._bytes(y.detach().double().numpy())
 
     def _numbers(self, name: str, out: Any, depth: int = 0) -> Any:
         """A number, or an array of them, of an exact type: a subclass may lie about itself."""
@@ -214,7 +216,7 @@ class Caller:
         found: list[Any] = [None] * len(leaves)
         if flat.requires_grad and leaves:
             try:
-                found = list(torch.autograd.grad(flat, list(leaves.values()), weights, allow_unused=True))
+                found = list(torch.autograd.grad((flat * weights).sum(), list(leaves.values()), allow_unused=True))
             except Exception as error:
                 raise Refused(f"the gradient of `{name}` raised {told(error)}") from None
         parts = [
@@ -314,6 +316,7 @@ class Caller:
         if type(out) in (torch.Tensor, torch.nn.Parameter):
             return out
         if type(out) in (tuple, list) and out and all(type(x) is torch.Tensor for x in out):
+            self.parts = [list(x.shape) for x in out]
             return torch.cat([x.reshape(-1) for x in out])
         if type(out) in self.numbers:
             return torch.tensor(float(out))

@@ -1,4 +1,4 @@
-"""python -m tests.benchmarks [--slow] [--smoke] [start check derive evaluate sampling mdp]"""
+"""python -m tests.benchmarks [--slow] [--smoke] [start check derive evaluate sampling mdp grade]"""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import import_module
 
 from .timing import Options, Row
 
-GROUPS = ("start", "check", "derive", "evaluate", "sampling", "mdp")
+GROUPS = ("start", "check", "derive", "evaluate", "sampling", "mdp", "grade")
 
 
 def main(arguments: Sequence[str] | None = None) -> list[Row]:

@@ -51,9 +51,10 @@ def once(work: Work) -> float:
 
 
 def _spent(work: Work) -> float:
-    start = time.process_time()
+    """In this process, and in those that it started and that are gone."""
+    start, children = time.process_time(), _children()
     work()
-    return time.process_time() - start
+    return time.process_time() - start + _children() - children
 
 
 def processes(commands: Mapping[str, Sequence[str]], repeats: int) -> dict[str, float]:
