@@ -237,10 +237,10 @@ def derive(options: argparse.Namespace) -> int:
                 report = derived(problem, chosen, options.at or "", options.seed, errata)
             reports.append(report)
             notes = stamps(report) if options.stamp else []
+            others = [] if options.only or options.at else other_lines(problem, errata)
             if options.format in derivation.FORMATS:
-                _say(derivation.FORMATS[options.format](report, notes))
+                _say(derivation.FORMATS[options.format](report, notes, others))
             elif options.format == "text":
-                others = 0 if options.only or options.at else other_lines(problem, errata)
                 _say(text.derivations(report, _screen(options), notes, others) + "\n")
             elif options.format != "json":
                 from .generate import functions

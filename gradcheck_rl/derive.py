@@ -64,9 +64,10 @@ def printed_lines(problem: Problem) -> list[str]:
     return found
 
 
-def other_lines(problem: Problem, errata: Collection[str]) -> int:
-    """How many errata are not among these: code must run for them, or they are too long to be read as formulas."""
-    return sum(isinstance(item, Erratum) for item in problem.names.values()) - len(errata)
+def other_lines(problem: Problem, errata: Collection[str]) -> list[tuple[str, str]]:
+    """The other errata, each with the right sentence: code must run for them, or they are too long to be read as formulas."""
+    items = problem.names.items()
+    return [(item.says, item.instead.says) for name, item in items if isinstance(item, Erratum) and name not in errata]
 
 
 def derived(

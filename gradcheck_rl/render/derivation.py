@@ -23,7 +23,11 @@ TEX_HEAD = r"""\documentclass[a4paper]{article}
 \begin{document}"""
 
 
-def latex(report: Report, notes: Sequence[str] = ()) -> str:
+Pairs = Sequence[tuple[str, str]]  # printed sentences, each with the right one
+OTHERS = "Other printed lines, beside the right ones"
+
+
+def latex(report: Report, notes: Sequence[str] = (), others: Pairs = ()) -> str:
     """A document that compiles as it stands, with amsmath alone; its environments can be pasted."""
     lines = _lines(report)
     parts = [*(f"% {_one_line(note)}" for note in notes), TEX_HEAD, rf"\section*{{{latex_text(report.title)}}}"]
@@ -35,6 +39,9 @@ def latex(report: Report, notes: Sequence[str] = ()) -> str:
         marked = rf"  & {wrong} && \text{{\small {latex_text(line.verdict)}}}"
         parts += ["", head, r"\begin{align*}", marked, r"\end{align*}", f"Right: {latex_prose(line.correction)}"]
         parts += [r"\begin{align*}", f"  & {right}", r"\end{align*}"]
+    if others:
+        rows = (rf"  \item {latex_prose(wrong)} \\ $\rightarrow$ {latex_prose(right)}" for wrong, right in others)
+        parts += ["", rf"\subsection*{{{OTHERS}}}", r"\begin{itemize}", *rows, r"\end{itemize}"]
     return "\n".join([*parts, "", r"\end{document}", ""])
 
 
@@ -55,7 +62,7 @@ def _tex_chain(chain: Chain, lines: Mapping[str, Line]) -> str:
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
 
-def markdown(report: Report, notes: Sequence[str] = ()) -> str:
+def markdown(report: Report, notes: Sequence[str] = (), others: Pairs = ()) -> str:
     """Markdown with formulas in ```math, as code hosts set them."""
     lines = _lines(report)
     parts = [f"<!-- {html.escape(_one_line(note)).replace('-', '&#45;')} -->" for note in notes]
@@ -67,6 +74,9 @@ def markdown(report: Report, notes: Sequence[str] = ()) -> str:
     for line in _printed(report):
         parts += [f"## Printed: {markdown_text(line.says)}", f"{_math(line.formula)}", f"({line.verdict})"]
         parts += [f"Right: {markdown_text(line.correction)}", _math(line.right_formula)]
+    if others:
+        rows = (f"* {markdown_text(wrong)}  \n  → {markdown_text(right)}" for wrong, right in others)
+        parts += [f"## {OTHERS}", "\n".join(rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -80,7 +90,7 @@ def markdown_text(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+.!|~$^=:@-])", r"\\\1", flat)
 
 
-def typst(report: Report, notes: Sequence[str] = ()) -> str:
+def typst(report: Report, notes: Sequence[str] = (), others: Pairs = ()) -> str:
     """A document that Typst compiles as it stands."""
     lines = _lines(report)
     parts = [*(f"// {_one_line(note)}" for note in notes), f"#heading({typst_string(report.title)})"]
@@ -96,10 +106,13 @@ def typst(report: Report, notes: Sequence[str] = ()) -> str:
     for line in _printed(report):
         parts += ["", f"#heading(level: 2, {typst_string('Printed: ' + line.says)})", f"$ {typ(line.formula)} $"]
         parts += [f"#{typst_string(f'{line.verdict}. Right: {line.correction}')}", f"$ {typ(line.right_formula)} $"]
+    if others:
+        parts += ["", f"#heading(level: 2, {typst_string(OTHERS)})"]
+        parts += [f"- #{typst_string(wrong)} \\\n  #{typst_string('→ ' + right)}" for wrong, right in others]
     return "\n".join(parts) + "\n"
 
 
-FORMATS: Mapping[str, Callable[[Report, Sequence[str]], str]] = {"latex": latex, "markdown": markdown, "typst": typst}
+FORMATS: Mapping[str, Callable[[Report, Sequence[str], Pairs], str]] = {"latex": latex, "markdown": markdown, "typst": typst}
 
 
 def _lines(report: Report) -> dict[str, Line]:

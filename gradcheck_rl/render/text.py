@@ -61,10 +61,12 @@ def mistakes(report: Report, screen: Screen | None = None) -> str:
     return _print([Group(page.heading(report), *(page.mistakes(report) or none))], screen)
 
 
-def derivations(report: Report, screen: Screen | None = None, notes: Sequence[str] = (), others: int = 0) -> str:
+def derivations(
+    report: Report, screen: Screen | None = None, notes: Sequence[str] = (), others: Sequence[tuple[str, str]] = ()
+) -> str:
     """Every line of every derivation: the formula, what became of its equals sign, and the reason.
 
-    `others` is how many printed lines the whole report has beside those that are shown.
+    `others` are printed sentences whose formulas are not shown here, each beside the right one.
     """
     page = _Page(screen)
     lines = {line.id: line for line in report.claims}
@@ -77,8 +79,11 @@ def derivations(report: Report, screen: Screen | None = None, notes: Sequence[st
             title = _text(f"{page.say('as printed')}: ", "bold underline") + _text(page.say(line.says))
             parts += ["", title, Padding(Group(*page.printed(line)), (0, 0, 0, 2))]
     if others:
-        whole = f"python -m gradcheck_rl report {report.problem} -o {report.problem}.html"
-        parts += ["", _text(page.say("{} other printed lines, beside the right ones: {}", others, whole), "dim")]
+        whole = f"python -m gradcheck_rl {report.problem}"
+        parts += ["", _text(page.say("Other printed lines, beside the right ones; checked by {}", whole), "bold underline")]
+        for printed, right in others:
+            pair = _text(f"{page.say(printed)}\n"), _text(f"→ {page.say(right)}")
+            parts.append(Padding(Text.assemble(*pair), (0, 0, 0, 2)))
     return _print([Group(*parts, *(_text(note, "dim") for note in ("", *notes) if notes), "", page.last(report))], screen)
 
 
