@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
-from .claims import Claim, Erratum, Relation
+from .claims import Claim, Erratum, Raises, Relation
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
 from .errors import InputError, ProblemError, did_you_mean
@@ -104,12 +104,17 @@ class _Page:
             if not used & set(names):
                 continue
             if names[0] in self.functions:
-                found[names[0]] = self._of_function(names[0])
+                if self._is_measured(self.functions[names[0]]):
+                    found[names[0]] = self._of_function(names[0])
             elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 found[names[0]] = changes(statement, live=self._parameters_through(names[0]))
             elif any(_is_formula(self.values[name]) for name in names):
                 found[names[0]] = self._of_model(statement, names)
         return found
+
+    def _is_measured(self, function: Callable[..., Any]) -> bool:
+        """Does a claim say more of it than that it raises?"""
+        return any(c.reaches({function: function}) and not isinstance(c.that, Raises) for _, c in self.claims)
 
     def _reads(self, name: str) -> set[str]:
         """The names in a line, and those that a function of the claims is given by name."""

@@ -91,10 +91,13 @@ def slopes(v2):
     return (g * d[0] ** 2 + 2 * v2 * d[1]) / (d[0] * high), high / (g * d[0])
 
 
-# The action, and the lines where some reading of the reward jumps.
+# The action, and the lines where some reading of the reward jumps. Beyond these half turns the angle is nowhere.
+half_turns = range(-2, 3)
+
+
 def jumps(angle, v):
     c = least(tan(angle))
-    turns = [k * pi + edge for k in range(-2, 3) for edge in (atan(d[1] / d[0]), pi / 2)]
+    turns = [k * pi + edge for k in half_turns for edge in (atan(d[1] / d[0]), pi / 2)]
     return (0, *map(atan, slopes(100)), *turns), (-c, 0, c, 10)
 
 
@@ -120,7 +123,7 @@ def once(angle):
 
 
 def turned(angle):
-    return sum(once(angle + k * pi) for k in range(-2, 3))
+    return sum(once(angle + k * pi) for k in half_turns)
 
 
 def waves(angle):
@@ -527,14 +530,27 @@ fallen = Claim(
     at=stated,
     source="A-078",
 )
-square = by_angle(coded_wide, lambda v: (100 - v**2) ** 2)  # E[z^2 f] is E[f] and its derivative by log sigma
-one_sample = (square + diff(square, log_sigma[0])) * diff(mean[0], b[0]) ** 2 / sigma[0] ** 2
-start = both_slopes[coded_wide][0]
+
+
+def mean_square(reading, i):  # of the score of b_i times the reward: E[z^2 f] is E[f] and its derivative by log sigma
+    square = by_angle(reading, lambda v: (100 - v**2) ** 2)
+    return (square + diff(square, log_sigma[i])) * diff(mean[i], b[i]) ** 2 / sigma[i] ** 2
+
+
 noise = Claim(
     "The gradient of the angle's bias is less than 1e-15 of one sample's deviation: the number asked for is noise.",
     at=initial,
     source="A-072, A-060",
-    that=AtMost(start[0] * start[0], one_sample / 10**30),
+    that=AtMost(both_slopes[coded_wide][0][0] * both_slopes[coded_wide][0][0], mean_square(coded_wide, 0) / 10**30),
+)
+squared = Claim(
+    "A sample's mean square, of score times reward, is one integral too.",
+    at=stated,
+    source="A-072",
+    that=Equal(
+        array(*(E(success * (100 - v**2) ** 2 * diff(log_prob(jump), b[i]) ** 2) for i in (0, 1))),
+        array(*(mean_square(coded, i) for i in (0, 1))),
+    ),
 )
 around = Variable("around", over=Uniform(0, 3))
 uniform = Claim(
@@ -557,6 +573,7 @@ worse = Claim(
     source="A-060, A-074",
 )
 boxed = Claim("How often an action lies in the box.", Equal(Mean(Value(in_box)), inside), source="A-073")
+onward = Claim("And how often it goes ahead.", Equal(Mean(Value(is_ahead)), E(ahead)), source="A-073")
 illegal = Claim(
     "At the start 98 of 100 actions lie outside the box.",
     Within(inside, (Rational(21, 1000), Rational(22, 1000))),
@@ -709,11 +726,10 @@ def draw_tries(data, ax):
 @cache
 def by_noise(problem, seed):
     levels = [Rational(n, 4) for n in range(-12, 5)]
-    square = by_angle(box, lambda v: (100 - v**2) ** 2)
     found = {"reward": by_angle(box)}
     for i, name in enumerate(("angle", "speed")):
         found[name] = diff(by_angle(box), b[i])
-        found[f"square {name}"] = (square + diff(square, log_sigma[i])) * diff(mean[i], b[i]) ** 2 / sigma[i] ** 2
+        found[f"square {name}"] = mean_square(box, i)
     curves = along(problem, found, [stated.but(log_sigma=(level, level)) for level in levels])
     return {"level": [float(level) for level in levels], **curves}
 
@@ -854,8 +870,10 @@ problem = Problem(
         *asked_value,
         differenced,
         noise,
+        squared,
         worse,
         boxed,
+        onward,
         illegal,
         fallen,
         smoke,

@@ -163,13 +163,13 @@ ROUTES: dict[tuple[str, ...], str] = {
     IN_EVERY_SAMPLE: "likely scored paid faces renormalised rewarded",
     BY_FORMULA: "in_every_sample_the_gradient_of in_every_sample_the_gradient_of_2 clamped generous batched",
     INTEGRAL: "integrating_the_speed_by_hand_leaves integrating_the_speed_by_hand_leaves_2 "
-    "integrating_the_speed_by_hand_leaves_3 one_slope rows_of_W third_model noise "
+    "integrating_the_speed_by_hand_leaves_3 one_slope rows_of_W third_model noise squared "
     "at_the_start_as_coded_the at_the_start_clipped_the_angle at_the_start_ahead_the_angle "
     "at_the_start_as_coded_so at_the_start_clipped_so_are at_the_start_ahead_so_are "
     "with_less_noise_as_coded_the with_less_noise_clipped_the_angle with_less_noise_ahead_the_angle "
     "with_less_noise_as_coded_so with_less_noise_clipped_so_are with_less_noise_ahead_so_are",
     PARTLY: "worse smoke",
-    CODE: "unbiased unbiased_ahead unbiased_box unbiased_clipped luckier through through_spread boundary harmless parabola "
+    CODE: "unbiased unbiased_ahead unbiased_box unbiased_clipped luckier onward through through_spread boundary harmless parabola "
     "between",
     PARTLY_CODE: "unbiased_truncated blunt opposite boxed",
     (*CODE, "integrated + sampled + autodiff"): "sampled sampled_reward",
