@@ -667,7 +667,7 @@ rsample = Erratum("rsample could replace the score estimator here.", Equal(path,
 informative = Erratum(
     "At the start the gradient of the angle's bias is a number worth asking for: 1e-12 at least.",
     source="A-072",
-    that=AtMost(1, start[0] * start[0] * 10**24),
+    that=AtMost(1, both_slopes[coded_wide][0][0] * both_slopes[coded_wide][0][0] * 10**24),
     at=initial,
     instead=noise,
 )

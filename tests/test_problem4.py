@@ -169,8 +169,8 @@ ROUTES: dict[tuple[str, ...], str] = {
     "with_less_noise_as_coded_the with_less_noise_clipped_the_angle with_less_noise_ahead_the_angle "
     "with_less_noise_as_coded_so with_less_noise_clipped_so_are with_less_noise_ahead_so_are",
     PARTLY: "worse smoke",
-    CODE: "unbiased unbiased_ahead unbiased_box unbiased_clipped luckier onward through through_spread boundary harmless parabola "
-    "between",
+    CODE: "unbiased unbiased_ahead unbiased_box unbiased_clipped luckier onward through through_spread boundary harmless "
+    "parabola between",
     PARTLY_CODE: "unbiased_truncated blunt opposite boxed",
     (*CODE, "integrated + sampled + autodiff"): "sampled sampled_reward",
     GIVEN: "at_the_start_a_jump_of with_less_noise_a_jump_of at_the_start_its_surrogate_is with_less_noise_its_surrogate_is "
