@@ -18,11 +18,20 @@ def english(sentence: str, *parts: object) -> str:
 
 
 def speaker(language: str) -> Say:
-    """say(sentence, *parts): the sentence in this language with its {} filled in; in English where it has no other."""
+    """say(sentence, *parts): the sentence in this language with its {} filled in; in English where it has no other.
+
+    Of what stands at numbers, as a derivation there and its reason, the words are translated and the numbers kept.
+    """
     table = sentences(language)
 
     def say(sentence: str, *parts: object) -> str:
-        known = table.get(" ".join(sentence.split()), sentence)
+        flat = " ".join(sentence.split())
+        words, at, numbers = flat.partition(", at ")
+        if flat not in table and flat.startswith("at ") and table:
+            return table["at {}"].format(flat[3:])
+        if flat not in table and at and words in table:
+            return table[words] + table[", at {}"].format(numbers)
+        known = table.get(flat, sentence)
         return known.format(*parts) if parts else known
 
     return say

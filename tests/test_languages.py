@@ -56,6 +56,15 @@ def test_the_terminal_speaks_it_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert set(re.findall(r"[a-z]{4,}", said)) <= set(re.findall(r"[a-z]{4,}", known))
 
 
+def test_a_derivation_at_numbers_keeps_the_numbers() -> None:
+    say = speaker("zh")
+    title = "The score by the logit"
+    assert say(f"{title}, at done = 1, u = log(3)") == say(title) + "，取 done = 1, u = log(3)"
+    assert say("at done = 1") == "取 done = 1" and say("at most by one episode.") == "至多多出一条轨迹。"
+    assert say("Nobody, at home") == "Nobody, at home"
+    assert [speaker("en")(text) for text in (f"{title}, at u = 1", "at u = 1")] == [f"{title}, at u = 1", "at u = 1"]
+
+
 def test_a_sentence_without_its_chinese_is_said_in_english() -> None:
     assert speaker("zh")("Nobody has said {} yet.", "this") == "Nobody has said this yet."
     assert speaker("zh")("Claims") == "命题"
