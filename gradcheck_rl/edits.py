@@ -374,9 +374,11 @@ def _flowing(target: ast.stmt, live: Collection[str]) -> Callable[[ast.expr], bo
 
 
 def _passes_nothing(node: ast.AST) -> bool:
-    """A comparison, or a block under torch.no_grad()."""
+    """A comparison, a stop-gradient, or a block under torch.no_grad()."""
     match node:
         case ast.Compare():
+            return True
+        case ast.Call() if _called(node) in STOPPING:
             return True
         case ast.With(items=items):
             return any(isinstance(i.context_expr, ast.Call) and _called(i.context_expr) == "no_grad" for i in items)

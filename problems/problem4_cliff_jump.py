@@ -117,7 +117,7 @@ J_truncated = J_box / inside
 
 
 # Each as one integral, in two ways. A reading is the highest speed, the cumulative probability of the angle's direction, and
-# whether backwards counts. Directions repeat after half a turn; the waves are the same sum over all turns, for a wide Gaussian.
+# whether backwards counts. Directions repeat after half a turn. Over all turns a wide Gaussian is flat but for waves.
 def once(angle):
     return E(step(angle - tilt))
 
@@ -127,7 +127,7 @@ def turned(angle):
 
 
 def waves(angle):
-    return (angle + sum(exp(-2 * n**2 * sigma[0] ** 2) * sin(2 * n * (angle - mean[0])) / n for n in (1, 2))) / pi
+    return (angle + exp(-2 * sigma[0] ** 2) * sin(2 * (angle - mean[0]))) / pi
 
 
 coded, coded_wide, forward, box = (400, turned, 1), (400, waves, 1), (400, once, 0), (10, once, 0)
@@ -138,7 +138,7 @@ u, w = symbols("u w", positive=True)
 def by_angle(reading, payoff=lambda v: 100 - v**2):
     limit, chance, backwards = reading
     c = least(tan(u))
-    cleared = step(speed - c) - step(speed - limit) + backwards * (step(-c - speed) - step(-limit - speed))
+    cleared = step(speed - c) - step(speed - limit) + backwards * step(-c - speed)
     return Integral(diff(chance(u), u) * E(cleared * payoff(speed)), (u, *map(atan, slopes(limit**2))))
 
 
@@ -554,7 +554,7 @@ squared = Claim(
 )
 around = Variable("around", over=Uniform(0, 3))
 uniform = Claim(
-    "Over all its turns the angle is uniform but for waves of height 2 exp(-2 n^2 sigma^2): at the start 3e-16.",
+    "Over all its turns the angle is uniform but for a wave of height 2 exp(-2 sigma^2): at the start 3e-16.",
     source="A-072",
     at=initial.but(around=half),
     resolution=1e-20,

@@ -94,6 +94,7 @@ def test_every_row_of_the_table_is_tried_above() -> None:
         ("return w * (1 - x)", "return w * (2 - x)"),  # the 1 of a complement
         ("return w * (1 - x)", "return w * -x"),
         ("return x * w.detach()", "return x * w.detach().detach()"),
+        ("return x * (w * x).detach()", "return x * (w.detach() * x).detach()"),
         ("return w * (x == 0)", "return w * (x == 0).detach()"),
         (
             "with torch.no_grad():\n        y = w * x\n    return y",
