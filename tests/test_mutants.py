@@ -314,6 +314,22 @@ def test_a_draw_that_only_an_argument_names_is_tried_by_the_claims_of_the_functi
     assert "weighing" in killed and None not in killed
 
 
+def test_what_only_raises_is_left_alone(tmp_path: Path) -> None:
+    """Whatever its last line computes: it is not reached."""
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": (
+                "def broken(theta):\n    return theta.nothing() * 2\n\n\n"
+                "raising = Claim('It raises.', Raises(broken, AttributeError))\nuniform = Claim("
+            ),
+            "claims=(unbiased, uniform),": "claims=(unbiased, uniform, raising),",
+        },
+    )
+    path.write_text(path.read_text().replace("import (", "import (\n    Raises,", 1))
+    assert mutants(load(str(path)), functions=["broken"]) == []
+
+
 def test_a_step_of_generic_functions_that_is_proved_no_more_is_refuted(tmp_path: Path) -> None:
     """No number can be put into f: the step is proved, or nothing is known of it."""
     path = page(

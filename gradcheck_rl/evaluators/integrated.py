@@ -1,4 +1,4 @@
-"""Continuous draws: float64 quadrature at two orders, whose distance is the radius.
+"""Continuous draws: float64 quadrature at several orders, whose distance is the radius.
 
 Normal draws without breaks: equal steps over the whole line, exponentially accurate for analytic integrands, in up to two
 coordinates, and Gauss-Hermite beyond. With breaks: tanh-sinh between them, Gauss-Legendre in the innermost coordinate. Plain
