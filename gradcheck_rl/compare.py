@@ -1,8 +1,8 @@
 """Without a problem: are two functions the same, and is the gradient of one loss the slope of its value?
 
 The second question is put along random directions. Along the first the value is differenced at two step sizes, whose
-distance is the radius; what it says of truncation serves the others, with room. Where that does not settle it, the rounding
-of value and gradient is measured, by running both with every intermediate result off in its last digit, and the steps run
+distance is the radius; what it says of truncation serves the others, with room: there one step to one side is enough, as long
+as the room is less than what must be seen. Where that does not settle it, the rounding of value and gradient is measured, by running both with every intermediate result off in its last digit, and the steps run
 from coarse to fine: a gradient is wrong where the slope of the value settles elsewhere, and stays there at all finer steps,
 with no kink at the point.
 """
@@ -122,6 +122,7 @@ STEPS = (2.0**-15, 2.0**-17)
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
 OTHERS, LEAST, BENT = 4, 2.0**-27, 2.0**-6
+SIDES = (2.0**-30, 2.0**-17)
 
 
 def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:
@@ -182,8 +183,8 @@ class _Slopes:
         self.value, self.gradient, self.reached = lines.gradient()
         here = lines.flat
         self.scale = np.concatenate([_size(here[at]) for at in lines.blocks.values()])
-        self.blur = 8 * EPS * abs(self.value) + 4 * EPS * float(np.linalg.norm(self.gradient * here))
-        self.unit = max(float(np.linalg.norm(self.gradient * self.scale)), 1e-3 * abs(self.value)) or 1.0
+        self.blur = 8 * EPS * abs(self.value) + 4 * EPS * _norm(self.gradient * here)
+        self.unit = max(_norm(self.gradient * self.scale), 1e-3 * abs(self.value)) or 1.0
 
     def line(self, count: int) -> Line:
         if broken := self._broken():
@@ -209,26 +210,40 @@ class _Slopes:
     def _broken(self) -> str:
         if not math.isfinite(self.value):
             return f"the loss is {self.value} here"
-        bad = [k for k, at in self.lines.blocks.items() if not np.isfinite(self.gradient[at]).all()]
-        return f"the loss is {self.value:.6g}, and the gradient by `{bad[0]}` is not finite" if bad else ""
+        if np.isfinite(self.gradient).all():
+            return ""
+        bad = next(k for k, at in self.lines.blocks.items() if not np.isfinite(self.gradient[at]).all())
+        return f"the loss is {self.value:.6g}, and the gradient by `{bad}` is not finite"
 
     def _drawn(self, count: int) -> list[Any]:
         rng = generator(self.seed, "differences", self.lines.name)
-        return [self.lines.towards(d) for d in rng.standard_normal((count, len(self.scale))) * self.scale]
+        return self.lines.towards(rng.standard_normal((count, len(self.scale))) * self.scale)
 
     # ---- along one direction ----------------------------------------------------------------------------------------------
 
     def _quick(self, paths: Sequence[Any]) -> list[_Direction]:
-        """At two steps along the first direction, at one along the others. What the two disagree on, many times, is the others'
-        radius too: where that is too little the direction is looked into, and where two errors cancel they do not in all."""
+        """At two steps to both sides along the first direction. What that says of bending and rounding serves the others, with
+        room: one step to one side is enough where it says that it is, else one to both. A direction for which it was too little
+        room is looked into."""
         h = STEPS[-1]
-        (coarse, first), bends = self._stepped(paths[0], STEPS)
-        others = [self._stepped(path, STEPS[-1:]) for path in paths[1:]]
-        apart = abs(coarse - first)
-        radii = np.array([apart, *([max(OTHERS * apart, LEAST * self.unit)] * len(others))]) + self.blur / h
-        found = self._ruled(paths, np.array([first, *(slope for (slope,), _ in others)]), radii)
-        kinked = [self._sharp(bends, h, self.blur), *(bend > BENT * self.unit for _, (bend,) in others)]
-        return [replace(d, verdict=Verdict.UNDECIDED) if bent else d for d, bent in zip(found, kinked, strict=True)]
+        (coarse, fine), bends = self._stepped(paths[0], STEPS)
+        apart = abs(coarse - fine)
+        (first,) = self._ruled(paths[:1], np.array([fine]), np.array([apart + self.blur / h]))
+        if self._sharp(bends, h, self.blur):
+            first = replace(first, verdict=Verdict.UNDECIDED)
+        if len(paths) == 1:
+            return [first]
+        bent = OTHERS * bends[-1] / h + LEAST * self.unit
+        side = min(max(math.sqrt(self.blur / bent), SIDES[0]), SIDES[1])
+        radius = bent * side + 2 * self.blur / side
+        if first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit:
+            slopes = [(path.value(side) - self.value) / side for path in paths[1:]]
+            return [first, *self._ruled(paths[1:], np.array(slopes), np.full(len(slopes), radius))]
+        sides = [self._stepped(path, STEPS[-1:]) for path in paths[1:]]
+        radii = np.full(len(sides), max(OTHERS * apart, LEAST * self.unit) + self.blur / h)
+        found = self._ruled(paths[1:], np.array([slope for (slope,), _ in sides]), radii)
+        kinked = [bend > BENT * self.unit for _, (bend,) in sides]
+        return [first, *(replace(d, verdict=Verdict.UNDECIDED) if k else d for d, k in zip(found, kinked, strict=True))]
 
     def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
         """At each step size the slope of the value, and the angle between its two sides."""
@@ -241,7 +256,7 @@ class _Slopes:
         return seen and all(0.6 * before < bend for before, bend in itertools.pairwise(bends))
 
     def _ruled(self, paths: Sequence[Any], slopes: Floats, radii: Floats, rounding: float = 0.0) -> list[_Direction]:
-        directions = np.array([path.direction for path in paths])
+        directions = np.stack([path.direction for path in paths])
         autograd = directions @ self.gradient
         radii = radii + 16 * EPS * (np.abs(directions) @ np.abs(self.gradient)) + rounding
         rows = zip(paths, autograd.tolist(), slopes.tolist(), radii.tolist(), strict=True)
@@ -334,7 +349,7 @@ class _Slopes:
         for name, at in self.lines.blocks.items():
             alone = np.zeros_like(d.path.direction)
             alone[at] = d.path.direction[at]
-            (part,) = self._quick([self.lines.towards(alone)])
+            (part,) = self._quick(self.lines.towards(alone[None]))
             parts[name] = (part.autograd, part.slope, part.radius)
         worst = max(parts, key=lambda k: abs(parts[k][0] - parts[k][1]))
         clear = order is not None and order < 1.5
@@ -362,7 +377,11 @@ class _Slopes:
 
 def _size(block: Floats) -> Floats:
     """How far to go in each entry of a block: as its numbers are large, and not less than 1."""
-    return np.full(block.size, max(1.0, float(np.linalg.norm(block)) / max(block.size, 1) ** 0.5))
+    return np.full(block.size, max(1.0, _norm(block) / max(block.size, 1) ** 0.5))
+
+
+def _norm(x: Floats) -> float:
+    return math.sqrt(float(x @ x))
 
 
 def _finite(x: float) -> float | None:

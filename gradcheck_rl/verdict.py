@@ -59,6 +59,9 @@ def compare(
     Returns the verdict, the index and gap and slack of the deciding component, and a remark.
     """
     both = np.isfinite(left.value) & np.isfinite(right.value)
+    if (both & np.isfinite(slack) & (excess <= slack) & (blur <= resolution * (1 + np.abs(right.value)))).all():
+        at = np.unravel_index(int(np.argmax(excess)), excess.shape)  # most of all comparisons
+        return Verdict.AGREES, tuple(map(int, at)), float(excess[at]), float(slack[at]), ""
     same = np.where(left.value == right.value, ~(excess > 0), excess < 0) & ~both  # -oo is at most anything
     gap = np.where(both, np.where(np.isnan(excess), np.inf, excess), np.where(same, 0.0, np.inf))
     lone = np.isfinite(left.value) ^ np.isfinite(right.value)

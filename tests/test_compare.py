@@ -611,6 +611,28 @@ def test_directions_are_never_one_sided() -> None:
     assert all(0.3 < np.mean(np.array(signs) > 0) < 0.7 for signs in moved)
 
 
+def test_where_it_is_smooth_a_direction_more_costs_one_value() -> None:
+    """And a gradient that is wrong at right angles to the first is seen by the others."""
+    here = torch.linspace(0.1, 1, 20, dtype=torch.float64)
+
+    def tried(directions: int, wrong: Any) -> tuple[str, list[Any]]:
+        theta, moves = here.clone().requires_grad_(), []
+
+        def loss() -> Any:
+            moves.append(theta.detach() - here)
+            return theta.square().sum() + (theta - theta.detach()) @ wrong
+
+        return slope(loss, theta, directions=directions).verdict, moves
+
+    verdict, moves = tried(1, torch.zeros_like(here))
+    first = moves[1] / moves[1].norm()
+    aside = 1 - first * first.sum()
+    assert verdict == "agrees"
+    assert len(tried(8, torch.zeros_like(here))[1]) == len(moves) + 7
+    assert tried(1, aside)[0] == "agrees"
+    assert tried(8, aside)[0] == "refuted"
+
+
 def test_the_report_is_like_any_other() -> None:
     for through, code in ((untouched, 0), (bent(lambda g: -g), 1)):
         report = differences(*ppo(0, 4, through), seed=2, directions=3)

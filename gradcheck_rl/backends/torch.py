@@ -324,9 +324,11 @@ class Lines:
         ends = np.cumsum([h.numel() for h in self.here]).tolist()
         return {k: slice(end - h.numel(), end) for k, h, end in zip(self.leaves, self.here, ends, strict=True)}
 
-    def towards(self, direction: Floats) -> Path:
-        parts = [torch.as_tensor(direction[at]) for at in self.blocks.values()]
-        return Path(self, direction, [x.view(h.shape).to(h.device) for x, h in zip(parts, self.here, strict=True)])
+    def towards(self, directions: Floats) -> list[Path]:
+        """A line for each row."""
+        rows = torch.from_numpy(directions)
+        steps = [rows[:, at].reshape(-1, *h.shape).to(h.device) for at, h in zip(self.blocks.values(), self.here, strict=True)]
+        return [Path(self, d, list(parts)) for d, parts in zip(directions, zip(*steps, strict=True), strict=True)]
 
     def move(self, steps: list[Any], t: float) -> None:
         for cell, here, step in zip(self._cells, self.here, steps, strict=True):
