@@ -2,9 +2,9 @@
 
 The second question is put along random directions. Along the first the value is differenced at two step sizes, whose
 distance is the radius; what it says of truncation serves the others, with room: there one step to one side is enough, as long
-as the room is less than what must be seen. Where that does not settle it, the rounding of value and gradient is measured, by running both with every intermediate result off in its last digit, and the steps run
-from coarse to fine: a gradient is wrong where the slope of the value settles elsewhere, and stays there at all finer steps,
-with no kink at the point.
+as the room is less than what must be seen. Where that does not settle it, the rounding of value and gradient is measured, by
+running both with every intermediate result off in its last digit, and the steps run from coarse to fine: a gradient is wrong
+where the slope of the value settles elsewhere, and stays there at all finer steps, with no kink at the point.
 """
 
 from __future__ import annotations

@@ -31,9 +31,12 @@ WORDS: dict[str, dict[str, str]] = {
     "numpy": {
         "softplus": "np.logaddexp(0, {0})",
         "logaddexp": "np.logaddexp({0}, {1})",
-        "logsumexp": "({0}.max(axis={1}) + np.log(np.exp({0} - {0}.max(axis={1}, keepdims=True)).sum(axis={1})))",
         "logit": "np.where({0} > 0, {1} + np.log(np.where({0} > 0, {0}, 1)), -np.inf)",
+        "top": "{0}.max(axis={1})",
+        "below": "np.minimum({0}, 0)",
+        "allowed": "({1} - 1e300 * ({0} == 0))",
         "sum": "{0}.sum(axis={1})",
+        "dot": 'np.einsum("i...,i...", {0}, {1})',
         "product": "{0}.prod(axis={1})",
         "abs": "abs({0})",
         "eye": "np.eye(len({0}))[:, :, None]",
@@ -46,7 +49,9 @@ WORDS: dict[str, dict[str, str]] = {
         "logaddexp": "torch.logaddexp({0}, {1})",
         "logsumexp": "torch.logsumexp({0}, {1})",
         "logit": "torch.where({0} > 0, {1} + torch.where({0} > 0, {0}, 1.0).log(), -torch.inf)",
+        "softmax": "{0}.softmax({1})",
         "sum": "{0}.sum({1})",
+        "dot": 'torch.einsum("i...,i...", {0}, {1})',
         "product": "{0}.prod({1})",
         "abs": "abs({0})",
         "eye": "torch.eye(len({0}), dtype=torch.float64)[:, :, None]",
@@ -218,13 +223,15 @@ class Node(NamedTuple):
     extra: str = ""
 
 
-Placed = tuple[int, tuple[Any, ...]]  # a node, and the index that each of its axes but the last runs over
+Index = tuple[Any, ...]
+Placed = tuple[int, Index]  # a node, and the index that each of its axes but the last runs over
 
 
 class Graph:
     """Nodes in the order of their making. Two formulas that differ in the letter of an index alone share one node."""
 
-    def __init__(self, sizes: Sequence[Any]) -> None:
+    def __init__(self, sizes: Sequence[Any], words: Mapping[str, str]) -> None:
+        self.words = words
         self.nodes: list[Node] = []
         self.names: dict[int, str] = {}
         self.shapes: dict[str, str] = {}
@@ -234,6 +241,7 @@ class Graph:
         self._taken: dict[str, Any] = {}
         self._ranges: dict[Any, tuple[Any, Any]] = {}
         self._lengths: dict[Any, int] = {}
+        self._logs: dict[int, tuple[int, Index, str]] = {}
 
     def node(self, word: str, *args: int, extra: str = "") -> int:
         made = Node(word, args, extra)
@@ -303,6 +311,9 @@ class Graph:
                 return self._fold("logit", [self.visit(a) for a in e.args])
             case sp.Min() | sp.Max():
                 return self._fold("minimum" if isinstance(e, sp.Min) else "maximum", [self.visit(a) for a in e.args])
+            case sp.exp():
+                inner, index = self.visit(e.args[0])
+                return self._exponential(inner), index
             case _ if type(e) in FUNCTIONS:
                 inner, index = self.visit(e.args[0])
                 return self.node(FUNCTIONS[type(e)], inner), index
@@ -315,6 +326,46 @@ class Graph:
         if word in ("+", "*"):
             return self.node(word, *nodes) if len(nodes) > 1 else nodes[0], index
         return reduce(lambda a, b: self.node(word, a, b), nodes), index
+
+    def _exponential(self, at: int) -> int:
+        """Of x - log sum exp(x) it is a softmax, which shares what the logarithm is made of."""
+        match self.nodes[at]:
+            case Node("+", (*terms, minus)) if self.nodes[minus].word == "-":
+                (log,) = self.nodes[minus].args
+                log = self.nodes[log].args[0] if self.nodes[log].word == "axes" else log
+                x = terms[0] if len(terms) == 1 else self._known.get(Node("+", tuple(terms)), -1)
+                if log in self._logs and self._logs[log][0] == x:
+                    return self._softmax(*self._logs[log])
+            case _:
+                pass
+        return self.node("exp", at)
+
+    def _softmax(self, x: int, index: Index, axis: str) -> int:
+        if "softmax" in self.words:
+            return self.node("softmax", x, extra=axis)
+        shares, _, left = self._shares(x, index, axis)
+        return self._fold("/", [(shares, index), (self.node("sum", shares, extra=axis), left)])[0]
+
+    def _log_sum_over(self, x: int, index: Index, axis: str) -> int:
+        if "logsumexp" in self.words:
+            log = self.node("logsumexp", x, extra=axis)
+        else:
+            shares, top, _ = self._shares(x, index, axis)
+            log = self.node("+", top, self.node("log", self.node("sum", shares, extra=axis)))
+        self._logs[log] = x, index, axis
+        return log
+
+    def _shares(self, x: int, index: Index, axis: str) -> tuple[int, int, Index]:
+        """Exponentials shifted by the largest exponent that has a weight, the weights outside of them."""
+        weight = None
+        if self.nodes[x].word == "logit":
+            weight, x = self.nodes[x].args
+        left = (*index[: int(axis)], *index[int(axis) + 1 :])
+        top = self.node("top", x if weight is None else self.node("allowed", weight, x), extra=axis)
+        power, _ = self._fold("+", [(x, index), (self.node("-", top), left)])
+        if weight is None:
+            return self.node("exp", power), top, left
+        return self.node("*", weight, self.node("exp", self.node("below", power))), top, left
 
     def aligned(self, part: Placed, index: Sequence[Any]) -> int:
         at, own = part
@@ -418,7 +469,12 @@ class Graph:
                 raise Unsuitable(f"there is no code for a {word} of equal terms")
             return self._fold("*", [self.visit(high - low + 1), (at, index)])
         left = tuple(i for i in index if i != k)
-        return self.node(word, at, extra=str(index.index(k))), left
+        if word == "sum" and self.nodes[at].word == "*":
+            factors = [self.visit(f) for f in parts(body)]
+            if len(factors) == 2 and all(own == (k,) for _, own in factors):
+                return self.node("dot", *(part for part, _ in factors)), left
+        axis = str(index.index(k))
+        return self._log_sum_over(at, index, axis) if word == "logsumexp" else self.node(word, at, extra=axis), left
 
     def _learn(self, body: Any, k: Any, low: Any, high: Any) -> None:
         """How far k runs, and so what the letter in its upper end is."""
@@ -442,7 +498,7 @@ class Graph:
 
 # ---- the graph as text ----------------------------------------------------------------------------------------------------
 
-LEAVES = frozenset({"name", "number", "item", "length", "axes", "swapped"})
+LEAVES = frozenset({"name", "number", "item", "length", "axes", "swapped", "-"})
 
 
 class Text:
@@ -460,15 +516,16 @@ class Text:
         while waiting:
             at = waiting.pop()
             self._uses[at] += 1
-            if self._uses[at] == 1:
-                node = self.graph.nodes[at]
+            node = self.graph.nodes[at]
+            if self._uses[at] == 1 or node.word == "-":  # what is negative twice is written twice
                 waiting += node.args * self.words.get(node.word, "").count("{0}") or node.args
         return [self._write(at) for at in nodes]
 
     def _own_line(self, at: int) -> bool:
         node = self.graph.nodes[at]
-        leaf = node.word in LEAVES or (node.word == "-" and not self._own_line(node.args[0]))
-        return at in self.graph.names or (self._uses[at] > 1 and not leaf)
+        words = [self.graph.nodes[a].word for a in node.args]
+        short = node.word in LEAVES or (node.word == "*" and words[0] == "number" and words[1:] == ["name"])
+        return at in self.graph.names or (self._uses[at] > 1 and not short)
 
     def _write(self, at: int, least: int = SUM) -> str:
         if at not in self._written:
@@ -536,7 +593,7 @@ def functions(chosen: Mapping[str, Derivation], sizes: Mapping[str, Sequence[Any
 def function(name: str, d: Derivation, sizes: Sequence[Any], library: str, seed: int = 0) -> str:
     """The last line of a derivation as a function of `library`, after it has agreed with the exact model."""
     cells = [closed(e) for e in entries(d.lines[-1][0])]
-    graph = Graph(sizes)
+    graph = Graph(sizes, WORDS[library])
     for entry in sorted({i for e in cells for i in bare(e).atoms(sp.Indexed) if i.free_symbols & set(d.sizes)}, key=str):
         graph.visit(entry)  # how far its letters run is known before a Kronecker delta asks
     placed = [graph.visit(stable(e)) for e in cells]

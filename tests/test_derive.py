@@ -382,10 +382,26 @@ def softmax_by_hand(x: Any, axis: int = 0) -> Any:
 def test_a_softmax_is_shared_and_does_not_overflow() -> None:
     chain = Derivation("slope", pi[0] * pi[1] * (reward[0] - reward[1]))
     text = function("slope", chain, [], "numpy")
-    assert text.count("np.logaddexp") == 2 and text.count("pi_0 =") == 1
+    assert text.count("np.logaddexp") == text.count("pi_0 =") == 1
     x, r = np.array([[0.0, 800.0, -800.0], [1.0, -800.0, 0.0]]), np.array([[1.0, 1.0, 1.0], [-1.0, 2.0, 0.0]])
     p = softmax_by_hand(x)
     np.testing.assert_allclose(_run(text, "slope")(r, x), p[0] * p[1] * (r[0] - r[1]), rtol=1e-12)
+
+
+def test_what_is_masked_may_be_the_largest() -> None:
+    weight = sp.IndexedBase("m", positive=True)
+
+    def share(n: Any) -> Any:
+        return weight[n] * sp.exp(W[n]) / sp.Sum(weight[k] * sp.exp(W[k]), (k, 0, K - 1))
+
+    chain = Derivation("share", share(i) + sp.log(sp.Sum(weight[k] * sp.exp(W[k]), (k, 0, K - 1))), sizes={K: (2, 3), i: (0,)})
+    text = function("share", chain, sizes(chain), "numpy")
+    assert text.count(".max(") == text.count("np.exp(") == 1  # the logarithm and the shares have the same exponentials
+    x, m = np.array([[900.0, -900.0], [1.0, -901.0], [0.0, 3.0]]), np.array([[0.0, 1.0], [1.0, 2.0], [0.5, 0.0]])
+    allowed = np.where(m > 0, x + np.log(np.where(m > 0, m, 1)), -np.inf)
+    top = allowed.max(axis=0)
+    log = top + np.log(np.exp(allowed - top).sum(axis=0))
+    np.testing.assert_allclose(_run(text, "share")(m, x), np.exp(allowed - log) + log, rtol=1e-12)
 
 
 def test_letters_become_axes() -> None:
