@@ -8,7 +8,6 @@ draws that still matter) or over broadcast nodes (floats, where a draw is contin
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, cast
@@ -23,6 +22,7 @@ from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, derivative, randoms
 from .rings import ANALYTIC, EXACT, Analytic, Float, ball
 from .symbols import Pick, by_name, frozen_, named_, step_
+from .tangents import RULES, Tangents
 
 FUNCTIONS: dict[Any, str] = {
     sp.exp: "exp",
@@ -45,15 +45,22 @@ VISITS = 400_000
 
 
 class Program:
-    """Outputs as instructions over the inputs, in order."""
+    """Outputs as instructions over the inputs, in order: formulas, and pairs of a formula and what to differentiate it by."""
 
     def __init__(self, outputs: Sequence[Any], inputs: Sequence[Any]) -> None:
         self.inputs = list(inputs)
         self._slots: dict[Any, int] = {s: i for i, s in enumerate(self.inputs)}
         self._code: list[tuple[str, tuple[int, ...], Any]] = []
-        self._size = len(self.inputs)
-        self._expectations(outputs)
-        self._outputs = [self._visit(e) for e in outputs]
+        self._known: dict[tuple[str, tuple[int, ...], Any], int] = {}
+        ready = [_ready(e) for e in outputs]
+        self._expectations([e[0] if isinstance(e, tuple) else e for e in ready])
+        slots = [self.visit(e[0] if isinstance(e, tuple) else e) for e in ready]
+        by: dict[Any, list[int]] = {}
+        for e, at in zip(ready, slots, strict=True):
+            if isinstance(e, tuple):
+                by.setdefault(e[1], []).append(at)
+        slopes = {x: Tangents(self, self._slots[x], wanted) for x, wanted in by.items()}
+        self._outputs = [slopes[e[1]].of(at) if isinstance(e, tuple) else at for e, at in zip(ready, slots, strict=True)]
         self._steps = [(at, *c) for at, c in enumerate(self._code, start=len(self.inputs)) if c[0] != "number"]
         self._ring: Any = None
         self._blank: list[Any] = []
@@ -68,8 +75,6 @@ class Program:
                     v[at] = getattr(ring, word)(v[args[0]], v[args[1]])
                 case "constant":
                     v[at] = ring.constant(extra)
-                case "same":
-                    v[at] = v[args[0]]
                 case "power":
                     v[at] = ring.power(v[args[0]], extra)
                 case "pick":
@@ -82,10 +87,26 @@ class Program:
                     v[at] = getattr(ring, word)(*(v[i] for i in args))
         return [v[i] for i in self._outputs]
 
-    def _emit(self, word: str, args: Sequence[int], extra: Any = None) -> int:
-        self._code.append((word, tuple(args), extra))
-        self._size += 1
-        return self._size - 1
+    def emit(self, word: str, args: Sequence[int], extra: Any = None) -> int:
+        """The instruction's place; one that was there before has one."""
+        made = (word, tuple(args), extra)
+        if made not in self._known:
+            self._known[made] = len(self.inputs) + len(self._code)
+            self._code.append(made)
+        return self._known[made]
+
+    def instruction(self, at: int) -> tuple[str, tuple[int, ...], Any]:
+        return self._code[at - len(self.inputs)]
+
+    def above(self, outputs: Sequence[int]) -> list[int]:
+        """The instructions that these outputs need, in order."""
+        needed, waiting = set(outputs), list(outputs)
+        while waiting:
+            at = waiting.pop()
+            if at >= len(self.inputs):
+                waiting += (new := set(self.instruction(at)[1]) - needed)
+                needed |= new
+        return sorted(at for at in needed if at >= len(self.inputs))
 
     def _expectations(self, outputs: Sequence[Any]) -> None:
         """Expectations over the same draws share one walk over the outcomes, integrals over the same range one set of nodes."""
@@ -95,27 +116,27 @@ class Program:
             groups.setdefault(_range(e), []).append(e)
         for over, nodes in groups.items():
             walk = Integration(nodes) if isinstance(nodes[0], sp.Integral) else Walk(over, nodes)
-            at = self._emit("expect", [self._visit(s) for s in walk.inputs], walk)
+            at = self.emit("expect", [self.visit(s) for s in walk.inputs], walk)
             for i, node in enumerate(nodes):
-                self._slots[node] = self._emit("item", [at], i)
+                self._slots[node] = self.emit("item", [at], i)
         self._slots |= {node: self._chain("add", terms) for node, terms in sums.items()}
 
-    def _visit(self, e: Any) -> int:
+    def visit(self, e: Any) -> int:
         if e not in self._slots:
             self._slots[e] = self._translate(e)
         return self._slots[e]
 
     def _chain(self, word: str, parts: Sequence[Any]) -> int:
-        at = self._visit(parts[0])
+        at = self.visit(parts[0])
         for p in parts[1:]:
-            at = self._emit(word, [at, self._visit(p)])
+            at = self.emit(word, [at, self.visit(p)])
         return at
 
     def _translate(self, e: Any) -> int:
         if e.is_Rational:
-            return self._emit("number", [], (int(e.p), int(e.q)))
+            return self.emit("number", [], (int(e.p), int(e.q)))
         if e in CONSTANTS:
-            return self._emit("constant", [], CONSTANTS[e])
+            return self.emit("constant", [], CONSTANTS[e])
         if e.is_Add:
             return self._chain("add", e.args)
         if e.is_Mul:
@@ -125,14 +146,14 @@ class Program:
         if isinstance(e, (sp.Min, sp.Max)):
             return self._chain("minimum" if isinstance(e, sp.Min) else "maximum", e.args)
         if isinstance(e, frozen_):
-            return self._emit("held", [self._visit(e.args[0])])
+            return self.emit("held", [self.visit(e.args[0])])
         if isinstance(e, named_):
-            return self._visit(e.definition)
+            return self.visit(e.definition)
         if isinstance(e, Pick):
             table, shape, *index = cast("tuple[Any, ...]", e.args)
-            return self._emit("pick", [self._visit(x) for x in (*table, *index)], (tuple(map(int, shape)), len(table)))
+            return self.emit("pick", [self.visit(x) for x in (*table, *index)], (tuple(map(int, shape)), len(table)))
         if e.func in FUNCTIONS:
-            return self._emit(FUNCTIONS[e.func], [self._visit(e.args[0])])
+            return self.emit(FUNCTIONS[e.func], [self.visit(e.args[0])])
         if e.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum):
             raise Unsuitable("generic functions and symbolic sums have no value")
         if e.is_Float:
@@ -143,11 +164,29 @@ class Program:
 
     def _power(self, base: Any, exponent: Any) -> int:
         if exponent.is_Integer:
-            return self._emit("power", [self._visit(base)], int(exponent))
+            return self.emit("power", [self.visit(base)], int(exponent))
         if exponent.is_Rational and exponent.q == 2:
-            root = self._emit("root", [self._visit(base)])
-            return root if exponent.p == 1 else self._emit("power", [root], int(exponent.p))
-        return self._emit("raised", [self._visit(base), self._visit(exponent)])
+            root = self.emit("root", [self.visit(base)])
+            return root if exponent.p == 1 else self.emit("power", [root], int(exponent.p))
+        return self.emit("raised", [self.visit(base), self.visit(exponent)])
+
+
+def _ready(e: Any) -> Any:
+    """A derivative as instructions give it, or as the formula that SymPy gives."""
+    if not isinstance(e, tuple):
+        return e
+    return e if _has_rules(e[0]) else derivative(*e)
+
+
+@lru_cache(maxsize=1 << 14)
+def _has_rules(e: Any) -> bool:
+    """Can instructions differentiate it?"""
+    if isinstance(e, sp.Pow):
+        return e.args[1].is_Rational and e.args[1].q <= 2 and _has_rules(e.args[0])
+    if isinstance(e, named_):
+        return _has_rules(e.definition)
+    known = e.is_Add or e.is_Mul or isinstance(e, (sp.Min, sp.Max, sp.Tuple, frozen_, Pick)) or FUNCTIONS.get(e.func) in RULES
+    return e.is_Symbol or e.is_number or (known and all(map(_has_rules, e.args)))
 
 
 @lru_cache(maxsize=1 << 14)
@@ -193,14 +232,14 @@ class Walk:
         self._at = [self.xs.index(x) if x is not None else None for x in self.by]
         free = set().union(*(e.free_symbols for e in (*bodies, *self.laws)))
         self.inputs = by_name(free.difference(*self.atoms))
-        slopes = [b if x is None else b.diff(x) for b, x in zip(bodies, self.by, strict=True)]
+        slopes = [b if x is None else (b, x) for b, x in zip(bodies, self.by, strict=True)]
         known = list(self.inputs)
         self._laws: list[Program] = []
         for group, law in zip(self.atoms, self.laws, strict=True):
             self._laws.append(_law_program(group, law, known, self.xs))
             known += group
         self._body = Program([*bodies, *slopes], known)
-        needed = set().union(*(b.free_symbols for b in bodies + slopes))
+        needed = set().union(*(b.free_symbols for b in bodies))
         self._live: list[list[int]] = []
         for law, group in zip(reversed(self.laws), reversed(self.atoms), strict=True):
             needed = (needed - set(group)) | law.free_symbols
@@ -318,30 +357,10 @@ def _trail(x: Any, axes: int) -> Any:
 
 def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Sequence[Any]) -> Program:
     if isinstance(law, Finite):
-        return Program([*law.weights, *slopes(law.weights, xs)], known)
+        return Program([*law.weights, *((p, x) for p in law.weights for x in xs)], known)
     density = law.log_prob(group)
     factors, marks = (f for row in law.factor for f in row), (b for points in law.breaks for b in points)
-    return Program([*law.mean, *factors, *marks, *(density.diff(x) for x in xs)], [*known, *group])
-
-
-def slopes(formulas: Sequence[Any], xs: Sequence[Any]) -> list[Any]:
-    """Each formula's derivative by each x. A sum that several of them share, as a softmax does, is differentiated once."""
-    counts = Counter(node for f in formulas for node in _sums(f)) if xs else {}
-    stands = {node: sp.Dummy(real=True, positive=node.is_positive) for node, n in counts.items() if n > 1}
-    back = {d: node for node, d in stands.items()}
-    change = [[(d, node.diff(x)) for d, node in back.items() if x in node.free_symbols] for x in xs]
-    found: list[Any] = []
-    for short in (f.xreplace(stands) for f in formulas):
-        by_sum = {d: short.diff(d).xreplace(back) for d in back if d in short.free_symbols}
-        for x, moved in zip(xs, change, strict=True):
-            direct = short.diff(x).xreplace(back) if x in short.free_symbols else sp.S.Zero
-            found.append(sp.Add(direct, *(by_sum[d] * slope for d, slope in moved if d in by_sum)))
-    return found
-
-
-def _sums(e: Any) -> set[Any]:
-    """The outermost sums of a formula."""
-    return {e} if e.is_Add and len(e.args) > 2 else set().union(*map(_sums, e.args))
+    return Program([*law.mean, *factors, *marks, *((density, x) for x in xs)], [*known, *group])
 
 
 # ---- nodes and weights ----------------------------------------------------------------------------------------------------
