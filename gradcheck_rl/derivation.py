@@ -15,7 +15,7 @@ from .claims import Claim, Equal
 from .errors import ProblemError
 from .quantities import Exact
 from .spaces import Normal, Uniform
-from .symbols import Atom, Variable, entries, named_
+from .symbols import Atom, Variable, diff, entries, named_
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +85,7 @@ def _written_out(e: Any, letters: tuple[tuple[Any, int], ...]) -> Any:
             body, combined = e.func(e.function, *inner) if inner else e.function, sp.Add if isinstance(e, sp.Sum) else sp.Mul
             return combined(*(at_size(body, {**case, k: n}) for n in range(first, last + 1)))
         case sp.Derivative():
-            return at_size(e.expr, case).diff(*(at_size(x, case) for x in e.variables))
+            return diff(at_size(e.expr, case), *(at_size(x, case) for x in e.variables))
         case sp.Indexed():
             base, *indices = e.args
             return sp.Indexed(base, *(at_size(x, case) for x in indices))

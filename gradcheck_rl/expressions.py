@@ -17,9 +17,10 @@ import sympy as sp
 from flint import acb, ctx
 from sympy.core.function import AppliedUndef
 
+from .calculus import free, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
-from .laws import Expected, Finite, Gaussian, Slope, closed, derivative, randoms
+from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
 from .rings import ANALYTIC, EXACT, Analytic, Float, ball
 from .symbols import Pick, by_name, frozen_, named_, step_
 from .tangents import RULES, Tangents
@@ -175,14 +176,15 @@ def _ready(e: Any) -> Any:
     """A derivative as instructions give it, or as the formula that SymPy gives."""
     if not isinstance(e, tuple):
         return e
-    return e if _has_rules(e[0]) else derivative(*e)
+    return e if _has_rules(e[0]) else slope(*e)
 
 
 @lru_cache(maxsize=1 << 14)
 def _has_rules(e: Any) -> bool:
     """Can instructions differentiate it?"""
-    if isinstance(e, sp.Pow):
-        return e.args[1].is_Rational and e.args[1].q <= 2 and _has_rules(e.args[0])
+    if e.is_Pow:
+        base, power = e.args
+        return power.is_Rational and power.q <= 2 and _has_rules(base)
     if isinstance(e, named_):
         return _has_rules(e.definition)
     known = e.is_Add or e.is_Mul or isinstance(e, (sp.Min, sp.Max, sp.Tuple, frozen_, Pick)) or FUNCTIONS.get(e.func) in RULES
@@ -217,7 +219,7 @@ def _terms(node: Any) -> list[Any]:
     if isinstance(node, sp.Integral):
         return [node]
     terms = _expected(node).summands
-    return [derivative(t, node.args[1]) for t in terms] if isinstance(node, Slope) else terms
+    return [slope(t, node.args[1]) for t in terms] if isinstance(node, Slope) else terms
 
 
 class Walk:
@@ -230,8 +232,8 @@ class Walk:
         self.by: list[Any] = [n.args[1] if isinstance(n, Slope) else None for n in nodes]
         self.xs = by_name({x for x in self.by if x is not None})
         self._at = [self.xs.index(x) if x is not None else None for x in self.by]
-        free = set().union(*(e.free_symbols for e in (*bodies, *self.laws)))
-        self.inputs = by_name(free.difference(*self.atoms))
+        used = frozenset().union(*map(free, (*bodies, *self.laws)))
+        self.inputs = by_name(used.difference(*self.atoms))
         slopes = [b if x is None else (b, x) for b, x in zip(bodies, self.by, strict=True)]
         known = list(self.inputs)
         self._laws: list[Program] = []
@@ -239,10 +241,10 @@ class Walk:
             self._laws.append(_law_program(group, law, known, self.xs))
             known += group
         self._body = Program([*bodies, *slopes], known)
-        needed = set().union(*(b.free_symbols for b in bodies))
+        needed = set().union(*map(free, bodies))
         self._live: list[list[int]] = []
         for law, group in zip(reversed(self.laws), reversed(self.atoms), strict=True):
-            needed = (needed - set(group)) | law.free_symbols
+            needed = (needed - set(group)) | free(law)
             self._live.append([i for i, a in enumerate(known[len(self.inputs) :]) if a in needed])
         self._live.reverse()
 
@@ -331,7 +333,7 @@ def spread(
 
 def nodes(draws: Sequence[Any], columns: Mapping[Any, Floats], size: int, order: int) -> tuple[dict[Any, Floats], Floats]:
     """Nodes of draws (B, M) for each atom, and their weights (B, M)."""
-    inputs = by_name(set().union(*(d.law.free_symbols for d in draws)) - {a for d in draws for a in d.atoms})
+    inputs = by_name(set().union(*(free(d.law) for d in draws)) - {a for d in draws for a in d.atoms})
     known = list(inputs)
     programs: list[Program] = []
     for d in draws:
@@ -470,7 +472,7 @@ class Integration:
             raise ProblemError(
                 f"{integrals[0]} runs to infinity on one side: substitute x = exp(y), so that y runs over the whole line."
             )
-        self.inputs = by_name(set().union(*(i.free_symbols for i in integrals)))
+        self.inputs = by_name(set().union(*map(free, integrals)))
         fixed: dict[Any, Any] = {}
         bodies = [_hoisted(i.function, over, fixed) for i in integrals]
         self._outside = Program([*([] if self._line else [low, high]), *fixed], self.inputs)
@@ -517,11 +519,11 @@ def _hoisted(e: Any, x: Any, fixed: dict[Any, Any]) -> Any:
     """The formula with a symbol for every part in which x does not occur; `fixed` collects them: they are evaluated once."""
     if e == x or isinstance(e, (Expected, Slope, sp.Integral)):
         return e
-    if x not in e.free_symbols:
+    if x not in free(e):
         return fixed.setdefault(e, sp.Dummy(f"fixed{len(fixed)}", real=True))
     if e.is_Add or e.is_Mul:
-        apart = [a for a in e.args if x not in a.free_symbols]
-        parts = [_hoisted(a, x, fixed) for a in e.args if x in a.free_symbols]
+        apart = [a for a in e.args if x not in free(a)]
+        parts = [_hoisted(a, x, fixed) for a in e.args if x in free(a)]
         return e.func(*([_hoisted(e.func(*apart), x, fixed)] if apart else []), *parts)
     if e.is_Pow and e.exp.is_number:
         return e.func(_hoisted(e.base, x, fixed), e.exp)
@@ -611,7 +613,7 @@ def compiled(outputs: Sequence[Any]) -> tuple[Program, list[Any]]:
 @lru_cache(maxsize=512)
 def _compiled_once(outputs: tuple[Any, ...]) -> tuple[Program, list[Any]]:
     ready = prepared(outputs)
-    inputs = by_name(set().union(*(e.free_symbols for e in ready))) if ready else []
+    inputs = by_name(set().union(*map(free, ready))) if ready else []
     return program(ready, tuple(inputs)), inputs
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
+from .calculus import free, slope
 from .errors import ProblemError, Unsuitable
 from .spaces import Shape
 from .symbols import Array, Atom, Symbols, array, bare, by_name, entries, formula, frozen_, log_softmax, plain, softmax, step_
@@ -31,7 +32,7 @@ class Law(sp.Basic):
 
     @cached_property
     def _free(self) -> frozenset[Any]:
-        return frozenset().union(*(a.free_symbols for a in self.args))
+        return frozenset().union(*map(free, self.args))
 
     @property
     def free_symbols(self) -> set[Any]:
@@ -208,7 +209,7 @@ def randoms(*expressions: Any) -> list[Random]:
     """The draws' atoms that are free in these formulas."""
     found: set[Any] = set()
     for e in expressions:
-        found |= {s for s in e.free_symbols if isinstance(s, Random)}
+        found |= {s for s in free(e) if isinstance(s, Random)}
     return sorted(found, key=lambda s: (s.name, s.dummy_index))
 
 
@@ -242,7 +243,7 @@ def log_prob(value: Any, law: Law | None = None) -> Any:
         raise ProblemError(f"log_prob({', '.join(map(str, maps))}) needs {wanted}")
     if any(isinstance(draw.law, Finite) for draw in draws):
         raise ProblemError(f"log_prob({maps[0]}) maps a finite draw: write log_prob of the draw itself.")
-    stretch = sum(sp.log(sp.Abs(_steady(sp.diff(e, a)))) for e, a in zip(maps, atoms, strict=True))
+    stretch = sum(sp.log(sp.Abs(_steady(slope(e, a)))) for e, a in zip(maps, atoms, strict=True))
     return sum(draw.log_prob() for draw in draws) - stretch
 
 
@@ -275,7 +276,7 @@ class Expected(sp.Expr):
 
     @cached_property
     def _free(self) -> frozenset[Any]:
-        return frozenset(self.body.free_symbols.union(*(pair[1].free_symbols for pair in self.pairs))) - self.bound
+        return free(self.body).union(*(free(law) for _, law in self.pairs)) - self.bound
 
     @property
     def free_symbols(self) -> set[Any]:
@@ -290,11 +291,11 @@ class Expected(sp.Expr):
         return [self._over_needed(term) for term in sp.Add.make_args(body)]
 
     def _over_needed(self, body: Any) -> Any:
-        needed: set[Any] = set(body.free_symbols)
+        needed: set[Any] = set(free(body))
         kept: list[Any] = []
         for pair in reversed(self.pairs):
             if needed & set(pair[0]):
-                needed |= pair[1].free_symbols
+                needed |= free(pair[1])
                 kept.insert(0, pair)
         return sp.Expr.__new__(Expected, body, *kept) if kept else body
 
@@ -304,11 +305,8 @@ class Expected(sp.Expr):
     def _eval_subs(self, old: Any, new: Any) -> Any:
         return self if old.free_symbols & self.bound else None
 
-    def slope(self, x: Any) -> Any:
-        return Slope(self, x) if x in self._free else sp.S.Zero
-
     def _eval_derivative(self, s: Any) -> Any:
-        return self.slope(s)
+        return Slope(self, s) if s in self._free else sp.S.Zero
 
     def doit(self, **hints: Any) -> Any:
         try:
@@ -326,11 +324,6 @@ class Expected(sp.Expr):
         return printer._print(sp.Function("E")(self.body))
 
 
-def derivative(e: Any, x: Any) -> Any:
-    """e.diff(x). Of an expectation without SymPy's walk through everything inside it."""
-    return e.slope(x) if isinstance(e, Expected) else e.diff(x)
-
-
 class Slope(sp.Expr):
     """The exact derivative of an expectation: of its law and of its body, by the product rule. Never a score function."""
 
@@ -340,7 +333,7 @@ class Slope(sp.Expr):
 
     @property
     def free_symbols(self) -> set[Any]:
-        return self.args[0].free_symbols
+        return set(free(self.args[0]))
 
     def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
         inside = {k: v for k, v in rule.items() if k.free_symbols & self.free_symbols}
@@ -352,7 +345,7 @@ class Slope(sp.Expr):
         return self.xreplace({old: new})
 
     def _eval_derivative(self, s: Any) -> Any:
-        return closed(self).diff(s) if s in self.free_symbols else sp.S.Zero
+        return slope(closed(self), s)
 
     def doit(self, **hints: Any) -> Any:
         try:
@@ -401,7 +394,7 @@ def closed(e: Any) -> Any:
     if isinstance(e, Expected):
         return sp.Add(*(_eliminate(t) for t in e.terms(bare(closed(e.body)))))
     if isinstance(e, Slope):
-        return closed(e.args[0]).diff(e.args[1])
+        return slope(closed(e.args[0]), e.args[1])
     if e.has(Expected):
         return e.func(*(closed(a) for a in e.args))
     return e

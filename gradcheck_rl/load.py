@@ -238,7 +238,13 @@ class _Fresh(SourceFileLoader):
         self.tree = tree
 
     def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path) if self.tree is None else self.tree, self.path)
+        return _code(self.get_data(self.path), self.path) if self.tree is None else self.source_to_code(self.tree, self.path)
+
+
+@lru_cache(maxsize=16)
+def _code(source: bytes, path: str) -> CodeType:
+    """Compiled once, however many sizes a page is run at."""
+    return SourceFileLoader.source_to_code(source, path)
 
 
 def _execute(path: Path, wrong: type[GradcheckError], tree: ast.Module | None = None) -> ModuleType:

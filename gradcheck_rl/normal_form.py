@@ -16,6 +16,7 @@ import sympy as sp
 from flint import Ordering, fmpq, fmpq_mpoly_ctx
 from sympy.core.function import AppliedUndef
 
+from .calculus import slope
 from .errors import ProblemError
 
 # Fifteen million products of terms take about a second.
@@ -77,9 +78,9 @@ def _shown(expr: Expr, form: _Form) -> bool:
         return False
     # Equal slope along one symbol and equal at one value of it: equal, where the domain is an interval.
     x = symbols[0]
-    slope = sp.diff(expr, x)
-    form.spend_on(slope)
-    return bool(form.reduced(form.ground(slope)).num.is_zero()) and _shown(expr.xreplace({x: _start(x)}), form)
+    change = slope(expr, x)
+    form.spend_on(change)
+    return bool(form.reduced(form.ground(change)).num.is_zero()) and _shown(expr.xreplace({x: _start(x)}), form)
 
 
 def _start(x: Expr) -> Expr:

@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import numpy as np
 import sympy as sp
 
+from .calculus import slope
 from .errors import ProblemError
-from .laws import Bundle, Draw, E, Expected, Random, derivative
+from .laws import Bundle, Draw, E, Expected, Random
 from .symbols import Variable, entries, thaw
 
 Of = Any  # an expression, an array of them, or a function of torch or numpy
@@ -268,7 +269,7 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             if is_code(of):
                 return None
             variables = [a for v in blocks(wrt, parameters) for a in v.atoms.ravel()]
-            return [derivative(e, a) for e in entries(of) for a in variables]
+            return [slope(e, a) for e in entries(of) for a in variables]
         case Combined(sign=sign, left=left, right=right):
             a, b = lower(left), lower(right)
             if a is None or b is None:
@@ -296,7 +297,7 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
                 return None
             field = [thaw(e.doit() if e.has(Expected) else e) for e in inner]
             pairs = [(i, j) for i in range(len(field)) for j in range(i)]
-            twist = [field[i].diff(variables[j]) - field[j].diff(variables[i]) for i, j in pairs]
+            twist = [slope(field[i], variables[j]) - slope(field[j], variables[i]) for i, j in pairs]
             # A corner differentiated twice is an impulse on the corner, and nothing beside it.
             return [e.replace(sp.DiracDelta, lambda *_: sp.S.Zero) for e in twist]
         case _:

@@ -6,12 +6,14 @@ import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import reduce
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
+from .calculus import free, slope
 from .errors import ProblemError
 from .rings import each, flat_index
 from .spaces import Masks, Normal, Shape, Simplex, Space, positive
@@ -181,6 +183,8 @@ def plain(x: Any) -> Any:
 
 def formula(x: Any) -> Any:
     """A number or formula as a SymPy expression; never text, which SymPy would run."""
+    if isinstance(x, sp.Expr):
+        return x
     try:
         return sp.sympify(x, strict=True)
     except sp.SympifyError as error:
@@ -259,7 +263,7 @@ class step_(sp.Function):
         return True
 
     def _eval_derivative(self, s: Any) -> Any:
-        if cast("Any", self.args[0]).diff(s) != 0:
+        if slope(self.args[0], s) != 0:
             wanted = "take the expectation first, or write frozen(...) around it."
             raise ProblemError(f"the derivative by {s} meets the jump {self}: {wanted}")
         return sp.S.Zero
@@ -282,7 +286,7 @@ class Pick(sp.Function):
 
     def _eval_derivative(self, s: Any) -> Any:
         entries, shape, *index = cast("tuple[Any, ...]", self.args)
-        slopes = [e.diff(s) for e in entries]
+        slopes = [slope(e, s) for e in entries]
         return Pick(sp.Tuple(*slopes), shape, *index) if any(slopes) else sp.S.Zero
 
     def _eval_is_real(self) -> Any:
@@ -290,7 +294,7 @@ class Pick(sp.Function):
 
     @property
     def free_symbols(self) -> set[Any]:
-        return set().union(*(a.free_symbols for a in self.args))
+        return set().union(*map(free, self.args))
 
     def _sympystr(self, printer: Any) -> str:
         table, index = self._shown(printer._print)
@@ -382,6 +386,14 @@ def softplus(x: Any) -> Any:
     return log(1 + exp(x))
 
 
+def diff(x: Any, *by: Any) -> Any:
+    """The derivative of a formula or array by a symbol, or by one after the other; a number says how often by the last."""
+    symbols: list[Any] = []
+    for s in by:
+        symbols += [symbols.pop()] * s if isinstance(s, int) and symbols else [formula(s)]
+    return _word(lambda e: reduce(slope, symbols, e))(x)
+
+
 def array(*entries: Any) -> Any:
     """An array of formulas: array(a, b), or rows of equal length."""
     rows = np.array([plain(e) for e in entries], dtype=object)
@@ -403,10 +415,10 @@ class named_(sp.Expr):
 
     @property
     def free_symbols(self) -> set[Any]:
-        return self.definition.free_symbols
+        return set(free(self.definition))
 
     def _eval_derivative(self, s: Any) -> Any:
-        return self.definition.diff(s)
+        return slope(self.definition, s)
 
     def _eval_is_real(self) -> Any:
         return self.definition.is_real

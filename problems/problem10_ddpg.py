@@ -12,7 +12,7 @@ import math
 from functools import reduce
 
 import numpy as np
-from sympy import Add, Derivative, Integral, Rational, Sum, diff, pi, symbols
+from sympy import Add, Derivative, Integral, Rational, Sum, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -46,6 +46,7 @@ from gradcheck_rl import (
     Within,
     array,
     clip,
+    diff,
     erf,
     exp,
     frozen,

@@ -10,7 +10,7 @@ import copy
 import itertools
 from types import SimpleNamespace
 
-from sympy import Derivative, Rational, diff, pi
+from sympy import Derivative, Rational, pi
 
 from gradcheck_rl import (
     AtMost,
@@ -41,6 +41,7 @@ from gradcheck_rl import (
     Within,
     array,
     clip,
+    diff,
     erf,
     erfc,
     exp,

@@ -7,7 +7,7 @@ and with a mask, and says that the difference shows what the mask does. On its d
 """
 
 import numpy as np
-from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, diff, exp, log, sqrt, symbols
+from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, exp, log, sqrt, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -41,6 +41,7 @@ from gradcheck_rl import (
     Variable,
     along,
     array,
+    diff,
     log_softmax,
     softmax,
     torch,

@@ -9,7 +9,7 @@ sample of type k should ideally reach its own number alone. That ideal is not th
 from itertools import combinations
 
 import numpy as np
-from sympy import Derivative, Function, IndexedBase, KroneckerDelta, Rational, Sum, diff, log, sin, sqrt, symbols, tanh
+from sympy import Derivative, Function, IndexedBase, KroneckerDelta, Rational, Sum, log, sin, sqrt, symbols, tanh
 
 from gradcheck_rl import (
     AtMost,
@@ -43,6 +43,7 @@ from gradcheck_rl import (
     along,
     array,
     clip,
+    diff,
     exp,
     frozen,
     log_softmax,

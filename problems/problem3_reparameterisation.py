@@ -10,7 +10,7 @@ for a step it is wrong.
 import ast
 
 import numpy as np
-from sympy import Derivative, KroneckerDelta, Rational, Sum, diff, pi, symbols
+from sympy import Derivative, KroneckerDelta, Rational, Sum, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -40,6 +40,7 @@ from gradcheck_rl import (
     array,
     batch,
     cos,
+    diff,
     exp,
     ratio_of_variances,
     sqrt,

@@ -10,7 +10,7 @@ reward is one integral, known to twenty digits.
 from functools import cache
 
 import numpy as np
-from sympy import Integral, Rational, diff, log, pi, symbols
+from sympy import Integral, Rational, log, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -42,6 +42,7 @@ from gradcheck_rl import (
     array,
     atan,
     cos,
+    diff,
     erfc,
     exp,
     frozen,

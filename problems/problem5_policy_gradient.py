@@ -6,7 +6,7 @@ and subtracting a baseline lower the variance. Usually they do; which way it goe
 made from the same batch changes the mean itself, and a scale may even turn its sign.
 """
 
-from sympy import Integral, Rational, diff, log, symbols
+from sympy import Integral, Rational, log, symbols
 
 from gradcheck_rl import (
     MDP,
@@ -44,6 +44,7 @@ from gradcheck_rl import (
     array,
     bars,
     batch,
+    diff,
     episode,
     frozen,
     log_softmax,

@@ -7,7 +7,7 @@ policies, where it is usually tested, nobody can tell.
 """
 
 import numpy as np
-from sympy import Integral, Rational, Sum, binomial, diff, limit, log, oo, pi, sqrt, symbols
+from sympy import Integral, Rational, Sum, binomial, limit, log, oo, pi, sqrt, symbols
 from sympy import exp as e_to
 
 from gradcheck_rl import (
@@ -43,6 +43,7 @@ from gradcheck_rl import (
     array,
     bars,
     batch,
+    diff,
     episode,
     log_prob,
     maximum,

@@ -5,7 +5,7 @@ mean, so its score has no one half. The log-determinant may be left out only whi
 symmetric covariance the entries beside the diagonal stand for two, and what autograd returns depends on who holds them.
 """
 
-from sympy import Derivative, IndexedBase, KroneckerDelta, Matrix, Rational, Sum, diff, pi, symbols
+from sympy import Derivative, IndexedBase, KroneckerDelta, Matrix, Rational, Sum, pi, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -33,6 +33,7 @@ from gradcheck_rl import (
     Value,
     Variable,
     array,
+    diff,
     exp,
     log,
     log_prob,

@@ -7,7 +7,7 @@ column times a row. The page checks the loss on a finite MDP, on a table of give
 """
 
 import numpy as np
-from sympy import Derivative, Rational, binomial, diff, log
+from sympy import Derivative, Rational, binomial, log
 
 from gradcheck_rl import (
     AtMost,
@@ -39,6 +39,7 @@ from gradcheck_rl import (
     Within,
     array,
     batch,
+    diff,
     episode,
     frozen,
     log_softmax,

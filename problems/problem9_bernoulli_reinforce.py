@@ -7,7 +7,7 @@ episodes by their zero rewards, discounts each return from its own step, and div
 """
 
 import numpy as np
-from sympy import Derivative, Rational, binomial, diff, exp, log, pi, sqrt
+from sympy import Derivative, Rational, binomial, exp, log, pi, sqrt
 
 from gradcheck_rl import (
     AtMost,
@@ -41,6 +41,7 @@ from gradcheck_rl import (
     Within,
     array,
     batch,
+    diff,
     frozen,
     sigmoid,
     softmax,

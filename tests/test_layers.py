@@ -20,8 +20,8 @@ PACKAGE = REPOSITORY / "gradcheck_rl"
 
 # A file or folder may import from its own row and from the rows above it.
 LAYERS = (
-    ("errors", "executors", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
-    ("symbols", "laws", "expressions", "normal_form", "points"),
+    ("calculus", "errors", "executors", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
+    ("symbols", "laws", "expressions", "tangents", "normal_form", "points"),
     ("backends",),
     ("quantities",),
     ("evaluators",),

@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
+from ..calculus import slope
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import values
@@ -45,13 +46,18 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
 @lru_cache(maxsize=256)
 def corners(formulas: tuple[Any, ...]) -> list[Any] | None:
     """The formulas with their expectations worked out, if a corner is left in them."""
-    if not any(e.has(*CORNERED) and _live(e).has(*CORNERED) for e in formulas):
+    if not any(_cornered(e) and _cornered(_live(e)) for e in formulas):
         return None
     try:
         plain = [closed(e) for e in formulas]
     except Unsuitable:
         return None
     return plain if any(e.has(sp.Heaviside, sp.sign) for e in plain) else None
+
+
+@lru_cache(maxsize=1 << 14)
+def _cornered(e: Any) -> bool:
+    return isinstance(e, CORNERED) or any(map(_cornered, e.args))
 
 
 def _live(e: Any) -> Any:
@@ -119,7 +125,7 @@ def _held(formulas: tuple[Any, ...], atoms: tuple[Any, ...]) -> tuple[dict[Any, 
     twins = {node: sp.Dummy("held", real=True) for e in formulas for node in e.atoms(frozen_)}
     held = [e.xreplace(twins) for e in formulas]
     switches = _switches(held)
-    return twins, held, switches, [s.diff(a) for s in switches for a in atoms]
+    return twins, held, switches, [slope(s, a) for s in switches for a in atoms]
 
 
 @lru_cache(maxsize=128)

@@ -1,0 +1,73 @@
+"""Derivatives by the package's own rules are SymPy's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradcheck_rl import Bernoulli, Draw, E, ProblemError, Variable, array, diff, frozen, maximum, sigmoid, step
+from gradcheck_rl.calculus import free, slope
+
+x, y = sp.symbols("x y", real=True)
+n = sp.Symbol("n", integer=True)
+table = Variable("table", 2)
+
+leaves = st.one_of(st.sampled_from([x, y, *table]), st.integers(-3, 3).map(sp.Integer))
+one = [
+    sp.exp, sp.sin, sp.tanh, sp.erf, sp.Abs, frozen, sigmoid,
+    lambda a: sp.log(1 + a**2), lambda a: a**3, lambda a: 1 / (2 + a**2), lambda a: sp.sqrt(1 + a**2), lambda a: table[n] * a,
+]  # fmt: skip
+two = [sp.Add, sp.Mul, maximum, lambda a, b: (1 + a**2) ** b, lambda a, b: a / (1 + b**2)]
+
+
+def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(
+        st.builds(lambda f, a: f(a), st.sampled_from(one), inner),
+        st.builds(lambda f, a, b: f(a, b), st.sampled_from(two), inner, inner),
+    )
+
+
+formulas = st.recursive(leaves, grown, max_leaves=8)
+
+
+@given(formulas, st.sampled_from([x, y, *table]))
+def test_a_slope_is_sympys(e: Any, by: Any) -> None:
+    assert sp.expand(slope(e, by) - sp.diff(e, by)) == 0
+    assert free(e) == e.free_symbols
+
+
+@given(formulas)
+def test_one_after_the_other(e: Any) -> None:
+    assert diff(e, x, y) == slope(slope(e, x), y)
+    assert diff(e, x, 2) == diff(e, x, x)
+    assert diff(e, x, 0) == diff(e) == e
+
+
+def test_what_sympy_alone_can_do_it_does() -> None:
+    w, i, k = sp.IndexedBase("w", real=True), *sp.symbols("i k", integer=True)
+    f = sp.Function("f")
+    total = sp.Sum(sp.exp(w[k]), (k, 0, 3))
+    area = sp.Integral(x * y, (y, 0, x))
+    for e, by in ((sp.log(total), w[i]), (x * total, w[0]), (w[0] ** 2 * w[1], w[0]), (f(x) ** 2, f(x)), (area, x)):
+        assert slope(e, by) == sp.diff(e, by) != 0
+    assert slope(w[0] * x, w[1]) == 0
+
+
+def test_a_draw_is_differentiated_through_its_law() -> None:
+    action = Draw("action", Bernoulli(x))
+    assert diff(x * E(action), x).doit() == 2 * x
+    assert diff(E(action), y) == 0
+
+
+def test_an_array_is_differentiated_entry_by_entry() -> None:
+    assert diff(array(x**2, x * y), x).tolist() == [2 * x, y]
+
+
+def test_a_jump_is_refused() -> None:
+    with pytest.raises(ProblemError, match="meets the jump"):
+        diff(step(x) * y, x)
+    assert diff(step(y) * x, x) == step(y)
