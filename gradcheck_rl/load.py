@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -244,7 +245,7 @@ class _Fresh(SourceFileLoader):
 @lru_cache(maxsize=16)
 def _code(source: bytes, path: str) -> CodeType:
     """Compiled once, however many sizes a page is run at."""
-    return SourceFileLoader.source_to_code(source, path)
+    return compile(source, path, "exec", dont_inherit=True)
 
 
 def _execute(path: Path, wrong: type[GradcheckError], tree: ast.Module | None = None) -> ModuleType:
