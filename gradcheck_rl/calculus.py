@@ -1,10 +1,12 @@
-"""Derivatives and free symbols of formulas, each part of a formula worked out once.
+"""What a formula depends on, what is in it, its derivatives and substitutions: each part of a formula worked out once.
 
-SymPy's own walk through a formula as if it were a tree: what a softmax shares between its entries it differentiates for each.
+SymPy walks through a formula as if it were a tree: what a softmax shares between its entries it differentiates for each. And
+whenever it rebuilds a logarithm it asks for milliseconds whether what is inside is real and positive.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -17,6 +19,12 @@ def free(e: Any) -> frozenset[Any]:
     if type(e).free_symbols is not sp.Basic.free_symbols:
         return frozenset(e.free_symbols)
     return frozenset().union(*map(free, e.args))
+
+
+@lru_cache(maxsize=1 << 16)
+def has(e: Any, *kinds: type) -> bool:
+    """Is some part of the formula of one of these kinds?"""
+    return isinstance(e, kinds) or any(has(a, *kinds) for a in e.args)
 
 
 @lru_cache(maxsize=1 << 16)
@@ -47,3 +55,32 @@ def slope(e: Any, x: Any) -> Any:
         return sp.Add(*(sp.Mul(e.fdiff(n), slope(a, x)) for n, a in enumerate(e.args, start=1) if x in free(a)))
     own = type(e).__module__.startswith(f"{__package__}.")
     return e._eval_derivative(x) if own else sp.diff(e, x)
+
+
+def exponential(x: Any) -> Any:
+    """exp(x), left as written where no logarithm cancels."""
+    return sp.exp(x, evaluate=x.is_number or has(x, sp.log))
+
+
+def logarithm(x: Any) -> Any:
+    """log(x), left as written where x is a sum."""
+    return sp.log(x, evaluate=x.is_number or not x.is_Add)
+
+
+def rebuilt(e: Any, *args: Any) -> Any:
+    """The same function of other arguments."""
+    return exponential(*args) if isinstance(e, sp.exp) else logarithm(*args) if isinstance(e, sp.log) else e.func(*args)
+
+
+def substituted(e: Any, rule: Mapping[Any, Any]) -> Any:
+    """e.xreplace(rule), of symbols and entries."""
+    known: dict[Any, Any] = dict(rule)
+
+    def visit(part: Any) -> Any:
+        if part not in known:
+            inside = part.args and not rule.keys().isdisjoint(free(part))
+            simple = part.is_Add or part.is_Mul or part.is_Pow or isinstance(part, (sp.exp, sp.log, sp.Tuple))
+            known[part] = rebuilt(part, *map(visit, part.args)) if inside and simple else part.xreplace(rule) if inside else part
+        return known[part]
+
+    return visit(e)

@@ -11,6 +11,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from .calculus import free, has, rebuilt, substituted
 from .claims import Claim, Equal
 from .errors import ProblemError
 from .quantities import Exact
@@ -93,8 +94,8 @@ def _written_out(e: Any, letters: tuple[tuple[Any, int], ...]) -> Any:
             words = {str(k): str(n) for k, n in case.items()}
             name = "_".join(words.get(word, word) for word in e.name.split("_"))
             return e.func(sp.Symbol(name, real=True), at_size(e.definition, case))
-        case sp.Basic() if e.args and (case or e.has(sp.Derivative)):
-            return e.func(*(at_size(a, case) for a in e.args))
+        case sp.Basic() if e.args and (case or has(e, sp.Derivative)):
+            return rebuilt(e, *(at_size(a, case) for a in e.args))
         case _:
             return sp.Integer(case[e]) if e in case else e
 
@@ -102,17 +103,16 @@ def _written_out(e: Any, letters: tuple[tuple[Any, int], ...]) -> Any:
 def evaluable(e: Any, known: dict[Any, Any]) -> Any:
     """With a variable in the place of every bare symbol and indexed entry, so that the step can be tried at points too."""
     rule: dict[Any, Any] = {}
-    indexed = e.atoms(sp.Indexed)
-    bound = {v for i in e.atoms(sp.Integral, sp.Sum) for v in i.variables}
-    inside = set().union(*(i.free_symbols for i in indexed))
-    for s in sorted(
-        indexed | {s for s in e.free_symbols if not isinstance(s, (Atom, sp.Indexed)) and s not in inside} - bound, key=str
-    ):
-        if s not in known and not e.has(sp.Derivative, AppliedUndef):
+    ranges = e.atoms(sp.Integral, sp.Sum) if has(e, sp.Integral, sp.Sum) else ()
+    indexed = e.atoms(sp.Indexed) if ranges else {s for s in free(e) if s.is_Indexed}
+    bound = {v for i in ranges for v in i.variables}
+    inside = set().union(*(free(i) - {i} for i in indexed))
+    for s in sorted(indexed | {s for s in free(e) if not isinstance(s, (Atom, sp.Indexed)) and s not in inside} - bound, key=str):
+        if s not in known and not has(e, sp.Derivative, AppliedUndef):
             name = re.sub(r"\W+", "_", str(s)).strip("_")
             known[s] = Variable(name if name.isidentifier() else f"x{name}", over=Uniform(0.1, 3) if s.is_positive else Normal())[
                 ()
             ]
         if s in known:
             rule[s] = known[s]
-    return e.xreplace(rule)
+    return substituted(e, rule)

@@ -17,7 +17,7 @@ import sympy as sp
 from flint import acb, ctx
 from sympy.core.function import AppliedUndef
 
-from .calculus import free, slope
+from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
@@ -197,12 +197,6 @@ def outermost(e: Any) -> tuple[Any, ...]:
     if isinstance(e, (Expected, Slope, sp.Integral)):
         return (e,)
     return tuple(node for a in e.args for node in outermost(a))
-
-
-@lru_cache(maxsize=1 << 14)
-def _has(e: Any, kind: type) -> bool:
-    """SymPy's e.has(kind), which walks through shared parts again and again."""
-    return isinstance(e, kind) or any(_has(a, kind) for a in e.args)
 
 
 def _expected(node: Any) -> Any:
@@ -554,7 +548,7 @@ def prepared(outputs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _close_continuous(e: Any) -> Any:
-    if not _has(e, Gaussian):
+    if not has(e, Gaussian):
         return e
     try:
         return closed(e)
@@ -569,7 +563,7 @@ def needs_integration(outputs: Sequence[Any]) -> bool:
 
 @lru_cache(maxsize=512)
 def _continuous(outputs: tuple[Any, ...]) -> bool:
-    return any(_has(e, sp.Integral) or _has(e, Gaussian) for e in prepared(outputs))
+    return any(has(e, sp.Integral, Gaussian) for e in prepared(outputs))
 
 
 def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimate:

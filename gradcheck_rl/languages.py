@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Mapping
 
 from .errors import InputError
@@ -41,6 +40,8 @@ def sentences(language: str) -> Mapping[str, str]:
     """Of each English sentence what it is in this language; the headings only keep the file in order."""
     if language == "en":
         return {}
+    import tomllib  # only who reads Chinese waits for it
+
     path = next((path for home in HOMES if (path := home / f"{language}.toml").is_file()), None)
     if path is None:
         raise InputError(f"--lang {language}: there is no {language}.toml beside the problems.")

@@ -19,7 +19,23 @@ from sympy.printing.precedence import PRECEDENCE
 from .calculus import free, slope
 from .errors import ProblemError, Unsuitable
 from .spaces import Shape
-from .symbols import Array, Atom, Symbols, array, bare, by_name, entries, formula, frozen_, log_softmax, plain, softmax, step_
+from .symbols import (
+    Array,
+    Atom,
+    Symbols,
+    array,
+    bare,
+    by_name,
+    entries,
+    exp,
+    formula,
+    frozen_,
+    log,
+    log_softmax,
+    plain,
+    softmax,
+    step_,
+)
 
 # ---- laws: final records that own log-probability, support or standardisation, and sampler --------------------------------
 
@@ -70,7 +86,7 @@ class Categorical(Finite):
                 logs = log_softmax(scores, mask) + [0 if m == 1 else sp.log(m) for m in entries(mask)]
             else:
                 probs = entries(probs)
-                logs = [sp.log(p) for p in probs]
+                logs = [log(p) for p in probs]
                 total = sp.Add(*probs)
                 if total.is_Rational and total != 1:
                     raise ProblemError(f"the probabilities {probs} sum to {total}: write ones that sum to 1.")
@@ -87,10 +103,10 @@ class Bernoulli(Finite):
             raise ProblemError("Bernoulli takes either a probability or logit=..., one of them.")
         if logit is not None:
             x = entries(logit)[0]
-            one, zero = 1 / (1 + sp.exp(-x)), 1 / (1 + sp.exp(x))
-            return sp.Basic.__new__(cls, sp.Tuple(zero, one), sp.Tuple(-sp.log(1 + sp.exp(x)), -sp.log(1 + sp.exp(-x))))
+            below, above = 1 + exp(x), 1 + exp(-x)
+            return sp.Basic.__new__(cls, sp.Tuple(1 / below, 1 / above), sp.Tuple(-log(below), -log(above)))
         p = entries(p)[0]
-        return sp.Basic.__new__(cls, sp.Tuple(1 - p, p), sp.Tuple(sp.log(1 - p), sp.log(p)))
+        return sp.Basic.__new__(cls, sp.Tuple(1 - p, p), sp.Tuple(log(1 - p), log(p)))
 
 
 class Gaussian(Law):

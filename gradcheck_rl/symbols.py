@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from .calculus import free, slope
+from .calculus import exponential, free, logarithm, slope
 from .errors import ProblemError
 from .rings import each, flat_index
 from .spaces import Masks, Normal, Shape, Simplex, Space, positive
@@ -358,7 +358,7 @@ def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
     return apply
 
 
-exp, log, sqrt, tanh, erf, erfc = map(_word, (sp.exp, sp.log, sp.sqrt, sp.tanh, sp.erf, sp.erfc))
+exp, log, sqrt, tanh, erf, erfc = map(_word, (exponential, logarithm, sp.sqrt, sp.tanh, sp.erf, sp.erfc))
 sin, cos, tan, atan = map(_word, (sp.sin, sp.cos, sp.tan, sp.atan))
 minimum, maximum, frozen, step = _word(Min, 2), _word(Max, 2), _word(frozen_), _word(step_)
 

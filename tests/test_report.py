@@ -27,7 +27,7 @@ from gradcheck_rl import check
 from gradcheck_rl.cli import main
 from gradcheck_rl.languages import sentences, speaker
 from gradcheck_rl.load import load
-from gradcheck_rl.render import RENDERERS, html, json, junit, latex, markdown, typst
+from gradcheck_rl.render import NAMES, html, json, junit, latex, markdown, renderer, typst
 from gradcheck_rl.render.blocks import Section
 from gradcheck_rl.render.document import Setting, document, english, index
 from gradcheck_rl.render.formula import drawable
@@ -386,11 +386,11 @@ def test_a_tree_that_is_too_deep_is_no_formula() -> None:
 # ---- again from JSON ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", RENDERERS)
+@pytest.mark.parametrize("kind", NAMES)
 @given(report=reports(texts.filter(lambda text: "\ud800" not in text), st.floats()))
 def test_a_saved_report_renders_to_the_same_bytes(kind: str, report: Report) -> None:
     saved = json.read(json.render([report]))
-    assert RENDERERS[kind](json.read(json.render(saved))) == RENDERERS[kind](saved)
+    assert renderer(kind)(json.read(json.render(saved))) == renderer(kind)(saved)
 
 
 @given(report=reports(texts, st.floats()))

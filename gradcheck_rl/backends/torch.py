@@ -74,7 +74,8 @@ def run(
     name = getattr(key, "__name__", "the function")
     with precision(dtype) as kind, remote.only(possible):
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
-        ladder = [batch.mapped, batch.points, batch.loop] if batch.w or batch.o else [batch.loop]
+        one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
+        ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
         for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
             before = _chance()
             try:
@@ -87,7 +88,8 @@ def run(
                 if at == len(ladder) - 1 or not isinstance(error, Exception):
                     raise CodeError(key, f"`{name}` raised {told(error)}") from error
             else:
-                _rung[key] = at
+                if not one:
+                    _rung[key] = at
                 return result
     raise AssertionError("the last rung returns or raises")
 

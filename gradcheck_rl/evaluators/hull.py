@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
-from ..calculus import slope
+from ..calculus import has, slope
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import values
@@ -46,18 +46,13 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
 @lru_cache(maxsize=256)
 def corners(formulas: tuple[Any, ...]) -> list[Any] | None:
     """The formulas with their expectations worked out, if a corner is left in them."""
-    if not any(_cornered(e) and _cornered(_live(e)) for e in formulas):
+    if not any(has(e, *CORNERED) and has(_live(e), *CORNERED) for e in formulas):
         return None
     try:
         plain = [closed(e) for e in formulas]
     except Unsuitable:
         return None
-    return plain if any(e.has(sp.Heaviside, sp.sign) for e in plain) else None
-
-
-@lru_cache(maxsize=1 << 14)
-def _cornered(e: Any) -> bool:
-    return isinstance(e, CORNERED) or any(map(_cornered, e.args))
+    return plain if any(has(e, sp.Heaviside, sp.sign) for e in plain) else None
 
 
 def _live(e: Any) -> Any:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from ..report import Report
-from . import html, json, junit, latex, markdown, text, typst
 
-RENDERERS: Mapping[str, Callable[[Sequence[Report]], str]] = {
-    "text": text.render,
-    "json": json.render,
-    "html": html.render,
-    "markdown": markdown.render,
-    "latex": latex.render,
-    "typst": typst.render,
-    "junit": junit.render,
-}
+NAMES = ("text", "json", "html", "markdown", "latex", "typst", "junit")
+
+
+def renderer(name: str) -> Callable[[Sequence[Report]], str]:
+    """Imported when it is asked for: nobody waits for the formats that he does not want."""
+    return import_module(f"{__name__}.{name}").render
