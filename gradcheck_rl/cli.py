@@ -41,6 +41,7 @@ exit codes: 0 all is as it should be; 1 something is refuted, or an erratum hold
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was typed; the exit code."""
+    gc.set_threshold(100_000)  # SymPy makes many small objects that live on: the collector takes a tenth of the time
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     if not words:
@@ -223,7 +224,6 @@ def derive(options: argparse.Namespace) -> int:
     from .render import derivation, json, text
     from .report import worst
 
-    gc.set_threshold(100_000)  # SymPy makes many small objects that live on: the collector takes a tenth of the time
     if options.at is not None:
         read_values(options.at)
     failed = Failed()

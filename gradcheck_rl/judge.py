@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ from .symbols import Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, combine, compare
 
 EVALUATIONS = 200
+GROUP = 8
 SAMPLED_POINTS = 4
 ENOUGH = 4
 DRAWS = 12
@@ -347,30 +349,44 @@ class Judge:
         judge = self.anew()
         judge.samples = judge.away = judge.tells = None  # hundreds of points are tried
         names, point = self.needed(claim), worst.points.take([worst.at])
-        best, left, moved = worst, EVALUATIONS, True
         route = sampled.NAME if worst.route == sampled.NAME else None
+
+        def ruled(tried: Points) -> Ruling | None:
+            kept = tried.take(np.flatnonzero(self._allowed(claim, that, tried)).tolist())
+            return judge._rule(claim, that, kept.image() if claim.code() else kept, answer, route, True) if len(kept) else None
+
+        def fails(candidate: Points) -> Ruling | None:
+            r = ruled(candidate)
+            found = r and r.verdict is Verdict.REFUTED and r.left and math.isfinite(r.gap) == math.isfinite(worst.gap)
+            return replace(r, points=candidate, removed=worst.removed) if r and found else None
+
+        def may_fail(group: Sequence[Points]) -> bool:
+            """What holds at all of them at once holds at each."""
+            r = ruled(stack(group))
+            return r is not None and r.verdict is not Verdict.AGREES
+
+        best, left, moved = worst, EVALUATIONS, True
         while moved and left > 0:
             moved = False
-            for candidate in simpler(point, names):
-                left -= 1
-                if left < 0:
+            candidates = itertools.islice(simpler(point, names), left)
+            for size in itertools.chain((1, 2, 4), itertools.repeat(GROUP)):
+                group = list(itertools.islice(candidates, 1 if route else size))
+                if not group:
                     break
-                if not self._allowed(claim, that, candidate):
-                    continue
-                ruling = judge._rule(claim, that, candidate.image() if claim.code() else candidate, answer, route, True)
-                if (
-                    ruling.verdict is Verdict.REFUTED
-                    and ruling.left is not None
-                    and math.isfinite(ruling.gap) == math.isfinite(worst.gap)
-                ):
-                    point, best, moved = candidate, replace(ruling, points=candidate, removed=worst.removed), True
+                tried = group if len(group) == 1 or may_fail(group) else []
+                n, found = next(((n, r) for n, c in enumerate(tried, start=1) if (r := fails(c))), (len(group), None))
+                left -= n
+                if found:
+                    point, best, moved = group[n - 1], found, True
                     break
         return best
 
-    def _allowed(self, claim: Claim, that: Relation, point: Points) -> bool:
-        if claim.where is not None and not _holds(claim.where, measure(claim.where, Scene(self.world, point))).all():
-            return False
-        return isinstance(that, Within) or not self._kinked(that, point).any()
+    def _allowed(self, claim: Claim, that: Relation, points: Points) -> Any:
+        """At which points the claim is about something."""
+        out = np.ones(len(points), dtype=bool)
+        if claim.where is not None:
+            out &= _holds(claim.where, measure(claim.where, Scene(self.world, points)))
+        return out if isinstance(that, Within) else out & ~self._kinked(that, points)
 
     def _difference(self, that: Relation, r: Ruling) -> str:
         if r.left is None or r.right is None:
