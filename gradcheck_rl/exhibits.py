@@ -16,7 +16,7 @@ from .estimate import Estimate
 from .evaluators import Scene, autodiff, evaluate, plain, random_atoms, some_outcomes
 from .judge import Answer, Judge
 from .notation import notation
-from .points import Points, given
+from .points import Points, given, stack
 from .problem import Problem
 from .quantities import Exact, Gradient, Mean, Printed, Quantity, is_code
 from .report import BlindSpot, Chain, Flow, Form
@@ -34,12 +34,12 @@ def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
         if not isinstance(right, (Printed, Exact)) or not isinstance(left, (Mean, Gradient)):
             continue
         here = given(judge.world.variables, claim.at, judge.needed(claim))
+        moves = [move for n in judge.needed(claim) for move in _moves(here, n)]
         try:
-            base = evaluate(left, judge.scene(claim, here, {}))
-            moves = [move for n in judge.needed(claim) for move in _moves(here, n)]
-            still = [label for label, moved in moves if not _moved(base, evaluate(left, judge.scene(claim, moved, {})))]
+            there = evaluate(left, judge.scene(claim, stack([here, *(moved for _, moved in moves)]), {}))
         except (CodeError, Unsuitable):
             continue
+        still = [label for (label, _), moved in zip(moves, _moved(there)[1:], strict=True) if not moved]
         if still:
             found.append(BlindSpot(name, claim.says, still))
     return found
@@ -59,10 +59,12 @@ def _moves(points: Points, name: str) -> list[tuple[str, Points]]:
     return out
 
 
-def _moved(a: Estimate, b: Estimate) -> bool:
+def _moved(x: Estimate) -> Any:
+    """At which points it is not what it is at the first."""
+    a, radius = x.value[:1], x.radius[:1]
     with np.errstate(all="ignore"):
-        far = np.abs(a.value - b.value) > 1e-9 * (1 + np.abs(a.value)) + a.radius + b.radius
-    return bool((far | (np.isfinite(a.value) != np.isfinite(b.value))).any())
+        far = np.abs(a - x.value) > 1e-9 * (1 + np.abs(a)) + radius + x.radius
+    return (far | (np.isfinite(a) != np.isfinite(x.value))).any(axis=(1, 2))
 
 
 def flows(problem: Problem, judge: Judge, answer: Answer) -> list[Flow]:
