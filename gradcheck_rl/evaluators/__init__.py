@@ -68,7 +68,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
         case Value() | Gradient():
             return _called(q, scene, outcomes)
         case Combined(sign=sign, left=left, right=right):
-            a, b = evaluate(left, scene, outcomes), evaluate(right, scene, outcomes)
+            a = evaluate(left, scene, outcomes)
+            b = a if right is left else evaluate(right, scene, outcomes)
             return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
         case Mean() | Covariance():
             return _reduce(q, scene)

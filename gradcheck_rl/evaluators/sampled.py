@@ -228,7 +228,8 @@ def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats
     try:
         mean = walk(q, reference).value[0, 0]
         off = q.of - Exact([sp.Rational(*float(x).as_integer_ratio()) for x in mean])
-        second, fourth = (walk(Mean(power, q.over), reference) for power in (off * off, off * off * off * off))
+        square = off * off
+        second, fourth = (walk(Mean(power, q.over), reference) for power in (square, square * square))
     except GradcheckError:
         return None
     unsure = second.radius[0, 0] > UNSURE * (1 + np.abs(second.value[0, 0]))  # an integral that does not settle may be infinite
