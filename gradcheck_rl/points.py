@@ -6,6 +6,7 @@ import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -60,11 +61,14 @@ class Points:
     def __repr__(self) -> str:
         return f"Points({', '.join(f'{k}={show(v)}' for k, v in self.exact.items())})"
 
-    @property
+    @cached_property
     def floats(self) -> dict[str, Floats]:
-        return {k: each(image, v).astype(float) for k, v in self.exact.items()}
+        found = {k: each(image, v).astype(float) for k, v in self.exact.items()}
+        for x in found.values():
+            x.setflags(write=False)  # it is shared
+        return found
 
-    @property
+    @cached_property
     def rows(self) -> list[dict[Any, Any]]:
         """One {symbol: exact number} for each point."""
         flat = {k: (self.variables[k].atoms.ravel(), v.reshape(self.size, -1)) for k, v in self.exact.items()}
@@ -72,7 +76,7 @@ class Points:
             {a: x for atoms, values in flat.values() for a, x in zip(atoms, values[b], strict=True)} for b in range(self.size)
         ]
 
-    @property
+    @cached_property
     def columns(self) -> dict[Any, Floats]:
         """{symbol: float64 array over the points}."""
         return {
