@@ -7,7 +7,7 @@ whenever it rebuilds a logarithm it asks for milliseconds whether what is inside
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 from typing import Any
 
 import sympy as sp
@@ -46,8 +46,8 @@ def slope(e: Any, x: Any) -> Any:
         return sp.Add(*(slope(a, x) for a in e.args if x in free(a)))
     if e.is_Mul:
         args = e.args
-        return sp.Add(*(sp.Mul(*args[:i], slope(a, x), *args[i + 1 :]) for i, a in enumerate(args) if x in free(a)))
-    if e.is_Pow and x not in free(e.args[1]):
+        return sp.Add(*(product(*args[:i], slope(a, x), *args[i + 1 :]) for i, a in enumerate(args) if x in free(a)))
+    if e.is_Pow and e.args[1].is_number:
         base, power = e.args
         return sp.Mul(power, sp.Pow(base, power - 1), slope(base, x))
     by_slots = type(e)._eval_derivative is sp.Function._eval_derivative  # pyright: ignore[reportPrivateUsage]
@@ -67,9 +67,20 @@ def logarithm(x: Any) -> Any:
     return sp.log(x, evaluate=x.is_number or not x.is_Add)
 
 
+def product(*factors: Any) -> Any:
+    """Their product as SymPy writes it, which looks into every exponential for what may cancel; here nothing can."""
+    parts = [p for f in factors for p in (f.args if f.is_Mul else (f,))]
+    bases = {p.base if p.is_Pow else sp.E if isinstance(p, sp.exp) else p for p in parts}
+    if 1 < len(bases) == len(parts) and not any(p.is_number or (p.is_Pow and p.base.is_number) for p in parts):
+        return sp.Mul._from_args(sorted(parts, key=cmp_to_key(sp.Basic.compare)))  # pyright: ignore[reportPrivateUsage]
+    return sp.Mul(*factors)
+
+
 def rebuilt(e: Any, *args: Any) -> Any:
     """The same function of other arguments."""
-    return exponential(*args) if isinstance(e, sp.exp) else logarithm(*args) if isinstance(e, sp.log) else e.func(*args)
+    if isinstance(e, (sp.exp, sp.log)):
+        return exponential(*args) if isinstance(e, sp.exp) else logarithm(*args)
+    return product(*args) if e.is_Mul else e.func(*args)
 
 
 def substituted(e: Any, rule: Mapping[Any, Any]) -> Any:

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NoReturn
 
 import numpy as np
@@ -99,6 +99,10 @@ class Quantity:
                 yield part
 
     def code(self) -> list[Callable[..., Any]]:
+        return self._code
+
+    @cached_property
+    def _code(self) -> list[Callable[..., Any]]:
         return [x for x in self.leaves() if is_code(x)]
 
 

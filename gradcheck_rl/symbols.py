@@ -6,14 +6,14 @@ import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any, ClassVar, cast
 
 import numpy as np
 import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from .calculus import exponential, free, logarithm, slope
+from .calculus import exponential, free, logarithm, product, slope
 from .errors import ProblemError
 from .rings import each, flat_index
 from .spaces import Masks, Normal, Shape, Simplex, Space, positive
@@ -361,6 +361,7 @@ def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
 exp, log, sqrt, tanh, erf, erfc = map(_word, (exponential, logarithm, sp.sqrt, sp.tanh, sp.erf, sp.erfc))
 sin, cos, tan, atan = map(_word, (sp.sin, sp.cos, sp.tan, sp.atan))
 minimum, maximum, frozen, step = _word(Min, 2), _word(Max, 2), _word(frozen_), _word(step_)
+_times = _word(product, 2)
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:
@@ -369,12 +370,12 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 def softmax(x: Any, allowed: Any = 1) -> Any:
     """Along the last axis, over the allowed entries. The mask is a multiplier: no case distinction, no infinity."""
-    weights = np.asarray(plain(allowed) * exp(x))
-    return (weights / weights.sum(axis=-1, keepdims=True)).view(Array)
+    weights = np.asarray(_times(allowed, exp(x)))
+    return _times(weights, 1 / weights.sum(axis=-1, keepdims=True)).view(Array)
 
 
 def log_softmax(x: Any, allowed: Any = 1) -> Any:
-    weights = np.asarray(plain(allowed) * exp(x))
+    weights = np.asarray(_times(allowed, exp(x)))
     return (np.asarray(plain(x)) - np.asarray(log(weights.sum(axis=-1, keepdims=True)))).view(Array)
 
 
@@ -465,18 +466,13 @@ def entries(x: Any) -> list[Any]:
 
 
 def atoms_in(*expressions: Any) -> list[Any]:
-    """The entries of variables and draws in formulas, bound ones too, by name. Shared subexpressions are visited once."""
-    found: set[Any] = set()
-    seen: set[Any] = set()
-    waiting = list(expressions)
-    while waiting:
-        e = waiting.pop()
-        if e not in seen:
-            seen.add(e)
-            waiting += e.args
-            if isinstance(e, Atom):
-                found.add(e)
-    return by_name(found)
+    """The entries of variables and draws in formulas, bound ones too, by name."""
+    return by_name(frozenset().union(*map(_atoms, expressions)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _atoms(e: Any) -> frozenset[Any]:
+    return frozenset([e]) if isinstance(e, Atom) else frozenset().union(*map(_atoms, e.args))
 
 
 def by_name(symbols: Any) -> list[Any]:

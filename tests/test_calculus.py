@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl import Bernoulli, Draw, E, ProblemError, Variable, array, diff, frozen, maximum, sigmoid, step
-from gradcheck_rl.calculus import free, slope
+from gradcheck_rl.calculus import exponential, free, logarithm, product, slope, substituted
 
 x, y = sp.symbols("x y", real=True)
 n = sp.Symbol("n", integer=True)
@@ -45,6 +45,24 @@ def test_one_after_the_other(e: Any) -> None:
     assert diff(e, x, y) == slope(slope(e, x), y)
     assert diff(e, x, 2) == diff(e, x, x)
     assert diff(e, x, 0) == diff(e) == e
+
+
+@given(st.lists(formulas, min_size=1, max_size=4))
+def test_a_product_is_the_one_that_sympy_writes(factors: list[Any]) -> None:
+    assert product(*factors) == sp.Mul(*factors)
+    assert product(*factors).args == sp.Mul(*factors).args
+
+
+@given(formulas, formulas)
+def test_a_substitution_is_sympys(e: Any, by: Any) -> None:
+    for rule in ({x: y}, {table[0]: by, y: x}, {x: sp.S.Zero}):
+        assert sp.expand(substituted(e, rule) - e.xreplace(rule)) in (0, sp.nan)
+
+
+@given(formulas)
+def test_what_is_left_as_written_is_what_sympy_makes_of_it(e: Any) -> None:
+    assert exponential(e) == sp.exp(e)
+    assert logarithm(e) == sp.log(e)
 
 
 def test_what_sympy_alone_can_do_it_does() -> None:

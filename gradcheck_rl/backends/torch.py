@@ -77,10 +77,9 @@ def run(
         one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
         ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
         for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
-            before = _chance()
             try:
                 result = ladder[at]()
-                if _chance() != before and not _same(result, ladder[at]()):
+                if _moved() and not _same(result, ladder[at]()):
                     raise CodeError(key, f"`{name}` {RANDOM}")
             except (CodeError, Unsuitable, KeyboardInterrupt):
                 raise
@@ -94,10 +93,19 @@ def run(
     raise AssertionError("the last rung returns or raises")
 
 
-def _chance() -> Any:
-    """Where the random generators stand: who moves them is asked twice."""
+def _moved() -> bool:
+    """Do the random generators stand elsewhere than when this was last asked? Who moves them is called twice."""
+    global _stood
+    before, _stood = _stood, _stand()
+    return _stood != before
+
+
+def _stand() -> Any:
     kind, keys, *rest = np.random.get_state()
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), kind, np.asarray(keys).tobytes(), rest
+
+
+_stood = _stand()
 
 
 def _same(a: Batch, b: Batch) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ..calculus import substituted
 from ..errors import Unsuitable
 from ..laws import closed
 from ..normal_form import Budget, is_zero
@@ -40,7 +41,7 @@ def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> str:
         return "no proof was looked for: an integral is left"
     budget = Budget()
     allowed = budget.left
-    if all(is_zero(d.xreplace(case), budget) is True for case in _cases(differences, scene) for d in differences):
+    if all(is_zero(substituted(d, case), budget) is True for case in _cases(differences, scene) for d in differences):
         return ""
     return "no proof was found" if budget.left >= 0 else f"no proof was found in {allowed} steps"
 
