@@ -28,6 +28,12 @@ def has(e: Any, *kinds: type) -> bool:
 
 
 @lru_cache(maxsize=1 << 16)
+def size(e: Any) -> int:
+    """How many parts a formula has as a tree, itself among them."""
+    return 1 + sum(map(size, e.args))
+
+
+@lru_cache(maxsize=1 << 16)
 def _counted(e: Any) -> bool:
     """Are all its entries at a number, as in x[2]? One at a letter may be any of them."""
     return all(i.is_Integer for i in e.indices) if e.is_Indexed else all(map(_counted, e.args))

@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
-from .calculus import free, slope
+from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .spaces import Shape
 from .symbols import (
@@ -411,7 +411,7 @@ def closed(e: Any) -> Any:
         return sp.Add(*(_eliminate(t) for t in e.terms(bare(closed(e.body)))))
     if isinstance(e, Slope):
         return slope(closed(e.args[0]), e.args[1])
-    if e.has(Expected):
+    if has(e, Expected):
         return e.func(*(closed(a) for a in e.args))
     return e
 

@@ -16,7 +16,7 @@ import sympy as sp
 from flint import Ordering, fmpq, fmpq_mpoly_ctx
 from sympy.core.function import AppliedUndef
 
-from .calculus import slope
+from .calculus import size, slope
 from .errors import ProblemError
 
 # Fifteen million products of terms take about a second.
@@ -184,8 +184,7 @@ class _Form:
             raise _NotShown
 
     def spend_on(self, expr: Expr) -> None:
-        for _ in sp.preorder_traversal(expr):
-            self.spend(_NODE)
+        self.spend(_NODE * size(expr))
 
     def again(self, side: int) -> _Form:
         """A fresh form on the same budget, where one more absolute value is opened."""

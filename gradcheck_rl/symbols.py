@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from .calculus import exponential, free, logarithm, product, slope
+from .calculus import exponential, free, has, logarithm, product, rebuilt, slope
 from .errors import ProblemError
 from .rings import each, flat_index
 from .spaces import Masks, Normal, Shape, Simplex, Space, positive
@@ -452,12 +452,20 @@ class Named(Symbols):
 
 def bare(e: Any) -> Any:
     """The formula with every name replaced by what it stands for."""
-    return e.replace(named_, lambda _, definition: bare(definition)) if e.has(named_) else e
+    return _without(e, named_)
 
 
 def thaw(e: Any) -> Any:
     """The formula with every stop-gradient removed."""
-    return e.replace(frozen_, lambda x: x) if e.has(frozen_) else e
+    return _without(e, frozen_)
+
+
+@lru_cache(maxsize=1 << 14)
+def _without(e: Any, kind: type) -> Any:
+    """With what stands inside in the place of everything of this kind: its last argument."""
+    if not has(e, kind):
+        return e
+    return _without(e.args[-1], kind) if isinstance(e, kind) else rebuilt(e, *(_without(a, kind) for a in e.args))
 
 
 def entries(x: Any) -> list[Any]:
