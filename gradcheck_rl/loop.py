@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .answers import fitted
 from .claims import Claim, Erratum, Mistake, Raises
@@ -23,8 +22,12 @@ from .notation import stated
 from .points import Points
 from .problem import Problem, slug
 from .report import Caught, Line, Report, Route, versions
-from .shards import Shards
 from .verdict import Ruling, Verdict
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from .shards import Shards
 
 Progress = Callable[[int, int, str], None]
 
@@ -60,6 +63,8 @@ def check(
     loop = _Loop(problem, given, seed, problem.points if points is None else points, timed, formulas)
     loop.judge.samples = samples
     if executor is not None:
+        from .shards import Shards
+
         loop.draws_on(Shards(problem, answer or {}, executor))
     found: dict[str, list[Line] | Caught] = {}
     if progress is not None and samples is not None:
