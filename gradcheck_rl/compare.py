@@ -25,13 +25,12 @@ from .claims import Claim, Equal
 from .errors import InputError, ProblemError, did_you_mean
 from .estimate import EPS, Estimate, Evidence, Floats
 from .loop import HOLDS, check
-from .points import generator
 from .problem import Problem
 from .quantities import Gradient, Value, is_code
 from .report import Line, Report, Route, versions
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Parameter, Variable, entries
-from .verdict import Ruling, Verdict, combine, compare
+from .verdict import Verdict, combine, compare
 
 RESOLUTION = 1e-6
 
@@ -138,7 +137,7 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
         raise InputError(f"directions={directions}: write how many random directions to try, 1 or more.")
     start = time.perf_counter()
     with backend.lines(loss, parameters) as lines:
-        line = _Slopes(lines, seed).line(directions)
+        line = _Slopes(lines, seed, start).line(directions)
         name = lines.name
     return Report(
         problem="differences",
@@ -146,7 +145,7 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
         about="",
         seed=seed,
         versions=versions(),
-        claims=(replace(line, elapsed_s=round(time.perf_counter() - start, 4)),),
+        claims=(line,),
         replay=f"differences({name}, ..., seed={seed}, directions={directions})",
         elapsed_s=round(time.perf_counter() - start, 4),
     )
@@ -178,8 +177,8 @@ class _Direction:
 
 
 class _Slopes:
-    def __init__(self, lines: Any, seed: int) -> None:
-        self.lines, self.seed = lines, seed
+    def __init__(self, lines: Any, seed: int, start: float) -> None:
+        self.lines, self.seed, self.start = lines, seed, start
         self.value, self.gradient, self.reached = lines.gradient()
         here = lines.flat
         self.scale = np.concatenate([_size(here[at]) for at in lines.blocks.values()])
@@ -188,8 +187,8 @@ class _Slopes:
 
     def line(self, count: int) -> Line:
         if broken := self._broken():
-            return _line(Verdict.REFUTED, reason=broken)
-        found = self._quick(self._drawn(count))
+            return self._line(Verdict.REFUTED, reason=broken)
+        found = self._quick(self.lines.drawn(count, self.scale, self.seed))
         doubtful = sorted((d for d in found if d.verdict is not Verdict.AGREES), key=lambda d: d.gap, reverse=True)
         found = [d for d in found if d.verdict is Verdict.AGREES]
         if doubtful:  # a value that is not the same twice has no slope: its directions do not agree
@@ -215,10 +214,6 @@ class _Slopes:
         bad = next(k for k, at in self.lines.blocks.items() if not np.isfinite(self.gradient[at]).all())
         return f"the loss is {self.value:.6g}, and the gradient by `{bad}` is not finite"
 
-    def _drawn(self, count: int) -> list[Any]:
-        rng = generator(self.seed, "differences", self.lines.name)
-        return self.lines.towards(rng.standard_normal((count, len(self.scale))) * self.scale)
-
     # ---- along one direction ----------------------------------------------------------------------------------------------
 
     def _quick(self, paths: Sequence[Any]) -> list[_Direction]:
@@ -228,7 +223,7 @@ class _Slopes:
         h = STEPS[-1]
         (coarse, fine), bends = self._stepped(paths[0], STEPS)
         apart = abs(coarse - fine)
-        (first,) = self._ruled(paths[:1], np.array([fine]), np.array([apart + self.blur / h]))
+        first = self._ruled(paths[0], fine, apart + self.blur / h)
         if self._sharp(bends, h, self.blur):
             first = replace(first, verdict=Verdict.UNDECIDED)
         if len(paths) == 1:
@@ -237,13 +232,13 @@ class _Slopes:
         side = min(max(math.sqrt(self.blur / bent), SIDES[0]), SIDES[1])
         radius = bent * side + 2 * self.blur / side
         if first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit:
-            slopes = [(path.value(side) - self.value) / side for path in paths[1:]]
-            return [first, *self._ruled(paths[1:], np.array(slopes), np.full(len(slopes), radius))]
-        sides = [self._stepped(path, STEPS[-1:]) for path in paths[1:]]
-        radii = np.full(len(sides), max(OTHERS * apart, LEAST * self.unit) + self.blur / h)
-        found = self._ruled(paths[1:], np.array([slope for (slope,), _ in sides]), radii)
-        kinked = [bend > BENT * self.unit for _, (bend,) in sides]
-        return [first, *(replace(d, verdict=Verdict.UNDECIDED) if k else d for d, k in zip(found, kinked, strict=True))]
+            return [first, *(self._ruled(path, (path.value(side) - self.value) / side, radius) for path in paths[1:])]
+        found, radius = [first], max(OTHERS * apart, LEAST * self.unit) + self.blur / h
+        for path in paths[1:]:
+            (slope,), (bend,) = self._stepped(path, STEPS[-1:])
+            d = self._ruled(path, slope, radius)
+            found.append(replace(d, verdict=Verdict.UNDECIDED) if bend > BENT * self.unit else d)
+        return found
 
     def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
         """At each step size the slope of the value, and the angle between its two sides."""
@@ -255,24 +250,17 @@ class _Slopes:
         seen = bends[-1] > max(32 * noise / h, RESOLUTION * self.unit)
         return seen and all(0.6 * before < bend for before, bend in itertools.pairwise(bends))
 
-    def _ruled(self, paths: Sequence[Any], slopes: Floats, radii: Floats, rounding: float = 0.0) -> list[_Direction]:
-        directions = np.stack([path.direction for path in paths])
-        autograd = directions @ self.gradient
-        radii = radii + 16 * EPS * (np.abs(directions) @ np.abs(self.gradient)) + rounding
-        rows = zip(paths, autograd.tolist(), slopes.tolist(), radii.tolist(), strict=True)
-        found = [_Direction(path, a, s, r, Verdict.AGREES) for path, a, s, r in rows]
-        verdict, remark = self._compared(autograd, slopes, radii)
-        if verdict is Verdict.AGREES and not remark:
-            return found
-        each = (self._compared(*np.array([[d.autograd], [d.slope], [d.radius]])) for d in found)
-        return [replace(d, verdict=verdict, remark=remark) for d, (verdict, remark) in zip(found, each, strict=True)]
-
-    def _compared(self, autograd: Floats, slopes: Floats, radii: Floats) -> tuple[Verdict, str]:
-        if not np.isfinite(slopes).all():
-            return Verdict.UNDECIDED, ""
-        a, b = Estimate(autograd / self.unit, np.zeros(len(radii))), Estimate(slopes / self.unit, radii / self.unit)
-        verdict, _, _, _, remark = compare(np.abs(a.value - b.value), a, b, b.radius, b.radius, RESOLUTION, faint=True)
-        return verdict, remark
+    def _ruled(self, path: Any, slope: float, radius: float) -> _Direction:
+        autograd = float(path.direction @ self.gradient)
+        radius += 16 * EPS * float(np.abs(path.direction) @ np.abs(self.gradient))
+        if abs(autograd - slope) <= radius <= RESOLUTION * (self.unit + abs(slope)) < math.inf:  # as nearly always
+            return _Direction(path, autograd, slope, radius, Verdict.AGREES)
+        verdict, remark = Verdict.UNDECIDED, ""
+        if math.isfinite(slope):
+            a, b, room = (np.array([x / self.unit]) for x in (autograd, slope, radius))
+            sides = Estimate(a, np.zeros(1)), Estimate(b, room)
+            verdict, _, _, _, remark = compare(np.abs(a - b), *sides, room, room, RESOLUTION, faint=True)
+        return _Direction(path, autograd, slope, radius, verdict, remark)
 
     def _looked_into(self, d: _Direction) -> _Direction:
         """At the step size that says most, with rounding as it is measured."""
@@ -285,7 +273,7 @@ class _Slopes:
             return replace(d, reason=f"the value is not finite a step of {LADDER[-1]:.0e} away")
         radius, at = min(known)
         rounding = float(gradient @ np.abs(d.path.direction))
-        (best,) = self._ruled([d.path], np.array([slopes[at]]), np.array([radius]), rounding)
+        best = self._ruled(d.path, slopes[at], radius + rounding)
         kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
         finer = [x for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
         stays = all(abs(x - best.autograd) > best.gap / 2 for x in finer)
@@ -309,8 +297,7 @@ class _Slopes:
     # ---- what is said -----------------------------------------------------------------------------------------------------
 
     def _said(self, found: list[_Direction], count: int) -> Line:
-        best = combine([Ruling(str(n), d.verdict, coordinate=n) for n, d in enumerate(found)])
-        d = found[best.coordinate]
+        d = combine(found)
         same = [x for x in found if x.verdict is d.verdict]
         order = self._order(d.path)
         right = order is not None and (order > 1.8 if d.verdict is Verdict.AGREES else order < 1.2)
@@ -326,7 +313,7 @@ class _Slopes:
         if d.verdict is Verdict.AGREES and left_out:
             why = next((x.reason for x in found if x.reason), "undecided")
             remarks.append(f"{left_out} of {count} directions left out: {why}")
-        return _line(
+        return self._line(
             d.verdict,
             routes=routes,
             value=[x.autograd for x in same],
@@ -337,6 +324,20 @@ class _Slopes:
             remark="; ".join(remarks),
             points=len(same),
             removed=left_out if d.verdict is Verdict.AGREES else 0,
+        )
+
+    def _line(self, verdict: Verdict, **rest: Any) -> Line:
+        return Line(
+            id="slope",
+            says="The gradient is the slope of the value.",
+            kind="claim",
+            source="",
+            verdict=verdict.word,
+            ok=verdict in HOLDS,
+            resolution=RESOLUTION,
+            evidence=Evidence.FLOAT.word,
+            elapsed_s=round(time.perf_counter() - self.start, 4),
+            **rest,
         )
 
     def _unreached(self) -> list[str]:
@@ -355,7 +356,7 @@ class _Slopes:
         clear = order is not None and order < 1.5
         taylor = f"; the Taylor remainder falls with order {order:.2f}, where 2 is right" if clear else ""
         said = f"autograd's slope is {d.autograd:.9g}, the value's {d.slope:.9g}"
-        return _line(
+        return self._line(
             Verdict.REFUTED,
             routes=routes,
             value=[p[0] for p in parts.values()],
@@ -386,17 +387,3 @@ def _norm(x: Floats) -> float:
 
 def _finite(x: float) -> float | None:
     return x if math.isfinite(x) else None
-
-
-def _line(verdict: Verdict, **rest: Any) -> Line:
-    return Line(
-        id="slope",
-        says="The gradient is the slope of the value.",
-        kind="claim",
-        source="",
-        verdict=verdict.word,
-        ok=verdict in HOLDS,
-        resolution=RESOLUTION,
-        evidence=Evidence.FLOAT.word,
-        **rest,
-    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
@@ -94,7 +95,15 @@ def _worst(size: Floats, among: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(np.where(among, size, -np.inf))), size.shape))
 
 
-def combine(rulings: list[Ruling]) -> Ruling:
+class Ruled(Protocol):
+    @property
+    def verdict(self) -> Verdict: ...
+
+
+R = TypeVar("R", bound=Ruled)
+
+
+def combine(rulings: Sequence[R]) -> R:
     """A route that refutes, refutes; else one that shows it suffices; those too wide are listed, not counted."""
     order = (Verdict.REFUTED, Verdict.PROVED, Verdict.AGREES, Verdict.UNDECIDED)
     return min(rulings, key=lambda r: order.index(r.verdict))

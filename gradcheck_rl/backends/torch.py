@@ -12,6 +12,7 @@ import math
 import random
 import threading
 import warnings
+import zlib
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -336,9 +337,14 @@ class Lines:
 
     def towards(self, directions: Floats) -> list[Path]:
         """A line for each row."""
-        rows = torch.from_numpy(directions)
-        steps = [rows[:, at].reshape(-1, *h.shape).to(h.device) for at, h in zip(self.blocks.values(), self.here, strict=True)]
-        return [Path(self, d, list(parts)) for d, parts in zip(directions, zip(*steps, strict=True), strict=True)]
+        blocks = list(zip(self.blocks.values(), self.here, strict=True))
+        rows = zip(directions, torch.from_numpy(directions).unbind(), strict=True)
+        return [Path(self, d, [row[at].view(h.shape).to(h.device) for at, h in blocks]) for d, row in rows]
+
+    def drawn(self, count: int, scale: Floats, seed: int) -> list[Path]:
+        """Lines in directions that come from the seed and the loss's name, and from nothing else."""
+        source = torch.Generator().manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
+        return self.towards(torch.randn(count, len(scale), dtype=torch.float64, generator=source).numpy() * scale)
 
     def move(self, steps: list[Any], t: float) -> None:
         for cell, here, step in zip(self._cells, self.here, steps, strict=True):
