@@ -230,7 +230,7 @@ def derive(options: argparse.Namespace) -> int:
     reports: list[Report] = []
     for name in _names(options.problems):
         with _told(failed):
-            problem = _load(name, other_sizes=False)
+            problem = _load(name)
             chosen = derivations(problem, options.only, options.symbolic_k)
             errata = [] if options.only or options.at or options.format in ("numpy", "torch") else printed_lines(problem)
             with redirect_stdout(sys.stderr):
@@ -379,7 +379,10 @@ def lint(options: argparse.Namespace) -> int:
     code = 0
     for name in options.files:
         try:
-            _say("".join(f"{doubt}\n" for doubt in doubts(locate(name), _load(name))) or f"{name}: nothing to say.\n")
+            problem = _load(name)
+            with redirect_stdout(sys.stderr):
+                list(problem.also)  # a page must run at its other sizes too
+            _say("".join(f"{doubt}\n" for doubt in doubts(locate(name), problem)) or f"{name}: nothing to say.\n")
         except ProblemError as error:
             code = _refuse(error)
     return code
@@ -632,9 +635,9 @@ def _ids(problem: Problem) -> set[str]:
     return {word for name, item in problem.names.items() for word in (name, *statements(item.source))}
 
 
-def _load(name: str, other_sizes: bool = True) -> Problem:
+def _load(name: str) -> Problem:
     with redirect_stdout(sys.stderr):
-        return load(name, other_sizes)
+        return load(name)
 
 
 def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> dict[Function, Function]:
@@ -700,7 +703,8 @@ def _check(
                 executor=on,
             )
     except ProblemError as error:
-        raise ProblemError(f"{problem.path}: {error}") from error
+        told = str(error)
+        raise ProblemError(told if told.startswith(problem.path) else f"{problem.path}: {told}") from error
     except GradcheckError:
         raise
     except Exception as error:  # a page is anybody's code: what it breaks is told in a sentence too

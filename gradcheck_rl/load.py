@@ -6,16 +6,16 @@ import ast
 import itertools
 import re
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from traceback import TracebackException
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
 
@@ -76,18 +76,37 @@ def locate(name: str, words: Iterable[str] = ()) -> Path:
     raise InputError(f"unknown problem '{name}'.{suggestion} `list` shows all {len(known)}; others are named by their path.")
 
 
-def load(name_or_path: str, other_sizes: bool = True) -> Problem:
-    """The problem of a page, run once, and again for each other size that the page names."""
-    from .symbols import Size, sizes
+def load(name_or_path: str) -> Problem:
+    """The problem of a page, run once, and again for each other size that the page names, when that is asked for."""
+    from .symbols import Size
 
     path = locate(name_or_path)
     page = _execute(path, ProblemError)
-    others: list[tuple[dict[str, int], Problem]] = []
-    for size in [value for value in vars(page).values() if type(value) is Size and other_sizes]:
-        for n in size.also:
-            with sizes({size.name: n}):
-                others.append(({size.name: n}, _problem(path, _execute(path, ProblemError), ())))
-    return _problem(path, page, tuple(others))
+    also = [{size.name: n} for size in vars(page).values() if type(size) is Size for n in size.also]
+    return _problem(path, page, OtherSizes(path, cast("_Fresh", page.__loader__).made, also))
+
+
+class OtherSizes(Sequence[tuple[Mapping[str, int], "Problem"]]):
+    """A page as it was read, run at its other sizes once the first of them is asked for."""
+
+    def __init__(self, path: Path, code: CodeType, sizes: Sequence[Mapping[str, int]]) -> None:
+        self.path, self.code, self.sizes = path, code, sizes
+
+    def __len__(self) -> int:
+        return len(self.sizes)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self._problems[at]
+
+    @cached_property
+    def _problems(self) -> list[tuple[Mapping[str, int], Problem]]:
+        from .symbols import sizes
+
+        found: list[tuple[Mapping[str, int], Problem]] = []
+        for chosen in self.sizes:
+            with sizes(chosen):
+                found.append((chosen, _problem(self.path, _execute(self.path, ProblemError, self.code), ())))
+        return found
 
 
 def load_at(name_or_path: str, chosen: Mapping[str, int]) -> Problem:
@@ -203,7 +222,7 @@ def _line(tree: ast.Module, name: str) -> int:
     return 1
 
 
-def _problem(path: Path, module: ModuleType, also: tuple[tuple[dict[str, int], Problem], ...]) -> Problem:
+def _problem(path: Path, module: ModuleType, also: Sequence[tuple[Mapping[str, int], Problem]]) -> Problem:
     from .derivation import Derivation
     from .problem import Problem
 
@@ -234,28 +253,24 @@ def _file(name: str, expected: str) -> Path:
 class _Fresh(SourceFileLoader):
     """Compiles what the file says now. Cached bytecode knows whole seconds only, and litters other people's folders."""
 
-    def __init__(self, name: str, path: str, tree: ast.Module | None) -> None:
+    def __init__(self, name: str, path: str, made: ast.Module | CodeType | None) -> None:
         super().__init__(name, path)
-        self.tree = tree
+        self.made: Any = made
 
     def get_code(self, fullname: str) -> CodeType:
-        return _code(self.get_data(self.path), self.path) if self.tree is None else self.source_to_code(self.tree, self.path)
+        if not isinstance(self.made, CodeType):
+            self.made = compile(self.made or self.get_data(self.path), self.path, "exec", dont_inherit=True)
+        return self.made
 
 
-@lru_cache(maxsize=16)
-def _code(source: bytes, path: str) -> CodeType:
-    """Compiled once, however many sizes a page is run at."""
-    return compile(source, path, "exec", dont_inherit=True)
-
-
-def _execute(path: Path, wrong: type[GradcheckError], tree: ast.Module | None = None) -> ModuleType:
-    """The module that a file makes, or an edited tree of it, under a name of its own.
+def _execute(path: Path, wrong: type[GradcheckError], made: ast.Module | CodeType | None = None) -> ModuleType:
+    """The module that a file makes, or an edited tree of it, or what was compiled of it, under a name of its own.
 
     What goes wrong in it is raised as `wrong`, in one sentence.
     """
     _text(path, wrong)
     name = f"gradcheck_rl_page_{next(_count)}_{path.stem}"
-    loader = _Fresh(name, str(path), tree)
+    loader = _Fresh(name, str(path), made)
     spec = spec_from_file_location(name, path, loader=loader)
     assert spec is not None
     module = module_from_spec(spec)

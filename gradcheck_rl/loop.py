@@ -74,6 +74,9 @@ def check(
         found[name] = loop.caught(name, item) if isinstance(item, Mistake) else loop.lines(name, item)
         if progress is not None:
             progress(done, len(chosen), _told(found[name], item))
+    for name, item in chosen:
+        if isinstance(item, Claim) and isinstance(lines := found[name], list):
+            found[name] = [loop.at_other_sizes(line, name) for line in lines]
     results = [found[name] for name, _ in chosen]
     whole = only is None
     return Report(
@@ -177,8 +180,7 @@ class _Loop:
             return [self._line(f"{name}.{n}", c, "step", judge.settle(c, {})) for n, c in enumerate(item.claims, start=1)]
         if isinstance(item, Erratum):
             return [self._erratum(name, item)]
-        line = self._line(name, item, "claim", self.judge.settle(item, self.answer))
-        return [self._at_other_sizes(line, name)]
+        return [self._line(name, item, "claim", self.judge.settle(item, self.answer))]
 
     def _line(self, name: str, claim: Claim, kind: str, settled: Settled) -> Line:
         best = settled.best
@@ -215,7 +217,7 @@ class _Loop:
             )
         return replace(line, ok=True)
 
-    def _at_other_sizes(self, line: Line, name: str) -> Line:
+    def at_other_sizes(self, line: Line, name: str) -> Line:
         """The same claim on the page at other sizes, where it is about every point."""
         settled: dict[str, Settled] = {}
         for sizes, other in self.problem.also:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 SCHEMA = "gradcheck_rl/report/1"
@@ -222,13 +224,20 @@ def versions() -> dict[str, str]:
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {"python": sys.version.split()[0]}
-    for name in ("gradcheck_rl", "sympy", "numpy", "torch", "python-flint"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    modules = {"gradcheck_rl": "gradcheck_rl", "sympy": "sympy", "numpy": "numpy", "torch": "torch", "python-flint": "flint"}
+    return {"python": sys.version.split()[0]} | {name: _version(module) for name, module in modules.items()}
+
+
+def _version(module: str) -> str:
+    """What the module says, also before it is imported: torch takes a second, and so do others' lists of what is installed."""
+    if module in sys.modules:
+        return str(sys.modules[module].__version__)
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        return "not installed"
+    said = Path(spec.origin).with_name("version.py")
+    found = re.search(r"^__version__ = '(.*)'", said.read_text(encoding="utf-8"), re.M) if said.is_file() else None
+    return found.group(1) if found else "unknown"
 
 
 def worst(codes: list[int]) -> int:

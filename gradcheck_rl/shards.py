@@ -159,7 +159,7 @@ def _read(place: Place) -> tuple[Problem, Claim, Answer]:
 @lru_cache(maxsize=8)
 def _page(file: File) -> Problem:
     file.check()
-    return load(file.name, other_sizes=False)
+    return load(file.name)
 
 
 @lru_cache(maxsize=64)

@@ -419,6 +419,16 @@ def test_a_new_page_runs_passes_lint_and_is_never_overwritten(home: Path, capsys
     assert "exists already" in capsys.readouterr().err
 
 
+def test_a_page_that_breaks_at_another_size_is_wrong(home: Path, capsys: Shown) -> None:
+    (home / "broken.py").write_text(
+        TINY.read_text().replace("theta = ", "if K == 3:\n    raise ValueError('three')\ntheta = ", 1)
+    )
+    for words in (["broken.py"], ["lint", "broken.py"], ["run", "broken.py", "--json"]):
+        assert main(words) == 4
+        out, err = capsys.readouterr()
+        assert "ValueError: three" in out + err and "broken.py: broken.py" not in out + err
+
+
 def test_lint_tells_errors_from_doubts(home: Path, capsys: Shown) -> None:
     (home / "broken.py").write_text("problem = 3")
     assert main(["lint", "broken.py", str(TINY)]) == 4

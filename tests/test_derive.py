@@ -118,7 +118,7 @@ def test_a_planted_slip_is_found_where_it_is(size: float, slip: str) -> None:
 def reports() -> dict[str, Report]:
     found: dict[str, Report] = {}
     for name in PROBLEMS:
-        problem = load(name, other_sizes=False)
+        problem = load(name)
         found[name] = derived(problem, derivations(problem), errata=printed_lines(problem))
     return found
 
@@ -318,7 +318,7 @@ def test_a_stamp_says_what_was_checked_and_with_what() -> None:
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_every_erratum_stands_beside_the_right_line(name: str, reports: dict[str, Report]) -> None:
     """As two formulas, or where code must run for them as two sentences."""
-    problem = load(name, other_sizes=False)
+    problem = load(name)
     shown = [line for line in reports[name].claims if line.kind == "erratum"]
     assert all(line.formula and line.right_formula and line.correction for line in shown)
     others = other_lines(problem, [line.id for line in shown])

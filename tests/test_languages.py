@@ -18,7 +18,7 @@ from gradcheck_rl.problem import Problem
 
 @cache
 def page(name: str) -> Problem:
-    return load(name, other_sizes=False)
+    return load(name)
 
 
 def spoken(problem: Problem) -> Iterator[str]:

@@ -183,6 +183,16 @@ def test_a_page_is_run_again_at_its_other_sizes() -> None:
     assert [p.bound.variables["theta"].shape for p in (problem, other)] == [(2,), (3,)]
 
 
+def test_other_sizes_are_read_when_they_are_asked_for(tmp_path: Path) -> None:
+    """And are the page as it was when it was loaded."""
+    path = page(tmp_path, TINY.read_text().replace("theta = ", "if K == 3:\n    raise ValueError('three')\ntheta = ", 1))
+    problem = load(str(path))
+    assert len(problem.also) == 1
+    path.write_text(TINY.read_text())
+    with pytest.raises(ProblemError, match=r"page.py:\d+: ValueError: three"):
+        list(problem.also)
+
+
 def test_a_shipped_file_has_its_short_name_as_id(home: Path) -> None:
     page(home, TINY.read_text(), "problem3_tiny.py")
     assert load("tiny").id == load(str(home / "problem3_tiny.py")).id == "problem3"

@@ -18,10 +18,10 @@ from scipy.sparse import csc_array, csr_matrix
 from sympy import Integer, Rational, log
 
 from gradcheck_rl import MDP, Claim, E, Equal, Gradient, Normal, Parameter, Problem, Value, check, episode, softmax
+from gradcheck_rl.calculus import slope
 from gradcheck_rl.errors import InputError, ProblemError
 from gradcheck_rl.estimate import Estimate, Evidence
 from gradcheck_rl.expressions import values
-from gradcheck_rl.laws import derivative
 from gradcheck_rl.quantities import Mean
 from gradcheck_rl.report import Report
 
@@ -92,7 +92,7 @@ def test_the_objective_and_its_gradient_are_those_of_listing_the_episodes(case: 
     tau = episode(*tables(case), softmax(theta), horizon)
     J = E(sum(rational(case.discount) ** t * r for t, r in enumerate(tau["rewards"])))
     here = {a: number(log(Integer(w))) for a, w in zip(theta.atoms.ravel(), np.ravel(case.weights), strict=True)}
-    listed = values([J, *(derivative(J, a) for a in theta.atoms.ravel())], [here])
+    listed = values([J, *(slope(J, a) for a in theta.atoms.ravel())], [here])
     found = case.mdp(horizon=horizon).solve(case.policy)
     assert [*entries(found.J), *entries(found.gradient_by_logits)] == entries(listed)
 
@@ -103,7 +103,7 @@ def test_so_are_those_of_a_policy_that_does_not_see_the_state(case: Case, horizo
     theta = Parameter("theta", np.shape(case.weights))
     J = E(episode(*tables(case), softmax(theta), horizon, observe=observe).total)
     here = {a: number(log(Integer(w))) for a, w in zip(theta.atoms.ravel(), np.ravel(case.weights), strict=True)}
-    listed = values([J, *(derivative(J, a) for a in theta.atoms.ravel())], [here])
+    listed = values([J, *(slope(J, a) for a in theta.atoms.ravel())], [here])
     found = case.mdp(discount=1, horizon=horizon, observe=observe).solve(case.policy)
     assert [*entries(found.J), *entries(found.gradient_by_logits)] == entries(listed)
     floats = case.mdp(discount=1, horizon=horizon, observe=observe).solve(logits=np.log(case.weights))

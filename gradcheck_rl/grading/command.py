@@ -25,7 +25,7 @@ from .submission import adapter, listed
 def templated(problem: str, rubric: str | None) -> str:
     """The file that a student fills in."""
     rules = read(Path(rubric)) if rubric else Rubric()
-    page = load(problem, other_sizes=False)
+    page = load(problem)
     return template(page, parts(page, rules), rules.title)
 
 
