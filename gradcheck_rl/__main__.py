@@ -1,3 +1,3 @@
-from gradcheck_rl.cli import main
+from gradcheck_rl.cli import leave
 
-raise SystemExit(main())
+leave()

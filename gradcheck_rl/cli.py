@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -65,6 +66,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except GradcheckError as error:
         return _refuse(error, as_json)
+
+
+def leave() -> NoReturn:
+    """Run what was typed, and end the process: Python would first take apart all that SymPy and torch have built, for as long
+    as half a run of problem 1."""
+    code = main()
+    atexit._run_exitfuncs()  # pyright: ignore[reportPrivateUsage]
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
 
 
 @dataclass(frozen=True)

@@ -435,3 +435,21 @@ def test_lint_tells_errors_from_doubts(home: Path, capsys: Shown) -> None:
     out, err = capsys.readouterr()
     assert "`problem` in broken.py is of type int" in err
     assert "no mistake replaces `reinforce`" in out
+
+
+@pytest.mark.parametrize(("words", "code"), [(["list"], 0), (["nobody"], 2)])
+def test_the_process_ends_at_once_with_its_code_and_all_that_was_to_be_done(words: list[str], code: int) -> None:
+    program = f"""
+import atexit, sys
+from gradcheck_rl.cli import leave
+class Slow:
+    def __del__(self): print("taken apart")
+kept = Slow()
+atexit.register(print, "done at exit")
+sys.argv[1:] = {words!r}
+leave()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == code
+    assert done.stdout.endswith("done at exit\n")
+    assert "taken apart" not in done.stdout
