@@ -7,6 +7,13 @@ from collections.abc import Iterator
 from .timing import Options, Row, processes
 
 MODEL, ALL = "import sympy, numpy", "import torch, sympy, numpy"
+FIRST = """
+import os, sys
+from gradcheck_rl import cli
+cli._progress = lambda *_: os._exit(0)
+sys.stderr.isatty = lambda: True
+cli.main(["problem1"])
+"""
 
 
 def rows(options: Options) -> Iterator[Row]:
@@ -26,6 +33,7 @@ def rows(options: Options) -> Iterator[Row]:
     whole = processes(
         {
             "problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"),
+            "first": ("-c", FIRST),
             "derive": ("-m", "gradcheck_rl", "derive", "problem1"),
             ALL: ("-c", ALL),
             MODEL: ("-c", MODEL),
@@ -33,4 +41,5 @@ def rows(options: Options) -> Iterator[Row]:
         options.repeats // 3,
     )
     yield Row("start: problem1, whole", whole["problem1"], None, (ALL, whole[ALL]))
+    yield Row("start: problem1, first verdict", whole["first"], None, (MODEL, whole[MODEL]))
     yield Row("start: derive problem1", whole["derive"], None, (MODEL, whole[MODEL]))
