@@ -41,6 +41,7 @@ from gradcheck_rl.estimate import Evidence
 from gradcheck_rl.expressions import Program, floats, integrals, needs_integration, number, outermost, values
 from gradcheck_rl.laws import closed
 from gradcheck_rl.rings import EXACT, Float, ball, log_of
+from gradcheck_rl.tangents import RULES
 
 R = sp.Rational
 x, y = Variable("x")[()], Variable("y")[()]
@@ -131,6 +132,25 @@ def test_instructions_differentiate_powers_lookups_and_what_only_sympy_can(power
             Program([(e, s) for s in by], inputs)(EXACT, at), Program([e.diff(s) for s in by], inputs)(EXACT, at), strict=True
         )
         assert all(abs(float(arb(ball(one) - ball(other)).mid())) < 1e-40 for one, other in pairs)
+
+
+EACH_WORD: dict[str, Any] = {
+    "power": x**3, "root": sp.sqrt(x), "exp": sp.exp(x), "log": sp.log(x), "tanh": sp.tanh(x), "sin": sp.sin(x), "cos": sp.cos(x),
+    "tan": sp.tan(x), "atan": sp.atan(x), "erf": sp.erf(x), "erfc": sp.erfc(x), "absolute": sp.Abs(x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("word", RULES)
+def test_each_rule_of_calculus_is_seen_to_be_wrong_where_it_is(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    e, at, right = EACH_WORD[word], [of(Fraction(2, 3))], RULES[word]
+    (wanted,) = Program([e.diff(x)], [x])(EXACT, at)
+
+    def gap() -> float:
+        return abs(float(arb(ball(Program([(e, x)], [x])(EXACT, at)[0]) - ball(wanted)).mid()))
+
+    assert gap() < 1e-40
+    monkeypatch.setitem(RULES, word, lambda t, y, x, n: t.scaled(2, right(t, y, x, n)))
+    assert gap() > 0.1
 
 
 def test_one_subexpression_is_one_instruction() -> None:
