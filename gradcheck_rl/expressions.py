@@ -21,7 +21,7 @@ from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
-from .rings import ANALYTIC, EXACT, Analytic, Float, ball
+from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, written
 from .symbols import Pick, by_name, frozen_, named_, step_
 from .tangents import RULES, Tangents
 
@@ -266,6 +266,8 @@ class Walk:
                     wanted = "shorten the horizon, or state the claim at a smaller size."
                     raise ProblemError(f"the draws have more than {VISITS} histories: {wanted}")
                 law = self._laws[k](ring, [*outer, *path])
+                if ring is EXACT:
+                    whole_law(self.atoms[k], law[: len(law) // (1 + len(self.xs))])
                 memo[key] = self._mixed(ring, law, lambda j: rest(k + 1, (*path, whole(j)), (*at, j)))
             return memo[key]
 
@@ -306,6 +308,14 @@ class Walk:
             else:
                 result.append(_integral(mass, out[n + i], axes) + _integral(slopes[at], out[i], axes))
         return result
+
+
+def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
+    """A law whose probabilities are known not to sum to 1 is no law."""
+    total = sum(chances, ZERO)
+    off = ball(total - 1)
+    if off.is_finite() and not off.contains(0):
+        raise ProblemError(f"the probabilities of `{atoms[0]}` sum to {written(total)} at a point: write ones that sum to 1.")
 
 
 def spread(

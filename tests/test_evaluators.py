@@ -502,3 +502,27 @@ def test_a_product_over_a_symbolic_range_is_written_out() -> None:
     )
     wrong = replace(power, steps=((2**n / n, "it does not"),))
     assert [c.verdict for c in check(Problem(title="P", claims=(), derivations=(power, wrong))).claims] == ["proved", "refuted"]
+
+
+def twice(theta: Any, arm: Any) -> Any:
+    return 2 * theta[arm]
+
+
+@pytest.mark.parametrize("mean", [lambda arm: Value(E(arm)), lambda arm: Mean(Value(twice))], ids=["formula", "code"])
+def test_probabilities_that_do_not_sum_to_one_are_no_law(mean: Any) -> None:
+    theta = Parameter("theta", 2, over=LogRational())
+    for factor, says in ((1, None), (2, r"the probabilities of `arm` sum to 2[.0]* at a point: write ones that sum to 1\.")):
+        arm = Draw("arm", Categorical(factor * softmax(theta)))
+        problem = Problem(title="Whole", claims=(Claim("So.", Equal(mean(arm), mean(arm))),), world=(theta, arm), points=3)
+        if says is None:
+            assert check(problem).ok
+        else:
+            with pytest.raises(ProblemError, match=says):
+                check(problem)
+
+
+def test_a_law_that_is_nowhere_defined_is_not_one_that_sums_to_something_else() -> None:
+    theta, allowed = Parameter("theta", 2), Variable("allowed", 2, over=OneOf((0, 0)))
+    arm = Draw("arm", Categorical(logits=theta, allowed=allowed))
+    claim = Claim("It is no number.", Equal(NonFinite(Value(E(arm))), 1))
+    assert check(Problem(title="Nothing allowed", claims=(claim,), points=2)).ok

@@ -10,7 +10,7 @@ from flint import fmpq
 
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate
-from ..expressions import Program
+from ..expressions import Program, whole_law
 from ..laws import Draw, Finite, randoms, with_parents
 from ..rings import EXACT
 from ..symbols import Symbols, by_name
@@ -48,6 +48,7 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -
             table = np.empty((len(combos), sizes[k]), dtype=object)
             for c, combo in enumerate(combos):
                 table[c] = program(EXACT, [*(row[s] for s in fixed), *(fmpq(int(j)) for j in combo)])
+                whole_law(draw.atoms, table[c])
             weights[b] = weights[b] * table[back.ravel(), index[:, k]]
     keep = np.flatnonzero(np.frompyfunc(lambda w: w != 0, 1, 1)(weights).astype(bool).any(axis=0))
     columns = {d.atoms[0]: index[keep, k][None, :].astype(float) for k, d in enumerate(draws)}
