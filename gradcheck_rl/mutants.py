@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
+from .calculus import has
 from .claims import Claim, Erratum, Raises, Relation
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
@@ -346,11 +347,15 @@ def _meaning(problem: Problem) -> Iterator[Any]:
                 yield from (f.__name__ for f in q.code())
                 stack += [part for part in q.parts if isinstance(part, Quantity)]
             else:
-                done = (_by_names(e.doit(integrals=False)) for e in formulas)  # which SymPy may look for without end
-                yield from (e if e.has(Slope, sp.Derivative) else thaw(e) for e in done)
+                done = (_held(e).doit(integrals=False) for e in formulas)  # which SymPy may look for without end
+                yield from (_by_names(_held(e)) for e in done)
     for item in problem.derivations:
-        lines = [_by_names(e) for line, _ in item.lines for e in entries(line)]
-        yield from (e if e.has(Slope, sp.Derivative) else thaw(e) for e in lines)
+        yield from (_by_names(_held(bare(e))) for line, _ in item.lines for e in entries(line))
+
+
+def _held(e: Any) -> Any:
+    """With its stop-gradients while a derivative is to be taken, and without them after."""
+    return e if has(e, Slope, sp.Derivative) else thaw(e)
 
 
 def _by_names(e: Any) -> Any:
