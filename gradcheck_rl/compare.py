@@ -181,7 +181,8 @@ class _Slopes:
         self.lines, self.seed, self.start = lines, seed, start
         self.value, self.gradient, self.reached = lines.gradient()
         here = lines.flat
-        self.scale = np.concatenate([_size(here[at]) for at in lines.blocks.values()])
+        blocks = lines.blocks.values()
+        self.scale = np.repeat([_size(here[at]) for at in blocks], [at.stop - at.start for at in blocks])
         self.blur = 8 * EPS * abs(self.value) + 4 * EPS * _norm(self.gradient * here)
         self.unit = max(_norm(self.gradient * self.scale), 1e-3 * abs(self.value)) or 1.0
 
@@ -209,7 +210,7 @@ class _Slopes:
     def _broken(self) -> str:
         if not math.isfinite(self.value):
             return f"the loss is {self.value} here"
-        if np.isfinite(self.gradient).all():
+        if math.isfinite(self.unit) or np.isfinite(self.gradient).all():
             return ""
         bad = next(k for k, at in self.lines.blocks.items() if not np.isfinite(self.gradient[at]).all())
         return f"the loss is {self.value:.6g}, and the gradient by `{bad}` is not finite"
@@ -376,9 +377,9 @@ class _Slopes:
         return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.reached) > 1 else ""
 
 
-def _size(block: Floats) -> Floats:
+def _size(block: Floats) -> float:
     """How far to go in each entry of a block: as its numbers are large, and not less than 1."""
-    return np.full(block.size, max(1.0, _norm(block) / max(block.size, 1) ** 0.5))
+    return max(1.0, _norm(block) / max(block.size, 1) ** 0.5)
 
 
 def _norm(x: Floats) -> float:

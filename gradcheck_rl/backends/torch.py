@@ -322,7 +322,7 @@ class Lines:
         self._cells = [p.detach() for p in leaves.values()]
         self.here = [c.clone() for c in self._cells]
         self._graph = False
-        self._random = True
+        self._random: bool | None = None  # does it draw random numbers? The first run tells
 
     @property
     def flat(self) -> Floats:
@@ -332,14 +332,16 @@ class Lines:
     @cached_property
     def blocks(self) -> dict[str, slice]:
         """Where each parameter stands among the flat numbers."""
-        ends = np.cumsum([h.numel() for h in self.here]).tolist()
-        return {k: slice(end - h.numel(), end) for k, h, end in zip(self.leaves, self.here, ends, strict=True)}
+        found, at = dict[str, slice](), 0
+        for k, h in zip(self.leaves, self.here, strict=True):
+            found[k] = slice(at, at := at + h.numel())
+        return found
 
     def towards(self, directions: Floats) -> list[Path]:
         """A line for each row."""
         blocks = list(zip(self.blocks.values(), self.here, strict=True))
-        rows = zip(directions, torch.from_numpy(directions).unbind(), strict=True)
-        return [Path(self, d, [row[at].view(h.shape).to(h.device) for at, h in blocks]) for d, row in rows]
+        rows = torch.from_numpy(directions)
+        return [Path(self, d, [rows[n, at].view(h.shape).to(h.device) for at, h in blocks]) for n, d in enumerate(directions)]
 
     def drawn(self, count: int, scale: Floats, seed: int) -> list[Path]:
         """Lines in directions that come from the seed and the loss's name, and from nothing else."""
@@ -388,7 +390,7 @@ class Lines:
             y = self.loss()
         except Exception as error:
             raise InputError(f"`{self.name}` raised {told(error)}") from error
-        if self._random:
+        if self._random is None:
             self._random = not torch.equal(torch.get_rng_state(), self._state)
         if not isinstance(y, torch.Tensor):
             kept = "end it with `return loss`" if y is None else "keep it a tensor, without .item() or float()"
@@ -401,7 +403,7 @@ class Lines:
                 f"`{self.name}` returned {_word(y)}, in which a slope is known to few digits: "
                 "give it float64 data, and no .float() inside."
             )
-        return y.reshape(())
+        return y if y.dim() == 0 else y.reshape(())
 
 
 class _Shaken(TorchFunctionMode):
