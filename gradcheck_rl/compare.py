@@ -30,7 +30,7 @@ from .quantities import Gradient, Value, is_code
 from .report import Line, Report, Route, versions
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Parameter, Variable, entries
-from .verdict import Verdict, combine, compare
+from .verdict import Verdict, at_sight, combine, compare
 
 RESOLUTION = 1e-6
 
@@ -254,7 +254,8 @@ class _Slopes:
     def _ruled(self, path: Any, slope: float, radius: float) -> _Direction:
         autograd = float(path.direction @ self.gradient)
         radius += 16 * EPS * float(np.abs(path.direction) @ np.abs(self.gradient))
-        if abs(autograd - slope) <= radius <= RESOLUTION * (self.unit + abs(slope)) < math.inf:  # as nearly always
+        gap, size, room = (x / self.unit for x in (abs(autograd - slope), slope, radius))
+        if at_sight(gap, room, room, size, RESOLUTION):  # as nearly always
             return _Direction(path, autograd, slope, radius, Verdict.AGREES)
         verdict, remark = Verdict.UNDECIDED, ""
         if math.isfinite(slope):

@@ -225,11 +225,11 @@ def versions() -> dict[str, str]:
 @cache
 def _versions() -> dict[str, str]:
     modules = {"gradcheck_rl": "gradcheck_rl", "sympy": "sympy", "numpy": "numpy", "torch": "torch", "python-flint": "flint"}
-    return {"python": sys.version.split()[0]} | {name: _version(module) for name, module in modules.items()}
+    return {"python": sys.version.split()[0]} | {name: _version(name, module) for name, module in modules.items()}
 
 
-def _version(module: str) -> str:
-    """What the module says, also before it is imported: torch takes a second, and so do others' lists of what is installed."""
+def _version(name: str, module: str) -> str:
+    """What the module says; before it is imported, the file that torch has beside it, or, slower, what is installed."""
     if module in sys.modules:
         return str(sys.modules[module].__version__)
     spec = find_spec(module)
@@ -237,7 +237,11 @@ def _version(module: str) -> str:
         return "not installed"
     said = Path(spec.origin).with_name("version.py")
     found = re.search(r"^__version__ = '(.*)'", said.read_text(encoding="utf-8"), re.M) if said.is_file() else None
-    return found.group(1) if found else "unknown"
+    if found:
+        return found.group(1)
+    from importlib.metadata import version
+
+    return version(name)
 
 
 def worst(codes: list[int]) -> int:

@@ -61,7 +61,7 @@ class Tangents:
     # ---- what the rules are written with ----------------------------------------------------------------------------------
 
     def _number(self, x: Any) -> int:
-        return self.program.visit(sp.sympify(x))
+        return self.program.visit(sp.sympify(x, strict=True))
 
     def apply(self, word: str, at: int) -> int:
         return self.program.emit(word, [at])

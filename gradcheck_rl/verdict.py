@@ -51,6 +51,11 @@ class Ruling:
         return max((e.evidence for e in (self.left, self.right) if e is not None), default=Evidence.EXACT)
 
 
+def at_sight(excess: Any, slack: Any, blur: Any, size: Any, resolution: float) -> Any:
+    """Within what is known, and that is enough: of numbers, or of arrays component by component. NaN and infinity are not."""
+    return (excess <= slack) & (slack < np.inf) & (blur <= resolution * (1 + abs(size))) & (abs(size) < np.inf)
+
+
 def compare(
     excess: Floats, left: Estimate, right: Estimate, slack: Floats, blur: Floats, resolution: float, faint: bool
 ) -> tuple[Verdict, tuple[int, ...], float, float, str]:
@@ -60,7 +65,7 @@ def compare(
     Returns the verdict, the index and gap and slack of the deciding component, and a remark.
     """
     both = np.isfinite(left.value) & np.isfinite(right.value)
-    if (both & np.isfinite(slack) & (excess <= slack) & (blur <= resolution * (1 + np.abs(right.value)))).all():
+    if (both & at_sight(excess, slack, blur, right.value, resolution)).all():
         at = np.unravel_index(int(np.argmax(excess)), excess.shape)  # most of all comparisons
         return Verdict.AGREES, tuple(map(int, at)), float(excess[at]), float(slack[at]), ""
     same = np.where(left.value == right.value, ~(excess > 0), excess < 0) & ~both  # -oo is at most anything

@@ -15,6 +15,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import sympy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -453,3 +454,13 @@ leave()
     assert done.returncode == code
     assert done.stdout.endswith("done at exit\n")
     assert "taken apart" not in done.stdout
+
+
+def test_versions_are_the_same_before_and_after_what_they_are_of_is_imported() -> None:
+    asks = "from gradcheck_rl.report import versions; print(versions())"
+    first, second = (
+        subprocess.run([sys.executable, "-c", imports + asks], capture_output=True, text=True, timeout=120, check=True).stdout
+        for imports in ("", "import sympy, numpy, torch, flint, gradcheck_rl; ")
+    )
+    assert first == second and "unknown" not in first
+    assert f"'sympy': '{sympy.__version__}'" in first
