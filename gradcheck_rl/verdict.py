@@ -23,9 +23,8 @@ class Verdict(Enum):
     def __bool__(self) -> NoReturn:
         raise TypeError(f"{self} is not true or false: compare it, as in `verdict is Verdict.PROVED`.")
 
-    @property
-    def word(self) -> str:
-        return self.name.lower()
+    def __init__(self, says: str) -> None:
+        self.word = self._name_.lower()
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ LAYERS = (
     ("evaluators",),
     ("verdict", "claims", "derivation", "notation", "rules", "generate", "figures"),
     ("problem", "judge", "exhibits", "answers", "loop", "report", "same_code", "edits", "variances", "derive", "load", "shards"),
-    ("render", "mutants", "compare", "coverage", "strategies", "languages", "publish", "learn", "grading"),
+    ("render", "mutants", "compare", "slopes", "coverage", "strategies", "languages", "publish", "learn", "grading"),
     ("cli", "pytest_plugin"),
     ("__init__", "__main__", "extend"),
 )

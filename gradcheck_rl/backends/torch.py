@@ -8,15 +8,13 @@ where an author's own errors surface.
 from __future__ import annotations
 
 import inspect
-import math
+import itertools
 import random
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -43,21 +41,26 @@ class Batch:
     reached: dict[str, bool]
 
 
-@contextmanager
-def precision(dtype: str) -> Generator[Any]:
+class precision:
     """One thread, gradients on, and this default dtype: a bare `torch.tensor(0.1)` in the code under test follows it."""
-    with _turn:
-        before, threads = torch.get_default_dtype(), torch.get_num_threads()
-        kind = getattr(torch, dtype)
-        torch.set_default_dtype(kind)
+
+    def __init__(self, dtype: str) -> None:
+        self.kind = getattr(torch, dtype)
+
+    def __enter__(self) -> Any:
+        _turn.acquire()
+        self._before = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
+        torch.set_default_dtype(self.kind)
         torch.set_num_threads(1)
-        try:
-            with warnings.catch_warnings(), torch.enable_grad():
-                warnings.simplefilter("ignore")
-                yield kind
-        finally:
-            torch.set_default_dtype(before)
-            torch.set_num_threads(threads)
+        torch.set_grad_enabled(True)
+        return self.kind
+
+    def __exit__(self, *_: object) -> None:
+        dtype, threads, gradients = self._before
+        torch.set_grad_enabled(gradients)
+        torch.set_num_threads(threads)
+        torch.set_default_dtype(dtype)
+        _turn.release()
 
 
 def run(
@@ -73,7 +76,7 @@ def run(
     """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed; `possible` (B, M)
     says which outcomes can happen: code that is called for one at a time need not survive the others."""
     name = getattr(key, "__name__", "the function")
-    with precision(dtype) as kind, remote.only(possible):
+    with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), remote.only(possible):
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
         ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
@@ -300,98 +303,76 @@ def of_formulas(program: Any, rows: Floats, by: Sequence[int]) -> Floats:
 # ---- one loss, as a practitioner has it -----------------------------------------------------------------------------------
 
 
-@contextmanager
-def lines(loss: Callable[[], Any], parameters: Any) -> Generator[Lines]:
-    """The loss along lines through the present values of its parameters, which it has again afterwards."""
-    leaves, state = _leaves_of(parameters), torch.get_rng_state()
-    with precision("float64"):
-        found = Lines(loss, leaves, state)
-        try:
-            yield found
-        finally:
-            found.home()
-            torch.set_rng_state(state)
-
-
 class Lines:
-    """The value and the gradient of a loss wherever its parameters are moved; its random numbers are the same everywhere."""
+    """The value and the gradient of a loss wherever its parameters are moved; its random numbers are the same everywhere.
 
-    def __init__(self, loss: Callable[[], Any], leaves: Mapping[str, Any], state: Any) -> None:
-        self.loss, self.leaves, self._state = loss, leaves, state
+    They move within a `with`, after which everything is as it was.
+    """
+
+    def __init__(self, loss: Callable[[], Any], parameters: Any) -> None:
+        self.loss, self.leaves = loss, _leaves_of(parameters)
         self.name: str = getattr(loss, "__name__", type(loss).__name__)
-        self._cells = [p.detach() for p in leaves.values()]
-        self.here = [c.clone() for c in self._cells]
-        self._graph = False
-        self._random: bool | None = None  # does it draw random numbers? The first run tells
+        self._cells = [p.detach().cpu().numpy() for p in self.leaves.values()]
+        self._away = [(p, torch.from_numpy(c)) for p, c in zip(self.leaves.values(), self._cells, strict=True) if not p.is_cpu]
+        ends = [*itertools.accumulate(c.size for c in self._cells)]
+        self.here = _flat(self._cells)
+        self.blocks = {k: slice(end - c.size, end) for k, c, end in zip(self.leaves, self._cells, ends, strict=True)}
+        self._precision = precision("float64")
 
-    @property
-    def flat(self) -> Floats:
-        """The present values, one block after the other."""
-        return np.concatenate([h.cpu().numpy().ravel() for h in self.here])
+    def __enter__(self) -> Lines:
+        self._precision.__enter__()
+        self._state = torch.get_rng_state()
+        torch.set_grad_enabled(False)
+        return self
 
-    @cached_property
-    def blocks(self) -> dict[str, slice]:
-        """Where each parameter stands among the flat numbers."""
-        found, at = dict[str, slice](), 0
-        for k, h in zip(self.leaves, self.here, strict=True):
-            found[k] = slice(at, at := at + h.numel())
-        return found
+    def __exit__(self, *_: object) -> None:
+        self.move(self.here)
+        torch.set_rng_state(self._state)
+        self._precision.__exit__()
 
-    def towards(self, directions: Floats) -> list[Path]:
-        """A line for each row."""
-        blocks = list(zip(self.blocks.values(), self.here, strict=True))
-        rows = torch.from_numpy(directions)
-        return [Path(self, d, [rows[n, at].view(h.shape).to(h.device) for at, h in blocks]) for n, d in enumerate(directions)]
+    def drawn(self, count: int, seed: int) -> Floats:
+        """Rows of numbers from -1 to 1 that come from the seed and the loss's name, and from nothing else."""
+        torch.default_generator.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
+        return torch.empty(count, self.here.size, dtype=torch.float64).uniform_(-1, 1).numpy()
 
-    def drawn(self, count: int, scale: Floats, seed: int) -> list[Path]:
-        """Lines in directions that come from the seed and the loss's name, and from nothing else."""
-        source = torch.Generator().manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
-        return self.towards(torch.randn(count, len(scale), dtype=torch.float64, generator=source).numpy() * scale)
-
-    def move(self, steps: list[Any], t: float) -> None:
-        for cell, here, step in zip(self._cells, self.here, steps, strict=True):
-            torch.add(here, step, alpha=t, out=cell)
-
-    def home(self) -> None:
-        for cell, here in zip(self._cells, self.here, strict=True):
-            cell.copy_(here)
+    def move(self, there: Floats) -> None:
+        """The numbers are written where the parameters keep theirs, so that whatever shares them moves too."""
+        for cell, at in zip(self._cells, self.blocks.values(), strict=True):
+            cell[...] = there[at].reshape(cell.shape)
+        for parameter, cell in self._away:
+            parameter.detach().copy_(cell)
 
     def value(self) -> float:
-        with torch.set_grad_enabled(self._graph):
-            try:
-                return float(self._run())
-            except InputError:
-                if self._graph:
-                    raise
-        self._graph = True  # a loss may differentiate inside, which needs one
+        try:
+            return self._run().item()
+        except InputError:
+            if torch.is_grad_enabled():
+                raise
+        torch.set_grad_enabled(True)  # a loss may differentiate inside, which needs a graph, from now on
         return self.value()
 
     def gradient(self) -> tuple[float, Floats, dict[str, bool]]:
         """The value, autograd's gradient as flat numbers, and which blocks a path leads to."""
         with torch.enable_grad():
             y = self._run()
-            wanted = list(self.leaves.values())
+            wanted = [*self.leaves.values()]
             grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
-        flat = [torch.zeros_like(h) if g is None else g.detach() for g, h in zip(grads, self.here, strict=True)]
-        reached = {k: g is not None for k, g in zip(self.leaves, grads, strict=True)}
-        return float(y), np.concatenate([g.cpu().numpy().ravel() for g in flat]), reached
+        flat = _flat([np.zeros(c.size) if g is None else g.cpu().numpy() for g, c in zip(grads, self._cells, strict=True)])
+        return y.item(), flat, {k: g is not None for k, g in zip(self.leaves, grads, strict=True)}
 
     def shaken(self, seed: int) -> tuple[float, Floats]:
         """Value and gradient at home with every intermediate result off in its last digit, as if it were rounded elsewise."""
-        self.home()
+        self.move(self.here)
         with _Shaken(seed):
             value, gradient, _ = self.gradient()
         return value, gradient
 
     def _run(self) -> Any:
-        if self._random:
-            torch.set_rng_state(self._state)
+        torch.set_rng_state(self._state)
         try:
             y = self.loss()
         except Exception as error:
             raise InputError(f"`{self.name}` raised {told(error)}") from error
-        if self._random is None:
-            self._random = not torch.equal(torch.get_rng_state(), self._state)
         if not isinstance(y, torch.Tensor):
             kept = "end it with `return loss`" if y is None else "keep it a tensor, without .item() or float()"
             raise InputError(f"`{self.name}` returned {type(y).__name__}; a tensor was expected: {kept}.")
@@ -421,29 +402,8 @@ class _Shaken(TorchFunctionMode):
         return out * (1 + torch.finfo(out.dtype).eps * (2 * u - 1))
 
 
-class Path:
-    """One line through the present values: t steps along a direction. NaN where the loss cannot be had."""
-
-    def __init__(self, lines: Lines, direction: Floats, steps: list[Any]) -> None:
-        self.lines, self.direction, self.steps = lines, direction, steps
-        self._known: dict[float, float] = {}
-
-    def value(self, t: float) -> float:
-        if t not in self._known:
-            self.lines.move(self.steps, t)
-            try:
-                self._known[t] = self.lines.value()
-            except InputError:  # at home it could: a parameter left its domain
-                self._known[t] = math.nan
-        return self._known[t]
-
-    def slope(self, t: float) -> float:
-        """Autograd's, there."""
-        self.lines.move(self.steps, t)
-        try:
-            return float(self.lines.gradient()[1] @ self.direction)
-        except InputError:
-            return math.nan
+def _flat(blocks: Sequence[Floats]) -> Floats:
+    return np.concatenate([x.ravel() for x in blocks])
 
 
 def _leaves_of(parameters: Any) -> dict[str, Any]:

@@ -1,0 +1,309 @@
+"""Without a problem: is the gradient of one torch loss the slope of its value?
+
+The question is put along random directions. Along the first the value is differenced at two step sizes, whose distance is the
+radius; what it says of bending serves the others, with room: there one step to one side is enough, as long as the room is less
+than what must be seen. Where that does not settle it, the rounding of value and gradient is measured, by running both with
+every intermediate result off in its last digit, and the steps run from coarse to fine: a gradient is wrong where the slope of
+the value settles elsewhere, and stays there at all finer steps, with no kink at the point.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .backends.torch import Lines
+from .errors import InputError
+from .estimate import EPS, Estimate, Evidence, Floats
+from .loop import HOLDS
+from .report import Line, Report, Route, versions
+from .verdict import Verdict, at_sight, combine, compare
+
+RESOLUTION = 1e-6
+STEPS = (2.0**-15, 2.0**-17)
+LADDER = tuple(2.0**-n for n in range(5, 29, 2))
+SHAKES = 4
+OTHERS, LEAST, BENT = 4, 2.0**-27, 2.0**-6
+SIDES = (2.0**-30, 2.0**-17)
+
+
+def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:
+    """Is autograd's gradient of a torch loss the slope of its value, at the present values of its parameters?
+
+    `loss` takes no arguments and returns one number; `parameters` are its float64 leaves: a module, a mapping of names, or
+    tensors one after the other. An error is seen that moves the slope by a millionth of the gradient's size, or of a
+    thousandth of the loss where that is larger.
+    """
+    if directions < 1:
+        raise InputError(f"directions={directions}: write how many random directions to try, 1 or more.")
+    start = time.perf_counter()
+    with Lines(loss, parameters) as lines:
+        line = _Slopes(lines, lines.drawn(directions, seed), seed, start).line()
+    name = lines.name
+    return Report(
+        problem="differences",
+        title=f"Is the gradient of {name} the slope of its value?",
+        about="",
+        seed=seed,
+        versions=versions(),
+        claims=(line,),
+        replay=f"differences({name}, ..., seed={seed}, directions={directions})",
+        elapsed_s=round(time.perf_counter() - start, 4),
+    )
+
+
+KINK = "a kink near this point: the slope changes by {:.3g} there; move the parameters off it"
+UNSETTLED = "the value bends or jumps so close to this point that its slope does not settle at any step size"
+ILL_CONDITIONED = (
+    "ill-conditioned here: rounding moves the value by {:.0e}; write what cancels another way, "
+    "as log(1 - tanh(u)^2) in its softplus form"
+)
+
+
+class _Path:
+    """One line through the present values, and autograd's slope along it."""
+
+    def __init__(self, lines: Lines, direction: Floats, slope: float) -> None:
+        self.lines, self.direction, self.slope = lines, direction, slope
+        self._known: dict[float, float] = {}
+
+    def value(self, t: float) -> float:
+        """The loss t steps away; NaN where it cannot be had."""
+        if t not in self._known:
+            self.lines.move(self.lines.here + t * self.direction)
+            try:
+                self._known[t] = self.lines.value()
+            except InputError:  # where the parameters are at home it could: one left its domain
+                self._known[t] = math.nan
+        return self._known[t]
+
+
+class _Direction(NamedTuple):
+    """What is found along one line: the slope of the value, how well it is known, and what is said of it."""
+
+    path: _Path
+    slope: float
+    radius: float
+    verdict: Verdict
+    remark: str = ""
+    reason: str = ""
+
+    @property
+    def gap(self) -> float:
+        return abs(self.path.slope - self.slope) if math.isfinite(self.slope) else math.inf
+
+
+class _Slopes:
+    def __init__(self, lines: Lines, rows: Floats, seed: int, start: float) -> None:
+        self.lines, self.rows, self.seed, self.start = lines, rows, seed, start
+        self.value, self.gradient, self.reached = lines.gradient()
+        self.scale = np.maximum(np.abs(lines.here), 1.0)  # how far to go in each entry: as its number is large
+        moved = self.gradient * self.scale
+        size = math.sqrt(float(moved @ moved))
+        self.blur = EPS * (8 * abs(self.value) + 4 * size)
+        self.unit = max(size, 1e-3 * abs(self.value)) or 1.0
+
+    def line(self) -> Line:
+        if broken := self._broken():
+            return self._line(Verdict.REFUTED, reason=broken)
+        found = self._quick(self._paths(self.rows * self.scale))
+        doubtful = [d for d in found if d.verdict is not Verdict.AGREES]
+        if doubtful:  # a value that is not the same twice has no slope: its directions do not agree
+            self._steady()
+            found = [d for d in found if d.verdict is Verdict.AGREES]
+            for d in sorted(doubtful, key=lambda d: d.gap, reverse=True):
+                found.append(self._looked_into(d))
+                if found[-1].verdict is Verdict.REFUTED:
+                    break
+        return self._said(found)
+
+    def _steady(self) -> None:
+        self.lines.move(self.lines.here)
+        again = self.lines.value()
+        if not abs(again - self.value) <= 1e-6 * abs(self.value):
+            name, values = self.lines.name, f"{self.value:.6g} and then {again:.6g}"
+            raise InputError(f"`{name}` gives {values} at the same parameters: draw its random numbers once, outside of it.")
+
+    def _broken(self) -> str:
+        if not math.isfinite(self.value):
+            return f"the loss is {self.value} here"
+        if math.isfinite(self.unit) or np.isfinite(self.gradient).all():
+            return ""
+        bad = next(k for k, at in self.lines.blocks.items() if not np.isfinite(self.gradient[at]).all())
+        return f"the loss is {self.value:.6g}, and the gradient by `{bad}` is not finite"
+
+    # ---- along one direction ----------------------------------------------------------------------------------------------
+
+    def _paths(self, directions: Floats) -> list[_Path]:
+        return [_Path(self.lines, d, float(d @ self.gradient)) for d in directions]
+
+    def _quick(self, paths: Sequence[_Path]) -> list[_Direction]:
+        """A step to both sides along the first direction, and a smaller one to one side, which says the same unless there is
+        more than bending: their distance is the radius. What they say of bending and rounding serves the others, with room: one
+        step to one side is enough where it says that it is, else one to both. A direction for which it was too little room is
+        looked into."""
+        path, *others = paths
+        h, near = STEPS
+        up, down = path.value(h), path.value(-h)
+        bend = (up - 2 * self.value + down) / h
+        slope = (path.value(near) - self.value) / near - bend * near / (2 * h)
+        apart = abs(slope - (up - down) / (2 * h))
+        first = self._ruled(path, slope, apart + (2 + 2 * near / h) * self.blur / near)
+        if not others:
+            return [first]
+        bent = OTHERS * abs(bend) / h
+        side = min(max(math.sqrt(self.blur / bent), SIDES[0]), SIDES[1]) if bent else SIDES[1]
+        radius = bent * side + 2 * self.blur / side
+        if first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit:
+            return [first, *(self._ruled(path, (path.value(side) - self.value) / side, radius) for path in others)]
+        found, radius = [first], max(OTHERS * apart, LEAST * self.unit) + self.blur / near
+        for path in others:
+            (slope,), (bend,) = self._stepped(path, STEPS[-1:])
+            d = self._ruled(path, slope, radius)
+            found.append(d._replace(verdict=Verdict.UNDECIDED) if bend > BENT * self.unit else d)
+        return found
+
+    def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
+        """At each step size the slope of the value, and the angle between its two sides."""
+        sides = [(path.value(h), path.value(-h), h) for h in steps]
+        return [(up - down) / (2 * h) for up, down, h in sides], [abs(up - 2 * self.value + down) / h for up, down, h in sides]
+
+    def _sharp(self, bends: Sequence[float], h: float, noise: float) -> bool:
+        """An angle that does not close as the steps, of which h is the last, get smaller."""
+        seen = bends[-1] > max(32 * noise / h, RESOLUTION * self.unit)
+        return seen and all(0.6 * before < bend for before, bend in itertools.pairwise(bends))
+
+    def _ruled(self, path: _Path, slope: float, radius: float) -> _Direction:
+        radius += 16 * EPS * self.unit * math.sqrt(path.direction.size)  # of autograd's slope, a sum of so many products
+        gap, size, room = abs(path.slope - slope) / self.unit, slope / self.unit, radius / self.unit
+        if at_sight(gap, room, room, size, RESOLUTION):  # as nearly always
+            return _Direction(path, slope, radius, Verdict.AGREES)
+        if not math.isfinite(slope):
+            return _Direction(path, slope, radius, Verdict.UNDECIDED)
+        a, b, wide = (np.array([x / self.unit]) for x in (path.slope, slope, radius))
+        sides = Estimate(a, np.zeros(1)), Estimate(b, wide)
+        verdict, _, _, _, remark = compare(np.abs(a - b), *sides, wide, wide, RESOLUTION, faint=True)
+        return _Direction(path, slope, radius, verdict, remark)
+
+    def _looked_into(self, d: _Direction) -> _Direction:
+        """At the step size that says most, with rounding as it is measured."""
+        slopes, bends = self._stepped(d.path, LADDER)
+        value, gradient = self.shaken
+        noise = self.blur + value
+        radii = [abs(a - b) + noise / h for (a, b), h in zip(itertools.pairwise(slopes), LADDER[1:], strict=True)]
+        known = [(r, n) for n, r in enumerate(radii, start=1) if math.isfinite(r)]
+        if not known:
+            return d._replace(reason=f"the value is not finite a step of {LADDER[-1]:.0e} away")
+        radius, at = min(known)
+        rounding = float(gradient @ np.abs(d.path.direction))
+        best = self._ruled(d.path, slopes[at], radius + rounding)
+        kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
+        finer = [x for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
+        stays = all(abs(x - d.path.slope) > best.gap / 2 for x in finer)
+        if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
+            return best
+        reason = KINK.format(bends[kinks[-1]]) if kinks else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED
+        return best._replace(verdict=Verdict.UNDECIDED, reason=reason)
+
+    @cached_property
+    def shaken(self) -> tuple[float, Floats]:
+        """How far rounding moves the value, and each entry of the gradient."""
+        runs = [self.lines.shaken(n) for n in range(SHAKES)]
+        return 8 * max(abs(v - self.value) for v, _ in runs), 8 * np.max([np.abs(g - self.gradient) for _, g in runs], axis=0)
+
+    def _order(self, path: _Path) -> float | None:
+        """How fast value - tangent falls with the step: 2 for a right gradient, 1 for a wrong one; None below rounding."""
+        far, near = (abs(path.value(h) - self.value - h * path.slope) for h in STEPS)
+        return math.log(far / near) / math.log(STEPS[0] / STEPS[1]) if near > 4 * self.blur and math.isfinite(far) else None
+
+    # ---- what is said -----------------------------------------------------------------------------------------------------
+
+    def _said(self, found: list[_Direction]) -> Line:
+        d = combine(found)
+        same = [x for x in found if x.verdict is d.verdict]
+        gaps, radii = [x.gap for x in same], [x.radius for x in same]
+        order = self._order(d.path)
+        right = order is not None and (order > 1.8 if d.verdict is Verdict.AGREES else order < 1.2)
+        taylor = "the remainder is lost in rounding" if order is None else f"{order:.2f}: a right gradient gives 2, a wrong one 1"
+        routes = (
+            Route("differences", d.verdict.word, max(gaps), _finite(max(radii))),
+            Route("Taylor order", (d.verdict if right else Verdict.UNDECIDED).word, note=taylor),
+        )
+        if d.verdict is Verdict.REFUTED:
+            return self._refuted(d, routes, order)
+        left_out = len(self.rows) - len(same)
+        remarks = [x.remark for x in same if x.remark][:1] + self._unreached()
+        if d.verdict is Verdict.AGREES and left_out:
+            why = next((x.reason for x in found if x.reason), "undecided")
+            remarks.append(f"{left_out} of {len(self.rows)} directions left out: {why}")
+        return self._line(
+            d.verdict,
+            routes=routes,
+            value=[x.path.slope for x in same],
+            expected=[x.slope for x in same],
+            radius=radii,
+            labels=[f"direction {n}" for n in range(1, len(same) + 1)],
+            reason=d.reason,
+            remark="; ".join(remarks),
+            points=len(same),
+            removed=left_out if d.verdict is Verdict.AGREES else 0,
+        )
+
+    def _line(self, verdict: Verdict, **rest: Any) -> Line:
+        return Line(
+            id="slope",
+            says="The gradient is the slope of the value.",
+            kind="claim",
+            source="",
+            verdict=verdict.word,
+            ok=verdict in HOLDS,
+            resolution=RESOLUTION,
+            evidence=Evidence.FLOAT.word,
+            elapsed_s=round(time.perf_counter() - self.start, 4),
+            **rest,
+        )
+
+    def _unreached(self) -> list[str]:
+        names = [k for k, yes in self.reached.items() if not yes]
+        return [f"no gradient reaches {', '.join(names)}"] if names else []
+
+    def _refuted(self, d: _Direction, routes: tuple[Route, ...], order: float | None) -> Line:
+        """The slopes by each block of parameters alone, and the block that is most of the difference."""
+        parts: dict[str, tuple[float, float, float]] = {}
+        for name, at in self.lines.blocks.items():
+            alone = np.zeros_like(d.path.direction)
+            alone[at] = d.path.direction[at]
+            (part,) = self._quick(self._paths(alone[None]))
+            parts[name] = (part.path.slope, part.slope, part.radius)
+        worst = max(parts, key=lambda k: abs(parts[k][0] - parts[k][1]))
+        clear = order is not None and order < 1.5
+        taylor = f"; the Taylor remainder falls with order {order:.2f}, where 2 is right" if clear else ""
+        said = f"autograd's slope is {d.path.slope:.9g}, the value's {d.slope:.9g}"
+        return self._line(
+            Verdict.REFUTED,
+            routes=routes,
+            value=[p[0] for p in parts.values()],
+            expected=[p[1] for p in parts.values()],
+            radius=[p[2] for p in parts.values()],
+            labels=list(parts),
+            reason=f"{said}; most of it by `{worst}`{self._hint(worst, *parts[worst])}{taylor}",
+            witness={"direction": f"random, seed {self.seed}"},
+            points=1,
+        )
+
+    def _hint(self, name: str, autograd: float, slope: float, radius: float) -> str:
+        if not self.reached[name] or not self.gradient[self.lines.blocks[name]].any():
+            return ": the value moves with it and its gradient is zero; detached?"
+        if abs(slope) <= radius + RESOLUTION * abs(autograd):
+            return ": it has a gradient and the value does not move with it; a detached copy, as in exp(x - x.detach())?"
+        return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.reached) > 1 else ""
+
+
+def _finite(x: float) -> float | None:
+    return x if math.isfinite(x) else None
