@@ -26,7 +26,7 @@ from .report import Line, Report, Route, versions
 from .verdict import Verdict, at_sight, combine, compare
 
 RESOLUTION = 1e-6
-STEPS = (2.0**-15, 2.0**-17)
+FAR, NEAR = 2.0**-15, 2.0**-17
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
 OTHERS, LEAST, BENT = 4, 2.0**-27, 2.0**-6
@@ -114,14 +114,15 @@ class _Slopes:
             return self._line(Verdict.REFUTED, reason=broken)
         found = self._quick(self._paths(self.rows * self.scale))
         doubtful = [d for d in found if d.verdict is not Verdict.AGREES]
-        if doubtful:  # a value that is not the same twice has no slope: its directions do not agree
-            self._steady()
-            found = [d for d in found if d.verdict is Verdict.AGREES]
-            for d in sorted(doubtful, key=lambda d: d.gap, reverse=True):
-                found.append(self._looked_into(d))
-                if found[-1].verdict is Verdict.REFUTED:
-                    break
-        return self._said(found)
+        if not doubtful:
+            return self._said(found[0], found)
+        self._steady()  # a value that is not the same twice has no slope: its directions do not agree
+        found = [d for d in found if d.verdict is Verdict.AGREES]
+        for d in sorted(doubtful, key=lambda d: d.gap, reverse=True):
+            found.append(self._looked_into(d))
+            if found[-1].verdict is Verdict.REFUTED:
+                break
+        return self._said(combine(found), found)
 
     def _steady(self) -> None:
         self.lines.move(self.lines.here)
@@ -149,22 +150,21 @@ class _Slopes:
         step to one side is enough where it says that it is, else one to both. A direction for which it was too little room is
         looked into."""
         path, *others = paths
-        h, near = STEPS
-        up, down = path.value(h), path.value(-h)
-        bend = (up - 2 * self.value + down) / h
-        slope = (path.value(near) - self.value) / near - bend * near / (2 * h)
-        apart = abs(slope - (up - down) / (2 * h))
-        first = self._ruled(path, slope, apart + (2 + 2 * near / h) * self.blur / near)
+        up, down = path.value(FAR), path.value(-FAR)
+        bend = (up - 2 * self.value + down) / FAR
+        slope = (path.value(NEAR) - self.value) / NEAR - bend * NEAR / (2 * FAR)
+        apart = abs(slope - (up - down) / (2 * FAR))
+        first = self._ruled(path, slope, apart + 3 * self.blur / NEAR)
         if not others:
             return [first]
-        bent = OTHERS * abs(bend) / h
+        bent = OTHERS * abs(bend) / FAR
         side = min(max(math.sqrt(self.blur / bent), SIDES[0]), SIDES[1]) if bent else SIDES[1]
         radius = bent * side + 2 * self.blur / side
         if first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit:
             return [first, *(self._ruled(path, (path.value(side) - self.value) / side, radius) for path in others)]
-        found, radius = [first], max(OTHERS * apart, LEAST * self.unit) + self.blur / near
+        found, radius = [first], max(OTHERS * apart, LEAST * self.unit) + self.blur / NEAR
         for path in others:
-            (slope,), (bend,) = self._stepped(path, STEPS[-1:])
+            (slope,), (bend,) = self._stepped(path, (NEAR,))
             d = self._ruled(path, slope, radius)
             found.append(d._replace(verdict=Verdict.UNDECIDED) if bend > BENT * self.unit else d)
         return found
@@ -219,13 +219,15 @@ class _Slopes:
 
     def _order(self, path: _Path) -> float | None:
         """How fast value - tangent falls with the step: 2 for a right gradient, 1 for a wrong one; None below rounding."""
-        far, near = (abs(path.value(h) - self.value - h * path.slope) for h in STEPS)
-        return math.log(far / near) / math.log(STEPS[0] / STEPS[1]) if near > 4 * self.blur and math.isfinite(far) else None
+        near = abs(path.value(NEAR) - self.value - NEAR * path.slope)
+        if not near > 4 * self.blur:
+            return None
+        far = abs(path.value(FAR) - self.value - FAR * path.slope)
+        return math.log2(far / near) / 2 if far < math.inf else None
 
     # ---- what is said -----------------------------------------------------------------------------------------------------
 
-    def _said(self, found: list[_Direction]) -> Line:
-        d = combine(found)
+    def _said(self, d: _Direction, found: list[_Direction]) -> Line:
         same = [x for x in found if x.verdict is d.verdict]
         gaps, radii = [x.gap for x in same], [x.radius for x in same]
         order = self._order(d.path)

@@ -53,9 +53,10 @@ def once(work: Work) -> float:
 
 def _spent(work: Work) -> float:
     """In this process, and in those that it started and that are gone."""
-    start, children = time.process_time(), _children()
+    children, start = _children(), time.process_time()
     work()
-    return time.process_time() - start + _children() - children
+    own = time.process_time() - start
+    return own + _children() - children
 
 
 def processes(commands: Mapping[str, Sequence[str]], repeats: int) -> dict[str, float]:
