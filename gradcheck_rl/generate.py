@@ -529,14 +529,38 @@ class Text:
 
     def _write(self, at: int, least: int = SUM) -> str:
         if at not in self._written:
-            text, level = self._composed(self.graph.nodes[at])
-            if self._own_line(at):
-                name = self.graph.names.get(at) or self.graph.name(f"part{len(self.lines) + 1}", ("shared", at))
-                self.lines.append(f"{name} = {text}")
-                text, level = name, WHOLE
-            self._written[at] = text, level
+            own = self._own_line(at)
+            if own and self._is_share(at):
+                whole, total = self.graph.nodes[at].args
+                name = self._named(at, self._composed(self.graph.nodes[whole])[0])
+                self._written[whole] = name, WHOLE
+                self.lines.append(f"{name} /= {self._write(total)}")
+            elif own:
+                self._named(at, self._composed(self.graph.nodes[at])[0])
+            else:
+                self._written[at] = self._composed(self.graph.nodes[at])
         text, level = self._written[at]
         return text if level >= least else f"({text})"
+
+    def _named(self, at: int, text: str) -> str:
+        name = self.graph.names.get(at) or self.graph.name(f"part{len(self.lines) + 1}", ("shared", at))
+        self.lines.append(f"{name} = {text}")
+        self._written[at] = name, WHOLE
+        return name
+
+    def _is_share(self, at: int) -> bool:
+        """Exponentials over their own sum, which nothing else uses, are divided in place."""
+        nodes = self.graph.nodes
+        match nodes[at]:
+            case Node("/", (whole, total)) if nodes[total] == Node("sum", (whole,), "0"):
+                exponential = "exp" in (
+                    nodes[whole].word,
+                    *(nodes[n].word for n in nodes[whole].args if nodes[whole].word == "*"),
+                )
+                alone = self._uses[whole] == 2 and whole not in self.graph.names and whole not in self._written
+                return exponential and alone
+            case _:
+                return False
 
     def _composed(self, node: Node) -> tuple[str, int]:
         args = node.args

@@ -404,6 +404,21 @@ def test_what_is_masked_may_be_the_largest() -> None:
     np.testing.assert_allclose(_run(text, "share")(m, x), np.exp(allowed - log) + log, rtol=1e-12)
 
 
+def test_shares_are_divided_in_place_unless_their_exponentials_are_needed() -> None:
+    def text(line: Any) -> str:
+        return function("share", Derivation("share", line, sizes={K: (2, 3), i: (0,)}), [K], "numpy")
+
+    total = sp.Sum(sp.exp(W[k]), (k, 0, K - 1))
+    share = Named("pi_i", sp.exp(W[i]) / total)[()]
+    assert "    pi = np.exp(" in text(share * R[i] - share**2) and "    pi /= pi.sum(axis=0)\n" in text(share * R[i] - share**2)
+    needed = text(share * R[i] - share**2 + sp.exp(W[i]) / 2 + sp.log(total))
+    x, r = np.array([[0.0, 3.0], [1.0, -800.0]]), np.array([[1.0, 1.0], [-1.0, 2.0]])
+    p = softmax_by_hand(x)
+    np.testing.assert_allclose(_run(text(share * R[i] - share**2), "share")(r, x), p * r - p**2, rtol=1e-12)
+    expected = p * r - p**2 + np.exp(x) / 2 + np.log(np.exp(x).sum(axis=0))
+    np.testing.assert_allclose(_run(needed, "share")(r, x), expected, rtol=1e-12)
+
+
 def test_letters_become_axes() -> None:
     weight = Named("pi_i", sp.exp(W[i]) / sp.Sum(sp.exp(W[k]), (k, 0, K - 1)))[()]
     chain = Derivation(
