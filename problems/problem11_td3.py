@@ -281,7 +281,7 @@ def by_where(u, v):
     return torch.where(u < v, u, v)
 
 
-def hard(loose):
+def hard(loose, clip_action=clip_action):
     return clip_action(loose)
 
 
@@ -335,7 +335,7 @@ def pi_backward(w1, w_mu, s):
     return torch.cat([p.grad.ravel() for p in online["pi"].parameters()])
 
 
-def update(online, slow, data, q_run, pi_run, timer, policy_delay=2):
+def update(online, slow, data, q_run, pi_run, timer, policy_delay=2, kept=0.995):
     q_run.zero_grad()
     sum(losses_q(online, slow, data)).backward()
     q_run.step()
@@ -350,10 +350,10 @@ def update(online, slow, data, q_run, pi_run, timer, policy_delay=2):
             p.requires_grad = True
         with torch.no_grad():
             for p, p_slow in zip(online.parameters(), slow.parameters(), strict=True):
-                p_slow.mul_(0.995).add_(0.005 * p)
+                p_slow.mul_(kept).add_((1 - kept) * p)
 
 
-def who_moves(timer, update=update):  # both critics and the actor, then their slow copies
+def one_update(timer, update):  # the weights of both critics and the actor, then of their slow copies, before and after
     online, slow = agent()
     q_run = torch.optim.Adam([*online["q1"].parameters(), *online["q2"].parameters()])
     pi_run = torch.optim.Adam(online["pi"].parameters())
@@ -361,7 +361,18 @@ def who_moves(timer, update=update):  # both critics and the actor, then their s
     before = [torch.nn.utils.parameters_to_vector(copy.deepcopy(net).parameters()) for net in now]
     update(online, slow, given(), q_run, pi_run, timer)
     after = [torch.nn.utils.parameters_to_vector(net.parameters()) for net in now]
-    return torch.stack([(x != y).any() * 1.0 for x, y in zip(before, after, strict=True)])
+    return before, after
+
+
+def who_moves(timer, update=update):
+    return torch.stack([(x != y).any() * 1.0 for x, y in zip(*one_update(timer, update), strict=True)])
+
+
+def share_of_the_way(update=update):  # of each slow copy towards its net
+    before, after = one_update(0, update)
+    rows = zip(before[3:], after[3:], after[:3], strict=True)
+    shares = [((y - x) @ (net - x)) / (net - x).square().sum() for x, y, net in rows]
+    return torch.stack(shares).round(decimals=6)  # whatever the weights were
 
 
 def who_moves_first(update=update):
@@ -666,6 +677,7 @@ edge = Claim(
 together = Claim(
     "At timer 0 the actor and all slow copies move with the critics,", Equal(Value(who_moves_first), 1), source="B-055"
 )
+slowly = Claim("the copies go a two-hundredth of the way;", Equal(Value(share_of_the_way), Rational(1, 200)), source="B-012")
 delayed = Claim(
     "at timer 1 only the critics: what is delayed are the actor and the slow copies.",
     source="B-055, B-067",
@@ -898,6 +910,10 @@ def first_delayed(online, slow, data, q_run, pi_run, timer):
     return update(online, slow, data, q_run, pi_run, timer + 1)
 
 
+def rates_swapped(online, slow, data, q_run, pi_run, timer):
+    return update(online, slow, data, q_run, pi_run, timer, kept=0.005)
+
+
 def noise_as_variance(z):
     return 0.2**0.5 * z
 
@@ -953,6 +969,7 @@ problem = Problem(
         *edges,
         edge,
         together,
+        slowly,
         delayed,
         same_steps,
         from_a_list,
@@ -1001,6 +1018,7 @@ problem = Problem(
         Mistake("networks: critic not frozen", {network_actor_loss: network_critic_not_frozen}, breaks=networks_judged),
         Mistake("nothing delayed", {update: never_delayed}, breaks=delayed, source="B-067"),
         Mistake("the first step delayed", {update: first_delayed}, breaks=together, source="B-055"),
+        Mistake("rates swapped", {update: rates_swapped}, breaks=slowly, source="B-012"),
         Mistake("noise scale read as a variance", {listed_noise: noise_as_variance}, breaks=one_scale, source="B-057"),
     ),
 )
