@@ -168,11 +168,13 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
     finally:
         if shown:
             _progress_line("")
+    found.sort(key=lambda m: m.survives)  # those to be looked at stand last
     rows = [(m.name, str(m.line), m.fate) for m in found]
-    killed, alike = sum(bool(m[2]) for m in found), sum(not m[2] and bool(m[3]) for m in found)
-    survivors = len(found) - killed - alike
+    killed, survivors = sum(bool(m.killed_by) for m in found), sum(m.survives for m in found)
+    alike = sum(m.alike for m in found)
     _say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, _screen(options)))
-    _say(f"\n{killed} killed, {alike} equivalent, {survivors} surviving.\n")
+    same = f", {alike} of them the same at every point tried" if alike else ""
+    _say(f"\n{killed} killed, {len(found) - killed - survivors} equivalent, {survivors} surviving{same}.\n")
     return 5 if not found else 1 if survivors else 0
 
 

@@ -2,7 +2,8 @@
 
 The edits are made in the syntax tree that the author wrote, since SymPy would have rewritten it. A mutant of a function is
 tried as an answer; a mutant of any other line makes a page of its own, whose model and code disagree. A survivor is a change
-of which the page says nothing, unless it is proved to change nothing.
+of which the page says nothing, unless it is proved to change nothing. Of a survivor whose functions have the same values and
+gradients at every point tried, that is said: it is likely to change nothing, and no proof.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 import sympy as sp
 
 from .calculus import has
-from .claims import Claim, Erratum, Raises, Relation
+from .claims import Claim, Equal, Erratum, Raises, Relation
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
 from .errors import InputError, ProblemError, did_you_mean
@@ -26,16 +27,16 @@ from .evaluators import sampled
 from .judge import Judge
 from .laws import Draw, Slope, randoms, with_parents
 from .load import parse, variant
-from .loop import Progress
+from .loop import HOLDS, Progress
 from .normal_form import Budget, is_zero
 from .points import generator
 from .problem import Problem
-from .quantities import Covariance, Gradient, Quantity, blocks, is_code, lowered, slots
+from .quantities import Covariance, Gradient, Quantity, Value, blocks, is_code, lowered, slots
 from .same_code import same_code
 from .symbols import Atom, Named, Symbols, Variable, bare, entries, thaw
 from .verdict import Verdict
 
-POINTS = 3
+POINTS, MORE = 3, 24
 PREAMBLE = ast.parse("from gradcheck_rl import frozen").body
 
 
@@ -46,10 +47,17 @@ class Mutant(NamedTuple):
     line: int
     killed_by: str | None
     equivalent: str
+    alike: bool = False
+
+    @property
+    def survives(self) -> bool:
+        return not self.killed_by and not self.equivalent
 
     @property
     def fate(self) -> str:
-        return f"killed by {self.killed_by}" if self.killed_by else "equivalent, proved" if self.equivalent else "SURVIVES"
+        if self.survives:
+            return f"SURVIVES, the same at each of {MORE} points" if self.alike else "SURVIVES"
+        return f"killed by {self.killed_by}" if self.killed_by else "equivalent, proved"
 
 
 def mutants(
@@ -136,9 +144,12 @@ class _Page:
 
     def _parameters_through(self, name: str) -> set[str]:
         """What a claim differentiates by when it runs the code of this name."""
+        return {v.name for v in self._blocks_through(name)}
+
+    def _blocks_through(self, name: str) -> tuple[Variable, ...]:
         gradients = [q for _, claim in self.claims for q in _gradients(claim)]
         reached = [q for q in gradients if any(name in self.reach.get(f.__name__, ()) for f in slots(q.of))]
-        return {v.name for q in reached for v in blocks(q.wrt, self.problem.bound.parameters)}
+        return tuple(dict.fromkeys(v for q in reached for v in blocks(q.wrt, self.problem.bound.parameters)))
 
     def _of_model(self, statement: ast.stmt, names: Sequence[str]) -> list[Change]:
         live = {name for name, value in self.values.items() if _is_live(value)}
@@ -150,39 +161,58 @@ class _Page:
 
     def tried(self, name: str, change: Change) -> Mutant:
         with change.made():
-            killed, equivalent = self._as_answer(name) if name in self.functions else self._as_page(name)
-        return Mutant(f"{name}, {change.says}", change.line, killed, equivalent)
+            became = self._as_answer(name) if name in self.functions else self._as_page(name)
+        return Mutant(f"{name}, {change.says}", change.line, *became)
 
-    def _as_answer(self, name: str) -> tuple[str | None, str]:
+    def _as_answer(self, name: str) -> tuple[str | None, str, bool]:
         function = self.functions[name]
         answer = {function: _executed(self.statements[name], function, str(self.path))}
-        killed = self._refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer)
-        same = not killed and same_code(self.statements[name], self.originals[name], self.originals)
-        return killed, "the same once its calls are written out" if same else ""
+        if killed := self._refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer):
+            return killed, "", False
+        if same_code(self.statements[name], self.originals[name], self.originals):
+            return None, "the same once its calls are written out", False
+        return None, "", self._alike(answer)
 
-    def _as_page(self, name: str) -> tuple[str | None, str]:
+    def _as_page(self, name: str) -> tuple[str | None, str, bool]:
         at = self.tree.body.index(self.statements[name])
         try:
             other, others = variant(self.path, ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], []))
         except ProblemError:
-            return "the page does not load", ""
+            return "the page does not load", "", False
         judge, names = Judge(other, self.seed, POINTS), _bound(self.statements[name])
         claims = [(n, c) for n, c in _claims(other) if self._concerns(n, names)]
         if killed := self._refuted(judge, claims, {}):
-            return killed, ""
+            return killed, "", False
         chains = {n: d for n, d in other.names.items() if isinstance(d, Derivation) and self._concerns(n, names)}
         for title, derivation in chains.items():
             steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
             judge = Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS)
             if killed := _refuted(judge, steps, {}, undecided=True):
-                return killed, ""
+                return killed, "", False
         if chains and not claims and all(map(self._is_proved, chains.values())):
-            return None, "a chain about anything of this kind, proved with the edit too"
-        is_code = any(name in self.reach[f] for f in self.functions if f in self.reach)
+            return None, "a chain about anything of this kind, proved with the edit too", False
+        reaching = [f for f in self.functions if name in self.reach.get(f, ())]
         is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
         lines = [[] if is_function else [values[n] for n in names] for values in (self.values, others)]
-        same = not is_code and _same(self.problem, other, *lines)
-        return None, "the same formula, of which no claim takes a derivative" if same else ""
+        if not reaching and _same(self.problem, other, *lines):
+            return None, "the same formula, of which no claim takes a derivative", False
+        return None, "", self._alike({self.functions[f]: others[f] for f in reaching if f in others})
+
+    def _alike(self, changed: Mapping[Any, Any]) -> bool:
+        """Have the functions that the edit changes the same values and gradients at every point tried?"""
+        judge = Judge(self.problem, self.seed, MORE)
+
+        def found(one: Quantity, other: Quantity) -> Verdict | None:
+            try:
+                return judge.settle(Claim("", Equal(one, other)), {}, witness=False).best.verdict
+            except Exception:  # what cannot be computed is compared with nothing
+                return None
+
+        def agree(one: Any, other: Any) -> bool:
+            by = self._blocks_through(one.__name__)
+            return all(found(of(one), of(other)) in HOLDS for of in (Value, *([lambda f: Gradient(f, by)] if by else [])))
+
+        return bool(changed) and all(agree(*pair) for pair in changed.items())
 
     def _is_proved(self, chain: Derivation) -> bool:
         judge = Judge(Problem(chain.title, chain.claims), self.seed, POINTS)

@@ -236,7 +236,7 @@ def page(folder: Path, changed: dict[str, str]) -> Path:
 
 
 def surviving(found: list[Mutant]) -> list[str]:
-    return [m.name for m in found if not m.killed_by and not m.equivalent]
+    return [m.name for m in found if m.survives]
 
 
 @cache
@@ -269,8 +269,23 @@ def test_a_weak_page_has_survivors(tmp_path: Path, capsys: pytest.CaptureFixture
         next(m for m in found if f"log_pi, {edit}:" in m.name) for edit in ("factor 2", "sign", "another function")
     )
     assert not factor.killed_by and not sign.killed_by and softmax.killed_by == "unbiased"
+    assert not factor.alike and not sign.alike
     assert main(["mistakes", str(path), "--mutants", "--no-color"]) == 1
-    assert "SURVIVES" in capsys.readouterr().out
+    rows, _, last = capsys.readouterr().out.rstrip().rpartition("\n")
+    assert "SURVIVES" in rows and "killed by" not in rows[rows.index("SURVIVES") :]  # those to be looked at stand last
+    assert "surviving" in last
+
+
+def test_of_a_survivor_that_changes_nothing_where_it_was_tried_that_is_said(tmp_path: Path) -> None:
+    """A loop is not written out, so that of one round more nothing is proved."""
+    loop = "def copied(y):\n    for _ in range(3):\n        y = y.clone()\n    return y\n\n\ndef log_pi(theta):"
+    path = page(
+        tmp_path, {"def log_pi(theta):": loop, "return log_pi(theta)[action] *": "return copied(log_pi(theta)[action]) *"}
+    )
+    found = mutants(load(str(path)), functions=["copied"])
+    assert [(m.survives, m.alike) for m in found if "range(4)" in m.name] == [(True, True)]
+    assert {m.fate for m in found if m.survives} == {"SURVIVES, the same at each of 24 points"}
+    assert any(m.killed_by for m in found)
 
 
 def test_a_line_of_which_only_values_are_claimed_may_be_frozen(tmp_path: Path) -> None:
