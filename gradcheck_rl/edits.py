@@ -177,9 +177,9 @@ def _at(place: Place, live: Callable[[ast.expr], bool], stop: Stop | None) -> It
     if isinstance(node, ast.Constant):
         if type(node.value) is int and not (_is_complement(place.parent) and place.field == "left"):
             yield "off by one", ast.Constant(node.value + 1)
-    elif place.whole or (place.term and not _infinite(node)):
+    elif (place.whole or (place.term and not _infinite(node))) and not _nothing(node):
         yield "factor 2", ast.BinOp(ast.Constant(2), ast.Mult(), node)
-    if place.whole and not isinstance(node, (ast.UnaryOp, ast.Constant)):
+    if place.whole and not isinstance(node, (ast.UnaryOp, ast.Constant)) and not _nothing(node):
         yield "sign", ast.UnaryOp(ast.USub(), node)
     if (place.whole or place.operand) and stop is not None and live(node):
         yield "frozen where live", stop(node)
@@ -188,6 +188,17 @@ def _at(place: Place, live: Callable[[ast.expr], bool], stop: Stop | None) -> It
 def _infinite(node: ast.AST) -> bool:
     """Twice infinity is infinity."""
     return any(isinstance(n, ast.Attribute) and n.attr == "inf" for n in ast.walk(node))
+
+
+def _nothing(node: ast.AST) -> bool:
+    """Zeros and what is empty have no sign, and twice them is the same."""
+    match node:
+        case ast.List(elts=[]):
+            return True
+        case ast.Call():
+            return _called(node) in ("zeros", "zeros_like")
+        case _:
+            return False
 
 
 def _unstopped(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:

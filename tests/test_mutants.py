@@ -101,6 +101,9 @@ def test_every_row_of_the_table_is_tried_above() -> None:
             "with torch.no_grad():\n        y = (w * x).detach()\n    return y",
         ),
         ("return w + torch.where(x == 0, -torch.inf, 0.0)", "return w + 2 * torch.where(x == 0, -torch.inf, 0.0)"),
+        ("return torch.zeros(2)", "return 2 * torch.zeros(2)"),
+        ("return torch.zeros_like(w)", "return -torch.zeros_like(w)"),
+        ("y = []\n    return y", "y = 2 * []\n    return y"),
         ("return torch.maximum(w, x)", "return torch.maximum(x, w)"),
         ("return Draw('w', x)", "return Draw(x, 'w')"),
         ("return Gaussian(w, x, breaks=(0, 1))", "return Gaussian(w, x, breaks=(1, 1))"),  # where quadrature looks
