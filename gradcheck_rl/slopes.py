@@ -204,8 +204,8 @@ class _Slopes:
         rounding = float(gradient @ np.abs(d.path.direction))
         best = self._ruled(d.path, slopes[at], radius + rounding)
         kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
-        finer = [x for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
-        stays = all(abs(x - d.path.slope) > best.gap / 2 for x in finer)
+        finer = [(x, h) for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
+        stays = all(abs(x - best.slope) <= best.radius + 2 * noise / h for x, h in finer)
         if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
             return best
         reason = KINK.format(bends[kinks[-1]]) if kinks else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED

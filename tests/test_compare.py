@@ -390,6 +390,15 @@ def test_beside_a_kink_the_right_gradient_is_not_refuted(loss: Any, seed: int, d
     assert slope(lambda: loss(theta), theta, seed=seed).verdict in ("agrees", "undecided")
 
 
+@given(seed=SEEDS, width=st.floats(-12, -5).map(lambda n: 10**n), height=st.floats(0.1, 100))
+def test_what_is_steeper_than_any_step_is_not_called_wrong(seed: int, width: float, height: float) -> None:
+    """Its slope grows at every finer step, or is not seen at all, as that of a jump."""
+    here = drawn(seed)(3)
+    theta = (100 * here).requires_grad_()
+    line = slope(lambda: height * ((theta - 100 * here).sum() / width).tanh() + theta.sin().sum(), theta, seed=seed)
+    assert line.verdict in ("agrees", "undecided")
+
+
 @given(seed=SEEDS)
 def test_away_from_a_kink_it_is_judged(seed: int) -> None:
     theta = torch.tensor([0.5, -0.5], dtype=torch.float64, requires_grad=True)
