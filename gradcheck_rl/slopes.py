@@ -29,7 +29,7 @@ RESOLUTION = 1e-6
 FAR, NEAR = 2.0**-15, 2.0**-17
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
-OTHERS, LEAST, BENT = 4, 2.0**-27, 2.0**-6
+OTHERS, LEAST, BENT, FAINT = 4, 2.0**-27, 2.0**-6, 2.0**-10
 SIDES = (2.0**-30, 2.0**-17)
 
 
@@ -205,8 +205,10 @@ class _Slopes:
         best = self._ruled(d.path, slopes[at], radius + rounding)
         kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
         finer = [(x, h) for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
-        stays = all(abs(x - best.slope) <= best.radius + 2 * noise / h for x, h in finer)
-        if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
+        stays = all(abs(x - best.slope) <= radius + 2 * noise / h for x, h in finer)
+        size = max(abs(v) for v in (self.value, *(d.path.value(h) - self.value for h in LADDER)) if math.isfinite(v))
+        wrong = best.verdict is Verdict.REFUTED and stays and noise <= FAINT * size
+        if not kinks and (best.verdict is Verdict.AGREES or wrong):
             return best
         reason = KINK.format(bends[kinks[-1]]) if kinks else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED
         return best._replace(verdict=Verdict.UNDECIDED, reason=reason)
