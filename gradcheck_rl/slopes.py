@@ -108,6 +108,7 @@ class _Slopes:
         size = math.sqrt(float(moved @ moved))
         self.blur = EPS * (8 * abs(self.value) + 4 * size)
         self.unit = max(size, 1e-3 * abs(self.value)) or 1.0
+        self.products = 16 * EPS * self.unit * math.sqrt(moved.size)  # the rounding of autograd's slope, a sum of so many
 
     def line(self) -> Line:
         if broken := self._broken():
@@ -147,27 +148,28 @@ class _Slopes:
     def _quick(self, paths: Sequence[_Path]) -> list[_Direction]:
         """A step to both sides along the first direction, and a smaller one to one side, which says the same unless there is
         more than bending: their distance is the radius. What they say of bending and rounding serves the others, with room: one
-        step to one side is enough where it says that it is, else one to both. A direction for which it was too little room is
-        looked into."""
+        step to one side is enough where it says so, else one to both. What does not agree at sight is looked into."""
         path, *others = paths
         up, down = path.value(FAR), path.value(-FAR)
         bend = (up - 2 * self.value + down) / FAR
         slope = (path.value(NEAR) - self.value) / NEAR - bend * NEAR / (2 * FAR)
         apart = abs(slope - (up - down) / (2 * FAR))
-        first = self._ruled(path, slope, apart + 3 * self.blur / NEAR)
+        found = [self._at_sight(path, slope, apart + 3 * self.blur / NEAR)]
         if not others:
-            return [first]
+            return found
         bent = OTHERS * abs(bend) / FAR
         side = min(max(math.sqrt(self.blur / bent), SIDES[0]), SIDES[1]) if bent else SIDES[1]
         radius = bent * side + 2 * self.blur / side
-        if first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit:
-            return [first, *(self._ruled(path, (path.value(side) - self.value) / side, radius) for path in others)]
-        found, radius = [first], max(OTHERS * apart, LEAST * self.unit) + self.blur / NEAR
+        enough = found[0].verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit
         for path in others:
-            (slope,), (bend,) = self._stepped(path, (NEAR,))
-            d = self._ruled(path, slope, radius)
-            found.append(d._replace(verdict=Verdict.UNDECIDED) if bend > BENT * self.unit else d)
+            d = self._at_sight(path, (path.value(side) - self.value) / side, radius) if enough else None
+            found.append(self._to_both_sides(path, apart) if d is None or d.verdict is not Verdict.AGREES else d)
         return found
+
+    def _to_both_sides(self, path: _Path, apart: float) -> _Direction:
+        (slope,), (bend,) = self._stepped(path, (NEAR,))
+        d = self._at_sight(path, slope, max(OTHERS * apart, LEAST * self.unit) + self.blur / NEAR)
+        return d._replace(verdict=Verdict.UNDECIDED) if bend > BENT * self.unit else d
 
     def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
         """At each step size the slope of the value, and the angle between its two sides."""
@@ -179,16 +181,16 @@ class _Slopes:
         seen = bends[-1] > max(32 * noise / h, RESOLUTION * self.unit)
         return seen and all(0.6 * before < bend for before, bend in itertools.pairwise(bends))
 
-    def _ruled(self, path: _Path, slope: float, radius: float) -> _Direction:
-        radius += 16 * EPS * self.unit * math.sqrt(path.direction.size)  # of autograd's slope, a sum of so many products
+    def _at_sight(self, path: _Path, slope: float, radius: float) -> _Direction:
+        radius += self.products
         gap, size, room = abs(path.slope - slope) / self.unit, slope / self.unit, radius / self.unit
-        if at_sight(gap, room, room, size, RESOLUTION):  # as nearly always
-            return _Direction(path, slope, radius, Verdict.AGREES)
-        if not math.isfinite(slope):
-            return _Direction(path, slope, radius, Verdict.UNDECIDED)
-        a, b, wide = (np.array([x / self.unit]) for x in (path.slope, slope, radius))
-        sides = Estimate(a, np.zeros(1)), Estimate(b, wide)
-        verdict, _, _, _, remark = compare(np.abs(a - b), *sides, wide, wide, RESOLUTION, faint=True)
+        agrees = at_sight(gap, room, room, size, RESOLUTION)
+        return _Direction(path, slope, radius, Verdict.AGREES if agrees else Verdict.UNDECIDED)
+
+    def _ruled(self, path: _Path, slope: float, radius: float) -> _Direction:
+        a, b, room = (np.array([x / self.unit]) for x in (path.slope, slope, radius + self.products))
+        sides = Estimate(a, np.zeros(1)), Estimate(b, room)
+        verdict, _, _, _, remark = compare(np.abs(a - b), *sides, room, room, RESOLUTION, faint=True)
         return _Direction(path, slope, radius, verdict, remark)
 
     def _looked_into(self, d: _Direction) -> _Direction:

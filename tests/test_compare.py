@@ -293,7 +293,17 @@ def slope(loss: Loss, parameters: Any, **options: Any) -> Any:
 @given(seed=SEEDS, size=st.integers(2, 24))
 def test_a_right_gradient_agrees(make: Any, seed: int, size: int) -> None:
     line = slope(*make(seed, size, untouched), seed=seed)
-    assert (line.verdict, line.removed) == ("agrees", 0), line.reason
+    assert (line.verdict, line.removed, line.remark) == ("agrees", 0, ""), line.reason
+
+
+@given(seed=SEEDS, layout=st.sampled_from(["turned", "every other", "a part"]))
+def test_entries_may_lie_in_memory_as_they_like(seed: int, layout: str) -> None:
+    whole = drawn(seed)(4, 6)
+    p = {"turned": whole.t(), "every other": whole[:, ::2], "a part": whole[1:, 2:]}[layout].requires_grad_()
+    before = whole.detach().clone()
+    assert slope(lambda: p.sin().sum(), p, seed=seed).verdict == "agrees"
+    assert slope(lambda: Bent.apply(p, lambda g: 1.01 * g).sin().sum(), p, seed=seed).verdict == "refuted"
+    assert torch.equal(whole, before)
 
 
 class Bent(torch.autograd.Function):
@@ -671,6 +681,15 @@ MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
         lambda: differences(lambda: theta.sum(), nn.Linear(2, 2)),
         "`weight` is float32, in which a slope is known to few digits: write model.double()",
     ),
+    (
+        lambda: differences(lambda: theta.sum(), torch.ones(1, dtype=torch.float64).expand(3).requires_grad_()),
+        "has several entries in one place of memory, as .expand() makes them: write .clone() before .requires_grad_().",
+    ),
+    (
+        lambda: differences(lambda: theta.sum(), torch.eye(2, dtype=torch.float64).to_sparse().requires_grad_()),
+        "is a sparse tensor",
+    ),
+    (lambda: differences(lambda: theta.sum(), torch.ones(2, device="meta", requires_grad=True)), "is a meta tensor"),
     (lambda: differences(lambda: theta.sum(), {"y": [1.0]}), "`y` is list, not a tensor: write differences(loss, model)"),
     (lambda: differences(lambda: theta.sum(), theta, directions=0), "directions=0: write how many random directions"),
     (lambda: differences(lambda: theta.sum() * random.random(), theta), "at the same parameters: draw its random numbers once"),

@@ -429,10 +429,16 @@ def _leaves_of(parameters: Any) -> dict[str, Any]:
 def _unfit(p: Any) -> str:
     if not isinstance(p, torch.Tensor):
         return f"is {type(p).__name__}, not a tensor: write differences(loss, model), or {{'name': tensor}}."
+    if p.layout != torch.strided or p.is_meta:
+        return (
+            f"is a {'meta' if p.is_meta else 'sparse'} tensor, whose numbers cannot be moved: give a dense one that has numbers."
+        )
     if not p.is_leaf:
         return "was computed from others: give those, or make it a leaf with .detach().requires_grad_() before the loss uses it."
     if not p.requires_grad:
         return "asks for no gradient: write .requires_grad_() on it, or leave it out."
+    if not p.is_contiguous() and any(step == 0 for n, step in zip(p.shape, p.stride(), strict=True) if n > 1):
+        return "has several entries in one place of memory, as .expand() makes them: write .clone() before .requires_grad_()."
     if p.dtype != torch.float64:
         return f"is {_word(p)}, in which a slope is known to few digits: write model.double(), and give the loss float64 data."
     return ""
