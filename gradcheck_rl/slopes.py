@@ -102,7 +102,7 @@ class _Direction(NamedTuple):
 class _Slopes:
     def __init__(self, lines: Lines, rows: Floats, seed: int, start: float) -> None:
         self.lines, self.rows, self.seed, self.start = lines, rows, seed, start
-        self.value, self.gradient, self.reached = lines.gradient()
+        self.value, self.gradient, self.unreached = lines.gradient()
         self.scale = np.maximum(np.abs(lines.here), 1.0)  # how far to go in each entry: as its number is large
         moved = self.gradient * self.scale
         size = math.sqrt(float(moved @ moved))
@@ -244,7 +244,9 @@ class _Slopes:
         if d.verdict is Verdict.REFUTED:
             return self._refuted(d, routes, order)
         left_out = len(self.rows) - len(same)
-        remarks = [x.remark for x in same if x.remark][:1] + self._unreached()
+        remarks = [x.remark for x in same if x.remark][:1]
+        if self.unreached:
+            remarks.append(f"no gradient reaches {', '.join(self.unreached)}")
         if d.verdict is Verdict.AGREES and left_out:
             why = next((x.reason for x in found if x.reason), "undecided")
             remarks.append(f"{left_out} of {len(self.rows)} directions left out: {why}")
@@ -275,10 +277,6 @@ class _Slopes:
             **rest,
         )
 
-    def _unreached(self) -> list[str]:
-        names = [k for k, yes in self.reached.items() if not yes]
-        return [f"no gradient reaches {', '.join(names)}"] if names else []
-
     def _refuted(self, d: _Direction, routes: tuple[Route, ...], order: float | None) -> Line:
         """The slopes by each block of parameters alone, and the block that is most of the difference."""
         parts: dict[str, tuple[float, float, float]] = {}
@@ -304,11 +302,11 @@ class _Slopes:
         )
 
     def _hint(self, name: str, autograd: float, slope: float, radius: float) -> str:
-        if not self.reached[name] or not self.gradient[self.lines.blocks[name]].any():
+        if name in self.unreached or not self.gradient[self.lines.blocks[name]].any():
             return ": the value moves with it and its gradient is zero; detached?"
         if abs(slope) <= radius + RESOLUTION * abs(autograd):
             return ": it has a gradient and the value does not move with it; a detached copy, as in exp(x - x.detach())?"
-        return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.reached) > 1 else ""
+        return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.lines.blocks) > 1 else ""
 
 
 def _finite(x: float) -> float | None:

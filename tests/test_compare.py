@@ -296,6 +296,14 @@ def test_a_right_gradient_agrees(make: Any, seed: int, size: int) -> None:
     assert (line.verdict, line.removed, line.remark) == ("agrees", 0, ""), line.reason
 
 
+def test_a_gradient_may_be_sparse() -> None:
+    """That of an embedding, whose rows are mostly not looked up."""
+    net = nn.Embedding(9, 3, sparse=True).double()
+    rows = torch.tensor([1, 4, 4])
+    assert slope(lambda: net(rows).sin().sum(), net).verdict == "agrees"
+    assert slope(lambda: Bent.apply(net(rows), lambda g: 1.01 * g).sin().sum(), net).verdict == "refuted"
+
+
 @given(seed=SEEDS, layout=st.sampled_from(["turned", "every other", "a part"]))
 def test_entries_may_lie_in_memory_as_they_like(seed: int, layout: str) -> None:
     whole = drawn(seed)(4, 6)

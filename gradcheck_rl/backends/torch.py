@@ -8,7 +8,6 @@ where an author's own errors surface.
 from __future__ import annotations
 
 import inspect
-import itertools
 import random
 import threading
 import warnings
@@ -312,11 +311,15 @@ class Lines:
     def __init__(self, loss: Callable[[], Any], parameters: Any) -> None:
         self.loss, self.leaves = loss, _leaves_of(parameters)
         self.name: str = getattr(loss, "__name__", type(loss).__name__)
-        self._cells = [p.detach().cpu().numpy() for p in self.leaves.values()]
-        self._away = [(p, torch.from_numpy(c)) for p, c in zip(self.leaves.values(), self._cells, strict=True) if not p.is_cpu]
-        ends = [*itertools.accumulate(c.size for c in self._cells)]
+        self.blocks, self._cells, self._away = dict[str, slice](), list[Floats](), list[tuple[Any, Any]]()
+        end = 0
+        for name, p in self.leaves.items():
+            cell = p.detach().cpu().numpy()
+            self.blocks[name] = slice(end, end := end + cell.size)
+            self._cells.append(cell)
+            if not p.is_cpu:
+                self._away.append((p, torch.from_numpy(cell)))
         self.here = _flat(self._cells)
-        self.blocks = {k: slice(end - c.size, end) for k, c, end in zip(self.leaves, self._cells, ends, strict=True)}
         self._precision = precision("float64")
 
     def __enter__(self) -> Lines:
@@ -351,14 +354,20 @@ class Lines:
         torch.set_grad_enabled(True)  # a loss may differentiate inside, which needs a graph, from now on
         return self.value()
 
-    def gradient(self) -> tuple[float, Floats, dict[str, bool]]:
-        """The value, autograd's gradient as flat numbers, and which blocks a path leads to."""
+    def gradient(self) -> tuple[float, Floats, list[str]]:
+        """The value, autograd's gradient as flat numbers, and the blocks that no path leads to."""
         with torch.enable_grad():
             y = self._run()
             wanted = [*self.leaves.values()]
             grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
-        flat = _flat([np.zeros(c.size) if g is None else g.cpu().numpy() for g, c in zip(grads, self._cells, strict=True)])
-        return y.item(), flat, {k: g is not None for k, g in zip(self.leaves, grads, strict=True)}
+        flat, unreached = list[Floats](), list[str]()
+        for name, cell, g in zip(self.leaves, self._cells, grads, strict=True):
+            if g is None:
+                unreached.append(name)
+                flat.append(np.zeros(cell.size))
+            else:
+                flat.append((g if g.layout == torch.strided else g.to_dense()).cpu().numpy())
+        return y.item(), _flat(flat), unreached
 
     def shaken(self, seed: int) -> tuple[float, Floats]:
         """Value and gradient at home with every intermediate result off in its last digit, as if it were rounded elsewise."""
