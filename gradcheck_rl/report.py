@@ -117,7 +117,7 @@ class Flow:
     blocks: dict[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     problem: str
     title: str
@@ -157,6 +157,9 @@ class Report:
         if not self.ok:
             raise AssertionError(self.text())
         return self
+
+    def __repr__(self) -> str:
+        return self.text()
 
     def text(self) -> str:
         """What is not as it should be, in a few lines; all that is, in one."""

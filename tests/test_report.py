@@ -402,6 +402,11 @@ def test_a_notebook_shows_the_same_page(report: Report) -> None:
     assert frame["srcdoc"].split() == html.render([report]).split()
 
 
+@given(reports(words, st.floats()))
+def test_in_a_shell_a_report_is_its_text(report: Report) -> None:
+    assert repr(report) == str(report) == report.text()
+
+
 def test_a_notebook_s_formulas_are_one_formula() -> None:
     chains = tuple(Chain("T", (Form("f", "", "a"), Form("g", "", last)), ("f.1",)) for last in ("x^2", "y"))
     assert replace(PLAIN, derivations=chains)._repr_latex_() == r"$\displaystyle \begin{gathered} x^2 \\ y \end{gathered}$"
