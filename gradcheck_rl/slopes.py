@@ -208,8 +208,9 @@ class _Slopes:
         kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
         finer = [(x, h) for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
         stays = all(abs(x - best.slope) <= radius + 2 * noise / h for x, h in finer)
-        size = max(abs(v) for v in (self.value, *(d.path.value(h) - self.value for h in LADDER)) if math.isfinite(v))
-        wrong = best.verdict is Verdict.REFUTED and stays and noise <= FAINT * size
+        moves = max(abs(d.path.value(h) - self.value) for h in LADDER if math.isfinite(d.path.value(h)))
+        lost = FAINT * moves < value < moves  # the steps move the value hardly more than rounding does
+        wrong = best.verdict is Verdict.REFUTED and stays and not lost
         if not kinks and (best.verdict is Verdict.AGREES or wrong):
             return best
         reason = KINK.format(bends[kinks[-1]]) if kinks else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED

@@ -408,7 +408,7 @@ def test_beside_a_kink_the_right_gradient_is_not_refuted(loss: Any, seed: int, d
     assert slope(lambda: loss(theta), theta, seed=seed).verdict in ("agrees", "undecided")
 
 
-@given(seed=SEEDS, width=st.floats(-12, -5).map(lambda n: 10**n), height=st.floats(0.1, 100))
+@given(seed=SEEDS, width=st.floats(-11, -5).map(lambda n: 10**n), height=st.floats(0.1, 100))
 def test_what_is_steeper_than_any_step_is_not_called_wrong(seed: int, width: float, height: float) -> None:
     """Its slope grows at every finer step, or is not seen at all, as that of a jump."""
     here = drawn(seed)(3)
@@ -477,6 +477,21 @@ def test_where_the_value_is_not_finite_nearby_nothing_is_said() -> None:
 
 
 # ---- stop-gradients -------------------------------------------------------------------------------------------------------
+
+
+FLAT: dict[str, Callable[[torch.Tensor], Any]] = {
+    "difference": lambda y: (y - y.detach()).sum(),
+    "ratio": lambda y: ((y - y.detach()).exp() - 1).sum(),
+    "weighted": lambda y: 1e6 * ((y - y.detach()) * y.detach().cos()).mean(),
+}
+
+
+@pytest.mark.parametrize("flat", FLAT.values(), ids=FLAT.keys())
+@given(seed=SEEDS, size=st.integers(1, 9))
+def test_a_value_that_is_always_nothing_has_no_slope(flat: Any, seed: int, size: int) -> None:
+    theta = drawn(seed)(size).requires_grad_()
+    line = slope(lambda: flat(3 * theta), theta, seed=seed)
+    assert line.verdict == "refuted" and "a detached copy" in line.reason
 
 
 def test_a_detached_factor_is_named() -> None:
