@@ -6,6 +6,8 @@ and subtracting a baseline lower the variance. Usually they do; which way it goe
 made from the same batch changes the mean itself, and a scale may even turn its sign.
 """
 
+from math import prod
+
 from sympy import Integral, Rational, log, symbols
 
 from gradcheck_rl import (
@@ -384,6 +386,18 @@ visited = Claim(
 averaged = Claim("The mean return of a batch is unbiased.", Equal(Mean(Value(mean_return), over=pair), J), source="C-007")
 
 # What must be true of the score.
+moves = sum(log(step[states[t], actions[t], states[t + 1]]) for t in range(T - 1))
+steps_taken = sum(logs[s, a] for s, a in zip(states, actions, strict=True))
+likely = Claim(
+    "A trajectory's log-probability has terms of the start, the policy and the moves.",
+    source="C-001",
+    that=Equal(Value(log_likelihood), log(start[states[0]]) + steps_taken + moves),
+)
+likely_actions = Claim(
+    "The chance of its actions is a product.",
+    source="C-001",
+    that=Equal(Value(likelihood_of_actions), prod(pi[s, a] for s, a in zip(states, actions, strict=True))),
+)
 only_policy = Claim(
     "The gradient of a trajectory's log-probability has only the policy's terms.",
     source="C-001, C-012",
@@ -415,6 +429,16 @@ drawn = Claim(
 constant = Claim("A constant baseline leaves the mean alone,", Equal(Mean(Gradient(with_constant)), Gradient(J)), source="C-033")
 harmless = Claim("a baseline of the state too,", Equal(Mean(Gradient(with_baseline)), Gradient(J)), source="C-033")
 historic = Claim("and one of everything before the action.", Equal(Mean(Gradient(with_past)), Gradient(J)), source="C-033")
+less_the_state = Claim(
+    "Each score is weighted by what is still to come less the baseline of the state,",
+    source="C-033",
+    that=Equal(Gradient(with_baseline), sum(g[t] * (to_come[t] - b[states[t]]) for t in range(T))),
+)
+less_the_past = Claim(
+    "or less c times what was before.",
+    source="C-033",
+    that=Equal(Gradient(with_past), sum(g[t] * (to_come[t] - c * rewards[:t].sum()) for t in range(T))),
+)
 unseeing = Claim(
     "A policy that only glances at the state: the same.",
     source="C-024",
@@ -438,6 +462,14 @@ fading_total = Claim(
 )
 judged = Claim("The values themselves are unbiased weights,", Equal(Mean(Gradient(by_value)), Gradient(J)), source="A-021")
 better = Claim("and the advantages too.", Equal(Mean(Gradient(by_advantage)), Gradient(J)), source="A-021")
+advantages = [Q(T - t) - (pi * Q(T - t)).sum(-1)[:, None] for t in range(T)]
+advantage_of_each = Claim(
+    "An advantage is a value less the mean value of the state.",
+    source="A-021",
+    that=Equal(
+        Gradient(by_advantage), sum(g[t] * advantages[t][s, a] for t, (s, a) in enumerate(zip(states, actions, strict=True)))
+    ),
+)
 minimised = Claim(
     "What an optimiser minimises has minus the gradient.",
     source="A-022, C-016",
@@ -450,6 +482,11 @@ others = Claim(
     "The mean of the others is an unbiased baseline.",
     source="C-034",
     that=Equal(Mean(Gradient(leave_one_out), over=pair), Gradient(J)),
+)
+others_value = Claim(
+    "Its value is the covariance of the return with the log-probability.",
+    source="C-034",
+    that=Equal(Mean(Value(leave_one_out), over=pair), E(steps_taken * tau.total) - E(steps_taken) * J),
 )
 others_three = Claim(
     "With three trajectories too.",
@@ -511,6 +548,14 @@ optimal = Claim(
     source="C-036",
     by="symbolic",
     that=Equal(variance_less(by_total, c) - variance_less(by_total, best), (c - best) ** 2 * E(G**2)),
+)
+optimal_for_all = Claim(
+    "One for all is best at the sums of both.",
+    source="C-036",
+    by="symbolic",
+    that=Equal(
+        (variance_less(by_total, c) - variance_less(by_total, best_of_all)).sum(), ((c - best_of_all) ** 2 * E(G**2)).sum()
+    ),
 )
 weighted = Claim(
     "That is the mean return and a covariance with the square of the score.",
@@ -627,7 +672,14 @@ advantages_there = Claim(
     that=AtMost(spread(by_advantage), spread(by_value)),
 )
 faded_there = Claim("The discounted gradient.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), at=notes, source="C-067")
+faded_weights = Claim("So is the model's.", Equal(Mean(Gradient(kept)), Gradient(J_faded)), at=notes, source="C-067")
 conservative = Claim("It has no curl.", Equal(Curl(Mean(Gradient(kept))), 0), at=notes, source="C-067")
+forgets = Claim(
+    "What weighs each step by its own future, as if it were the first, has this mean.",
+    at=notes,
+    source="C-067",
+    that=Equal(Mean(Gradient(forgotten)), E(sum(gamma ** (k - t) * rewards[k] * g[t] for t in range(T) for k in range(t, T)))),
+)
 rotational = Claim(
     "Without gamma^t the field is nobody's gradient.",
     Differs(Curl(Mean(Gradient(forgotten))), 0),
@@ -683,6 +735,12 @@ turns = Claim(
 # Large numbers: Chebyshev's bound for the mean of two returns.
 early, late = (copy.sum() for copy in batch(short, 2)["rewards"])
 off_by = (early + late) / 2 - E(short.total)
+half_as_far = Claim(
+    "The mean of two returns varies half as much as one.",
+    at=notes,
+    source="C-008",
+    that=Equal(E(off_by**2), variance(short.total) / 2),
+)
 rarely = Claim(
     "The mean of N returns is off by more than 3 with a chance of at most Var / (9 N).",
     at=notes,
@@ -1112,6 +1170,8 @@ problem = Problem(
         planning,
         visited,
         averaged,
+        likely,
+        likely_actions,
         only_policy,
         score,
         centre,
@@ -1123,6 +1183,8 @@ problem = Problem(
         constant,
         harmless,
         historic,
+        less_the_state,
+        less_the_past,
         unseeing,
         unseeing_rest,
         unseeing_base,
@@ -1130,9 +1192,11 @@ problem = Problem(
         fading_total,
         judged,
         better,
+        advantage_of_each,
         minimised,
         conservative,
         others,
+        others_value,
         others_three,
         shrunk,
         shrunk_three,
@@ -1144,6 +1208,7 @@ problem = Problem(
         parabola,
         parabola_rest,
         optimal,
+        optimal_for_all,
         weighted,
         optimal_rest,
         between,
@@ -1167,6 +1232,8 @@ problem = Problem(
         rest_there,
         advantages_there,
         faded_there,
+        faded_weights,
+        forgets,
         rotational,
         still,
         restless,
@@ -1175,6 +1242,7 @@ problem = Problem(
         paid_late_rest,
         split,
         turns,
+        half_as_far,
         rarely,
         gains,
         own,
