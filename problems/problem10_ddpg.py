@@ -623,9 +623,14 @@ weighted = Claim(
     that=Equal(Gradient(misfit, level), 2 * (level - (collected * wanted).sum())),
 )
 raised = Claim(
-    "Noise in the values raises their maximum on average.",
+    "Noise in the values raises their maximum on average,",
     source="B-004",
     that=AtMost(maximum(*values), E(maximum(values[0] + coins[0], values[1] + coins[1]))),
+)
+raised_by_half = Claim(
+    "that of two equal values by a half, for noise of 1 up or down.",
+    source="B-004",
+    that=Equal(E(maximum(*(level + coin for coin in coins))), level + half),
 )
 of_two = Claim("The larger of two standard normals has the mean 1 / sqrt(pi).", Equal(largest(2), 1 / sqrt(pi)), source="B-004")
 of_many = tuple(
@@ -856,6 +861,7 @@ single = Claim(
 )
 
 # A squared error with a random target.
+centred_at = Claim("The mean target is 1/2 + 9 c / 20.", Equal(E(y), half + 9 * c / 20), source="B-019")
 split = Claim(
     "The mean squared error is that of the mean target plus the target's variance, 729 c^2 / 800.",
     source="B-019",
@@ -1370,6 +1376,7 @@ problem = Problem(
         iterated,
         weighted,
         raised,
+        raised_by_half,
         of_two,
         *of_many,
         grows,
@@ -1418,6 +1425,7 @@ problem = Problem(
         columns,
         wrong_dtype,
         single,
+        centred_at,
         split,
         frozen_right,
         doubled,

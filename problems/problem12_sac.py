@@ -507,6 +507,8 @@ low = Claim(
     that=AtMost(smaller, u),
 )
 
+by_half = Claim("For errors of 1 up or down it is too low by a half.", Equal(smaller, u - half), source="B-113, B-118")
+
 # Soft values.
 solves = Claim(
     "V is the mean of Q and alpha times the entropy.",
@@ -764,6 +766,7 @@ late = Claim(
     resolution=1e-9,
     that=Equal(Value(log_det), logarithm),
 )
+near = Claim("Near 0 the naive form is right.", Equal(Value(naive), log(1 - tanh(u) ** 2)), at=Point(u=half), source="B-125")
 blind = Claim("The naive form is infinite at u = 20,", Equal(NonFinite(Value(naive)), 1), at=Point(u=20), source="B-125")
 blind_soon = Claim(
     "in float32 at u = 9.1,",
@@ -1249,6 +1252,7 @@ problem = Problem(
         dropped_noise,
         smooth,
         low,
+        by_half,
         solves,
         sampled_once,
         linear,
@@ -1301,6 +1305,7 @@ problem = Problem(
         sinks,
         at_mode,
         late,
+        near,
         blind,
         blind_soon,
         seeing,
