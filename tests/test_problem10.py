@@ -110,7 +110,8 @@ ROUTES = {
     "then_slow_there stalls arrives symmetric outside inside sloped sloping flat sloping_single flat_single three_each "
     "flows redundant receive actor_too needless descended buffers counted masked stored",
     "autodiff": "harmless constant_kept explored",
-    "proof, symbolic": "model_still model_judged weighted on_policy off_policy ruled split frozen_right doubled theorem blurred",
+    "proof, symbolic": "model_still model_judged weighted on_policy off_policy ruled split frozen_right doubled theorem blurred "
+    "raised_by_half centred_at",
     "symbolic": "best_there raised top rescaled turned half_life half_life_over nearly_all nearly_all_over",
     "symbolic + integrated": "of_two restored dearer price",
     "symbolic + listed": "optimal",

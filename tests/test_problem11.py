@@ -160,7 +160,7 @@ TWO = "symbolic + autodiff"
 ROUTES = {
     TWO: "regress regression by_features aimed smoothed still climbs worth judged leaks unseen seen regress_there still_there "
     "climbs_there leaks_there networks_regress networks_aimed networks_still networks_climb networks_judged networks_backward "
-    "networks_backward_too edge together delayed same_steps from_a_list used_up not_thawed",
+    "networks_backward_too edge together slowly delayed same_steps from_a_list used_up not_thawed",
     "autodiff": "own",
     "proof, symbolic": "model_judged coins alone unmixed independent fair",
     "symbolic": "model_still low_for_coins shrunk",
@@ -266,6 +266,7 @@ def test_only_mistakes_beside_the_two_losses_have_no_signature() -> None:
         "network_critic_not_frozen",
         "never_delayed",
         "first_delayed",
+        "rates_swapped",
         "noise_as_variance",
     }
 
