@@ -969,10 +969,11 @@ spread = Claim(
     source="B-010",
     that=Equal(Covariance(Value(jitter_of)), Rational(1, 100)),
 )
-explored = Claim(
-    "The action explored is clipped to the limits,",
-    source="B-010, B-030",
-    that=Equal(Value(explore), clip(mu(theta, state) + noise / 10, -limit, limit)),
+tried = Equal(Value(explore), clip(mu(theta, state) + noise / 10, -limit, limit))
+explored = Claim("The action explored is clipped to the limits,", tried, source="B-010, B-030")
+at_lower, at_upper = (
+    Claim(f"also where the policy is at the {which} limit.", tried, at=Point(theta=(x, 0), state=0), source="B-030")
+    for which, x in (("lower", -5), ("upper", 5))
 )
 symmetric = Claim(
     "Clipping to plus and minus the upper limit is right where the limits are symmetric.",
@@ -1448,6 +1449,8 @@ problem = Problem(
         arrives,
         spread,
         explored,
+        at_lower,
+        at_upper,
         symmetric,
         outside,
         inside,

@@ -109,7 +109,7 @@ ROUTES = {
     "broadcast column columns single simulated paid replayed simulated_there replayed_there kept then_slow "
     "then_slow_there stalls arrives symmetric outside inside sloped sloping flat sloping_single flat_single three_each "
     "flows redundant receive actor_too needless descended buffers counted masked stored",
-    "autodiff": "harmless constant_kept explored",
+    "autodiff": "harmless constant_kept explored at_lower at_upper",
     "proof, symbolic": "model_still model_judged weighted on_policy off_policy ruled split frozen_right doubled theorem blurred "
     "raised_by_half centred_at",
     "symbolic": "best_there raised top rescaled turned half_life half_life_over nearly_all nearly_all_over",
