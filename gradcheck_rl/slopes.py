@@ -29,7 +29,7 @@ RESOLUTION = 1e-6
 FAR, NEAR = 2.0**-15, 2.0**-17
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
-OTHERS, LEAST, BENT, FAINT = 4, 2.0**-27, 2.0**-6, 2.0**-10
+OTHERS, LEAST, BENT = 4, 2.0**-27, 2.0**-6
 SIDES = (2.0**-30, 2.0**-17)
 
 
@@ -171,7 +171,7 @@ class _Slopes:
         d = self._at_sight(path, slope, max(OTHERS * apart, LEAST * self.unit) + self.blur / NEAR)
         return d._replace(verdict=Verdict.UNDECIDED) if bend > BENT * self.unit else d
 
-    def _stepped(self, path: Any, steps: Sequence[float]) -> tuple[list[float], list[float]]:
+    def _stepped(self, path: _Path, steps: Sequence[float]) -> tuple[list[float], list[float]]:
         """At each step size the slope of the value, and the angle between its two sides."""
         sides = [(path.value(h), path.value(-h), h) for h in steps]
         return [(up - down) / (2 * h) for up, down, h in sides], [abs(up - 2 * self.value + down) / h for up, down, h in sides]
@@ -208,10 +208,7 @@ class _Slopes:
         kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
         finer = [(x, h) for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
         stays = all(abs(x - best.slope) <= radius + 2 * noise / h for x, h in finer)
-        moves = max(abs(d.path.value(h) - self.value) for h in LADDER if math.isfinite(d.path.value(h)))
-        lost = FAINT * moves < value < moves  # the steps move the value hardly more than rounding does
-        wrong = best.verdict is Verdict.REFUTED and stays and not lost
-        if not kinks and (best.verdict is Verdict.AGREES or wrong):
+        if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
             return best
         reason = KINK.format(bends[kinks[-1]]) if kinks else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED
         return best._replace(verdict=Verdict.UNDECIDED, reason=reason)

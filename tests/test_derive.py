@@ -419,6 +419,21 @@ def test_shares_are_divided_in_place_unless_their_exponentials_are_needed() -> N
     np.testing.assert_allclose(_run(needed, "share")(r, x), expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("needed", [False, True])
+def test_what_is_needed_again_is_not_divided_in_place(needed: bool) -> None:
+    graph = generate.Graph([], generate.WORDS["numpy"])
+    e = graph.node("exp", graph.node("name", extra="x"))
+    share = graph.node("/", e, graph.node("sum", e, extra="0"))
+    square = graph.node("*", share, share)
+    text = generate.Text(graph, "numpy")
+    (out,) = text.outputs([graph.node("+", square, e) if needed else square])
+    assert any("/=" in line for line in text.lines) is not needed
+    space: dict[str, Any] = {"np": np, "x": np.array([0.0, 1.0, 3.0])}
+    exec("\n".join([*text.lines, f"out = {out}"]), space)  # noqa: S102
+    p = softmax_by_hand(space["x"])
+    np.testing.assert_allclose(space["out"], p**2 + (np.exp(space["x"]) if needed else 0), rtol=1e-12)
+
+
 def test_letters_become_axes() -> None:
     weight = Named("pi_i", sp.exp(W[i]) / sp.Sum(sp.exp(W[k]), (k, 0, K - 1)))[()]
     chain = Derivation(
