@@ -29,7 +29,7 @@ RESOLUTION = 1e-6
 FAR, NEAR = 2.0**-15, 2.0**-17
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
-OTHERS, LEAST, BENT = 4, 2.0**-27, 2.0**-6
+OTHERS, LEAST, BENT = 8, 2.0**-27, 2.0**-6
 SIDES = (2.0**-30, 2.0**-17)
 
 
@@ -105,7 +105,7 @@ class _Slopes:
         self.value, self.gradient, self.unreached = lines.gradient()
         self.scale = np.maximum(np.abs(lines.here), 1.0)  # how far to go in each entry: as its number is large
         moved = self.gradient * self.scale
-        size = math.sqrt(float(moved @ moved))
+        size = math.sqrt(float(moved.dot(moved)))
         self.blur = EPS * (8 * abs(self.value) + 4 * size)
         self.unit = max(size, 1e-3 * abs(self.value)) or 1.0
         self.products = 16 * EPS * self.unit * math.sqrt(moved.size)  # the rounding of autograd's slope, a sum of so many
@@ -113,7 +113,7 @@ class _Slopes:
     def line(self) -> Line:
         if broken := self._broken():
             return self._line(Verdict.REFUTED, reason=broken)
-        found = self._quick(self._paths(self.rows * self.scale))
+        found = self._quick(self._paths([row * self.scale for row in self.rows]))
         doubtful = [d for d in found if d.verdict is not Verdict.AGREES]
         if not doubtful:
             return self._said(found[0], found)
@@ -142,33 +142,37 @@ class _Slopes:
 
     # ---- along one direction ----------------------------------------------------------------------------------------------
 
-    def _paths(self, directions: Floats) -> list[_Path]:
-        return [_Path(self.lines, d, float(d @ self.gradient)) for d in directions]
+    def _paths(self, directions: Sequence[Floats]) -> list[_Path]:
+        return [_Path(self.lines, d, float(d.dot(self.gradient))) for d in directions]
 
     def _quick(self, paths: Sequence[_Path]) -> list[_Direction]:
-        """A step to both sides along the first direction, and a smaller one to one side, which says the same unless there is
-        more than bending: their distance is the radius. What they say of bending and rounding serves the others, with room: one
-        step to one side is enough where it says so, else one to both. What does not agree at sight is looked into."""
+        """Along the first direction a step to one side and a smaller one to the other, which say how the value bends; what
+        follows is taken to be as much less again, and where it is not, this does not agree. The same bending, with room, serves
+        the others: one step to one side is enough where it says so. Else there is one to both, as where they do not agree."""
         path, *others = paths
-        up, down = path.value(FAR), path.value(-FAR)
-        bend = (up - 2 * self.value + down) / FAR
-        slope = (path.value(NEAR) - self.value) / NEAR - bend * NEAR / (2 * FAR)
-        apart = abs(slope - (up - down) / (2 * FAR))
-        found = [self._at_sight(path, slope, apart + 3 * self.blur / NEAR)]
-        if not others:
-            return found
-        bent = OTHERS * abs(bend) / FAR
-        side = min(max(math.sqrt(self.blur / bent), SIDES[0]), SIDES[1]) if bent else SIDES[1]
-        radius = bent * side + 2 * self.blur / side
-        enough = found[0].verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit
-        for path in others:
-            d = self._at_sight(path, (path.value(side) - self.value) / side, radius) if enough else None
-            found.append(self._to_both_sides(path, apart) if d is None or d.verdict is not Verdict.AGREES else d)
+        up, down = (path.value(FAR) - self.value) / FAR, (self.value - path.value(-NEAR)) / NEAR
+        bend = 2 * (up - down) / (FAR + NEAR)
+        slope, less = down + bend * NEAR / 2, bend * FAR / self.unit
+        first = self._at_sight(path, slope, max(less * less, LEAST) * self.unit + self.blur / NEAR)
+        if first.verdict is not Verdict.AGREES:
+            first = self._to_both_sides(path, NEAR, path, slope)
+        bent = OTHERS * abs(bend)
+        side = min(max(math.sqrt(2 * self.blur / bent), SIDES[0]), SIDES[1]) if bent else SIDES[1]
+        radius = bent * side / 2 + self.blur / side
+        enough = first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit
+        found = [first]
+        for other in others:
+            d = self._at_sight(other, (other.value(side) - self.value) / side, radius) if enough else None
+            if d is None or d.verdict is not Verdict.AGREES:
+                d = self._to_both_sides(other, side if enough else NEAR, path, slope)
+            found.append(d)
         return found
 
-    def _to_both_sides(self, path: _Path, apart: float) -> _Direction:
-        (slope,), (bend,) = self._stepped(path, (NEAR,))
-        d = self._at_sight(path, slope, max(OTHERS * apart, LEAST * self.unit) + self.blur / NEAR)
+    def _to_both_sides(self, path: _Path, step: float, first: _Path, slope: float) -> _Direction:
+        """How far the slope of the first direction moves when it is taken so says what is left to know."""
+        (again,), _ = self._stepped(first, (NEAR,))
+        (here,), (bend,) = self._stepped(path, (step,))
+        d = self._at_sight(path, here, max(OTHERS * abs(again - slope), LEAST * self.unit) + self.blur / step)
         return d._replace(verdict=Verdict.UNDECIDED) if bend > BENT * self.unit else d
 
     def _stepped(self, path: _Path, steps: Sequence[float]) -> tuple[list[float], list[float]]:
@@ -221,11 +225,8 @@ class _Slopes:
 
     def _order(self, path: _Path) -> float | None:
         """How fast value - tangent falls with the step: 2 for a right gradient, 1 for a wrong one; None below rounding."""
-        near = abs(path.value(NEAR) - self.value - NEAR * path.slope)
-        if not near > 4 * self.blur:
-            return None
-        far = abs(path.value(FAR) - self.value - FAR * path.slope)
-        return math.log2(far / near) / 2 if far < math.inf else None
+        near, far = (abs(path.value(t) - self.value - t * path.slope) for t in (-NEAR, FAR))
+        return math.log2(far / near) / 2 if near > 4 * self.blur and 0 < far < math.inf else None
 
     # ---- what is said -----------------------------------------------------------------------------------------------------
 
@@ -281,7 +282,7 @@ class _Slopes:
         for name, at in self.lines.blocks.items():
             alone = np.zeros_like(d.path.direction)
             alone[at] = d.path.direction[at]
-            (part,) = self._quick(self._paths(alone[None]))
+            (part,) = self._quick(self._paths([alone]))
             parts[name] = (part.path.slope, part.slope, part.radius)
         worst = max(parts, key=lambda k: abs(parts[k][0] - parts[k][1]))
         clear = order is not None and order < 1.5

@@ -311,10 +311,12 @@ class Lines:
     def __init__(self, loss: Callable[[], Any], parameters: Any) -> None:
         self.loss, self.leaves = loss, _leaves_of(parameters)
         self.name: str = getattr(loss, "__name__", type(loss).__name__)
-        self.blocks, self._cells, self._away = dict[str, slice](), list[Floats](), list[tuple[Any, Any]]()
+        self.blocks: dict[str, slice] = {}
+        self._cells: list[Floats] = []
+        self._away: list[tuple[Any, Any]] = []
         end = 0
         for name, p in self.leaves.items():
-            cell = p.detach().cpu().numpy()
+            cell = p.numpy(force=True)
             self.blocks[name] = slice(end, end := end + cell.size)
             self._cells.append(cell)
             if not p.is_cpu:
@@ -325,7 +327,6 @@ class Lines:
     def __enter__(self) -> Lines:
         self._precision.__enter__()
         self._state = torch.get_rng_state()
-        torch.set_grad_enabled(False)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -356,11 +357,13 @@ class Lines:
 
     def gradient(self) -> tuple[float, Floats, list[str]]:
         """The value, autograd's gradient as flat numbers, and the blocks that no path leads to."""
-        with torch.enable_grad():
-            y = self._run()
-            wanted = [*self.leaves.values()]
-            grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
-        flat, unreached = list[Floats](), list[str]()
+        torch.set_grad_enabled(True)
+        y = self._run()
+        wanted = [*self.leaves.values()]
+        grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
+        torch.set_grad_enabled(False)
+        flat: list[Floats] = []
+        unreached: list[str] = []
         for name, cell, g in zip(self.leaves, self._cells, grads, strict=True):
             if g is None:
                 unreached.append(name)
@@ -412,7 +415,7 @@ class _Shaken(TorchFunctionMode):
 
 
 def _flat(blocks: Sequence[Floats]) -> Floats:
-    return np.concatenate([x.ravel() for x in blocks])
+    return np.concatenate(blocks, axis=None)
 
 
 def _leaves_of(parameters: Any) -> dict[str, Any]:
