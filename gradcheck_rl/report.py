@@ -249,7 +249,7 @@ def _version(name: str, module: str) -> str:
 
 def worst(codes: list[int]) -> int:
     """Of several exit codes the one to return: 4, then 1, 3, 5, 0."""
-    return next((c for c in (130, 2, 4, 1, 3, 5) if c in codes), 0)
+    return max(codes, key=(0, 5, 3, 1, 4, 2, 130).index, default=0)
 
 
 def plain(value: Any) -> str:

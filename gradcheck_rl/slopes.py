@@ -54,7 +54,7 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
         versions=versions(),
         claims=(line,),
         replay=f"differences({name}, ..., seed={seed}, directions={directions})",
-        elapsed_s=round(time.perf_counter() - start, 4),
+        elapsed_s=line.elapsed_s,
     )
 
 
@@ -225,19 +225,20 @@ class _Slopes:
 
     def _order(self, path: _Path) -> float | None:
         """How fast value - tangent falls with the step: 2 for a right gradient, 1 for a wrong one; None below rounding."""
-        near, far = (abs(path.value(t) - self.value - t * path.slope) for t in (-NEAR, FAR))
+        near = abs(path.value(-NEAR) - self.value + NEAR * path.slope)
+        far = abs(path.value(FAR) - self.value - FAR * path.slope)
         return math.log2(far / near) / 2 if near > 4 * self.blur and 0 < far < math.inf else None
 
     # ---- what is said -----------------------------------------------------------------------------------------------------
 
     def _said(self, d: _Direction, found: list[_Direction]) -> Line:
         same = [x for x in found if x.verdict is d.verdict]
-        gaps, radii = [x.gap for x in same], [x.radius for x in same]
+        radii = [x.radius for x in same]
         order = self._order(d.path)
         right = order is not None and (order > 1.8 if d.verdict is Verdict.AGREES else order < 1.2)
         taylor = "the remainder is lost in rounding" if order is None else f"{order:.2f}: a right gradient gives 2, a wrong one 1"
         routes = (
-            Route("differences", d.verdict.word, max(gaps), _finite(max(radii))),
+            Route("differences", d.verdict.word, max([x.gap for x in same]), _finite(max(radii))),
             Route("Taylor order", (d.verdict if right else Verdict.UNDECIDED).word, note=taylor),
         )
         if d.verdict is Verdict.REFUTED:

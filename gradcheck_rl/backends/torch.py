@@ -12,7 +12,7 @@ import random
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,14 +50,16 @@ class precision:
         _turn.acquire()
         self._before = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
         torch.set_default_dtype(self.kind)
-        torch.set_num_threads(1)
+        if self._before[1] != 1:
+            torch.set_num_threads(1)
         torch.set_grad_enabled(True)
         return self.kind
 
     def __exit__(self, *_: object) -> None:
         dtype, threads, gradients = self._before
         torch.set_grad_enabled(gradients)
-        torch.set_num_threads(threads)
+        if threads != 1:
+            torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
         _turn.release()
 
@@ -337,7 +339,7 @@ class Lines:
     def drawn(self, count: int, seed: int) -> Floats:
         """Rows of numbers from -1 to 1 that come from the seed and the loss's name, and from nothing else."""
         torch.default_generator.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
-        return torch.empty(count, self.here.size, dtype=torch.float64).uniform_(-1, 1).numpy()
+        return torch.empty(count, self.here.size).uniform_(-1, 1).numpy()
 
     def move(self, there: Floats) -> None:
         """The numbers are written where the parameters keep theirs, so that whatever shares them moves too."""
@@ -357,7 +359,6 @@ class Lines:
 
     def gradient(self) -> tuple[float, Floats, list[str]]:
         """The value, autograd's gradient as flat numbers, and the blocks that no path leads to."""
-        torch.set_grad_enabled(True)
         y = self._run()
         wanted = [*self.leaves.values()]
         grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
@@ -375,6 +376,7 @@ class Lines:
     def shaken(self, seed: int) -> tuple[float, Floats]:
         """Value and gradient at home with every intermediate result off in its last digit, as if it were rounded elsewise."""
         self.move(self.here)
+        torch.set_grad_enabled(True)
         with _Shaken(seed):
             value, gradient, _ = self.gradient()
         return value, gradient
@@ -396,7 +398,7 @@ class Lines:
                 f"`{self.name}` returned {_word(y)}, in which a slope is known to few digits: "
                 "give it float64 data, and no .float() inside."
             )
-        return y if y.dim() == 0 else y.reshape(())
+        return y
 
 
 class _Shaken(TorchFunctionMode):
@@ -425,7 +427,7 @@ def _leaves_of(parameters: Any) -> dict[str, Any]:
     elif isinstance(parameters, Mapping):
         given = list(parameters.items())
     else:
-        single = isinstance(parameters, torch.Tensor) or not isinstance(parameters, Iterable)
+        single = isinstance(parameters, torch.Tensor) or not hasattr(parameters, "__iter__")
         items = [parameters] if single else list(parameters)
         given = [x if isinstance(x, tuple) and len(x) == 2 else (f"parameter {n}", x) for n, x in enumerate(items)]
     if not given:
