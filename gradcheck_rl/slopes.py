@@ -1,10 +1,10 @@
 """Without a problem: is the gradient of one torch loss the slope of its value?
 
-The question is put along random directions. Along the first the value is differenced at two step sizes, whose distance is the
-radius; what it says of bending serves the others, with room: there one step to one side is enough, as long as the room is less
-than what must be seen. Where that does not settle it, the rounding of value and gradient is measured, by running both with
-every intermediate result off in its last digit, and the steps run from coarse to fine: a gradient is wrong where the slope of
-the value settles elsewhere, and stays there at all finer steps, with no kink at the point.
+The question is put along random directions. Along the first the value is taken to both sides, at two distances, which says how
+it bends; that serves the others, with room: there one step to one side is enough, as long as the room is less than what must
+be seen. Where that does not settle it, the rounding of value and gradient is measured, by running both with every intermediate
+result off in its last digit, and the steps run from coarse to fine: a gradient is wrong where the slope of the value settles
+elsewhere, and stays there at all finer steps, with no kink at the point.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .report import Line, Report, Route, versions
 from .verdict import Verdict, at_sight, combine, compare
 
 RESOLUTION = 1e-6
-FAR, NEAR = 2.0**-15, 2.0**-17
+FAR, NEAR = 2.0**-16, 2.0**-18
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
 OTHERS, LEAST, BENT = 8, 2.0**-27, 2.0**-6
@@ -146,9 +146,9 @@ class _Slopes:
         return [_Path(self.lines, d, float(d.dot(self.gradient))) for d in directions]
 
     def _quick(self, paths: Sequence[_Path]) -> list[_Direction]:
-        """Along the first direction a step to one side and a smaller one to the other, which say how the value bends; what
-        follows is taken to be as much less again, and where it is not, this does not agree. The same bending, with room, serves
-        the others: one step to one side is enough where it says so. Else there is one to both, as where they do not agree."""
+        """Along the first direction a step to one side and a smaller one to the other say how the value bends. What comes after
+        is taken to be as much less than the bending as the bending is less than the slope; where it is more, autograd's slope
+        does not agree with this one. The bending, with room, serves the others: one step to one side, if that is enough."""
         path, *others = paths
         up, down = (path.value(FAR) - self.value) / FAR, (self.value - path.value(-NEAR)) / NEAR
         bend = 2 * (up - down) / (FAR + NEAR)
@@ -169,7 +169,7 @@ class _Slopes:
         return found
 
     def _to_both_sides(self, path: _Path, step: float, first: _Path, slope: float) -> _Direction:
-        """How far the slope of the first direction moves when it is taken so says what is left to know."""
+        """The first direction's slope moves when it is taken to both sides too: that, with room, is what is left to know."""
         (again,), _ = self._stepped(first, (NEAR,))
         (here,), (bend,) = self._stepped(path, (step,))
         d = self._at_sight(path, here, max(OTHERS * abs(again - slope), LEAST * self.unit) + self.blur / step)

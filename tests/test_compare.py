@@ -438,6 +438,20 @@ def test_a_network_of_kinks_is_judged_between_them(seed: int, size: int) -> None
     assert slope(loss(bent(largest_off(1.01))), p, seed=seed).verdict == "refuted"
 
 
+@given(seed=SEEDS, digits=st.floats(0, 4), phase=st.sampled_from([0.0, 1.0]), directions=st.integers(1, 3))
+def test_a_value_that_bends_within_a_step_is_judged_at_smaller_ones(
+    seed: int, digits: float, phase: float, directions: int
+) -> None:
+    """At phase 0 there is no second derivative that would announce the third."""
+    theta = (drawn(seed)(5) * phase).requires_grad_()
+
+    def loss(through: Any) -> Any:
+        return lambda: (10**digits * through(theta) + phase).sin().sum()
+
+    assert slope(loss(untouched), theta, seed=seed, directions=directions).verdict == "agrees"
+    assert slope(loss(bent(lambda g: 1.0001 * g)), theta, seed=seed, directions=directions).verdict == "refuted"
+
+
 @given(seed=SEEDS, largest=st.floats(14, 18))
 def test_the_textbook_form_of_sac_is_ill_conditioned_not_wrong(seed: int, largest: float) -> None:
     u = torch.linspace(12, largest, 7, dtype=torch.float64).requires_grad_()
