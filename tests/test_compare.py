@@ -449,7 +449,7 @@ def test_a_value_that_bends_within_a_step_is_judged_at_smaller_ones(
         return lambda: (10**digits * through(theta) + phase).sin().sum()
 
     assert slope(loss(untouched), theta, seed=seed, directions=directions).verdict == "agrees"
-    assert slope(loss(bent(lambda g: 1.0001 * g)), theta, seed=seed, directions=directions).verdict == "refuted"
+    assert slope(loss(bent(lambda g: 1.0001 * g)), theta, seed=seed).verdict == "refuted"
 
 
 @given(seed=SEEDS, largest=st.floats(14, 18))

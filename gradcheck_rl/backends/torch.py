@@ -337,9 +337,9 @@ class Lines:
         self._precision.__exit__()
 
     def drawn(self, count: int, seed: int) -> Floats:
-        """Rows of numbers from -1 to 1 that come from the seed and the loss's name, and from nothing else."""
+        """Rows of numbers from -1 to 1, of 24 bits, that come from the seed and the loss's name, and from nothing else."""
         torch.default_generator.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
-        return torch.empty(count, self.here.size).uniform_(-1, 1).numpy()
+        return torch.empty(count, self.here.size, dtype=torch.float32).uniform_(-1, 1).numpy()
 
     def move(self, there: Floats) -> None:
         """The numbers are written where the parameters keep theirs, so that whatever shares them moves too."""
