@@ -2,7 +2,8 @@
 
 The edits are made in the syntax tree that the author wrote, since SymPy would have rewritten it. A mutant of a function is
 tried as an answer; a mutant of any other line makes a page of its own, whose model and code disagree. A survivor is a change
-of which the page says nothing, unless it is proved to change nothing. Of a survivor whose functions have the same values and
+of which the page says nothing, unless it is proved to change nothing: as a formula, as code written out, or, of functions that
+take nothing, by what they give. Of a survivor whose functions have the same values and
 gradients at every point tried, that is said: it is likely to change nothing, and no proof.
 """
 
@@ -171,7 +172,7 @@ class _Page:
             return killed, "", False
         if same_code(self.statements[name], self.originals[name], self.originals):
             return None, "the same once its calls are written out", False
-        return None, "", self._alike(answer)
+        return self._unrefuted(answer)
 
     def _as_page(self, name: str) -> tuple[str | None, str, bool]:
         at = self.tree.body.index(self.statements[name])
@@ -196,7 +197,17 @@ class _Page:
         lines = [[] if is_function else [values[n] for n in names] for values in (self.values, others)]
         if not reaching and _same(self.problem, other, *lines):
             return None, "the same formula, of which no claim takes a derivative", False
-        return None, "", self._alike({self.functions[f]: others[f] for f in reaching if f in others})
+        changed = {self.functions[f]: others[f] for f in reaching if f in others}
+        seen = set[str]().union(*map(self._named_by_claims, self.statements.values())) - set(self.homes.values())
+        whole = {n for n in seen if name in self.reach.get(n, ())} <= {f.__name__ for f in changed}
+        return self._unrefuted(changed, whole)
+
+    def _unrefuted(self, changed: Mapping[Any, Any], whole: bool = True) -> tuple[None, str, bool]:
+        """What no claim refutes. Where functions that take nothing are the whole of the change, what they give is a proof."""
+        alike = self._alike(changed)
+        if alike and whole and all(map(_constant, changed, changed.values())):
+            return None, "it takes nothing, and gives the same", False
+        return None, "", alike
 
     def _alike(self, changed: Mapping[Any, Any]) -> bool:
         """Have the functions that the edit changes the same values and gradients at every point tried?"""
@@ -229,6 +240,17 @@ class _Page:
         if name is not None and _refuted(self.judge, [pair for pair in self.claims if pair[0] == name], {}):
             raise ProblemError(f"`{name}` of {self.problem.title!r} does not hold: mutants say nothing before it does.")
         return name
+
+
+def _constant(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """Do both take nothing, draw nothing, and give the same to the last bit?"""
+    from .backends import torch as backend
+
+    if any(inspect.signature(f).parameters for f in (one, other)):
+        return False
+    before = backend.chance()
+    pairs = [[backend.run(f, {}, {}, {}, dtype, False, f).values for f in (one, other)] for dtype in ("float64", "float32")]
+    return before == backend.chance() and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> Any:

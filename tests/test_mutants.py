@@ -279,6 +279,28 @@ def test_a_weak_page_has_survivors(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "surviving" in last
 
 
+@pytest.mark.parametrize(
+    ("arguments", "first", "proved"),
+    [("", "", True), ("", "    torch.rand(1)\n", False), ("theta", "", False)],
+    ids=["takes nothing", "draws", "takes something"],
+)
+def test_what_takes_nothing_is_its_one_value(tmp_path: Path, arguments: str, first: str, proved: bool) -> None:
+    level = f"def top():\n    return 2\n\n\ndef levels({arguments}):\n{first}    return len({{0, 1, top()}})\n\n\n"
+    claim = 'three = Claim("Three.", Equal(Value(levels), 3))\n'
+    path = page(
+        tmp_path,
+        {
+            "def log_pi(theta):": f"{level}def log_pi(theta):",
+            'unbiased = Claim("': f'{claim}unbiased = Claim("',
+            "from gradcheck_rl import (": "import torch\n\nfrom gradcheck_rl import (",
+            "claims=(unbiased": "claims=(three, unbiased",
+        },
+    )
+    found = mutants(load(str(path)), functions=["levels", "top"])
+    assert {m.killed_by for m in found} == {"three", None}
+    assert {(bool(m.equivalent), m.alike) for m in found if not m.killed_by} == {(proved, not proved)}
+
+
 def test_of_a_survivor_that_changes_nothing_where_it_was_tried_that_is_said(tmp_path: Path) -> None:
     """A loop is not written out, so that of one round more nothing is proved."""
     loop = "def copied(y):\n    for _ in range(3):\n        y = y.clone()\n    return y\n\n\ndef log_pi(theta):"

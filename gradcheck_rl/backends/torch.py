@@ -101,16 +101,17 @@ def run(
 def _moved() -> bool:
     """Do the random generators stand elsewhere than when this was last asked? Who moves them is called twice."""
     global _stood
-    before, _stood = _stood, _stand()
+    before, _stood = _stood, chance()
     return _stood != before
 
 
-def _stand() -> Any:
+def chance() -> Any:
+    """Where the random generators stand, of which there is one each for the process."""
     kind, keys, *rest = np.random.get_state()
     return torch.get_rng_state().numpy().tobytes(), random.getstate(), kind, np.asarray(keys).tobytes(), rest
 
 
-_stood = _stand()
+_stood = chance()
 
 
 def _same(a: Batch, b: Batch) -> bool:
