@@ -895,6 +895,11 @@ replayed = Claim(
     source="B-028, B-029",
     that=Equal(Gradient(replay_climb, (bias, gain)), Gradient(by_replay, (bias, gain))),
 )
+replay_paid = Claim(
+    "Its value is the return from there, in the mean over the buffer.",
+    source="B-028",
+    that=Equal(Value(replay_climb), sum(lq_return.subs(begin[()], b) for b in buffer) / 2),
+)
 regulator = Point(
     keep=Rational(9, 10),
     push=half,
@@ -1434,6 +1439,7 @@ problem = Problem(
         simulated,
         paid,
         replayed,
+        replay_paid,
         rescaled,
         simulated_there,
         replayed_there,

@@ -106,7 +106,7 @@ ROUTES = {
     TWO: "half_gradient by_loss table_still iterated regresses regression aimed by_features still climbs worth judged "
     "leaks unseen seen regresses_there still_there climbs_there leaks_there networks_regress networks_still "
     "networks_aimed networks_climb networks_judged networks_backward networks_backward_too beside corner torch_takes "
-    "broadcast column columns single simulated paid replayed simulated_there replayed_there kept then_slow "
+    "broadcast column columns single simulated paid replayed replay_paid simulated_there replayed_there kept then_slow "
     "then_slow_there stalls arrives symmetric outside inside sloped sloping flat sloping_single flat_single three_each "
     "flows redundant receive actor_too needless descended buffers counted masked stored",
     "autodiff": "harmless constant_kept explored at_lower at_upper",
