@@ -37,10 +37,10 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
     """Is autograd's gradient of a torch loss the slope of its value, at the present values of its parameters?
 
     `loss` takes no arguments and returns one number; `parameters` are its float64 leaves: a module, a mapping of names, or
-    tensors one after the other. An error is seen that moves the slope by a millionth of the gradient's size, or of a
-    thousandth of the loss where that is larger.
+    tensors one after the other. An error is seen that moves the slope by a millionth of the gradient's size (entries of
+    parameters beyond 1 count by so much more), or of a thousandth of the loss where that is larger.
     """
-    if directions < 1:
+    if not isinstance(directions, int) or directions < 1:
         raise InputError(f"directions={directions}: write how many random directions to try, 1 or more.")
     start = time.perf_counter()
     with Lines(loss, parameters) as lines:
@@ -64,6 +64,13 @@ ILL_CONDITIONED = (
     "ill-conditioned here: rounding moves the value by {:.0e}; write what cancels another way, "
     "as log(1 - tanh(u)^2) in its softplus form"
 )
+
+IMPLICIT = "a draw of Gamma, Beta, Dirichlet or StudentT has a gradient that is right in the mean, and not along one draw"
+ELSEWISE = {
+    "CheckpointFunctionBackward": "a checkpoint is passed whose gradient only .backward() has: write use_reentrant=False",
+    "StandardGammaBackward0": IMPLICIT,
+    "_DirichletBackward": IMPLICIT,
+}
 
 
 class _Path:
@@ -106,8 +113,12 @@ class _Slopes:
         self.scale = np.maximum(np.abs(lines.here), 1.0)  # how far to go in each entry: as its number is large
         moved = self.gradient * self.scale
         size = math.sqrt(float(moved.dot(moved)))
+        if not 0 < size < math.inf:
+            self.scale[~np.isfinite(lines.here)] = 0  # an infinite logit stays where it is
+            size = _length(self.gradient * self.scale)
         self.blur = EPS * (8 * abs(self.value) + 4 * size)
         self.unit = max(size, 1e-3 * abs(self.value)) or 1.0
+        self._unshaken = ""
         self.products = 16 * EPS * self.unit * math.sqrt(moved.size)  # the rounding of autograd's slope, a sum of so many
 
     def line(self) -> Line:
@@ -117,20 +128,29 @@ class _Slopes:
         doubtful = [d for d in found if d.verdict is not Verdict.AGREES]
         if not doubtful:
             return self._said(found[0], found)
-        self._steady()  # a value that is not the same twice has no slope: its directions do not agree
+        if not self._steady():  # a value that is not the same twice has no slope: its directions do not agree
+            return self.line()
         found = [d for d in found if d.verdict is Verdict.AGREES]
         for d in sorted(doubtful, key=lambda d: d.gap, reverse=True):
             found.append(self._looked_into(d))
             if found[-1].verdict is Verdict.REFUTED:
-                break
+                passed = [why for step, why in ELSEWISE.items() if step in self.lines.steps()]
+                if not passed:
+                    break
+                found[-1] = found[-1]._replace(verdict=Verdict.UNDECIDED, reason=passed[0])
         return self._said(combine(found), found)
 
-    def _steady(self) -> None:
+    def _steady(self) -> bool:
+        """Is it the same value again? If not, some code of torch goes other ways without a graph: then with one from now on."""
         self.lines.move(self.lines.here)
         again = self.lines.value()
-        if not abs(again - self.value) <= 1e-6 * abs(self.value):
-            name, values = self.lines.name, f"{self.value:.6g} and then {again:.6g}"
-            raise InputError(f"`{name}` gives {values} at the same parameters: draw its random numbers once, outside of it.")
+        if abs(again - self.value) <= 1e-6 * abs(self.value):
+            return True
+        if self.lines.records():
+            return False
+        values = f"{self.value:.9g} and then {again:.9g}"
+        fix = "draw its random numbers once, outside of it, and keep no state in it"
+        raise InputError(f"`{self.lines.name}` gives {values} at the same parameters: {fix}.")
 
     def _broken(self) -> str:
         if not math.isfinite(self.value):
@@ -205,7 +225,7 @@ class _Slopes:
         radii = [abs(a - b) + noise / h for (a, b), h in zip(itertools.pairwise(slopes), LADDER[1:], strict=True)]
         known = [(r, n) for n, r in enumerate(radii, start=1) if math.isfinite(r)]
         if not known:
-            return d._replace(reason=f"the value is not finite a step of {LADDER[-1]:.0e} away")
+            return d._replace(reason=self._unshaken or f"the value is not finite a step of {LADDER[-2]:.0e} away")
         radius, at = min(known)
         rounding = float(gradient @ np.abs(d.path.direction))
         best = self._ruled(d.path, slopes[at], radius + rounding)
@@ -214,13 +234,18 @@ class _Slopes:
         stays = all(abs(x - best.slope) <= radius + 2 * noise / h for x, h in finer)
         if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
             return best
-        reason = KINK.format(bends[kinks[-1]]) if kinks else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED
+        angle = bool(kinks) and bends[kinks[-1]] < 2 * bends[kinks[-1] - 1]  # which stays as it is, however close one looks
+        reason = KINK.format(bends[kinks[-1]]) if angle else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED
         return best._replace(verdict=Verdict.UNDECIDED, reason=reason)
 
     @cached_property
     def shaken(self) -> tuple[float, Floats]:
         """How far rounding moves the value, and each entry of the gradient."""
-        runs = [self.lines.shaken(n) for n in range(SHAKES)]
+        try:
+            runs = [self.lines.shaken(n) for n in range(SHAKES)]
+        except InputError as error:
+            self._unshaken = f"its rounding cannot be measured: with the last digits moved, {error}"
+            return math.inf, np.full(self.gradient.shape, math.inf)
         return 8 * max(abs(v - self.value) for v, _ in runs), 8 * np.max([np.abs(g - self.gradient) for _, g in runs], axis=0)
 
     def _order(self, path: _Path) -> float | None:
@@ -307,6 +332,12 @@ class _Slopes:
         if abs(slope) <= radius + RESOLUTION * abs(autograd):
             return ": it has a gradient and the value does not move with it; a detached copy, as in exp(x - x.detach())?"
         return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.lines.blocks) > 1 else ""
+
+
+def _length(x: Floats) -> float:
+    """Where squares overflow, or underflow."""
+    largest = float(np.abs(x).max(initial=0.0))
+    return largest * float(np.linalg.norm(x / largest)) if 0 < largest < math.inf else largest
 
 
 def _finite(x: float) -> float | None:

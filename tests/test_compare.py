@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from gradcheck_rl import (
     Categorical,
@@ -643,6 +645,95 @@ def test_parameters_are_given_as_one_has_them() -> None:
     assert "`0.weight`" in line.reason
 
 
+def test_two_modules_may_have_names_in_common() -> None:
+    actor, critic = (nn.Linear(3, 1, dtype=torch.float64) for _ in range(2))
+    actor.weight.register_hook(lambda g: 2 * g)
+    state = drawn(0)(5, 3)
+
+    def loss() -> Any:
+        return actor(state).tanh().mean() + critic(state).square().mean()
+
+    line = slope(loss, [*actor.named_parameters(), *critic.named_parameters()])
+    assert line.verdict == "refuted"
+    assert line.labels == ["weight", "bias", "weight (2)", "bias (2)"]
+
+
+def test_running_means_are_the_same_in_every_run_and_left_as_they_were() -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
+    warm = nn.utils.parametrizations.spectral_norm(nn.Linear(3, 2).double())
+    before = {k: v.clone() for k, v in net.state_dict().items()}
+    state = drawn(0)(16, 3)
+    assert slope(lambda: net(state).square().mean(), net).verdict == "agrees"
+    assert all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert slope(lambda: warm(state).square().mean(), warm).verdict != "refuted"
+
+
+def test_inference_mode_outside_is_left_while_it_is_asked() -> None:
+    w = drawn(0)(3).requires_grad_()
+    with torch.inference_mode():
+        assert slope(lambda: w.sin().sum(), w).verdict == "agrees"
+        assert slope(lambda: Bent.apply(w, lambda g: 2 * g).sin().sum(), w).verdict == "refuted"
+        assert torch.is_inference_mode_enabled()
+
+
+def _indexed(w: Any) -> Any:
+    at = torch.arange(0.0, 3.0, dtype=torch.float64)
+    return (w[at.long()] * at).tanh().sum()
+
+
+WHOLE: dict[str, Callable[[torch.Tensor], Any]] = {
+    "actions": lambda w: -torch.distributions.Bernoulli(logits=w).log_prob(torch.tensor([0, 1, 1]).double()).mean(),
+    "masks": lambda w: torch.where((w > 0).double() == 1, w.tanh(), w.sin()).sum(),
+    "indices": _indexed,
+    "mapped": lambda w: torch.func.vmap(lambda x: torch.tanh(x @ w))(torch.eye(3, dtype=torch.float64)).pow(2).mean(),
+}
+
+
+@pytest.mark.parametrize("loss", WHOLE.values(), ids=WHOLE.keys())
+def test_whole_numbers_are_not_rounded_when_rounding_is_measured(loss: Any) -> None:
+    w = drawn(3)(3).requires_grad_()
+    assert slope(lambda: loss(w), w).verdict == "agrees"
+    assert slope(lambda: loss(Bent.apply(w, lambda g: 2 * g)), w).verdict == "refuted"
+
+
+def test_what_torch_does_without_a_graph_does_not_count() -> None:
+    """In evaluation its encoder sets padded places to zero, if nothing is recorded."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, dtype=torch.float64)
+    encoder = nn.TransformerEncoder(layer, 1).eval()
+    words, padded = drawn(0)(2, 5, 8), torch.tensor([[0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]).bool()
+    assert slope(lambda: encoder(words, src_key_padding_mask=padded).square()[..., :3].sum(), encoder).verdict == "agrees"
+
+
+def test_gradients_that_are_right_and_no_slopes_are_not_called_wrong() -> None:
+    c = (drawn(0)(3).abs() + 0.5).requires_grad_()
+    laws: tuple[Callable[[], Any], ...] = (
+        lambda: torch.distributions.Beta(c, c + 1),
+        lambda: torch.distributions.Gamma(c, c),
+        lambda: torch.distributions.StudentT(c + 2),
+    )
+    for law in laws:
+        line = slope(lambda law=law: law().rsample((4,)).pow(2).sum(), c)
+        assert line.verdict == "undecided" and "right in the mean" in line.reason
+    net, state = nn.Linear(3, 1).double(), drawn(1)(4, 3).requires_grad_()
+    line = slope(lambda: checkpoint(net, state, use_reentrant=True).square().mean(), net)
+    assert line.verdict == "undecided" and "use_reentrant=False" in line.reason
+
+
+@pytest.mark.parametrize("size", [1e160, 1e-200])
+def test_the_size_of_the_loss_does_not_matter(size: float) -> None:
+    w = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    with warnings.catch_warnings(action="ignore"):
+        assert slope(lambda: size * w.sin().sum(), w).verdict == "agrees"
+        assert slope(lambda: size * Bent.apply(w, lambda g: 1.01 * g).sin().sum(), w).verdict == "refuted"
+
+
+def test_an_infinite_logit_stays_where_it_is() -> None:
+    logits = torch.tensor([1.0, -math.inf, 2.0], dtype=torch.float64, requires_grad=True)
+    with warnings.catch_warnings(action="ignore"):
+        assert slope(lambda: -logits.log_softmax(0)[0], logits).verdict == "agrees"
+        assert slope(lambda: -Bent.apply(logits, lambda g: 2 * g).log_softmax(0)[0], logits).verdict == "refuted"
+
+
 def test_directions_come_from_the_seed_and_from_nothing_else() -> None:
     def told(seed: int) -> Any:
         data = differences(*ppo(0, 5, untouched), seed=seed).to_dict()
@@ -700,6 +791,14 @@ def test_the_report_is_like_any_other() -> None:
 
 
 theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+computed = theta.sin().sum()
+
+
+def backwards() -> Any:
+    y = theta.sin().sum()
+    y.backward()
+    return y
+
 
 MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
     (lambda: differences(lambda: theta, theta), "returned shape (3,); one number was expected: end it with .mean() or .sum()."),
@@ -728,6 +827,14 @@ MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
     ),
     (lambda: differences(lambda: theta.sum(), torch.ones(2, device="meta", requires_grad=True)), "is a meta tensor"),
     (lambda: differences(lambda: theta.sum(), {"y": [1.0]}), "`y` is list, not a tensor: write differences(loss, model)"),
+    (lambda: differences(lambda: theta.sum(), nn.LazyLinear(1)), "`weight` has no numbers yet: call the model once before."),
+    (lambda: differences(lambda: theta.sum(), [(theta, theta)]), "`parameter 0` is tuple, not a tensor"),
+    (lambda: differences(lambda: theta.sum(), [theta, theta.detach().requires_grad_()]), "keeps its numbers where `parameter 0`"),
+    (lambda: differences(lambda: computed, theta), "returned what was computed before: compute it inside"),
+    (lambda: differences(backwards, theta), "failed: return the loss without .backward()"),
+    (lambda: differences(lambda: theta.sum() * 1j, theta), "returned complex128, and real numbers were expected"),
+    (lambda: differences(lambda: (theta > 0).sum(), theta), "returned int64, which has no slope"),
+    (lambda: differences(lambda: theta.sum(), theta, directions=0.5), "directions=0.5: write how many"),  # pyright: ignore
     (lambda: differences(lambda: theta.sum(), theta, directions=0), "directions=0: write how many random directions"),
     (lambda: differences(lambda: theta.sum() * random.random(), theta), "at the same parameters: draw its random numbers once"),
 )

@@ -8,6 +8,7 @@ where an author's own errors surface.
 from __future__ import annotations
 
 import inspect
+import itertools
 import random
 import threading
 import warnings
@@ -49,6 +50,9 @@ class precision:
     def __enter__(self) -> Any:
         _turn.acquire()
         self._before = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
+        self._recording = torch.inference_mode(False) if torch.is_inference_mode_enabled() else None
+        if self._recording is not None:
+            self._recording.__enter__()
         torch.set_default_dtype(self.kind)
         if self._before[1] != 1:
             torch.set_num_threads(1)
@@ -57,6 +61,8 @@ class precision:
 
     def __exit__(self, *_: object) -> None:
         dtype, threads, gradients = self._before
+        if self._recording is not None:
+            self._recording.__exit__(None, None, None)
         torch.set_grad_enabled(gradients)
         if threads != 1:
             torch.set_num_threads(threads)
@@ -325,6 +331,10 @@ class Lines:
             if not p.is_cpu:
                 self._away.append((p, torch.from_numpy(cell)))
         self.here = _flat(self._cells)
+        buffers = parameters.buffers() if isinstance(parameters, torch.nn.Module) else ()
+        self._buffers = [(b, b.clone()) for b in buffers]
+        self._made: Any = None
+        self._graph = False
         self._precision = precision("float64")
 
     def __enter__(self) -> Lines:
@@ -334,13 +344,19 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         self.move(self.here)
-        torch.set_rng_state(self._state)
+        self._put_back()
         self._precision.__exit__()
+
+    def _put_back(self) -> None:
+        """What a run of the loss moves by itself: chance, and a module's running means."""
+        torch.set_rng_state(self._state)
+        for buffer, before in self._buffers:
+            buffer.copy_(before)
 
     def drawn(self, count: int, seed: int) -> Floats:
         """Rows of numbers from -1 to 1, of 24 bits, that come from the seed and the loss's name, and from nothing else."""
         torch.default_generator.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
-        return torch.empty(count, self.here.size, dtype=torch.float32).uniform_(-1, 1).numpy()
+        return torch.empty(count, self.here.size, dtype=torch.float32, device="cpu").uniform_(-1, 1).numpy()
 
     def move(self, there: Floats) -> None:
         """The numbers are written where the parameters keep theirs, so that whatever shares them moves too."""
@@ -353,17 +369,26 @@ class Lines:
         try:
             return self._run().item()
         except InputError:
-            if torch.is_grad_enabled():
+            if not self.records():
                 raise
-        torch.set_grad_enabled(True)  # a loss may differentiate inside, which needs a graph, from now on
         return self.value()
+
+    def records(self) -> bool:
+        """From now on values are computed with their graph, which a loss that differentiates inside needs; was it without?"""
+        before, self._graph = self._graph, True
+        torch.set_grad_enabled(True)
+        return not before
 
     def gradient(self) -> tuple[float, Floats, list[str]]:
         """The value, autograd's gradient as flat numbers, and the blocks that no path leads to."""
         y = self._run()
         wanted = [*self.leaves.values()]
-        grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
-        torch.set_grad_enabled(False)
+        try:
+            grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
+        except Exception as error:
+            why = "return the loss without .backward()" if "second time" in str(error) else told(error)
+            raise InputError(f"the backward pass of `{self.name}` failed: {why}") from error
+        torch.set_grad_enabled(self._graph)
         flat: list[Floats] = []
         unreached: list[str] = []
         for name, cell, g in zip(self.leaves, self._cells, grads, strict=True):
@@ -382,8 +407,20 @@ class Lines:
             value, gradient, _ = self.gradient()
         return value, gradient
 
+    def steps(self) -> set[str]:
+        """What autograd walks back through, by torch's names."""
+        torch.set_grad_enabled(True)
+        left, seen = [self._run().grad_fn], set[Any]()
+        torch.set_grad_enabled(self._graph)
+        while left:
+            node = left.pop()
+            if node is not None and node not in seen:
+                seen.add(node)
+                left += [before for before, _ in node.next_functions]
+        return {node.name() for node in seen}
+
     def _run(self) -> Any:
-        torch.set_rng_state(self._state)
+        self._put_back()
         try:
             y = self.loss()
         except Exception as error:
@@ -395,26 +432,28 @@ class Lines:
             shape = tuple(y.shape)
             raise InputError(f"`{self.name}` returned shape {shape}; one number was expected: end it with .mean() or .sum().")
         if y.dtype != torch.float64:
-            raise InputError(
-                f"`{self.name}` returned {_word(y)}, in which a slope is known to few digits: "
-                "give it float64 data, and no .float() inside."
-            )
+            raise InputError(f"`{self.name}` returned {_word(y)}{_unreal(y)}: give it float64 data, and no .float() inside.")
+        if y is self._made and y.grad_fn is not None:
+            raise InputError(f"`{self.name}` returned what was computed before: compute it inside, lambda: loss(model(batch)).")
+        self._made = y
         return y
 
 
 class _Shaken(TorchFunctionMode):
-    """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1). What aliases an input stays as it is."""
+    """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1). What aliases an input stays as it is, and whole
+    numbers do: masks, counts and indices are not rounded."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._generator = torch.Generator().manual_seed(seed)
+        self._chance = np.random.default_rng(seed)  # torch's own may not be asked within a vmap
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if not isinstance(out, torch.Tensor) or not out.is_floating_point() or out._is_view() or any(out is x for x in args):
             return out
-        u = torch.rand(out.shape, generator=self._generator, dtype=out.dtype).to(out.device)
-        return out * (1 + torch.finfo(out.dtype).eps * (2 * u - 1))
+        u = torch.from_numpy(np.asarray(self._chance.uniform(-1, 1, tuple(out.shape)))).to(out)
+        whole = (out == out.round()) & (out.abs() < 2**31)
+        return out * torch.where(whole, 1, 1 + torch.finfo(out.dtype).eps * u)
 
 
 def _flat(blocks: Sequence[Floats]) -> Floats:
@@ -425,20 +464,42 @@ def _leaves_of(parameters: Any) -> dict[str, Any]:
     """Parameters by name: of a module, a mapping, pairs or tensors one after the other."""
     if isinstance(parameters, torch.nn.Module):
         given = [(k, p) for k, p in parameters.named_parameters() if p.requires_grad]
+        if lazy := next((k for k, p in given if torch.nn.parameter.is_lazy(p)), None):
+            raise InputError(f"`{lazy}` has no numbers yet: call the model once before.")
     elif isinstance(parameters, Mapping):
         given = list(parameters.items())
     else:
         single = isinstance(parameters, torch.Tensor) or not hasattr(parameters, "__iter__")
         items = [parameters] if single else list(parameters)
-        given = [x if isinstance(x, tuple) and len(x) == 2 else (f"parameter {n}", x) for n, x in enumerate(items)]
+        pairs = all(isinstance(x, tuple) and len(x) == 2 and isinstance(x[0], str) for x in items)
+        given = items if pairs else [(f"parameter {n}", x) for n, x in enumerate(items)]
     if not given:
         raise InputError("no parameters were given (an iterator is empty after its first use): write differences(loss, model).")
-    found: dict[int, tuple[str, Any]] = {}
+    found: dict[str, Any] = {}
     for name, p in given:
         if problem := _unfit(p):
             raise InputError(f"`{name}` {problem}")
-        found.setdefault(id(p), (name, p))
-    return dict(found.values())
+        word = str(name)
+        found[word if word not in found else _another(word, found)] = p
+    return _apart(found) if len(found) > 1 else found
+
+
+def _another(name: str, names: Mapping[str, Any]) -> str:
+    """Two modules may have a `weight` each."""
+    return next(f"{name} ({k})" for k in itertools.count(2) if f"{name} ({k})" not in names)
+
+
+def _apart(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Each once, and no two in one place of memory, where moving one would move the other."""
+    once: dict[int, str] = {}
+    for name, p in leaves.items():
+        once.setdefault(id(p), name)
+    kept = {name: leaves[name] for name in once.values()}
+    places = sorted((p.data_ptr(), p.nbytes, name) for name, p in kept.items() if p.is_contiguous())
+    for (start, size, name), (other_start, _, other) in itertools.pairwise(places):
+        if other_start < start + size:
+            raise InputError(f"`{other}` keeps its numbers where `{name}` does: write .clone() before its .requires_grad_().")
+    return kept
 
 
 def _unfit(p: Any) -> str:
@@ -455,8 +516,15 @@ def _unfit(p: Any) -> str:
     if not p.is_contiguous() and any(step == 0 for n, step in zip(p.shape, p.stride(), strict=True) if n > 1):
         return "has several entries in one place of memory, as .expand() makes them: write .clone() before .requires_grad_()."
     if p.dtype != torch.float64:
-        return f"is {_word(p)}, in which a slope is known to few digits: write model.double(), and give the loss float64 data."
+        fix = "give its real and imaginary part" if p.is_complex() else "write model.double(), and give the loss float64 data"
+        return f"is {_word(p)}{_unreal(p)}: {fix}."
     return ""
+
+
+def _unreal(x: Any) -> str:
+    if x.is_complex():
+        return ", and real numbers were expected"
+    return ", in which a slope is known to few digits" if x.is_floating_point() else ", which has no slope"
 
 
 def _word(x: Any) -> str:
