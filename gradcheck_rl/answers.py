@@ -15,8 +15,9 @@ VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 
 
 def fitted(problem: Problem, answer: Mapping[Any, Any]) -> dict[Any, Callable[..., Any]]:
-    """{reference function: replacement}, each checked against what the page can give it."""
+    """{reference function, or its name: replacement}, each checked against what the page can give it."""
     known = problem.functions
+    answer = {known.get(f, f) if isinstance(f, str) else f: own for f, own in answer.items()}
     for f in answer:
         if f not in known.values():
             name = getattr(f, "__name__", str(f))

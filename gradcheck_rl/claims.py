@@ -117,6 +117,9 @@ class Claim:
     resolution: float = 1e-6
 
     def __post_init__(self) -> None:
+        for name, text in {"says": self.says, "source": self.source}.items():
+            if not isinstance(text, str):
+                raise ProblemError(f"{name}={text!r} of a claim is {type(text).__name__}: write text, in quotes.")
         if not isinstance(self.that, (Relation, Raises)):
             raise ProblemError(
                 f"{self.says!r} states {type(self.that).__name__}: write Equal(a, b), AtMost, Differs, Within or Raises."

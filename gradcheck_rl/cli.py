@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import keyword
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from shutil import get_terminal_size
@@ -43,6 +44,9 @@ exit codes: 0 all is as it should be; 1 something is refuted, or an erratum hold
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run what was typed; the exit code."""
     gc.set_threshold(100_000)  # SymPy makes many small objects that live on: the collector takes a tenth of the time
+    for name in ("stdout", "stderr"):  # which a shell closes with >&-
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  for as long as the process lives
     words = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
     if not words:
@@ -58,6 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unknown:
             wanted = COMMANDS[options.command][2]
             raise InputError(f"`{options.command}` has no `{unknown[0]}`.{did_you_mean(unknown[0].partition('=')[0], wanted)}")
+        if empty := next((name for name, value in vars(options).items() if value == ""), None):
+            raise InputError(f"nothing is given for `{empty}`, as by an unset variable of the shell: write it, or leave it out.")
         return COMMANDS[options.command][0](options)
     except KeyboardInterrupt:
         _complain("interrupted.")
@@ -123,7 +129,8 @@ def run(options: argparse.Namespace) -> int:
                     if options.plot and not problem.figures:
                         raise InputError(f"{problem.id} has no figure: leave --plot out.")
                     samples = options.samples if len(names) == 1 or _is_sampled(problem, wanted) else None
-                    reports.append(_check(problem, options, wanted, answer, samples=samples, on=on))
+                    report = _check(problem, options, wanted, answer, samples=samples, on=on)
+                    reports.append(replace(report, replay=_typed(report.replay, problem, options, wanted)))
                     if not options.json:
                         _say(_text_of(reports[-1], options))
                     if options.plot:
@@ -187,7 +194,10 @@ def explain(options: argparse.Namespace) -> int:
     places = {problem: [line for source, line in found if word in statements(source)] for problem, found in pages}
     if not any(places.values()):
         known = {statement for _, found in pages for source, _ in found for statement in statements(source)}
-        raise InputError(f"no problem speaks of '{word}'.{did_you_mean(word, known)} {len(known)} statements are decided here.")
+        raise InputError(
+            f"no problem speaks of '{word}'.{did_you_mean(word, known)} {len(known)} statements are decided here; "
+            "`coverage` lists them, and those that are left with a reason."
+        )
     failed, codes = Failed(), list[int]()
     for page, lines in places.items():
         if lines:
@@ -374,9 +384,11 @@ def grade(options: argparse.Namespace) -> int:
 
 
 def new(options: argparse.Namespace) -> int:
-    path = Path(options.name).with_suffix(".py")
-    if not path.stem.isidentifier():
+    path = Path(f"{options.name.removesuffix('.py')}.py")
+    if not path.stem.isidentifier() or keyword.iskeyword(path.stem):
         raise InputError(f"'{options.name}' cannot name a problem file: write letters, digits and underscores, as in my_problem.")
+    if path.stem in {*sys.stdlib_module_names, "gradcheck_rl", "numpy", "sympy", "torch"}:
+        raise InputError(f"{path} would stand in the way of `import {path.stem}`: choose another name.")
     page = (Path(__file__).parent / "page.txt").read_text(encoding="utf-8")
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -722,12 +734,38 @@ def _check(
     except GradcheckError:
         raise
     except Exception as error:  # a page is anybody's code: what it breaks is told in a sentence too
+        if _was_interrupted(error):
+            raise KeyboardInterrupt from None
         raise ProblemError(
-            f"{why(Path(problem.path), error)} This was not foreseen; in Python, check(...) shows where."
+            f"{why(Path(problem.path), error)}. This was not foreseen; in Python, check(...) shows where."
         ) from error
     finally:
         if shown:
             _progress_line("")
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """A compiled library makes an error of its own of Ctrl-C."""
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        seen.append(at)
+        at = at.__cause__ or at.__context__
+    return any(isinstance(e, KeyboardInterrupt) for e in seen)
+
+
+def _typed(replay: str, problem: Problem, options: argparse.Namespace, wanted: Sequence[str] | None) -> str:
+    """The line that says the same once more: with the file as it was named here, and all that chose what was checked."""
+    import shlex
+
+    _, found, rest = replay.partition(" --seed ")
+    if not found:
+        return replay
+    word = problem.path if Path(problem.path).stem == problem.id else problem.id
+    chosen = [f"--points {options.points}"] if options.points else []
+    chosen += [f"--only {shlex.quote(one)}" for one in wanted or ()]
+    chosen += [f"--answer {shlex.quote(options.answer)}"] if options.answer else []
+    return " ".join([f"python -m gradcheck_rl {shlex.quote(word)} --seed {rest}", *chosen])
 
 
 def _progress(done: int, total: int, says: str) -> None:

@@ -34,6 +34,8 @@ class Derivation:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if len(self.steps) == 2 and isinstance(self.steps[1], str):
+            raise ProblemError(f"the steps of {self.title!r} are one step: write it with a comma, ((formula, 'reason'),).")
         for step in self.steps:
             if not (isinstance(step, tuple) and len(step) == 2 and isinstance(step[1], str)):
                 raise ProblemError(f"a step of {self.title!r} is {step!r}: write (formula, 'reason').")

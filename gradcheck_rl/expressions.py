@@ -311,7 +311,10 @@ class Walk:
 
 
 def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
-    """A law whose probabilities are known not to sum to 1 is no law."""
+    """A law of which a probability is known to be negative, or which are known not to sum to 1, is no law."""
+    for p in chances:
+        if ball(p) < 0:
+            raise ProblemError(f"a probability of `{atoms[0]}` is {written(p)} at a point: write ones from 0 to 1.")
     total = sum(chances, ZERO)
     off = ball(total - 1)
     if off.is_finite() and not off.contains(0):
@@ -433,6 +436,8 @@ def _spread(
             out = program(ring, [*(_trail(v, axes) for v in known), *blank])
         mean, factor, marks = out[i], out[size + i * size : size + (i + 1) * size], out[size + size * size :]
         centre, scale = np.asarray(mean + sum(factor[j] * z[j] for j in range(i))), np.asarray(factor[i])
+        if (scale < 0).any():
+            raise ProblemError(f"a standard deviation is {scale.min():.6g} at a point: write one that is not negative.")
         breaks = marks[sum(len(b) for b in law.breaks[:i]) :][: len(law.breaks[i])] if law.breaks else []
         nodes, w = _nodes_of(centre, scale, breaks, order, normal, last=i == size - 1)
         drawn = [_trail(x, 1) for x in drawn] + [nodes]

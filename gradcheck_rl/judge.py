@@ -187,10 +187,10 @@ class Judge:
             m = measure(that, scene)
         except Unsuitable as reason:
             return Ruling(route or "none", Verdict.UNDECIDED, note=str(reason))
-        except CodeError as error:
-            if not answer:
-                raise ProblemError(f"{claim.says!r}: {error}") from error
-            return Ruling(route or "called", Verdict.REFUTED, note=str(error))
+        except (CodeError, ProblemError) as error:
+            if answer and isinstance(error, CodeError):
+                return Ruling(route or "called", Verdict.REFUTED, note=str(error))
+            raise ProblemError(f"{claim.says!r}: {error}") from error
         name = " + ".join(sorted(scene.used, key=NAMES.index)) or "exact"
         if isinstance(that, Differs):
             return self._apart(m, claim.resolution, Ruling(name, Verdict.UNDECIDED, left=m.left, right=m.right, points=points))

@@ -122,6 +122,8 @@ class Gaussian(Law):
             raise ProblemError("Gaussian takes a standard deviation or covariance=..., one of them.")
         if covariance is None:
             centre, scale = np.broadcast_arrays(*(np.asarray(plain(x), dtype=object) for x in (mean, sd)))
+            if wrong := next((x for x in entries(scale) if x.is_negative), None):
+                raise ProblemError(f"a standard deviation of Gaussian is {wrong}: write one that is not negative.")
             factor = _diagonal(entries(scale))
         else:
             centre = np.asarray(plain(mean), dtype=object)
@@ -181,6 +183,8 @@ def _cholesky(covariance: Any, shape: Shape) -> list[list[Any]]:
     for i in range(n):
         for j in range(i + 1):
             rest = covariance[i, j] - sum(factor[i][k] * factor[j][k] for k in range(j))
+            if i == j and sp.sympify(rest).is_negative:
+                raise ProblemError(f"covariance {covariance.tolist()} has a negative variance in some direction: it is none.")
             factor[i][j] = sp.sqrt(rest) if i == j else rest / factor[j][j]
     return factor
 

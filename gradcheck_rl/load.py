@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import os
 import re
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
@@ -70,9 +71,9 @@ def locate(name: str, words: Iterable[str] = ()) -> Path:
     for problem in known:
         if name in (problem.id, problem.slug):
             return problem.path
+    if os.path.isfile(f"{name}.py"):
+        raise InputError(f"unknown problem '{name}'. Did you mean the file `{name}.py`?")
     suggestion = did_you_mean(name, [word for problem in known for word in (problem.id, problem.slug)] + list(words))
-    if not suggestion and Path(f"{name}.py").is_file():
-        suggestion = f" Did you mean the file `{name}.py`?"
     raise InputError(f"unknown problem '{name}'.{suggestion} `list` shows all {len(known)}; others are named by their path.")
 
 
@@ -242,9 +243,9 @@ def _problem(path: Path, module: ModuleType, also: Sequence[tuple[Mapping[str, i
 
 def _file(name: str, expected: str) -> Path:
     path = Path(name)
-    if path.is_dir():
+    if os.path.isdir(path):  # which a name that is too long is not
         raise InputError(f"{path} is a directory; {expected} was expected.")
-    if not path.is_file():
+    if not os.path.isfile(path):
         names = [str(other) for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
         raise InputError(f"there is no file {path}; {expected} was expected.{did_you_mean(str(path), names)}")
     return path

@@ -97,6 +97,11 @@ def check(
     )
 
 
+def _stopped(settled: Settled) -> bool:
+    """Did the code end without a value? At a size that an answer was not written for it may."""
+    return settled.best.verdict is Verdict.REFUTED and settled.best.left is None
+
+
 def _runs_code(named: tuple[str, Any]) -> bool:
     """What needs no torch comes first: while torch is imported there is something to read."""
     match named[1]:
@@ -123,8 +128,9 @@ def _word(problem: Problem) -> str:
     return path.name if path.stem == problem.id else problem.id or "FILE"
 
 
-def _chosen(problem: Problem, answer: Answer, only: Collection[str] | None) -> list[tuple[str, Any]]:
+def _chosen(problem: Problem, answer: Answer, only: Collection[str] | str | None) -> list[tuple[str, Any]]:
     """What is checked: all of the page, or the claims that reach a replaced function, or those that are named."""
+    only = [only] if isinstance(only, str) else only
     items = list(problem.names.items())
     if answer:
         items = [(n, i) for n, i in items if isinstance(i, Claim) and i.reaches(answer)]
@@ -133,6 +139,10 @@ def _chosen(problem: Problem, answer: Answer, only: Collection[str] | None) -> l
     for word in only:
         known = {n for n, _ in items} | {s for _, i in items for s in _sources(i)}
         if word not in known:
+            if answer and any(word == n or word in _sources(i) for n, i in problem.names.items()):
+                raise InputError(
+                    f"`{word}` does not use {', '.join(sorted(f.__name__ for f in answer))}: it has nothing to say of it."
+                )
             raise InputError(f"{problem.title!r} has no claim `{word}`.{did_you_mean(word, known)}")
     return [(n, i) for n, i in items if n in only or _sources(i) & set(only)]
 
@@ -228,10 +238,12 @@ class _Loop:
                 answer = {functions[f.__name__]: g for f, g in self.answer.items() if f.__name__ in functions}
                 size = ", ".join(f"{k} = {n}" for k, n in sizes.items())
                 settled[size] = self._judge(other, proving=False).settle(claim, answer)
-        found = {size: s.best.verdict.word for size, s in settled.items()}
-        bad = [size for size, s in settled.items() if s.best.verdict not in HOLDS]
+        stopped = {size: s.reason for size, s in settled.items() if self.answer and line.ok and _stopped(s)}
+        found = {size: s.best.verdict.word for size, s in settled.items() if size not in stopped}
+        bad = [size for size, s in settled.items() if size in found and s.best.verdict not in HOLDS]
         if not bad or not line.ok:
-            return replace(line, sizes=found)
+            remarks = [line.remark, *(f"not judged at {size}: {reason}" for size, reason in [*stopped.items()][:1])]
+            return replace(line, sizes=found, remark="; ".join(filter(None, remarks)))
         worst = min(bad, key=lambda size: settled[size].best.verdict is not Verdict.REFUTED)
         why = settled[worst]
         return replace(

@@ -10,11 +10,11 @@ from typing import Any
 
 from .claims import Claim, Erratum, Mistake, Raises, Relation
 from .derivation import Derivation
-from .errors import ProblemError
+from .errors import ProblemError, did_you_mean
 from .evaluators import ROUTES
 from .evaluators.scene import World
 from .figures import Figure
-from .laws import Bundle, Draw, Random, with_parents
+from .laws import Bundle, Draw, Random, Rows, with_parents
 from .points import Point, check_names
 from .quantities import Gradient, Over, Quantity, arguments, is_code, slots
 from .symbols import Symbols, Variable, atoms_in, entries, resized
@@ -40,6 +40,8 @@ class Problem:
     given_names: Mapping[Any, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.title, str):
+            raise ProblemError(f"title={self.title!r} of a problem is {type(self.title).__name__}: write text, in quotes.")
         for kind, items, noun in (
             (Claim, self.claims, "claims"),
             (Erratum, self.errata, "errata"),
@@ -48,6 +50,8 @@ class Problem:
             (Point, self.corners, "corners"),
             (Figure, self.figures, "figures"),
         ):
+            if isinstance(items, kind):
+                raise ProblemError(f"{noun}=... of {self.title!r} is one {kind.__name__}: write it with a comma, {noun}=(...,).")
             for item in items:
                 if not isinstance(item, kind):
                     raise ProblemError(
@@ -95,7 +99,20 @@ class Problem:
                     raise ProblemError(f"{claim.says!r} asks for the route {route!r}; there are {', '.join(ROUTES)}.")
             for function, names in called(claim, world):
                 world.asked(function, names)
+        self._check_columns(world)
         return world
+
+    def _check_columns(self, world: World) -> None:
+        """A column that nothing reads is a slip of the pen."""
+        read: dict[Rows, set[str]] = {}
+        for claim in self.stated:
+            for part, over in _leaves(claim):
+                if isinstance(over, Rows):
+                    names = {n for slot in slots(part) for n in arguments(slot)} if is_code(part) else world.names
+                    read.setdefault(over, set()).update(names)
+        for rows, names in read.items():
+            if unread := next((n for n in rows.names if n not in names), None):
+                raise ProblemError(f"nothing that is averaged over Rows({unread}=...) asks for it.{did_you_mean(unread, names)}")
 
     @property
     def name(self) -> str:
@@ -230,16 +247,22 @@ def called(claim: Claim, world: World) -> Iterable[tuple[Callable[..., Any], Map
 
 def _code(claim: Claim) -> Iterable[tuple[Callable[..., Any], Any]]:
     """Functions and the rows or draws they are averaged over."""
+    if isinstance(claim.that, Raises):
+        yield claim.that.function, None
+    for part, over in _leaves(claim):
+        if is_code(part):
+            yield part, over
 
-    def walk(q: Quantity, over: Any) -> Iterable[tuple[Callable[..., Any], Any]]:
+
+def _leaves(claim: Claim) -> Iterable[tuple[Any, Any]]:
+    """Functions and formulas, and the rows or draws they are averaged over."""
+
+    def walk(q: Quantity, over: Any) -> Iterable[tuple[Any, Any]]:
         for part in q.parts:
             if isinstance(part, Quantity):
                 yield from walk(part, over if (own := getattr(q, "over", None)) is None else own)
-            elif is_code(part):
+            else:
                 yield part, over
 
-    if isinstance(claim.that, Raises):
-        yield claim.that.function, None
-    else:
-        for side in claim.that.sides:
-            yield from walk(side, None)
+    for side in claim.that.sides if isinstance(claim.that, Relation) else ():
+        yield from walk(side, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -189,6 +190,14 @@ class Over(Quantity):
 
     of: Quantity
 
+    def __post_init__(self) -> None:
+        kind, over = type(self).__name__, getattr(self, "over", None)
+        if not isinstance(self.of, Quantity):
+            got = type(self.of).__name__
+            raise ProblemError(f"{kind} takes a quantity, not {got}: write {kind}(Value(f)) or {kind}(Gradient(f)).")
+        if not (over is None or isinstance(over, (Bundle, Draw))):
+            raise ProblemError(f"over={over} is {type(over).__name__}: write a draw, Rows(...) or a batch.")
+
     @property
     def parts(self) -> tuple[Any, ...]:
         return (self.of,)
@@ -247,6 +256,13 @@ def blocks(wrt: Any, parameters: Sequence[Variable]) -> list[Variable]:
     return list(parameters) if wrt is None else [wrt] if isinstance(wrt, Variable) else list(wrt)
 
 
+def side(size: int) -> int:
+    """Of a square with so many entries."""
+    if (n := math.isqrt(size)) ** 2 != size:
+        raise ProblemError(f"Trace needs a square quantity, as a Covariance is; this one has {size} coordinates.")
+    return n
+
+
 def rename(expressions: Sequence[Any], here: Mapping[str, Any], names: Mapping[str, Any]) -> list[Any]:
     """Formulas in the draws of this problem, read on what the rows or copies define under the same names."""
     rule: dict[Any, Any] = {}
@@ -293,7 +309,7 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             return None if inner is None else _some(inner, q)
         case Trace(of=of):
             inner = lower(of)
-            return None if inner is None else [sp.Add(*inner[:: round(len(inner) ** 0.5) + 1])]
+            return None if inner is None else [sp.Add(*inner[:: side(len(inner)) + 1])]
         case Curl(of=of):
             inner = lower(of)
             variables = by_wrt(of, parameters)

@@ -28,6 +28,8 @@ class Size(int):
     also: tuple[int, ...]
 
     def __new__(cls, name: str, value: int, also: tuple[int, ...] = ()) -> Size:
+        if not isinstance(also, (tuple, list)):
+            raise ProblemError(f"also={also!r} of the size {name} is {type(also).__name__}: write also=({also},).")
         size = super().__new__(cls, _sizes.get({}).get(name, value))
         size.name, size.also = name, also
         return size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from sympy import Rational, log, sqrt
 
 from gradcheck_rl import (
     AtMost,
+    Bernoulli,
     Categorical,
     Claim,
     Curl,
@@ -34,6 +36,7 @@ from gradcheck_rl import (
     ProblemError,
     Raises,
     Rows,
+    Trace,
     Uniform,
     Value,
     Variable,
@@ -45,6 +48,7 @@ from gradcheck_rl import (
     module,
     softmax,
 )
+from gradcheck_rl.load import load
 
 theta = Parameter("theta", 3, over=LogRational())
 reward = Variable("reward", 3, over=Uniform(-2, 2))
@@ -75,7 +79,46 @@ def test_the_reference_agrees_and_names_the_routes() -> None:
     assert {"listed", "autodiff", "symbolic"} <= set(line.routes[0].route.split(" + "))
 
 
+def test_what_is_no_law_is_refused_where_it_is_none() -> None:
+    p = Parameter("p", over=Uniform(1.2, 2))
+    coin, level = Draw("coin", Bernoulli(p)), Draw("level", Gaussian(0, 1 - p))
+    for draw, sentence in ((coin, "a probability of `coin` is -0.9"), (level, "a standard deviation is -0.9")):
+        claim = Claim("It has a size.", AtMost(0, Mean(Value(abs(draw)))), at=Point(p=1.9))
+        with pytest.raises(ProblemError, match=sentence):
+            check(Problem(title="No law", claims=(claim,)))
+    with pytest.raises(ProblemError, match="a standard deviation of Gaussian is -1"):
+        Gaussian(0, -1)
+    with pytest.raises(ProblemError, match="has a negative variance in some direction"):
+        Gaussian([0, 0], covariance=[[1, 2], [2, 1]])
+
+
+def test_the_trace_is_of_a_square() -> None:
+    theta = Parameter("theta", (2, 3))
+    claim = Claim("A trace.", Equal(Trace(Gradient((theta**2).sum(), theta)), 0))
+    with pytest.raises(ProblemError, match="Trace needs a square quantity, as a Covariance is; this one has 6 coordinates"):
+        check(Problem(title="Six", claims=(claim,)))
+
+
 # ---- answers --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_for_one_size_is_judged_at_that_size() -> None:
+    """At others it may end without a value; a value that is wrong there refutes it."""
+    tiny = load(str(Path(__file__).parent / "pages" / "tiny.py"))
+
+    def two_only(theta: Any) -> Any:
+        first, second = theta
+        return torch.stack([first, second]) - torch.logaddexp(first, second)
+
+    def forgets_others(theta: Any) -> Any:
+        return theta - torch.logaddexp(theta[0], theta[1])
+
+    line = only(check(tiny, {"log_pi": two_only}))
+    assert line.ok and line.remark.startswith("not judged at K = 3: ") and line.sizes == {}
+    line = only(check(tiny, {tiny.functions["log_pi"]: forgets_others}))
+    assert not line.ok and line.reason.startswith("it holds here, and is refuted at K = 3")
+    with pytest.raises(InputError, match="`uniform` does not use log_pi"):
+        check(tiny, {"log_pi": two_only}, only="uniform")
 
 
 def twice(theta: Any, reward: Any, action: Any) -> Any:

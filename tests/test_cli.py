@@ -6,6 +6,7 @@ import importlib
 import io
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -80,6 +81,40 @@ def answers(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[[list[Any]]
     return plan
 
 
+@pytest.mark.parametrize(("typed", "code"), [("list", 0), ("list --nothing", 2)])
+def test_what_the_shell_has_closed_is_written_to_nowhere(typed: str, code: int) -> None:
+    line = f"{shlex.quote(sys.executable)} -m gradcheck_rl {typed} >&- 2>&-"
+    assert subprocess.run(line, shell=True, check=False).returncode == code
+
+
+def test_an_interruption_within_a_compiled_library_is_one(monkeypatch: pytest.MonkeyPatch, home: Path, capsys: Shown) -> None:
+    def check(*_: Any, **__: Any) -> Report:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise SystemError("returned a result with an exception set") from None
+
+    monkeypatch.setattr(CHECKING, "check", check)
+    assert main(["problem1"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+
+
+def test_the_line_that_replays_chooses_the_same(capsys: Shown, tmp_path: Path) -> None:
+    path, answer = tmp_path / "my page" / "tiny.py", tmp_path / "mine.py"
+    path.parent.mkdir()
+    path.write_text(TINY.read_text())
+    answer.write_text("def log_pi(theta):\n    return theta.log_softmax(-1)\n")
+    typed = [str(path), "--seed", "4", "--points", "3", "--only", "unbiased", "--answer", str(answer)]
+    assert main([*typed, "--json"]) == 0
+    first = json.loads(capsys.readouterr().out)
+    again = shlex.split(first["replay"])
+    assert again[:3] == ["python", "-m", "gradcheck_rl"]
+    assert main([*again[3:], "--json"]) == 0
+    second = json.loads(capsys.readouterr().out)
+    assert second["replay"] == first["replay"] and second["claims"][0]["points"] == first["claims"][0]["points"]
+    assert [c["id"] for c in second["claims"]] == ["unbiased"]
+
+
 # ---- what is typed --------------------------------------------------------------------------------------------------------
 
 
@@ -112,7 +147,10 @@ def test_the_list_names_what_is_shipped(capsys: Shown) -> None:
         ("list --jobs", "`list` has no `--jobs`."),
         ("problem1 --only halvd", "no claim or statement here is called 'halvd'. Did you mean `halved`?"),
         ("problem1 --only T-01", "Did you mean `T-001`?"),
-        ("explain T-04", "no problem speaks of 'T-04'. Did you mean `T-004`? 4 statements are decided here."),
+        (
+            "explain T-04",
+            "no problem speaks of 'T-04'. Did you mean `T-004`? 4 statements are decided here; `coverage` lists",
+        ),
         ("problem1 -o absent/r.json", "-o absent/r.json cannot be written: No such file or directory."),
         ("problem1 -o problems", "-o problems cannot be written: Is a directory."),
         ("problem1 -o problems/problem1_two_logits.py", "would overwrite what is to be read"),
@@ -120,6 +158,10 @@ def test_the_list_names_what_is_shipped(capsys: Shown) -> None:
         ("problem1 --answer absent.py", "there is no file absent.py; a file with functions was expected."),
         ("mistakes problem2", "Did you mean `problem1`?"),
         ("new two-words", "'two-words' cannot name a problem file"),
+        ("new torch", "torch.py would stand in the way of `import torch`: choose another name."),
+        ("new class", "'class' cannot name a problem file"),
+        ("new /", "'/' cannot name a problem file"),
+        ("problem1 --answer=", "nothing is given for `answer`, as by an unset variable of the shell"),
         ("lint absent.py", "there is no file absent.py"),
     ],
 )

@@ -105,6 +105,43 @@ def test_a_wrong_file_is_described_in_one_line_and_leaves_nothing(tmp_path: Path
     assert sys.path == search
 
 
+TINY_WRONG = [
+    ('"It is half of it.", Equal(', "3, Equal(", "says=3 of a claim is int: write text, in quotes"),
+    ('source="T-003"', "source=3", "source=3 of a claim is int: write text, in quotes"),
+    ('title="Two logits"', "title=None", "title=None of a problem is NoneType: write text, in quotes"),
+    ('Size("K", 2, also=(3,))', 'Size("K", 2, also=3)', "also=3 of the size K is int: write also=(3,)."),
+    ("errata=(halved,)", "errata=halved", "errata=... of 'Two logits' is one Erratum: write it with a comma, errata=(...,)."),
+    ('((theta[0] ** 2 + 2 * theta[0] + 1, "expand"),)', '(theta[0], "expand")', "the steps of 'A square' are one step"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Mean(reinforce), Gradient(J)), s", "Mean takes a quantity, not function"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Mean(Gradient(reinforce), over=theta), 0), s", "over=theta is Parameter"),
+    (
+        "Mean(Gradient(reinforce)), Gradient(J)), s",
+        "Mean(Gradient(reinforce), over=__import__('gradcheck_rl').Rows(action=(0, 1), rewrad=(0, 1))), 0), s",
+        "Rows(rewrad=...) asks for it. Did you mean `reward`?",
+    ),
+    (
+        "def reinforce(theta, reward, action, log_pi=log_pi)",
+        "def reinforce(*given, log_pi=log_pi)",
+        "`reinforce` is given its arguments by name, and names none: write them, as def reinforce(theta).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "sentence"), TINY_WRONG)
+def test_a_slip_on_a_page_is_told_in_one_sentence(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
+    text = TINY.read_text()
+    assert text.count(right) == 1
+    path = page(tmp_path, text.replace(right, wrong))
+    with pytest.raises(ProblemError) as caught:
+        load(str(path))
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_name_too_long_for_a_file_is_no_file() -> None:
+    with pytest.raises(InputError, match="there is no file a"):
+        load("a" * 300 + ".py")
+
+
 def test_an_exception_that_cannot_be_shown_is_described(tmp_path: Path) -> None:
     path = page(tmp_path, "class Mute(Exception):\n    def __str__(self):\n        raise Mute\n\n\nraise Mute\n")
     with pytest.raises(ProblemError, match=r"page\.py:6: .*Mute"):

@@ -30,6 +30,7 @@ from ..quantities import (
     Value,
     is_code,
     rename,
+    side,
 )
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, sampled, symbolic
@@ -77,7 +78,7 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             return evaluate(of, scene, outcomes).map(lambda x: x[..., q.slice])
         case Trace(of=of):
             square = evaluate(of, scene, outcomes)
-            step = round(square.shape[-1] ** 0.5) + 1
+            step = side(square.shape[-1]) + 1
             diagonal = square.map(lambda x: x[..., ::step])
             return weighted_sum(Estimate(np.ones(diagonal.shape), np.zeros(diagonal.shape), Evidence.EXACT), diagonal, -1).map(
                 lambda x: x[..., None]

@@ -44,15 +44,17 @@ class World:
     def asked(self, code: Callable[..., Any], names: Mapping[str, Symbols]) -> dict[str, Symbols]:
         """The arguments a function asks for; a parameter with a default keeps it."""
         found: dict[str, Symbols] = {}
+        title = getattr(code, "__name__", "the function")
         for p in arguments(code).values():
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) or p.default is not p.empty:
                 continue
             if p.name not in names:
-                title = getattr(code, "__name__", "the function")
                 raise ProblemError(
                     f"`{title}` asks for `{p.name}`; this problem has {', '.join(names)}.{did_you_mean(p.name, names)}"
                 )
             found[p.name] = names[p.name]
+        if not found and any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in arguments(code).values()):
+            raise ProblemError(f"`{title}` is given its arguments by name, and names none: write them, as def {title}(theta).")
         return found
 
 
