@@ -209,9 +209,10 @@ def at_values(problem: Problem, chosen: Mapping[str, Derivation], values: Values
 
 
 def _fit(d: Derivation, values: Values) -> bool:
-    """Have all indexed letters as many entries? What a page gives is for its own number of them."""
-    rows = [values[letter] for letter, home in letters(d).items() if isinstance(home, sp.IndexedBase) and letter in values]
-    return len({len(row) if isinstance(row, tuple) else 0 for row in rows}) <= 1
+    """Have all indexed letters as many entries as is said? What a page gives is for its own number of them."""
+    here = {home: values[letter] for letter, home in letters(d).items() if letter in values}
+    counts = {len(row) if isinstance(row, tuple) else 0 for home, row in here.items() if isinstance(home, sp.IndexedBase)}
+    return len(counts | {here[k] for k in sizes(d) if k in here}) <= 1
 
 
 def _at(d: Derivation, values: Values, given: Values = MappingProxyType({})) -> Derivation:

@@ -65,6 +65,10 @@ class Normal:
 
     scale: float = 1.0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.scale < math.inf:
+            raise ProblemError(f"Normal({self.scale}) has no spread: write a positive number.")
+
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         return each(lambda x: x if x != 0 else fmpq(1, 1000), _decimals(rng.normal(0, self.scale, shape)))
 
@@ -85,6 +89,8 @@ class Uniform:
     def __post_init__(self) -> None:
         if not self.low < self.high:
             raise ProblemError(f"Uniform({self.low}, {self.high}) is empty: write the smaller bound first.")
+        if not (math.isfinite(self.low) and math.isfinite(self.high)):
+            raise ProblemError(f"Uniform({self.low}, {self.high}) has no end: write two numbers, or Normal(scale).")
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         places = max(3, 2 - math.floor(math.log10(self.high - self.low)))
@@ -175,6 +181,9 @@ class OneOf:
             choices = tuple(choices[0])
         if not choices:
             raise ProblemError("OneOf() is empty: write the values to choose from, simplest first.")
+        for c in choices:
+            if isinstance(c, str):
+                raise ProblemError(f"OneOf({c!r}) is text: write numbers, or arrays of them.")
         object.__setattr__(self, "choices", choices)
 
     def _all(self, shape: Shape) -> list[NDArray[Any]]:

@@ -29,6 +29,7 @@ from gradcheck_rl import (
     LogRational,
     Masks,
     Normal,
+    OneOf,
     Parameter,
     Uniform,
     differences,
@@ -788,6 +789,44 @@ def test_the_report_is_like_any_other() -> None:
         assert report.replay == "differences(loss, ..., seed=2, directions=3)"
     theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
     assert differences(lambda: theta.abs().sum(), theta).exit_code == 3
+
+
+def test_functions_that_differentiate_inside_have_values() -> None:
+    def adapted(theta: Any) -> Any:
+        (g,) = torch.autograd.grad(theta.pow(3).sum(), theta, create_graph=True)
+        return (theta - 0.1 * g).square().sum()
+
+    def by_hand(theta: Any) -> Any:
+        return (theta - 0.3 * theta**2).square().sum()
+
+    assert verdicts(same_gradient(adapted, by_hand, theta=(Normal(), 3))) == ("agrees", "agrees")
+    assert verdicts(same_gradient(adapted, lambda theta: by_hand(theta).detach(), theta=(Normal(), 3))) == ("agrees", "refuted")
+
+
+def test_arguments_have_any_name() -> None:
+    assert verdicts(same_gradient(lambda g: g.sin(), lambda g: g.sin(), g=Normal())) == ("agrees", "agrees")
+
+
+OUT_OF_PLACE: tuple[tuple[Callable[[], Any], str], ...] = (
+    (lambda: same_gradient(x, x, x=Normal(), seed=-1), "seed=-1: write a whole number from 0"),
+    (lambda: same_gradient(x, x, x=Normal(), seed=(Normal(), 2)), "an argument of that name must have another one here"),
+    (lambda: same_gradient(x, x, x=Normal(), points=0), "points=0: write how many, 1 or more"),
+    (lambda: same_gradient(x, x, x=Normal(), wrt=0), "wrt=0: write a name, or several"),
+    (lambda: same_gradient(x, x, x=Normal(), resolution=0), "has resolution 0: it must be positive"),
+    (lambda: same_gradient(x, x, x=(Normal(), -3)), "x has the shape -3: write how many, 1 or more"),
+    (lambda: same_gradient(torch.sin, sp.sin(x), x=Normal()), "was expected: write lambda x: f(x), with the names"),
+    (lambda: Uniform(0, math.inf), "Uniform(0, inf) has no end: write two numbers, or Normal(scale)."),
+    (lambda: Normal(-1), "Normal(-1) has no spread: write a positive number."),
+    (lambda: OneOf("a"), "OneOf('a') is text: write numbers, or arrays of them."),
+)
+
+
+@pytest.mark.parametrize(("call", "says"), OUT_OF_PLACE)
+def test_what_is_out_of_place_is_told_in_one_sentence(call: Callable[[], Any], says: str) -> None:
+    with pytest.raises(GradcheckError) as error:
+        call()
+    assert says in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 theta = torch.ones(3, dtype=torch.float64, requires_grad=True)

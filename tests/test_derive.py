@@ -273,6 +273,7 @@ def test_the_page_s_only_parameter_is_theta_too(word: str) -> None:
         (("problem3", "--at", "mu=2, sigma=1/2"), "mu = 2, sigma = "),
         (("problem3", "--at", "μ=2, σ=1/2"), "mu = 2, sigma = "),
         (("problem3", "--at", "theta=2"), "mu = 2"),
+        (("problem1", "--at", "K=4"), "m₃"),  # the page's own data are of three
         (("problem5", "--at", "theta=((0, 0), (0, 0))"), "theta = ((0, 0), (0, 0))"),
     ],
 )

@@ -461,6 +461,9 @@ MAPPED = Adapter({"naive_grad": "their_name", "reparam_grad": "other"})
 def test_functions_are_taken_from_a_script_without_its_main_part(grader: Grader, tmp_path: Path) -> None:
     assert words(row(grader, tmp_path, SCRIPT, adapter=MAPPED)) == ["PASS", "PASS"]
     assert words(row(grader, tmp_path, SCRIPT)) == ["TIMEOUT", "TIMEOUT"]
+    missing = row(grader, tmp_path, SCRIPT, adapter=Adapter({"naive_grad": "thier_name", "reparam_grad": "other"}))
+    assert words(missing) == ["INVALID", "PASS"]
+    assert "`naive_grad` is not defined (`thier_name` was looked for, as --map says)" in str(missing)
 
 
 def test_functions_are_taken_from_a_notebook(grader: Grader, tmp_path: Path) -> None:
@@ -609,6 +612,7 @@ def test_a_rubric_that_is_wrong_is_told_in_a_sentence(
     ("typed", "sentence"),
     [
         (("nothing.py",), "there is no nothing.py"),
+        (("good.py", "--map", "reparam_gard=mine"), "--map reparam_gard=... names no function that is asked for"),
         (("good.py", "--map", "a-b"), "write --map reparam_grad=their_name"),
         (("good.py", "bad.py", "--as", "gradescope"), "is about one submission"),
         (("good.py", "-o", "good.py"), "would overwrite"),

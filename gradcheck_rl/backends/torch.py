@@ -87,6 +87,8 @@ def run(
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
         ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
+        if batch.w and not gradient:
+            ladder.append(batch.recorded)
         for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
             try:
                 result = ladder[at]()
@@ -135,6 +137,7 @@ class _Call:
         self, code: Any, name: str, gradient: bool, kind: Any, leaves: Any, fixed: Any, drawn: Any, possible: Any
     ) -> None:
         self.code, self.name, self.gradient, self.kind, self.possible = code, name, gradient, kind, possible
+        self._records = gradient
         self.w = {k: self._tensor(v) for k, v in leaves.items()}
         self.f = {k: self._tensor(v) for k, v in fixed.items()}
         self.o = {k: self._drawn(v) for k, v in drawn.items()}
@@ -168,7 +171,7 @@ class _Call:
 
     def _leaves(self) -> dict[str, Any]:
         return {
-            k: v[:, None].expand(self.B, self.M, *v.shape[1:]).clone().requires_grad_(self.gradient) for k, v in self.w.items()
+            k: v[:, None].expand(self.B, self.M, *v.shape[1:]).clone().requires_grad_(self._records) for k, v in self.w.items()
         }
 
     def _back(self, y: Any, leaves: dict[str, Any]) -> Batch:
@@ -225,6 +228,11 @@ class _Call:
             raise CodeError(self.code, f"`{self.name}` returned different shapes at different points: return one shape.")
         blank = torch.zeros(shapes.pop())
         return self._back(torch.stack([blank if r is None else r for r in rows]), leaves)
+
+    def recorded(self) -> Batch:
+        """For the value of code that differentiates inside, by what it is given."""
+        self._records = True
+        return self.loop()
 
     def _one(self, leaves: Mapping[str, Any], b: int, m: int) -> Any:
         given = {k: x[b] for k, x in self.f.items()} | {k: x[b, m] for k, x in self.o.items()}

@@ -19,12 +19,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, told
+from ..errors import InputError, did_you_mean, told
 from ..executors import Lost, as_they_come
 from ..load import identity, load, locate
 from ..quantities import arguments
 from .grade import Grader
 from .isolation import Limits, chosen
+from .parts import FUNCTION
 from .result import Row
 from .rubric import Rubric
 from .submission import Adapter, Submission, Unreadable, read
@@ -53,7 +54,12 @@ class Course:
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
     def grader(self) -> Grader:
-        return Grader(load(self.problem), self.rubric, chosen(self.tier), self.limits, self.key)
+        grader = Grader(load(self.problem), self.rubric, chosen(self.tier), self.limits, self.key)
+        known = [part.id for part in grader.parts if part.kind == FUNCTION]
+        if unknown := next((name for name in self.adapter.names if name not in known), None):
+            has = f"there are {', '.join(known) or 'none'}.{did_you_mean(unknown, known)}"
+            raise InputError(f"--map {unknown}=... names no function that is asked for; {has}")
+        return grader
 
 
 @dataclass(frozen=True)

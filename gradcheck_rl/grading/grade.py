@@ -156,7 +156,9 @@ class Grader:
         session = run.session()
         functions = session.functions
         if part.id not in functions:
-            raise Unreadable(f"`{part.id}` is not defined: write `{signature(slot)}`")
+            theirs = run.name(part.id)
+            mapped = f" (`{theirs}` was looked for, as --map says)" if theirs != part.id else ""
+            raise Unreadable(f"`{part.id}` is not defined{mapped}: write `{signature(slot)}`")
         remote = Remote(session, slot, functions[part.id])
         failed = ""
         try:
@@ -409,6 +411,10 @@ class _Run:
         self._last: Ended | None = None
         self._lives = LIVES
         self.output, self.isolation = "", grader.tier.name
+
+    def name(self, part: str) -> str:
+        """What the submission calls it."""
+        return self._functions[part]
 
     @property
     def end(self) -> Ended | None:
