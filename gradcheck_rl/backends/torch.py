@@ -89,7 +89,7 @@ def run(
         ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
         if batch.w and not gradient:
             ladder.append(batch.recorded)
-        for at in range(min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
+        for at in range(0 if one else min(_rung.get(key, 0), len(ladder) - 1), len(ladder)):
             try:
                 result = ladder[at]()
                 if _moved() and not _same(result, ladder[at]()):
