@@ -737,7 +737,7 @@ def _check(
         if _was_interrupted(error):
             raise KeyboardInterrupt from None
         raise ProblemError(
-            f"{why(Path(problem.path), error)}. This was not foreseen; in Python, check(...) shows where."
+            f"{why(Path(problem.path), error).rstrip('.')}. This was not foreseen; in Python, check(...) shows where."
         ) from error
     finally:
         if shown:

@@ -3,8 +3,8 @@
 The edits are made in the syntax tree that the author wrote, since SymPy would have rewritten it. A mutant of a function is
 tried as an answer; a mutant of any other line makes a page of its own, whose model and code disagree. A survivor is a change
 of which the page says nothing, unless it is proved to change nothing: as a formula, as code written out, or, of functions that
-take nothing, by what they give. Of a survivor whose functions have the same values and
-gradients at every point tried, that is said: it is likely to change nothing, and no proof.
+take nothing, by what they give. Of a survivor whose functions have the same values and gradients at every point tried, that is
+said: it is likely to change nothing, and no proof.
 """
 
 from __future__ import annotations
