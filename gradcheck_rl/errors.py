@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from types import FrameType, TracebackType
 
 
 class GradcheckError(Exception):
@@ -30,7 +32,9 @@ class Unsuitable(GradcheckError):
     """This way of computing does not apply here; another one may."""
 
 
+LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(__file__), "<frozen")
 RANDOM = "gives another result each time it is called: it draws random numbers of its own. Take the noise as an argument."
+SYMBOLIC = "returned a SymPy expression, and numbers were expected: take what it reads of the page as an argument."
 
 
 def told(error: BaseException) -> str:
@@ -40,6 +44,38 @@ def told(error: BaseException) -> str:
     except Exception:
         says = "and its text cannot be read"
     return f"{type(error).__name__}: {says}" if says else type(error).__name__
+
+
+def raised(name: str, error: BaseException) -> str:
+    """What code under test raised, on which of its lines, and the likeliest reason on a page of SymPy names."""
+    step = _own(error.__traceback__)
+    if step is None:
+        return f"`{name}` raised {told(error)}"
+    code = step.tb_frame.f_code
+    said = f"`{name}` raised {told(error)} ({os.path.basename(code.co_filename)}:{step.tb_lineno})"
+    if symbol := _symbol_in(step.tb_frame):
+        said += f"; `{symbol}` is a SymPy name there, and no number: take it as an argument"
+    return said
+
+
+def _symbol_in(frame: FrameType) -> str | None:
+    """A name from outside the function that stands for something symbolic."""
+    import dis  # only where something went wrong
+
+    known = {**frame.f_globals, **frame.f_locals}
+    outer = [i.argval for i in dis.get_instructions(frame.f_code) if i.opname in ("LOAD_GLOBAL", "LOAD_DEREF")]
+    return next((name for name in outer if hasattr(known.get(name), "free_symbols")), None)
+
+
+def _own(step: TracebackType | None) -> TracebackType | None:
+    """The innermost step that is neither in a library nor in this package."""
+    found = None
+    while step is not None:
+        path = step.tb_frame.f_code.co_filename
+        if "site-packages" not in path and not path.startswith(LIBRARIES):
+            found = step
+        step = step.tb_next
+    return found
 
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:

@@ -88,11 +88,10 @@ class Sentence(pytest.Item):
 def report(request: pytest.FixtureRequest) -> Report:
     """What the marked problem's check found."""
     marker = request.node.get_closest_marker(NAME)
-    if marker is None:
-        raise pytest.UsageError(
-            f'the fixture {NAME} belongs to a marked test: write @pytest.mark.{NAME}("problem1", answer=...).'
-        )
-    return _checked(request.node, marker)
+    with _in_a_sentence():
+        if marker is None:
+            raise InputError(f'the fixture {NAME} belongs to a marked test: write @pytest.mark.{NAME}("problem1", answer=...).')
+        return _checked(request.node, marker)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -156,10 +155,8 @@ def _in_a_sentence() -> Generator[None]:
     """Where a traceback would show our own lines only."""
     try:
         yield
-        return
     except GradcheckError as error:
-        sentence = str(error)
-    pytest.fail(sentence, pytrace=False)
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
 
 
 def _require(item: pytest.Item, report: Report) -> None:

@@ -290,6 +290,30 @@ def test_a_numpy_estimator_is_integrated() -> None:
     assert only(check(problem, {score: shifted})).verdict == "refuted"
 
 
+def test_a_name_of_the_page_in_the_place_of_an_argument() -> None:
+    def in_torch(theta: Any, reward: Any, action: Any) -> Any:
+        return theta.log_softmax(-1)[action] * J
+
+    def taken(theta: Any, reward: Any, action: Any) -> Any:
+        return torch.exp(J)
+
+    def in_numpy(x: Any, mu: Any) -> Any:
+        return np.square(x) * (x - theta[0])
+
+    def misnamed(theta: Any, reward: Any, action: Any) -> Any:
+        return theta.J
+
+    scores = Problem(title="S", claims=(Claim("So.", Equal(Mean(Value(score)), Gradient(E(x**2)))),))
+    for problem, answer, sentence in (
+        (page, {reinforce: in_torch}, "`in_torch` returned a SymPy expression, and numbers were expected"),
+        (page, {reinforce: taken}, "; `J` is a SymPy name there, and no number: take it as an argument"),
+        (scores, {score: in_numpy}, "`in_numpy` returned a SymPy expression, and numbers were expected"),
+    ):
+        assert sentence in only(check(problem, answer)).reason
+    said = only(check(page, {reinforce: misnamed})).reason
+    assert said.endswith(f"has no attribute 'J' (test_check.py:{misnamed.__code__.co_firstlineno + 1})")
+
+
 # ---- errata, mistakes, witnesses ------------------------------------------------------------------------------------------
 
 wrong = Erratum("The gradient is zero.", Equal(Gradient(J), 0), instead=unbiased)

@@ -206,7 +206,8 @@ def test_code_for_one_sample_at_a_time_is_not_called_for_ever() -> None:
         raise ValueError("no such thing")
 
     (line,) = check(page, {one_by_one: broken}).claims
-    assert (line.verdict, line.reason) == ("refuted", "`broken` raised ValueError: no such thing")
+    place = f"test_evaluators.py:{broken.__code__.co_firstlineno + 1}"
+    assert (line.verdict, line.reason) == ("refuted", f"`broken` raised ValueError: no such thing ({place})")
 
 
 def test_the_default_dtype_is_ours_inside_and_the_callers_outside() -> None:

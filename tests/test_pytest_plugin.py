@@ -85,10 +85,14 @@ def test_a_mark_that_does_not_bind_says_so(course: Path) -> None:
         "()": "the mark gradcheck_rl names no problem: write @pytest.mark.gradcheck_rl(",
         '("problems/tiny.py", answer=7)': "the answer is int: a function was expected",
     }
-    tests = (f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}(): pass\n" for n, mark in enumerate(wanted))
+    tests = [f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}(): pass\n" for n, mark in enumerate(wanted)]
+    tests += [f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}_too(gradcheck_rl): pass\n" for n, mark in enumerate(wanted)]
+    tests.append("def test_unmarked(gradcheck_rl): pass\n")
+    wanted["unmarked"] = "the fixture gradcheck_rl belongs to a marked test"
     (course / "test_course.py").write_text("import pytest\n\ndef f(theta): pass\n\n" + "\n".join(tests))
     code, said = run(course, "test_course.py")
-    assert code == 1 and f"{len(wanted)} failed" in said and "Traceback" not in said
+    assert code == 1 and f"{len(wanted) - 1} failed, {len(wanted)} errors" in said
+    assert not any(word in said for word in ("Traceback", "During handling", "pytest_plugin.py")), said
     assert all(sentence in said for sentence in wanted.values()), said
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.func import vmap
 
-from ..errors import InputError, told
+from ..errors import InputError, raised
 from ..estimate import Floats
 from .torch import precision as precision
 
@@ -98,4 +98,4 @@ def mapped(code: Callable[..., Any], rows: Rows) -> Any:
     except Exception as error:
         name = getattr(code, "__name__", "the function")
         hint = "write it so that torch.func.vmap can map it (no .item(), no `if` on a tensor, no numpy)"
-        raise InputError(f"`{name}` raised {told(error)} on a batch: {hint}.") from error
+        raise InputError(f"{raised(name, error)} on a batch: {hint}.") from error

@@ -22,7 +22,7 @@ import torch
 from torch.func import functional_call, vmap
 from torch.overrides import TorchFunctionMode
 
-from ..errors import RANDOM, CodeError, InputError, Unsuitable, did_you_mean, told
+from ..errors import RANDOM, SYMBOLIC, CodeError, InputError, Unsuitable, did_you_mean, raised, told
 from ..estimate import Floats
 from ..rings import Float, Ring, flat_index
 from . import remote
@@ -98,7 +98,7 @@ def run(
                 raise
             except BaseException as error:  # SystemExit among them: code under test does not end the check
                 if at == len(ladder) - 1 or not isinstance(error, Exception):
-                    raise CodeError(key, f"`{name}` raised {told(error)}") from error
+                    raise CodeError(key, raised(name, error)) from error
             else:
                 if not one:
                     _rung[key] = at
@@ -165,6 +165,8 @@ class _Call:
             return torch.cat([x.reshape(-1) for x in out])
         if isinstance(out, (int, float, bool)) and not self.gradient:
             return torch.tensor([float(out)])
+        if hasattr(out, "free_symbols"):
+            raise CodeError(self.code, f"`{self.name}` {SYMBOLIC}")
         what = "None" if out is None else f"a {type(out).__name__}"
         fix = "end with `return loss`" if out is None else "keep it a tensor: no .item(), float() or .numpy()"
         raise CodeError(self.code, f"`{self.name}` returned {what}; a tensor was expected: {fix}.")
@@ -432,7 +434,7 @@ class Lines:
         try:
             y = self.loss()
         except Exception as error:
-            raise InputError(f"`{self.name}` raised {told(error)}") from error
+            raise InputError(raised(self.name, error)) from error
         if not isinstance(y, torch.Tensor):
             kept = "end it with `return loss`" if y is None else "keep it a tensor, without .item() or float()"
             raise InputError(f"`{self.name}` returned {type(y).__name__}; a tensor was expected: {kept}.")

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import RANDOM, CodeError, told
+from ..errors import RANDOM, SYMBOLIC, CodeError, raised
 from ..estimate import EPS, Estimate, Evidence, Floats
 from ..mdp import MDP
 from ..quantities import Gradient, Value
@@ -137,8 +137,10 @@ def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit among them: code under test does not end the check
-        raise CodeError(code, f"`{name}` raised {told(error)}") from error
+        raise CodeError(code, raised(name, error)) from error
     if out.dtype.kind not in "fiub":
+        if any(hasattr(x, "free_symbols") for x in out.flat):
+            raise CodeError(code, f"`{name}` {SYMBOLIC}")
         what = "None" if out.shape == () and out.item() is None else f"dtype {out.dtype}"
         raise CodeError(code, f"`{name}` returned {what}; a number or an array of floats was expected.")
     return out.astype(float).ravel()

@@ -108,12 +108,12 @@ def described(function: Any) -> list[list[Any]] | None:
 
 
 class Caller:
-    def __init__(self, functions: Mapping[str, Any]) -> None:
+    def __init__(self, functions: Mapping[str, Any], sources: Mapping[str, str]) -> None:
         import numpy
 
         self.np: Any = numpy
         self.torch = sys.modules.get("torch")
-        self.functions = functions
+        self.functions, self.sources = functions, sources
         self.rungs: dict[str, int] = {}
         self.as_arrays: dict[str, bool] = {}
         self.parts: list[list[int]] = []  # shapes, where a function returns several tensors at once
@@ -218,7 +218,7 @@ class Caller:
             try:
                 found = list(torch.autograd.grad((flat * weights).sum(), list(leaves.values()), allow_unused=True))
             except Exception as error:
-                raise Refused(f"the gradient of `{name}` raised {told(error)}") from None
+                raise Refused(f"the gradient of {self._raised(name, error)}") from None
         parts = [
             (torch.zeros_like(v) if g is None else g).reshape(rows, -1).double()
             for g, v in zip(found, leaves.values(), strict=True)
@@ -261,7 +261,7 @@ class Caller:
                     raise
             except Exception as error:
                 if rung == len(ladder) - 1:
-                    raise Refused(f"`{name}` raised {told(error)}") from None
+                    raise Refused(self._raised(name, error)) from None
             else:
                 self.rungs[name] = rung
                 return y
@@ -323,6 +323,10 @@ class Caller:
         fix = "end with `return loss`" if out is None else "keep it a tensor: no .item(), float() or .numpy()"
         raise Refused(f"`{name}` returned {self._word(out)}; a tensor was expected: {fix}.")
 
+    def _raised(self, name: str, error: BaseException) -> str:
+        at = _line_of(error, self.sources)
+        return f"`{name}` raised {told(error)}" + (f" ({at.removesuffix(': ')})" if at else "")
+
     def _once(self, name: str, passed: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
         """One call. `passed` says of each argument whether it goes by position, and under which name."""
         given = {**self.plain, **arguments}
@@ -337,7 +341,7 @@ class Caller:
         except NotImplementedError:
             raise Refused(f"`{name}` is not filled in.") from None
         except Exception as error:
-            raise Refused(f"`{name}` raised {told(error)}") from None
+            raise Refused(self._raised(name, error)) from None
         except BaseException as error:
             raise Refused(f"`{name}` ended before returning an answer: {told(error)}", ended=True) from None
 
@@ -418,7 +422,7 @@ def main(source: int, sink: int) -> None:
         at = _line_of(error, config["sources"])
         send(sink, {"failed": f"{at}{told(error)}", "ended": ended})
         return
-    caller = Caller(functions)
+    caller = Caller(functions, config["sources"])
     send(sink, {"functions": {name: described(f) for name, f in functions.items()}})
     while True:
         request, payload = received(source)
@@ -435,7 +439,7 @@ def main(source: int, sink: int) -> None:
 
 def _line_of(error: BaseException, sources: Mapping[str, str]) -> str:
     """file:line of the submission, where the error names one."""
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and type(error.filename) is str:
         return f"{error.filename}:{error.lineno}: "
     at, step = "", error.__traceback__
     while step is not None:
