@@ -198,7 +198,7 @@ LIES = (
     inside("recursion", "return naive_grad(x, mu)", "FAIL", "CRASH"),
     inside("an error that prints secrets", "raise ValueError('::error::' + 'x' * 10**7)", "FAIL", says="ValueError"),
     inside("changes its arguments", "x[:] = 0\nreturn float(mu) * 0", "FAIL"),
-    inside("an error on a line", "return mu +\\\n  missing", "FAIL", says="is not defined (answer.py:"),
+    inside("an error on a line", "return (\n    mu + missing)", "FAIL", says="is not defined (submission.py:5)"),
     inside("not written", "raise NotImplementedError", "INVALID", says="is not filled in"),
 )
 
