@@ -51,3 +51,7 @@ def __getattr__(name: str) -> Any:
     if name not in _home:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f".{_home[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -186,12 +186,19 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
 
 
 def explain(options: argparse.Namespace) -> int:
+    from . import coverage
     from .render import text
     from .report import worst
 
     word = options.id
     pages = [(problem, sources(problem.path)) for problem in shipped()]
     places = {problem: [line for source, line in found if word in statements(source)] for problem, found in pages}
+    stated = next((s for s in coverage.known() if s.id == word), None)
+    if stated is not None:
+        _say(f"{word}: {stated.says}\n")
+    if stated is not None and stated.left:
+        _say(f"No problem decides it: {stated.left}\n")
+        return 5
     if not any(places.values()):
         known = {statement for _, found in pages for source, _ in found for statement in statements(source)}
         raise InputError(
@@ -201,7 +208,7 @@ def explain(options: argparse.Namespace) -> int:
     failed, codes = Failed(), list[int]()
     for page, lines in places.items():
         if lines:
-            _say(f"{word} is decided at {', '.join(f'{page.path.name}:{line}' for line in lines)}\n\n")
+            _say(f"It is decided at {', '.join(f'{page.path.name}:{line}' for line in lines)}\n\n")
             with _told(failed):
                 report = _check(_load(str(page.path)), options, only=[word])
                 _say(text.explain(report, _screen(options)) + "\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import itertools
 import os
 import re
@@ -29,6 +30,7 @@ _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
 MANY = 3
+UNEXPECTED = r"(\w+)(?:\.__\w+__)?\(\) got an unexpected keyword argument '(\w+)'"
 
 
 @dataclass(frozen=True)
@@ -319,6 +321,20 @@ def why(path: Path, error: BaseException) -> str:
     elif isinstance(error, GradcheckError):
         says = str(error)
     else:
-        says = " ".join(list(told.format_exception_only())[-1].split())
+        says = " ".join(list(told.format_exception_only())[-1].split()) + _meant(error)
     # An exception may carry a whole tensor in its text.
     return f"{place}:{line}: {says[:400]}" if line else f"{place}: {says[:400]}"
+
+
+def _meant(error: BaseException) -> str:
+    """What was probably meant by a name that this package does not have, or an argument that one of its names does not take."""
+    package = sys.modules[__name__.partition(".")[0]]
+    names: list[str] = package.__all__
+    if isinstance(error, ImportError) and (
+        found := re.match(f"cannot import name '(\\w+)' from '{package.__name__}'", str(error))
+    ):
+        return f".{did_you_mean(found[1], names)}"
+    if isinstance(error, TypeError) and (found := re.match(UNEXPECTED, str(error))) and found[1] in names:
+        takes = list(inspect.signature(getattr(package, found[1])).parameters)
+        return f": it takes {', '.join(takes)}.{did_you_mean(found[2], takes)}"
+    return ""

@@ -153,6 +153,10 @@ def raising(theta: Any, reward: Any, action: Any) -> Any:
     raise ValueError("out of ideas")
 
 
+def in_numpy(theta: Any, reward: Any, action: Any) -> Any:
+    return np.log(np.exp(theta[action]) / np.exp(theta).sum()) * reward[action]
+
+
 def single(theta: Any, reward: Any, action: Any) -> Any:
     return (theta.float().log_softmax(-1)[action] * reward[action].float()).double()
 
@@ -173,6 +177,7 @@ def branching(theta: Any, reward: Any, action: Any) -> Any:
         ({reinforce: detached}, "refuted", "no gradient flows from `detached` to theta: was it detached?"),
         ({reinforce: not_a_number}, "refuted", "nan"),
         ({reinforce: raising}, "refuted", "raised ValueError: out of ideas"),
+        ({reinforce: in_numpy}, "refuted", "`in_numpy` is numpy code, which has no gradient: write it in torch"),
         ({reinforce: single}, "agrees", "accurate only to"),
         ({reinforce: branching}, "agrees", ""),
     ],
@@ -297,7 +302,7 @@ def test_a_name_of_the_page_in_the_place_of_an_argument() -> None:
     def taken(theta: Any, reward: Any, action: Any) -> Any:
         return torch.exp(J)
 
-    def in_numpy(x: Any, mu: Any) -> Any:
+    def by_theta(x: Any, mu: Any) -> Any:
         return np.square(x) * (x - theta[0])
 
     def misnamed(theta: Any, reward: Any, action: Any) -> Any:
@@ -307,7 +312,7 @@ def test_a_name_of_the_page_in_the_place_of_an_argument() -> None:
     for problem, answer, sentence in (
         (page, {reinforce: in_torch}, "`in_torch` returned a SymPy expression, and numbers were expected"),
         (page, {reinforce: taken}, "; `J` is a SymPy name there, and no number: take it as an argument"),
-        (scores, {score: in_numpy}, "`in_numpy` returned a SymPy expression, and numbers were expected"),
+        (scores, {score: by_theta}, "`by_theta` returned a SymPy expression, and numbers were expected"),
     ):
         assert sentence in only(check(problem, answer)).reason
     said = only(check(page, {reinforce: misnamed})).reason

@@ -21,9 +21,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gradcheck_rl.load as loading
+from gradcheck_rl import coverage
 from gradcheck_rl.cli import COMMANDS, OPTIONS, main
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.report import Caught, Line, Report
+
+from .test_coverage import DECIDED, LEFT
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 SCHEMA = json.loads((Path(loading.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
@@ -40,7 +43,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "problems"
     folder.mkdir()
     (folder / "problem1_two_logits.py").write_text(TINY.read_text())
-    monkeypatch.setattr(loading, "HOMES", (folder,))
+    (folder / "statements.toml").write_text(DECIDED + LEFT)
+    for place in (loading, coverage):
+        monkeypatch.setattr(place, "HOMES", (folder,))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
     return tmp_path
@@ -445,10 +450,15 @@ def test_explain_says_what_is_known_and_where(capsys: Shown) -> None:
     out = capsys.readouterr().out
     written = TINY.read_text().splitlines()
     number = next(n for n, text in enumerate(written, start=1) if "T-004" in text)
-    assert f"T-004 is decided at problem1_two_logits.py:{number}" in out
+    assert out.startswith(f"T-004: It is 4.\nIt is decided at problem1_two_logits.py:{number}\n")
     for expected in ("It is half of it.", "✓ refuted", "→ REINFORCE is unbiased.", "at theta = ", "value", "expected"):
         assert expected in out
     assert "uniform" not in out
+
+
+def test_explain_says_why_a_statement_is_left(capsys: Shown) -> None:
+    assert main(["explain", "T-009"]) == 5
+    assert capsys.readouterr().out == "T-009: It is named so.\nNo problem decides it: A name.\n"
 
 
 def test_a_new_page_runs_passes_lint_and_is_never_overwritten(home: Path, capsys: Shown) -> None:

@@ -112,6 +112,11 @@ TINY_WRONG = [
     ('Size("K", 2, also=(3,))', 'Size("K", 2, also=3)', "also=3 of the size K is int: write also=(3,)."),
     ("errata=(halved,)", "errata=halved", "errata=... of 'Two logits' is one Erratum: write it with a comma, errata=(...,)."),
     ('((theta[0] ** 2 + 2 * theta[0] + 1, "expand"),)', '(theta[0], "expand")', "the steps of 'A square' are one step"),
+    ("    Categorical,\n", "    Categorial,\n", "cannot import name 'Categorial' from 'gradcheck_rl'"),
+    ("    Categorical,\n", "    Categorial,\n", "Did you mean `Categorical`?"),
+    ('source="T-003"', 'sorce="T-003"', "it takes says, that, at, where, by, source, resolution. Did you mean `source`?"),
+    ("Categorical(logits=theta)", "Categorical(logit=theta)", "logs, logits, allowed. Did you mean `logits`?"),
+    ("over=Uniform(-1, 1)", "ovr=Uniform(-1, 1)", "'ovr': it takes name, shape, over. Did you mean `over`?"),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "Mean(reinforce), Gradient(J)), s", "Mean takes a quantity, not function"),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "Mean(Gradient(reinforce), over=theta), 0), s", "over=theta is Parameter"),
     (

@@ -69,7 +69,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     code = scene.resolve(q.of)
     name = getattr(code, "__name__", "the function")
     if isinstance(q, Gradient):
-        raise CodeError(q.of, f"`{name}` is numpy code, which has no gradient: state the claim about Value(...).")
+        raise CodeError(q.of, f"`{name}` is numpy code, which has no gradient: write it in torch, or claim its Value.")
     asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
     fixed, drawn = arrays(scene, asked, outcomes)
     size, count = len(scene.points), outcomes.count if outcomes else 1
