@@ -111,6 +111,11 @@ def run(options: argparse.Namespace) -> int:
     functions = load_functions(options.answer) if options.answer else None
     inputs = [locate(name) for name in names] + ([Path(options.answer)] if options.answer else [])
     if options.output:
+        if Path(options.output).suffix in (".html", ".md", ".tex", ".pdf", ".xml"):
+            raise InputError(
+                f"-o {options.output}: a run writes JSON: write -o report.json, and then "
+                f"`gradcheck_rl report report.json -o {options.output}`."
+            )
         _writable(Path(options.output), inputs, "-o")
     if options.plot:
         from .figures import plottable

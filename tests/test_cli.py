@@ -157,6 +157,10 @@ def test_the_list_names_what_is_shipped(capsys: Shown) -> None:
             "no problem speaks of 'T-04'. Did you mean `T-004`? 4 statements are decided here; `coverage` lists",
         ),
         ("problem1 -o absent/r.json", "-o absent/r.json cannot be written: No such file or directory."),
+        (
+            "problem1 -o page.html",
+            "-o page.html: a run writes JSON: write -o report.json, and then `gradcheck_rl report report.json -o page.html`.",
+        ),
         ("problem1 -o problems", "-o problems cannot be written: Is a directory."),
         ("problem1 -o problems/problem1_two_logits.py", "would overwrite what is to be read"),
         ("all two.py --answer f.py", "there is no file two.py"),
