@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -129,8 +130,9 @@ class Claim:
             raise ProblemError(f"{self.says!r} has where={self.where!r}: {wanted}")
         if not all(isinstance(route, str) for route in self.routes):
             raise ProblemError(f"{self.says!r} has by={self.by!r}: write the name of a way, as in by='listed', or several.")
-        if not isinstance(self.resolution, (int, float)) or not 0 < self.resolution <= COARSEST:
-            raise ProblemError(f"{self.says!r} has resolution {self.resolution}: it must be positive and at most {COARSEST}.")
+        if not isinstance(self.resolution, Real) or not 0 < self.resolution <= COARSEST:
+            raise ProblemError(f"{self.says!r} has resolution={self.resolution!r}: write a number above 0 and up to {COARSEST}.")
+        object.__setattr__(self, "resolution", float(self.resolution))
         if self.at is not None and not isinstance(self.at, Point):
             raise ProblemError(f"{self.says!r} has at={self.at!r}: write at=Point(theta=(...), ...).")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache, lru_cache
 from typing import Any, cast
 
@@ -21,7 +22,7 @@ from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
-from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, written
+from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, image, rational, written
 from .symbols import Pick, by_name, frozen_, named_, step_
 from .tangents import RULES, Tangents
 
@@ -43,6 +44,7 @@ FUNCTIONS: dict[Any, str] = {
 CONSTANTS: dict[Any, str] = {sp.pi: "pi", sp.E: "e", sp.oo: "oo", -sp.oo: "-oo", sp.nan: "nan", sp.zoo: "nan"}
 
 VISITS = 400_000
+IN_BALLS = 1 << 13
 
 
 class Program:
@@ -299,7 +301,7 @@ class Walk:
         values, mass, slopes = spread(ring, self._laws, self.laws, self.atoms, outer, len(self.xs))
         axes = tuple(range(-sum(map(len, self.atoms)), 0))
         with np.errstate(all="ignore"):
-            out = self._body(ring, values)
+            out = in_balls_where_floats_fail(self._body, values, self._body(ring, values), mass, len(axes))
         n = len(self.by)
         result: list[Any] = []
         for i, at in enumerate(self._at):
@@ -308,6 +310,28 @@ class Walk:
             else:
                 result.append(_integral(mass, out[n + i], axes) + _integral(slopes[at], out[i], axes))
         return result
+
+
+def in_balls_where_floats_fail(body: Program, values: Sequence[Any], out: Sequence[Any], mass: Any, axes: int) -> list[Any]:
+    """1 - tanh(u)^2 is zero in floats from u = 19.07 on, and its logarithm infinite, which no conclusion may rest on: where a
+    point has such an outcome, which counts, all of its outcomes are worked out in balls. What has none is NaN in an integral."""
+    if all(np.isfinite(x).all() for x in out):
+        return list(out)
+    shape = np.broadcast_shapes(np.shape(mass), *map(np.shape, (*values, *out)))
+    outcomes = math.prod(shape[len(shape) - axes :])
+    weights, *flat = (np.broadcast_to(x, shape).reshape(-1, outcomes) for x in (mass, *values, *out))
+    given, found = flat[: len(values)], [x.copy() for x in flat[len(values) :]]
+    counts = weights != 0
+    fails = counts & ~np.isfinite(found).all(axis=0)
+    places = np.argwhere(counts & fails.any(axis=1, keepdims=True))
+    for x in found if axes else ():
+        x[fails] = math.nan
+    if len(places) <= IN_BALLS:
+        with suppress(Unsuitable):
+            for at in map(tuple, places):
+                for x, y in zip(found, body(EXACT, [rational(float(v[at])) for v in given]), strict=True):
+                    x[at] = image(y)
+    return [x.reshape(shape) for x in found]
 
 
 def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
@@ -605,8 +629,9 @@ def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate
 def floats(outputs: Sequence[Any], columns: Mapping[Any, Any]) -> list[Any]:
     """Formulas on float64 arrays that broadcast: what code receives as its arguments."""
     run, inputs = compiled(outputs)
+    given = _lookup(inputs, columns)
     with np.errstate(all="ignore"):
-        return run(Float(1), _lookup(inputs, columns))
+        return in_balls_where_floats_fail(run, given, run(Float(1), given), np.ones(()), 0)
 
 
 def number(e: Any) -> Any:

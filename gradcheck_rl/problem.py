@@ -224,13 +224,15 @@ class _Found:
                 self.formula(*entries(part))
 
     def globals(self, function: Callable[..., Any]) -> None:
-        """What the function asks for and its file defines under that name."""
-        inner = inspect.unwrap(function)
-        around = getattr(inner, "__globals__", {})
-        for p in arguments(function).values():
-            x = around.get(p.name)
-            if p.default is p.empty and p.name not in self.names and isinstance(x, Symbols) and x.name == p.name:
-                self.add(x)
+        """What the function asks for and its file defines with that name."""
+        wanted = [p.name for p in arguments(function).values() if p.default is p.empty and p.name not in self.names]
+        if wanted:
+            around = getattr(inspect.unwrap(function), "__globals__", {})
+            known = sorted((k == x.name, n, x) for n, (k, x) in enumerate(around.items()) if isinstance(x, Symbols))
+            named = {x.name: x for _, _, x in known}  # the one that the file calls so too, where there are several
+            for name in wanted:
+                if name in named:
+                    self.add(named[name])
 
 
 def _quantities(claim: Claim) -> Iterable[Quantity]:

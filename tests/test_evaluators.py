@@ -210,6 +210,43 @@ def test_code_for_one_sample_at_a_time_is_not_called_for_ever() -> None:
     assert (line.verdict, line.reason) == ("refuted", f"`broken` raised ValueError: no such thing ({place})")
 
 
+location = Parameter("location", over=Uniform(-1, 1))
+wide = Draw("wide", Gaussian(location, 3))
+textbook = log(1 - tanh(wide) ** 2)  # zero in floats from 19.07 on, and its logarithm infinite
+stable = 2 * (log(2) - wide - softplus(-2 * wide))
+squashed = Named("logarithm", textbook)  # code asks for it by its own name
+
+
+def given_as_it_is(logarithm: Any) -> Any:
+    return logarithm
+
+
+@pytest.mark.parametrize("wrong", [0, sp.Rational(1, 10**5)])
+@pytest.mark.parametrize(
+    "sides",
+    [
+        lambda error: (E(textbook), E(stable) + error),
+        lambda error: (Gradient(E(textbook)), Gradient(E(stable + error * wide))),
+        lambda error: (Mean(Value(given_as_it_is)), E(stable) + error),
+        lambda error: (Value(textbook + error), Value(stable)),
+        lambda error: (Covariance(Value(textbook)), Covariance(Value(stable * (1 + error)))),
+    ],
+)
+def test_what_overflows_in_floats_is_worked_out_in_balls(sides: Any, wrong: Any) -> None:
+    claim = Claim("The same.", Equal(*sides(wrong)), resolution=sp.Rational(1, 10**6))
+    (line,) = check(Problem(title="Squashed", claims=(claim,))).claims
+    assert line.verdict == ("refuted" if wrong else "agrees" if "proof" not in line.routes[0].route else "proved")
+
+
+@pytest.mark.parametrize(
+    ("formula", "verdict"), [(exp(wide**2), "refuted"), (log(wide), "undecided"), (log(1 - tanh(100 * wide) ** 2), "undecided")]
+)
+def test_a_model_that_is_no_number_refutes_nothing(formula: Any, verdict: str) -> None:
+    (line,) = check(Problem(title="Nowhere", claims=(Claim("It is 3.", Equal(E(formula), 3)),))).claims
+    assert line.verdict == verdict
+    assert verdict == "refuted" or "no number at some outcome, neither in floats nor in balls" in line.reason
+
+
 def test_the_default_dtype_is_ours_inside_and_the_callers_outside() -> None:
     def constant(theta: Any, action: Any) -> Any:
         return theta[action] * torch.tensor(7 / 3)

@@ -32,6 +32,7 @@ from ..quantities import (
     rename,
     side,
 )
+from ..rings import rational
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, sampled, symbolic
 from .scene import Outcomes, Scene, World
@@ -124,10 +125,13 @@ def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) 
         return symbolic.evaluate(formulas, scene) if symbolic.applies(formulas) else integrated.evaluate(formulas, scene)
     here = _on(formulas, outcomes, scene)
     size, count = len(scene.points), outcomes.count
-    if outcomes.exact is not None:
-        from flint import fmpq
-
-        rows = [row | {a: fmpq(int(k[m])) for a, k in outcomes.exact.items()} for row in scene.points.rows for m in range(count)]
+    if outcomes.exact is not None or (count <= FEW and symbolic.applies(here)):
+        drawn = {a: np.broadcast_to(k, (size, count)) for a, k in (outcomes.exact or outcomes.columns).items()}
+        rows = [
+            row | {a: rational(k[b, m]) for a, k in drawn.items()}
+            for b, row in enumerate(scene.points.rows)
+            for m in range(count)
+        ]
         return values(here, rows).map(lambda x: np.asarray(x).reshape(size, count, -1))
     columns = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns)
     x = np.stack([np.broadcast_to(o, (size, count)) for o in floats(here, columns)], axis=-1)

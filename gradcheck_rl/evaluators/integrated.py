@@ -39,7 +39,10 @@ def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
         else:
             if np.isfinite(exact.radius).all():
                 return exact.map(lambda x: np.asarray(x)[:, None, :])
-    return integrals(expressions, scene.points.columns).map(lambda x: np.asarray(x)[:, None, :])
+    found = integrals(expressions, scene.points.columns)
+    if np.isnan(found.value).any():
+        raise Unsuitable("an integrand of the model is no number at some outcome, neither in floats nor in balls")
+    return found.map(lambda x: np.asarray(x)[:, None, :])
 
 
 def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene, order: int) -> Outcomes:
