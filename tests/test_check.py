@@ -538,7 +538,7 @@ def test_a_page_that_does_not_bind_says_why() -> None:
         ),
         (lambda: Problem(title="B", claims=(Claim("So.", good, by="magic"),)), r"route 'magic'; there are"),
         (lambda: Problem(title="B", claims=(unbiased,), mistakes=(Mistake("m", {}, breaks=Claim("x", good)),)), r"not in claims"),
-        (lambda: Claim("So.", good, resolution=0.5), r"at most 0.05"),
+        (lambda: Claim("So.", good, resolution=0.5), r"up to 0.05"),
         (lambda: Claim("So.", 3), r"write Equal\(a, b\)"),
         (lambda: Printed(0.5), r"write Printed\('0.5'\)"),
         (lambda: Within(a, b), r"needs a set on its right"),
