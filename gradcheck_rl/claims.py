@@ -27,7 +27,7 @@ class Relation:
         self.right: Quantity = quantity(right)
 
     @property
-    def sides(self) -> tuple[Quantity, Quantity]:
+    def sides(self) -> tuple[Quantity, ...]:
         return self.left, self.right
 
     def excess(self, a: Estimate, b: Estimate) -> Floats:
@@ -64,7 +64,8 @@ class AtMost(Relation):
 
     def excess(self, a: Estimate, b: Estimate) -> Floats:
         with np.errstate(all="ignore"):
-            return np.where(a.value > b.value, _gap(a, b), a.value - b.value)
+            larger = (a - b).value > 0 if a.exact is not None and b.exact is not None else a.value > b.value
+            return np.where(larger, _gap(a, b), a.value - b.value)
 
 
 class Differs(Relation):
@@ -78,15 +79,15 @@ class Within(Relation):
     """The left side lies in the set on the right: a Hull, or a pair of bounds. The set's width is no uncertainty."""
 
     def __init__(self, left: Any, right: Any) -> None:
-        if isinstance(right, tuple) and len(right) == 2:
-            low, high = map(quantity, right)
-            middle, self.width = (low + high) / 2, (high - low) / 2
-            super().__init__(left, middle)
-        else:
-            self.width = None
-            super().__init__(left, right)
-            if not isinstance(self.right, Hull):
-                raise ProblemError("Within needs a set on its right: write Hull(Gradient(L)) or a pair (low, high).")
+        pair = isinstance(right, tuple) and len(right) == 2
+        self.bounds: tuple[AtMost, AtMost] | None = (AtMost(right[0], left), AtMost(left, right[1])) if pair else None
+        super().__init__(left, right[1] if pair else right)
+        if not pair and not isinstance(self.right, Hull):
+            raise ProblemError("Within needs a set on its right: write Hull(Gradient(L)) or a pair (low, high).")
+
+    @property
+    def sides(self) -> tuple[Quantity, ...]:
+        return (self.left, self.right) if self.bounds is None else (self.left, self.bounds[0].left, self.right)
 
     def excess(self, a: Estimate, b: Estimate) -> Floats:
         return np.abs(a.value - b.value)

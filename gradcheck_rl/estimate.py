@@ -87,6 +87,12 @@ class Estimate:
         exact = None if self.exact is None else function(self.exact)
         return Estimate(function(self.value), function(self.radius), self.evidence, exact)
 
+    def where(self, here: NDArray[np.bool_], other: Estimate) -> Estimate:
+        """These entries here, and the other's elsewhere."""
+        exact = None if self.exact is None or other.exact is None else np.where(here, self.exact, other.exact)
+        value, radius = np.where(here, self.value, other.value), np.where(here, self.radius, other.radius)
+        return Estimate(value, radius, max(self.evidence, other.evidence), exact)
+
 
 def _rounded(radius: Floats, size: Floats, roundings: int = 1) -> Floats:
     """The radius after so many roundings of sums of this size, its own rounding included."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .claims import Claim, Differs, Equal, Raises, Relation, Within, contains_zero
+from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import (
@@ -36,13 +36,14 @@ from .problem import Problem
 from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, taken_by
 from .rings import written
 from .symbols import Variable, atoms_in, entries
-from .verdict import Ruling, Verdict, combine, compare
+from .verdict import Ruling, Verdict, combine, compare, nowhere
 
 EVALUATIONS = 200
 GROUP = 8
 SAMPLED_POINTS = 4
 ENOUGH = 4
 DRAWS = 12
+NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 NOUGHT = 1e-15  # what is shown as 0, where its radius says that it may be
 
 Answer = Mapping[Any, Any]
@@ -141,7 +142,8 @@ class Judge:
             told = [best.remark or seen.remark, *(r.note for r in rulings if r.verdict is Verdict.AGREES)]
             best = replace(best, points=seen.points, left=seen.left, right=seen.right, remark="; ".join(filter(None, told)))
             reason = best.note if best.verdict is Verdict.UNDECIDED else ""
-            return Settled(tuple(rulings), best, reason, shown=self._shown(that, best))
+            where = best.points.witness(best.at, self.needed(claim)) if reason == NOWHERE else None
+            return Settled(tuple(rulings), best, reason, where, shown=self._shown(that, best))
         if witness and claim.at is None and best.left is not None:
             best = self._shrunk(claim, that, best, answer)
         found = best.points.witness(best.at, self.needed(claim)) if best.points is not None else {}
@@ -197,12 +199,16 @@ class Judge:
         if strict and not claim.code():
             m = m.defined()
         faint = bool(claim.code()) and not strict and not any(_on_a_page(q) for q in that.sides)
-        verdict, at, gap, room, remark = compare(m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint)
+        verdict, at, gap, room, remark = compare(
+            m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint, not claim.code()
+        )
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(at[1]))
         if strict and verdict is Verdict.REFUTED and gap <= claim.resolution * (1 + abs(float(m.right.value[at]))):
             return replace(
                 ruling, verdict=Verdict.UNDECIDED, note=f"the sides differ by {gap:.1e} only, less than the resolution"
             )
+        if verdict is Verdict.UNDECIDED and not claim.code() and nowhere(m.left, m.right)[at]:
+            return replace(ruling, note=NOWHERE)
         if verdict is Verdict.UNDECIDED:
             wide = f"known only to {room:.1e}, wider than the resolution {claim.resolution:.0e}"
             if scene.short:
@@ -393,9 +399,12 @@ class Judge:
             return r.note
         names = self._labels(that)
         where = f"{names[r.coordinate % len(names)]}: " if names and len(names) > 1 else ""
-        words = {"AtMost": "is larger than", "Within": "lies outside", "Differs": "equals"}
+        words: dict[type, str] = {AtMost: "is larger than", Within: "lies outside", Differs: "equals"}
+        if isinstance(that, Within) and that.bounds is not None:
+            a, b = (float(e.value[r.at, r.coordinate]) for e in (r.left, r.right))
+            words[Within] = "is less than" if a < b else "is larger than" if a > b else "lies outside the bound"
         left, right = (number(e, r.at, r.coordinate) for e in (r.left, r.right))
-        return f"{where}{left} {words.get(type(that).__name__, 'is not')} {right}"
+        return f"{where}{left} {words.get(type(that), 'is not')} {right}"
 
     def _labels(self, that: Relation) -> list[str] | None:
         return labels(that.left, self.world.parameters) or labels(that.right, self.world.parameters)
@@ -416,23 +425,30 @@ def measure(that: Relation, scene: Scene) -> Measured:
     """Both sides at the points. A draw that stands outside every mean makes it a statement about each of its outcomes."""
     atoms = list(dict.fromkeys(a for q in that.sides for a in loose_atoms(q, scene)))
     outcomes = some_outcomes(atoms, scene.world.names, scene) if atoms else None
-    a, b = (evaluate(q, scene, outcomes) for q in that.sides)
-    for q, e in zip(that.sides, (a, b), strict=True):
-        _shaped(q, e, (a, b), scene, outcomes)
-    if a.shape[2] != b.shape[2] and 1 not in (a.shape[2], b.shape[2]):
+    found = [evaluate(q, scene, outcomes) for q in that.sides]
+    for q, e in zip(that.sides, found, strict=True):
+        _shaped(q, e, found, scene, outcomes)
+    counts = [e.shape[2] for e in found]
+    width = max(counts)
+    if not {*counts} <= {1, width}:
         raise CodeError(
-            None, f"the left side has {a.shape[2]} coordinates, the right side {b.shape[2]}: they must be as many, or one."
+            None, f"the left side has {counts[0]} coordinates, the right side {counts[-1]}: they must be as many, or one."
         )
-    width = max(a.shape[2], b.shape[2])
-    a, b = (_flat(e, len(scene.points), width, outcomes) for e in (a, b))
-    if not isinstance(that, Within):
-        slack = that.slack(a, b)
-        return Measured(that.excess(a, b), a, b, slack, slack, outcomes, width)
-    set_width = _flat(evaluate(that.width, scene), len(scene.points), width, None).value if that.width is not None else 0
-    return Measured(that.excess(a, b), a, b, a.radius + b.radius + set_width, a.radius)
+    a, *others = (_flat(e, len(scene.points), width, outcomes) for e in found)
+    if isinstance(that, Within) and that.bounds is not None:
+        low, high = others
+        below, above = that.bounds
+        under, over = below.excess(low, a), above.excess(a, high)
+        nearer = np.isnan(under) | (under > over)
+        b = low.where(nearer, high)
+        slack = np.where(nearer, below.slack(low, a), above.slack(a, high))
+        return Measured(np.where(nearer, under, over), a, b, slack, slack, outcomes, width)
+    (b,) = others
+    slack = that.slack(a, b)
+    return Measured(that.excess(a, b), a, b, slack, a.radius if isinstance(that, Within) else slack, outcomes, width)
 
 
-def _shaped(q: Quantity, e: Estimate, both: tuple[Estimate, Estimate], scene: Scene, outcomes: Outcomes | None) -> None:
+def _shaped(q: Quantity, e: Estimate, both: Sequence[Estimate], scene: Scene, outcomes: Outcomes | None) -> None:
     """One number stands for many on a page, but an answer returns as many as the function it replaces."""
     count = e.shape[2]
     if not count:

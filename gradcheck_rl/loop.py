@@ -186,7 +186,8 @@ class _Loop:
 
     def lines(self, name: str, item: Claim | Erratum | Derivation) -> list[Line]:
         if isinstance(item, Derivation):
-            judge = self._judge(Problem(title=item.title, claims=item.claims, id=f"{self.problem.name}/{name}"))
+            page = Problem(title=item.title, claims=item.claims, id=f"{self.problem.name}/{name}")
+            judge = self._judge(page, self.judge.count)
             return [self._line(f"{name}.{n}", c, "step", judge.settle(c, {})) for n, c in enumerate(item.claims, start=1)]
         if isinstance(item, Erratum):
             return [self._erratum(name, item)]
@@ -237,7 +238,7 @@ class _Loop:
                 functions = other.functions
                 answer = {functions[f.__name__]: g for f, g in self.answer.items() if f.__name__ in functions}
                 size = ", ".join(f"{k} = {n}" for k, n in sizes.items())
-                settled[size] = self._judge(other, proving=False).settle(claim, answer)
+                settled[size] = self._judge(other, max(3, self.judge.count // 3), proving=False).settle(claim, answer)
         stopped = {size: s.reason for size, s in settled.items() if self.answer and line.ok and _stopped(s)}
         found = {size: s.best.verdict.word for size, s in settled.items() if size not in stopped}
         bad = [size for size, s in settled.items() if size in found and s.best.verdict not in HOLDS]
@@ -255,9 +256,9 @@ class _Loop:
             witness=why.witness,
         )
 
-    def _judge(self, other: Problem, proving: bool = True) -> Judge:
+    def _judge(self, other: Problem, count: int, proving: bool = True) -> Judge:
         if other not in self._judges:
-            self._judges[other] = Judge(other, self.judge.seed, max(3, self.judge.count // 3), proving)
+            self._judges[other] = Judge(other, self.judge.seed, count, proving)
         return self._judges[other]
 
     def caught(self, name: str, mistake: Mistake) -> Caught:

@@ -168,14 +168,13 @@ def stated(that: Any) -> Tree:
     """What a claim states, as a formula; nothing where it would be longer than a reader reads, or states no relation."""
     if not isinstance(that, Relation):
         return []
-    right = _stated(that.right) if getattr(that, "width", None) is None else _interval(that.right)
+    right = _interval(that) if isinstance(that, Within) and that.bounds is not None else _stated(that.right)
     tree = _row(_stated(that.left).tree, ["op", SIDES[type(that)]], right.tree)
     return tree if size(tree) <= LARGEST else []
 
 
-def _interval(middle: Any) -> Piece:
-    """Within keeps the middle of its two bounds, (low + high) / 2."""
-    ends = (_stated(end).tree for end in (middle.left.left, middle.left.right))
+def _interval(that: Within) -> Piece:
+    ends = (_stated(end).tree for end in that.sides[1:])
     return Piece(["fence", "[", "]", _row(*_separated(ends))], WHOLE)
 
 

@@ -15,7 +15,7 @@ import sympy as sp
 
 from .calculus import slope
 from .errors import ProblemError
-from .laws import Bundle, Draw, E, Expected, Random
+from .laws import Bundle, Draw, E, Expected, Random, randoms, with_parents
 from .symbols import Variable, entries, thaw
 
 Of = Any  # an expression, an array of them, or a function of torch or numpy
@@ -216,7 +216,7 @@ class Component(Over):
 
 @dataclass(frozen=True, eq=False)
 class Mean(Over):
-    """The expectation over every draw inside, or over the draws or rows that are named."""
+    """The expectation over every draw inside; `over` gives rows or copies, or the draw, that stand under the names inside."""
 
     over: Bundle | Draw | None = None
 
@@ -272,6 +272,15 @@ def rename(expressions: Sequence[Any], here: Mapping[str, Any], names: Mapping[s
     return [e.xreplace(rule) for e in expressions] if rule else list(expressions)
 
 
+def averaged(atoms: Iterable[Random], over: Bundle | Draw | None) -> None:
+    """A mean is over all that is random inside: one draw that is named beside others would be another mean."""
+    if isinstance(over, Draw):
+        for other in with_parents(atoms):
+            if other is not over:
+                wanted = f"leave over={over.name} out to average over both, or write E(x, over=[{over.name}]) of a formula x."
+                raise ProblemError(f"Mean(..., over={over.name}) holds `{other.name}` too, which is random: {wanted}")
+
+
 def _over(over: Bundle | Draw | None) -> Mapping[str, Any]:
     return over.names if isinstance(over, Bundle) else {}
 
@@ -295,14 +304,14 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             if a is None or b is None:
                 return None
             return [_apply(sign, x, y) for x, y in zip(*_paired(a, b), strict=True)]
-        case Mean(of=of, over=over):
-            inner = lower(of)
-            return None if inner is None else [E(e) for e in rename(inner, _over(over), names)]
-        case Covariance(of=of, over=over):
+        case Mean(of=of, over=over) | Covariance(of=of, over=over):
             inner = lower(of)
             if inner is None:
                 return None
             inner = rename(inner, _over(over), names)
+            averaged(randoms(*inner), over)
+            if isinstance(q, Mean):
+                return [E(e) for e in inner]
             return [E(a * b) - E(a) * E(b) for a in inner for b in inner]
         case Component(of=of):
             inner = lower(of)

@@ -56,11 +56,19 @@ def at_sight(excess: Any, slack: Any, blur: Any, size: Any, resolution: float) -
 
 
 def compare(
-    excess: Floats, left: Estimate, right: Estimate, slack: Floats, blur: Floats, resolution: float, faint: bool
+    excess: Floats,
+    left: Estimate,
+    right: Estimate,
+    slack: Floats,
+    blur: Floats,
+    resolution: float,
+    faint: bool,
+    formulas: bool = False,
 ) -> tuple[Verdict, tuple[int, ...], float, float, str]:
     """Component by component. Finiteness comes first: NaN makes every comparison false, in a value and in a radius.
 
     `faint`: code against the model, where a gap within the resolution is right mathematics in inexact arithmetic.
+    `formulas`: no code, so that where neither side is a number there is nothing to compare.
     Returns the verdict, the index and gap and slack of the deciding component, and a remark.
     """
     both = np.isfinite(left.value) & np.isfinite(right.value)
@@ -74,6 +82,7 @@ def compare(
     finite = np.where(np.isfinite(left.value), left.value, np.where(np.isfinite(right.value), right.value, 0.0))
     # A number that is hardly known does not refute an infinity.
     unsettled = lone & ~(np.isnan(left.value) | np.isnan(right.value)) & ~(width <= resolution * (1 + np.abs(finite)))
+    unsettled |= nowhere(left, right) if formulas else False
     room = np.where(unsettled, np.inf, np.where(both, slack, 0.0))
     scale = 1 + np.where(np.isfinite(right.value), np.abs(right.value), 0.0)
     known = np.isfinite(room)
@@ -83,7 +92,7 @@ def compare(
     if over.any():
         far = over & (gap > resolution * scale) if faint else over
         if far.any():
-            at = _worst(gap - room, far)
+            at = _worst(gap - np.where(known, room, 0.0), far)
             return Verdict.REFUTED, at, float(gap[at]), float(room[at]), ""
         if not blind.any():
             at = _worst(gap, over)
@@ -93,6 +102,11 @@ def compare(
         blind if blind.any() else np.ones_like(both),
     )
     return (Verdict.UNDECIDED if blind.any() else Verdict.AGREES), at, float(gap[at]), float(room[at]), ""
+
+
+def nowhere(left: Estimate, right: Estimate) -> Any:
+    """Where neither side is a number."""
+    return np.isnan(left.value) & np.isnan(right.value)
 
 
 def _worst(size: Floats, among: Any) -> tuple[int, ...]:

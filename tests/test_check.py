@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 import torch
-from sympy import Rational, log, sqrt
+from sympy import Rational, exp, log, oo, sqrt
 
 from gradcheck_rl import (
     AtMost,
     Bernoulli,
     Categorical,
     Claim,
+    Covariance,
     Curl,
+    Derivation,
     Differs,
     Draw,
     E,
@@ -26,8 +29,10 @@ from gradcheck_rl import (
     Hull,
     InputError,
     LogRational,
+    Masks,
     Mean,
     Mistake,
+    NonFinite,
     Normal,
     Parameter,
     Point,
@@ -36,6 +41,7 @@ from gradcheck_rl import (
     ProblemError,
     Raises,
     Rows,
+    Simplex,
     Trace,
     Uniform,
     Value,
@@ -43,7 +49,9 @@ from gradcheck_rl import (
     Within,
     check,
     clip,
+    diff,
     frozen,
+    log_prob,
     minimum,
     module,
     softmax,
@@ -317,6 +325,96 @@ def test_a_name_of_the_page_in_the_place_of_an_argument() -> None:
         assert sentence in only(check(problem, answer)).reason
     said = only(check(page, {reinforce: misnamed})).reason
     assert said.endswith(f"has no attribute 'J' (test_check.py:{misnamed.__code__.co_firstlineno + 1})")
+
+
+z = Parameter("z", over=Uniform(-1, 1))
+
+
+@pytest.mark.parametrize(
+    ("that", "at", "verdict"),
+    [
+        (Within(Value(exp(z)), (0, oo)), None, "agrees"),
+        (Within(Value(z), (-oo, oo)), None, "agrees"),
+        (Within(Value(z), (oo, oo)), None, "is less than oo"),
+        (Within(Value(z), (-(10**17), 0)), 1, "1 is larger than 0"),
+        (Within(Value(z), (-3, 0)), -4, "-4 is less than -3"),
+        (Within(Value(z), (-3, Rational(1, 2))), Rational(1, 2), "agrees"),
+        (Within(Value(log(z)), (-3, 0)), -1, "nan lies outside the bound -3"),
+        (AtMost(Rational(1, 3) + Rational(1, 10**20), Rational(1, 3)), None, "is larger than 1/3"),
+        (AtMost(Rational(1, 3), Rational(1, 3) + Rational(1, 10**20)), None, "agrees"),
+    ],
+)
+def test_bounds_hold_to_the_last_digit_and_may_be_infinite(that: Any, at: Any, verdict: str) -> None:
+    line = only(check(Problem(title="B", claims=(Claim("So.", that, at=None if at is None else Point(z=at)),))))
+    assert verdict in (line.verdict, line.reason) or verdict in line.reason
+
+
+heads, tails = Draw("heads", Bernoulli(Rational(1, 3))), Draw("tails", Bernoulli(Rational(1, 4)))
+
+
+@pytest.mark.parametrize("of", [Value(heads + tails), Value(lambda heads, tails: (heads + tails).double())])
+@pytest.mark.parametrize("kind", [Mean, Covariance])
+def test_a_mean_over_one_draw_of_two_is_refused(kind: Any, of: Any) -> None:
+    claim = Claim("So.", Equal(kind(of, over=heads), Rational(7, 12)))
+    with pytest.raises(ProblemError, match=r"over=heads\) holds `tails` too, which is random: leave over=heads out"):
+        check(Problem(title="O", claims=(claim,)))
+
+
+@pytest.mark.parametrize(("power", "verdicts"), [(1, ["agrees", "refuted"]), (2, ["undecided", "undecided"])])
+def test_a_mean_that_hardly_settles_may_be_infinite(power: Any, verdicts: list[str]) -> None:
+    noise = Draw("noise", Gaussian(0, 1))
+    infinite = NonFinite(Value(E(exp(power * noise**2 / 3))))
+    claims = tuple(Claim(f"It is {n}.", Equal(infinite, n)) for n in (0, 1))
+    assert [c.verdict for c in check(Problem(title="I", claims=claims)).claims] == verdicts
+
+
+def test_where_neither_side_is_a_number_nothing_is_refuted() -> None:
+    below = Variable("below", over=Uniform(-2, -1))
+
+    def logarithm(below: Any) -> Any:
+        return torch.log(below)
+
+    nowhere = Claim("So.", Equal(log(below), 2 * log(below)))
+    one_sided = Claim("No.", Equal(log(below), 2 * below))
+    by_code = Claim("Code.", Equal(Value(logarithm), log(below)))
+    step = Derivation("A root", sp.sqrt(-(z**2) - 1), ((2 * sp.sqrt(-(z**2) - 1), "doubled"),))
+    lines = check(Problem(title="N", claims=(nowhere, one_sided, by_code), derivations=(step,))).claims
+    assert [line.verdict for line in lines] == ["undecided", "refuted", "refuted", "undecided"]
+    assert "neither side is a number here" in lines[0].reason and "below" in (lines[0].witness or {})
+
+
+def test_second_derivatives_of_a_masked_expectation_agree() -> None:
+    mask = Variable("mask", 3, over=Masks())
+    entropy = E(log_prob(Draw("chosen", Categorical(logits=theta, allowed=mask))))
+    mixed = Equal(diff(diff(entropy, theta[0]), theta[1]), diff(diff(entropy, theta[1]), theta[0]))
+    assert only(check(Problem(title="M", claims=(Claim("So.", mixed),)))).verdict == "proved"
+
+
+@pytest.mark.parametrize("by", [None, "autodiff", "differences"])
+def test_a_gradient_by_probabilities_moves_the_last_against_the_others(by: Any) -> None:
+    chances = Parameter("chances", (2, 3), over=Simplex())
+
+    def paid(chances: Any, reward: Any) -> Any:
+        return (chances * reward**2).sum()
+
+    def lowered(chances: Any, reward: Any) -> Any:
+        return (chances * (reward**2 - 1)).sum()  # another function of the entries, and the same of probabilities but for 2
+
+    def wrong(chances: Any, reward: Any) -> Any:
+        return (chances * reward**2).sum() + chances[0, 0] / 100
+
+    claim = Claim("So.", Equal(Gradient(paid, chances), Gradient((chances * reward**2).sum(), chances)), by=by)
+    problem = Problem(title="P", claims=(claim,))
+    found = [only(check(problem, answer)).verdict for answer in ({}, {paid: lowered}, {paid: wrong})]
+    assert found == ["agrees", "agrees", "refuted"]
+
+
+def test_every_step_of_a_derivation_is_tried_at_all_points() -> None:
+    t = sp.Symbol("t")
+    pages = [
+        Problem(title=f"Root {n}", derivations=(Derivation(f"A root {n}", sp.sqrt(t**2), ((t, "wrong"),)),)) for n in range(20)
+    ]
+    assert {only(check(page)).verdict for page in pages} == {"refuted"}
 
 
 # ---- errata, mistakes, witnesses ------------------------------------------------------------------------------------------

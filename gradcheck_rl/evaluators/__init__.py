@@ -28,6 +28,7 @@ from ..quantities import (
     Quantity,
     Trace,
     Value,
+    averaged,
     is_code,
     rename,
     side,
@@ -38,6 +39,7 @@ from . import autodiff, differences, hull, integrated, listed, plain, sampled, s
 from .scene import Outcomes, Scene, World
 
 FEW = 16
+UNSURE = 0.1
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
 NAMES = (symbolic.NAME, *REDUCTIONS, autodiff.NAME, plain.NAME, differences.NAME)  # the order in which a report lists them
 ROUTES = (symbolic.NAME, "proof", *REDUCTIONS, autodiff.NAME, differences.NAME)
@@ -86,7 +88,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             )
         case NonFinite(of=of):
             x = evaluate(of, scene, outcomes)
-            return Estimate((~np.isfinite(x.value)).astype(float), np.zeros(x.shape), x.evidence)
+            unsure = np.isfinite(x.value) & ~(x.radius <= UNSURE * (1 + np.abs(x.value)))  # it may be infinite
+            return Estimate((~np.isfinite(x.value)).astype(float), np.where(unsure, 1.0, 0.0), x.evidence)
         case Printed(digits=digits):
             value, radius = np.array([float(d) for d in digits]), np.array([float(r) for r in q.radii])
             shape = (len(scene.points), 1, len(digits))
@@ -179,6 +182,7 @@ def some_outcomes(atoms: Sequence[Any], names: Mapping[str, Any], scene: Scene) 
 def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     names = scene.world.over(q.over)
     atoms = random_atoms(q.of, scene, q.over)
+    averaged(atoms, q.over)
     route = scene.route if scene.route in REDUCTIONS else None
     draws = [a.home for a in atoms]
     if route == sampled.NAME and isinstance(q, Mean):

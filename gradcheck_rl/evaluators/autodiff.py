@@ -18,7 +18,7 @@ from ..expressions import compiled, needs_integration
 from ..quantities import Gradient, Value, blocks
 from ..rings import EPS
 from ..symbols import entries
-from .scene import Outcomes, Scene, arrays, possible
+from .scene import Outcomes, Scene, arrays, possible, tangent
 
 NAME = "autodiff"
 SINGLE = 2.0**-24
@@ -57,7 +57,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         if not any(got.reached.values()):
             to = ", ".join(b.name for b in wanted)
             scene.notes.append(f"no gradient flows from `{code.__name__}` to {to}: was it detached?")
-        return np.concatenate(parts, -1)
+        return tangent(wanted, np.concatenate(parts, -1))
 
     scene.says(NAME)
     if q.dtype == "float32":

@@ -22,7 +22,7 @@ from ..points import Points, stack
 from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code
 from ..rings import ANALYTIC, ball
 from ..symbols import Variable, entries, frozen_
-from .scene import Outcomes, Scene
+from .scene import Outcomes, Scene, tangent
 
 NAME = "differences"
 STEP = fmpq(1, 2**15)  # its square is what the two steps disagree by, EPS over it what rounding adds
@@ -50,7 +50,7 @@ def evaluate(q: Gradient, scene: Scene, outcomes: Outcomes | None, walk: Evaluat
     near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
     gap = np.abs(near.value - far.value)
     best = (4 * near.value - far.value) / 3
-    return Estimate(_last(best), _last(gap + 2 * near.radius), Evidence.FLOAT)
+    return Estimate(tangent(variables, _last(best)), _last(gap + 2 * near.radius), Evidence.FLOAT)
 
 
 def _slope(y: Estimate, at: int, h: Any) -> Estimate:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from ..errors import ProblemError, did_you_mean
-from ..estimate import Estimate
+from ..estimate import Estimate, Floats
 from ..laws import Bundle, Column, Draw
 from ..points import Points
 from ..quantities import Quantity, arguments, is_code, lowered
+from ..spaces import Simplex
 from ..symbols import Symbols, Variable
 
 
@@ -126,6 +127,18 @@ def possible(outcomes: Outcomes | None) -> Any:
         return None
     can = outcomes.weights.value != 0
     return None if can.all() else can
+
+
+def tangent(blocks: Sequence[Variable], gradient: Floats) -> Floats:
+    """Code's gradient as the model's: of a row of probabilities the last entry moves against each of the others."""
+    at, out = 0, gradient
+    for b in blocks:
+        if isinstance(b.over, Simplex):
+            rows = gradient[..., at : at + b.array.size].reshape(*gradient.shape[:-1], *b.shape)
+            out = out.copy() if out is gradient else out
+            out[..., at : at + b.array.size] = (rows - rows[..., -1:]).reshape(*gradient.shape[:-1], -1)
+        at += b.array.size
+    return out
 
 
 def is_index(symbols: Symbols) -> bool:
