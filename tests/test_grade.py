@@ -226,6 +226,12 @@ def test_what_is_wrong_is_said(torch_grader: Grader, tmp_path: Path, reinforce: 
     assert hint in said(found)
 
 
+def test_methods_of_tensors_need_no_import(torch_grader: Grader, tmp_path: Path) -> None:
+    code = TORCH.replace("import torch", "").format(log_pi=LOG_PI.replace("-torch.inf", "-float('inf')"), reinforce="return None")
+    found = row(torch_grader, tmp_path, code)
+    assert words(found) == ["FAIL", "PASS"] and "returned None" in said(found)
+
+
 BY_HAND = (
     TORCH.format(log_pi=LOG_PI, reinforce=REINFORCE)
     + """

@@ -24,6 +24,7 @@ from ..claims import Claim, Raises
 from ..errors import CodeError, GradcheckError, InputError, ProblemError, Unsuitable
 from ..estimate import Floats
 from ..evaluators import Scene, evaluate, sampled
+from ..evaluators.plain import is_numpy
 from ..judge import Judge
 from ..points import drawn
 from ..problem import Problem
@@ -99,6 +100,8 @@ class Grader:
         self.problem, self.rubric, self.tier, self.limits = problem, rubric, tier, limits
         self.parts = parts(problem, rubric)
         self.seed = seed_of(key, problem)
+        tensors = any(part.slot is not None and not is_numpy(part.slot) for part in self.parts)
+        self.libraries = ["torch"] if tensors else []  # a method of a tensor needs no import
         self.total = sum(part.rule.points for part in self.parts)
         self._asked: dict[str, _Asked] = {}
         self._judges: dict[Any, Judge] = {}
@@ -429,7 +432,7 @@ class _Run:
                 "sources": dict(self.submission.sources),
                 "modules": self.submission.modules,
                 "functions": self._functions,
-                "libraries": self.submission.libraries,
+                "libraries": list(dict.fromkeys([*self.submission.libraries, *self.grader.libraries])),
             }
             self._session = Session(self.grader.tier, self.grader.limits, config)
             self.isolation = says(self.grader.tier, self._session.ready)
