@@ -274,13 +274,20 @@ def _refuted(judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[
 
 
 def _claims(problem: Problem) -> list[tuple[str, Claim]]:
-    """What may refute a mutant, cheapest first. Errata are to fail: an edit of what is wrong is no mutant."""
+    """What may refute a mutant, cheapest first. Errata are to fail: an edit of what is wrong is no mutant.
+
+    Samples say again, slowly, what exact routes say: they are asked only of code that nothing else is claimed of.
+    """
     found: list[tuple[str, Claim]] = []
+    drawn: list[tuple[str, Claim]] = []
     for name, item in problem.names.items():
         if isinstance(item, Erratum) and item.instead not in problem.claims:
             found.append((name, item.instead))
-        elif isinstance(item, Claim) and (exact := item.without(sampled.NAME)):  # which says again, slowly, what exact routes say
-            found.append((name, exact))
+        elif isinstance(item, Claim):
+            exact = item.without(sampled.NAME)
+            (drawn if exact is None else found).append((name, exact or item))
+    seen = {f for _, claim in found for top in claim.code() for f in slots(top)}
+    found += [(name, claim) for name, claim in drawn if not seen.issuperset(f for top in claim.code() for f in slots(top))]
     return sorted(found, key=lambda pair: _cost(pair[1]))
 
 
