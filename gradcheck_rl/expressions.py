@@ -266,7 +266,7 @@ class Walk:
             if key not in memo:
                 if len(memo) >= VISITS:
                     wanted = "shorten the horizon, or state the claim at a smaller size."
-                    raise ProblemError(f"the draws have more than {VISITS} histories: {wanted}")
+                    raise Unsuitable(f"the draws have more than {VISITS} histories: {wanted}")
                 law = self._laws[k](ring, [*outer, *path])
                 if ring is EXACT:
                     whole_law(self.atoms[k], law[: len(law) // (1 + len(self.xs))])

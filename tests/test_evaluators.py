@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -326,10 +327,17 @@ def test_too_many_outcomes_are_told_with_what_to_do() -> None:
         return coin.double().sum()
 
     claim = Claim("So.", Equal(Mean(Value(t_many), over=batch(coin, 13)), 13 * sigmoid(p)))
-    with pytest.raises(ProblemError, match=r"8192 outcomes exceed the 5000 that are listed: shorten .* or write by='sampled'"):
-        check(Problem(title="Many", claims=(claim,), world=(coin,)))
+    other = Claim("Of one.", Equal(E(coin), sigmoid(p)))
+    first, second = check(Problem(title="Many", claims=(claim, other), world=(coin,))).claims
+    assert (first.verdict, second.verdict) == ("undecided", "proved")
+    assert re.match(r"8192 outcomes exceed the 5000 that are listed: shorten .* or write by='sampled'", first.reason)
+
+    def t_more(coin: Any) -> Any:
+        return coin.double().sum() + 1
+
     by_samples = Claim("So.", Equal(Mean(Value(t_many), over=batch(coin, 13)), 13 * sigmoid(p)), by="sampled", resolution=0.05)
-    assert check(Problem(title="Many", claims=(by_samples,), world=(coin,), points=2)).claims[0].verdict == "agrees"
+    sampled = Problem(title="Many", claims=(by_samples,), world=(coin,), points=2)
+    assert [check(sampled, answer).claims[0].verdict for answer in ({}, {t_many: t_more})] == ["agrees", "refuted"]
 
 
 def test_applicability() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from ..errors import ProblemError, Unsuitable
+from ..errors import Unsuitable
 from ..estimate import Estimate
 from ..expressions import Program, whole_law
 from ..laws import Draw, Finite, randoms, with_parents
@@ -32,7 +32,7 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -
     sizes = [len(d.law.weights) for d in draws]
     total = int(np.prod(sizes, dtype=float))
     if total > LIMIT:
-        raise ProblemError(
+        raise Unsuitable(
             f"{total} outcomes exceed the {LIMIT} that are listed: shorten the horizon or the batch, or write by='sampled'."
         )
     index = np.stack(np.unravel_index(np.arange(total), sizes), axis=1) if sizes else np.zeros((1, 0), dtype=int)
