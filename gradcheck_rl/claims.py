@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -25,6 +25,9 @@ class Relation:
     def __init__(self, left: Any, right: Any) -> None:
         self.left: Quantity = quantity(left)
         self.right: Quantity = quantity(right)
+
+    def __bool__(self) -> NoReturn:
+        raise ProblemError("a relation is not true or false before it is checked: write a claim for each, not `and` or `if`.")
 
     @property
     def sides(self) -> tuple[Quantity, ...]:

@@ -155,6 +155,9 @@ class Program:
         if isinstance(e, Pick):
             table, shape, *index = cast("tuple[Any, ...]", e.args)
             return self.emit("pick", [self.visit(x) for x in (*table, *index)], (tuple(map(int, shape)), len(table)))
+        if isinstance(e, sp.KroneckerDelta):
+            one, other = cast("tuple[Any, Any]", e.args)
+            return self.visit(1 - sp.sign(sp.Abs(one - other)))
         if e.func in FUNCTIONS:
             return self.emit(FUNCTIONS[e.func], [self.visit(e.args[0])])
         if e.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum):

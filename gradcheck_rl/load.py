@@ -30,7 +30,24 @@ _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
 MANY = 3
-UNEXPECTED = r"(\w+)(?:\.__\w+__)?\(\) got an unexpected keyword argument '(\w+)'"
+ARGUMENTS = r"(\w+)(?:\.__\w+__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required)"
+FORMULAS = "in a formula write the words of gradcheck_rl, as in exp(x), softmax(theta), maximum(x, 0)"
+HINTS = (
+    (
+        "truth value of Relational",
+        "what holds symbols is not true or false; write maximum, minimum, clip or step, and a claim for each",
+    ),
+    (r"does not support argument \d+ of type|convert expression to float|must be Tensor, not", FORMULAS),
+    (
+        r"'(Parameter|Variable|Draw|Named)' object has no attribute",
+        f"a function of torch is named and not called, as in Gradient(f); {FORMULAS}",
+    ),
+    ("'Exp1' object is not callable", "E is SymPy's number e here; import gradcheck_rl after sympy"),
+    (
+        "'FunctionClass' and|and 'FunctionClass'",
+        "that is one of SymPy's functions, as beta and gamma are; declare a Variable of that name",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -321,20 +338,19 @@ def why(path: Path, error: BaseException) -> str:
     elif isinstance(error, GradcheckError):
         says = str(error)
     else:
-        says = " ".join(list(told.format_exception_only())[-1].split()) + _meant(error)
+        says = " ".join(list(told.format_exception_only())[-1].split())
+        says += _meant(error, says)
     # An exception may carry a whole tensor in its text.
     return f"{place}:{line}: {says[:400]}" if line else f"{place}: {says[:400]}"
 
 
-def _meant(error: BaseException) -> str:
-    """What was probably meant by a name that this package does not have, or an argument that one of its names does not take."""
+def _meant(error: BaseException, says: str) -> str:
+    """What was probably meant: another name of this package, an argument that it takes, a word for formulas."""
     package = sys.modules[__name__.partition(".")[0]]
     names: list[str] = package.__all__
-    if isinstance(error, ImportError) and (
-        found := re.match(f"cannot import name '(\\w+)' from '{package.__name__}'", str(error))
-    ):
+    if isinstance(error, ImportError) and (found := re.search(f"cannot import name '(\\w+)' from '{package.__name__}'", says)):
         return f".{did_you_mean(found[1], names)}"
-    if isinstance(error, TypeError) and (found := re.match(UNEXPECTED, str(error))) and found[1] in names:
+    if isinstance(error, TypeError) and (found := re.search(ARGUMENTS, says)) and found[1] in names:
         takes = list(inspect.signature(getattr(package, found[1])).parameters)
-        return f": it takes {', '.join(takes)}.{did_you_mean(found[2], takes)}"
-    return ""
+        return f": it takes {', '.join(takes)}.{did_you_mean(found[2] or '', takes)}"
+    return next((f": {hint}." for pattern, hint in HINTS if re.search(pattern, says)), "")

@@ -170,10 +170,13 @@ class Symbols(NDArrayOperatorsMixin):
         return id(self)
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, (int, float, np.number, sp.Basic)):
+            wanted = f"for 1 where it is and 0 elsewhere write KroneckerDelta({self.name}, {other}), which is SymPy's."
+            raise ProblemError(f"`{self.name} == {other}` asks whether a name is a number, which it never is: {wanted}")
         return self is other
 
     def __ne__(self, other: object) -> bool:
-        return self is not other
+        return not self == other
 
     def __repr__(self) -> str:
         return self.name
@@ -188,9 +191,12 @@ def formula(x: Any) -> Any:
     if isinstance(x, sp.Expr):
         return x
     try:
-        return sp.sympify(x, strict=True)
-    except sp.SympifyError as error:
-        raise ProblemError(f"{x!r} is no formula: write numbers, variables and the words of gradcheck_rl.") from error
+        found = sp.sympify(x, strict=True)
+    except sp.SympifyError:
+        found = None
+    if not isinstance(found, sp.Expr):
+        raise ProblemError(f"{x!r} is no formula: write numbers, variables and the words of gradcheck_rl.")
+    return found
 
 
 def as_shape(shape: int | Sequence[int]) -> Shape:

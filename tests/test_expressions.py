@@ -352,6 +352,21 @@ def test_a_long_horizon_is_not_listed() -> None:
     assert fraction(found[1]) == -sum(t * kept ** (t - 1) for t in range(1, horizon + 1))
 
 
+def test_an_indicator_of_a_draw_has_a_value_and_a_slope() -> None:
+    logits = Parameter("logits", 3)
+    one, other = (Draw(name, Categorical(logits=logits)) for name in ("one", "other"))
+    chances, row = softmax(logits), {a: of(n) for n, a in enumerate(logits.atoms)}
+    for formula, truth in (
+        (sp.KroneckerDelta(one, 1), chances[1]),
+        (sp.KroneckerDelta(one, other), sum(p**2 for p in chances)),
+        (sp.KroneckerDelta(one, other) * one, sum(n * p**2 for n, p in enumerate(chances))),
+    ):
+        for x in (None, logits[0]):
+            left, right = (e if x is None else e.diff(x) for e in (E(formula), truth))
+            assert values([left - right], [row]).value[0, 0] == pytest.approx(0, abs=1e-30)
+            assert values([left], [row]).value[0, 0] != 0
+
+
 def test_too_many_histories_are_refused_and_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradcheck_rl.expressions.VISITS", 100)
     coins = [Draw(f"c{k}", Bernoulli(R(1, 2))) for k in range(12)]

@@ -117,6 +117,12 @@ TINY_WRONG = [
     ('source="T-003"', 'sorce="T-003"', "it takes says, that, at, where, by, source, resolution. Did you mean `source`?"),
     ("Categorical(logits=theta)", "Categorical(logit=theta)", "logs, logits, allowed. Did you mean `logits`?"),
     ("over=Uniform(-1, 1)", "ovr=Uniform(-1, 1)", "'ovr': it takes name, shape, over. Did you mean `over`?"),
+    ("J = E(reward[action])", "J = E(max(reward[action], 0))", "write maximum, minimum, clip or step"),
+    ("J = E(reward[action])", "J = E(action == 1)", "for 1 where it is and 0 elsewhere write KroneckerDelta"),
+    ("softmax(theta)) * K", "theta.softmax(-1)) * K", "write the words of gradcheck_rl, as in exp(x), softmax(theta)"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Mean(Gradient(reinforce(theta, 1, 0))), 0), s", "named and not called"),
+    ("Equal(Value(softmax(theta)) * K, 1)", "Equal(1, 1) and Equal(2, 2)", "write a claim for each, not `and` or `if`"),
+    ("Equal(Value(softmax(theta)) * K, 1)", "Equal(theta == theta, 1)", "True is no formula"),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "Mean(reinforce), Gradient(J)), s", "Mean takes a quantity, not function"),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "Mean(Gradient(reinforce), over=theta), 0), s", "over=theta is Parameter"),
     (
