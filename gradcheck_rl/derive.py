@@ -154,10 +154,10 @@ def _key(name: str) -> str:
 
 
 def called(problem: Problem, known: Collection[str]) -> dict[str, str]:
-    """By what is typed the letter that is meant; theta is the page's only parameter too, where it has another letter."""
+    """By what is typed the letter that is meant; theta is the page's only parameter too, where nothing else is."""
     found = {_key(letter): letter for letter in known}
     parameters = [v.name for v in problem.bound.parameters if v.name in known]
-    if len(parameters) == 1:
+    if len(parameters) == 1 and ANY_PARAMETER not in map(_key, problem.bound.variables):
         found.setdefault(ANY_PARAMETER, parameters[0])
     return found
 

@@ -404,7 +404,9 @@ class Judge:
             a, b = (float(e.value[r.at, r.coordinate]) for e in (r.left, r.right))
             words[Within] = "is less than" if a < b else "is larger than" if a > b else "lies outside the bound"
         left, right = (number(e, r.at, r.coordinate) for e in (r.left, r.right))
-        return f"{where}{left} {words.get(type(that), 'is not')} {right}"
+        by = [found[r.coordinate % len(found)] for q in that.sides if (found := labels(q, self.world.parameters))]
+        other = f": the slope by {by[0]} beside that by {by[-1]}" if len(set(by)) > 1 else ""
+        return f"{where}{left} {words.get(type(that), 'is not')} {right}{other}"
 
     def _labels(self, that: Relation) -> list[str] | None:
         return labels(that.left, self.world.parameters) or labels(that.right, self.world.parameters)

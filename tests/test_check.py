@@ -383,6 +383,11 @@ def test_where_neither_side_is_a_number_nothing_is_refuted() -> None:
     assert "neither side is a number here" in lines[0].reason and "below" in (lines[0].witness or {})
 
 
+def test_gradients_by_different_variables_are_told() -> None:
+    line = only(check(Problem(title="G", claims=(Claim("So.", Equal(Mean(Gradient(reinforce)), Gradient(J, reward))),))))
+    assert line.reason.endswith(": the slope by theta_0 beside that by reward_0")
+
+
 def test_second_derivatives_of_a_masked_expectation_agree() -> None:
     mask = Variable("mask", 3, over=Masks())
     entropy = E(log_prob(Draw("chosen", Categorical(logits=theta, allowed=mask))))

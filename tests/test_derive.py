@@ -21,9 +21,11 @@ from hypothesis import strategies as st
 
 from gradcheck_rl import (
     Categorical,
+    Claim,
     Derivation,
     Draw,
     E,
+    Equal,
     LogRational,
     Named,
     Parameter,
@@ -44,7 +46,7 @@ from gradcheck_rl import (
     then,
 )
 from gradcheck_rl.cli import main
-from gradcheck_rl.derive import derivations, derived, other_lines, printed_lines, read_values, sizes
+from gradcheck_rl.derive import called, derivations, derived, other_lines, printed_lines, read_values, sizes
 from gradcheck_rl.errors import InputError, Unsuitable
 from gradcheck_rl.generate import function
 from gradcheck_rl.load import load, shipped
@@ -280,6 +282,18 @@ def test_the_page_s_only_parameter_is_theta_too(word: str) -> None:
 def test_names_are_those_of_the_page(words: tuple[str, ...], reached: str) -> None:
     code, out, _ = run("derive", *words)
     assert code == 0 and reached in " ".join(out.split())
+
+
+def test_theta_is_theta_where_there_is_one() -> None:
+    policy = Parameter("policy", over=LogRational())
+    square = Claim("A square.", Equal(policy**2, policy * policy))
+    beside = Claim("Its own.", Equal(theta, theta))
+    assert called(Problem(title="One", claims=(square,)), ["policy"]) == {"policy": "policy", "theta": "policy"}
+    for page in (
+        Problem(title="Two", claims=(square, beside)),
+        Problem(title="Data", claims=(square,), world=(Variable("theta"),)),
+    ):
+        assert called(page, ["policy"]) == {"policy": "policy"}
 
 
 def test_some_values_leave_the_other_letters() -> None:
