@@ -175,7 +175,8 @@ class Erratum:
 
     def __post_init__(self) -> None:
         if not isinstance(self.instead, Claim):
-            raise ProblemError(f"the erratum {self.says!r} needs instead=..., the claim that is right.")
+            given = type(self.instead).__name__
+            raise ProblemError(f"the erratum {self.says!r} needs instead=..., the claim that is right, and was given {given}.")
         Claim(self.says, self.that, self.at, self.where, self.by, self.source, self.resolution)  # its form is a claim's
 
     @cached_property

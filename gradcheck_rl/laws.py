@@ -384,13 +384,16 @@ class Slope(sp.Expr):
         return printer._print(sp.Derivative(sp.Function("E")(*self.args[0].free_symbols), self.args[1]))
 
 
-def E(x: Any, over: Iterable[Draw] | None = None) -> Any:
-    """Exact expectation over every draw inside (or over the given draws, the others staying random)."""
+def E(x: Any, over: Draw | Iterable[Draw] | None = None) -> Any:
+    """Exact expectation over every draw inside (or over the given ones, the others staying random)."""
+    given = None if over is None else [over] if isinstance(over, Symbols) or not isinstance(over, Iterable) else list(over)
+    if wrong := next((d for d in given or () if not isinstance(d, Draw)), None):
+        raise ProblemError(f"E(x, over=...) names {wrong}, which is no draw: write draws, as in over=(action, state).")
     values = np.asarray(plain(x), dtype=object)
     out = np.empty(values.shape, dtype=object)
     for at in np.ndindex(*values.shape):
         body = formula(plain(values[at]))
-        draws = with_parents(randoms(body)) if over is None else _together(list(over), body)
+        draws = with_parents(randoms(body)) if given is None else _together(cast("list[Draw]", given), body)
         pairs = [sp.Tuple(sp.Tuple(*d.atoms), d.law) for d in draws]
         out[at] = sp.Expr.__new__(Expected, body, *pairs) if pairs else body
     return out[()] if values.shape == () else out.view(Array)
@@ -534,6 +537,9 @@ class Bundle:
         return with_parents(randoms(*(e for named in self.names.values() for e in entries(named))))
 
     def __getitem__(self, name: str) -> Column:
+        if name not in self.names:
+            known = ", ".join(map(repr, self.names))
+            raise ProblemError(f"[{name!r}] is no name here: copies, rows and episodes are read by {known}, and then by number.")
         return self.names[name]
 
 

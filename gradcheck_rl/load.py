@@ -165,6 +165,14 @@ def identity(path: Path) -> str:
     return match[1] if match else path.stem
 
 
+def typed(path: Path) -> str:
+    """What a person who stands here types for a page: problem1, or its file."""
+    if path.stem != identity(path):
+        return identity(path)
+    inside = path.is_absolute() and path.is_relative_to(Path.cwd())
+    return str(path.relative_to(Path.cwd()) if inside else path.name if path.is_absolute() else path)
+
+
 def sources(path: Path) -> list[tuple[str, int]]:
     """The ids that a problem file writes, as source="A-005, A-006" or in a table, and their lines; it is read, not run."""
     values = ((node.value, node.lineno) for node in ast.walk(parse(path)) if isinstance(node, ast.Constant))
@@ -179,7 +187,7 @@ def statements(source: str) -> list[str]:
 def doubts(path: Path, problem: Problem) -> list[str]:
     """What a problem file may want to mend though it loads: path:line and a sentence each."""
     tree = parse(path)
-    found = [*_torch_at_once(tree), *_written_twice(tree), *_left_out(tree, problem), *_unprovoked(tree, problem)]
+    found = [*_torch_at_once(tree), *_written_twice(tree), *_left_out(tree, problem), *_unprovoked(tree, problem, typed(path))]
     return [f"{path}:{line}: {says}" for line, says in sorted(found)]
 
 
@@ -220,14 +228,15 @@ def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
             yield _line(tree, name), f"`{name}` is written but not listed in `problem`: it is not checked."
 
 
-def _unprovoked(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+def _unprovoked(tree: ast.Module, problem: Problem, typed: str) -> Iterable[tuple[int, str]]:
     """Functions of which no planted mistake shows that a claim would notice."""
     replaced = {function for mistake in problem.mistakes for function in mistake.answer}
     names = [name for name, function in problem.functions.items() if function not in replaced]
     for name in names[:MANY]:
         yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
     if len(names) > MANY:
-        yield _line(tree, "problem"), f"nor {len(names) - MANY} more: `mistakes {problem.id} --mutants` tries what is wrong."
+        others = f"and {len(names) - MANY} more functions are not replaced"
+        yield _line(tree, "problem"), f"{others}: `mistakes {typed} --mutants` tries what is wrong."
 
 
 def _line(tree: ast.Module, name: str) -> int:

@@ -18,6 +18,7 @@ from .evaluators import sampled
 from .exhibits import blind_spots, chains, flows
 from .figures import computed
 from .judge import Answer, Judge, Settled
+from .load import typed
 from .notation import stated
 from .points import Points
 from .problem import Problem, slug
@@ -124,8 +125,7 @@ def _told(found: list[Line] | Caught, item: Any) -> str:
 
 def _word(problem: Problem) -> str:
     """What names the page on the command line: problem1, or its file."""
-    path = Path(problem.path)
-    return path.name if path.stem == problem.id else problem.id or "FILE"
+    return typed(Path(problem.path)) if problem.path else problem.id or "FILE"
 
 
 def _chosen(problem: Problem, answer: Answer, only: Collection[str] | str | None) -> list[tuple[str, Any]]:

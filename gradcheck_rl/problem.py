@@ -66,6 +66,11 @@ class Problem:
         for m in self.mistakes:
             if not isinstance(m.answer, Mapping):
                 raise ProblemError(f"the mistake {m.says!r} has {m.answer!r}: write {{function: replacement}}.")
+            if not isinstance(m.breaks, Claim):
+                given = type(m.breaks).__name__
+                raise ProblemError(
+                    f"the mistake {m.says!r} has breaks=..., which is {given}: write the claim that catches it."
+                )
             if m.breaks not in self.claims:
                 raise ProblemError(f"the mistake {m.says!r} breaks a claim that is not in claims=(...): add it there.")
         object.__setattr__(self, "bound", self._bind())

@@ -109,6 +109,8 @@ class Quantity:
 
 def quantity(x: Any) -> Quantity:
     """A bare number or expression is exact."""
+    if is_code(x):
+        raise ProblemError(f"`{x.__name__}` is a function and no quantity: write Value({x.__name__}) or Gradient({x.__name__}).")
     return x if isinstance(x, Quantity) else Exact(x)
 
 

@@ -378,13 +378,19 @@ def clip(x: Any, low: Any, high: Any) -> Any:
 
 def softmax(x: Any, allowed: Any = 1) -> Any:
     """Along the last axis, over the allowed entries. The mask is a multiplier: no case distinction, no infinity."""
-    weights = np.asarray(_times(allowed, exp(x)))
+    weights = _weights(x, allowed)
     return _times(weights, 1 / weights.sum(axis=-1, keepdims=True)).view(Array)
 
 
 def log_softmax(x: Any, allowed: Any = 1) -> Any:
-    weights = np.asarray(_times(allowed, exp(x)))
+    weights = _weights(x, allowed)
     return (np.asarray(plain(x)) - np.asarray(log(weights.sum(axis=-1, keepdims=True)))).view(Array)
+
+
+def _weights(x: Any, allowed: Any) -> Any:
+    if isinstance(allowed, int) and allowed != 1:
+        raise ProblemError(f"softmax(x, {allowed}): the second is the mask, a row of 1 and 0, and the axis is always the last.")
+    return np.asarray(_times(allowed, exp(x)))
 
 
 def sigmoid(x: Any) -> Any:

@@ -812,7 +812,7 @@ OUT_OF_PLACE: tuple[tuple[Callable[[], Any], str], ...] = (
     (lambda: same_gradient(x, x, x=Normal(), seed=(Normal(), 2)), "an argument of that name must have another one here"),
     (lambda: same_gradient(x, x, x=Normal(), points=0), "points=0: write how many, 1 or more"),
     (lambda: same_gradient(x, x, x=Normal(), wrt=0), "wrt=0: write a name, or several"),
-    (lambda: same_gradient(x, x, x=Normal(), resolution=0), "has resolution 0: it must be positive"),
+    (lambda: same_gradient(x, x, x=Normal(), resolution=0), "has resolution=0: write a number above 0"),
     (lambda: same_gradient(x, x, x=(Normal(), -3)), "x has the shape -3: write how many, 1 or more"),
     (lambda: same_gradient(torch.sin, sp.sin(x), x=Normal()), "was expected: write lambda x: f(x), with the names"),
     (lambda: Uniform(0, math.inf), "Uniform(0, inf) has no end: write two numbers, or Normal(scale)."),

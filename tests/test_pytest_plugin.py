@@ -63,7 +63,7 @@ def test_a_page_that_is_wrong_fails_by_its_sentence(course: Path) -> None:
     page.write_text(page.read_text().replace("return log_pi(theta)[action] * reward[action]", "return -log_pi(theta)[action]"))
     code, said = run(course, "-n", "2")
     assert code == 1
-    assert "unbiased: REINFORCE is unbiased. REFUTED." in said and "replay: python -m gradcheck_rl tiny.py" in said
+    assert "unbiased: REINFORCE is unbiased. REFUTED." in said and "replay: python -m gradcheck_rl problems/tiny.py" in said
     assert "Traceback" not in said and "loop.py" not in said
 
 

@@ -79,7 +79,7 @@ def derivations(
             title = _text(f"{page.say('as printed')}: ", "bold underline") + _text(page.say(line.says))
             parts += ["", title, Padding(Group(*page.printed(line)), (0, 0, 0, 2))]
     if others:
-        whole = f"python -m gradcheck_rl {report.problem}"
+        whole = report.replay.partition(" --")[0].replace(" derive ", " ")
         parts += ["", _text(page.say("Other printed lines, beside the right ones; checked by {}", whole), "bold underline")]
         for printed, right in others:
             pair = _text(f"{page.say(printed)}\n"), _text(f"→ {page.say(right)}")
