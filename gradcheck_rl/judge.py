@@ -319,8 +319,8 @@ class Judge:
         out = np.zeros(len(points), dtype=bool)
         for q in that.sides:
             formulas = self.formulas(q)
-            if formulas is not None and (bent := hull.corners(tuple(formulas))) is not None:
-                out |= hull.kinked(bent, taken_by(q, self.world.parameters), Scene(self.world, points))
+            if formulas is not None:
+                out |= hull.kinked(formulas, taken_by(q, self.world.parameters), Scene(self.world, points))
         return out
 
     def image(self, points: Points) -> Points:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
+    Bernoulli,
     Categorical,
     Claim,
     Curl,
@@ -17,6 +19,7 @@ from gradcheck_rl import (
     Equal,
     Gradient,
     Hull,
+    Normal,
     Parameter,
     Point,
     Problem,
@@ -27,6 +30,7 @@ from gradcheck_rl import (
     check,
     clip,
     exp,
+    maximum,
     minimum,
     softmax,
     torch,
@@ -39,8 +43,8 @@ FIFTH = Fraction(1, 5)
 surrogate = minimum(r * gain, clip(r, 1 - FIFTH, 1 + FIFTH) * gain)
 
 
-def ruling(claim: Claim) -> Line:
-    return check(Problem("corners", claims=(claim,))).claims[0]
+def ruling(claim: Claim, *corners: Point) -> Line:
+    return check(Problem("corners", claims=(claim,), corners=corners)).claims[0]
 
 
 def torch_surrogate(r, gain):  # type: ignore[no-untyped-def]
@@ -118,3 +122,95 @@ def test_code_and_formula_agree_off_the_corners() -> None:
     found = ruling(Claim("torch", Equal(Gradient(torch_surrogate), Gradient(surrogate))))
     assert found.verdict == "agrees"
     assert ruling(Claim("values", Equal(Value(torch_surrogate), surrogate))).verdict == "agrees"
+
+
+def relus(x):  # type: ignore[no-untyped-def]
+    return torch.relu(x).sum()
+
+
+def test_each_coordinate_turns_on_its_own_switches() -> None:
+    x = Parameter("x", 10, over=Normal())
+    origin, gradient = Point(x=(0,) * 10), Gradient(sum(maximum(t, 0) for t in x))
+    found = ruling(Claim("away", Equal(Gradient(relus), gradient)), origin)
+    assert (found.verdict, found.removed) == ("agrees", 1)
+    for slopes, inside in (((0, 1) * 5, True), ((0, 2) * 5, False)):
+        claim = Claim("inside", Within(Gradient(sum(s * t for s, t in zip(slopes, x, strict=True))), Hull(gradient)), at=origin)
+        assert ruling(claim).verdict == ("agrees" if inside else "refuted")
+
+
+def test_a_point_with_very_many_cells_around_it_is_left_out_alone() -> None:
+    x = Parameter("x", 10, over=Normal())
+    largest = x[0]
+    for t in list(x)[1:]:
+        largest = maximum(largest, t)
+
+    def torch_largest(x):  # type: ignore[no-untyped-def]
+        return x.max()
+
+    origin, edge = Point(x=(0,) * 10), Point(x=(1, 1, *range(-8, 0)))
+    found = ruling(Claim("away", Equal(Gradient(torch_largest), Gradient(largest))), origin, edge)
+    assert (found.verdict, found.removed) == ("agrees", 2)
+    assert ruling(Claim("inside", Within(Gradient(torch_largest), Hull(Gradient(largest))), at=origin)).verdict == "undecided"
+
+
+@pytest.mark.parametrize("n", [9, 10])
+def test_a_corner_under_many_coins(n: int) -> None:
+    """Nine coins give the switches x, 2x, ..., 9x, which are one; ten have more outcomes than a formula is given terms."""
+    x = Parameter("x", over=Normal())
+    mean = E(maximum(x * sum(Draw(f"b{i}", Bernoulli(Fraction(1, 2))) for i in range(n)), 0))
+
+    def half(x):  # type: ignore[no-untyped-def]
+        return torch.relu(x) * (n / 2)
+
+    def third(x):  # type: ignore[no-untyped-def]
+        return torch.relu(x) * (n / 3)
+
+    found = ruling(Claim("half", Equal(Gradient(half), Gradient(mean))), Point(x=0))
+    assert (found.verdict, found.removed) == ("agrees", 1)
+    assert ruling(Claim("third", Equal(Gradient(third), Gradient(mean)))).verdict == "refuted"
+
+
+def test_ties_under_many_coins_on_an_open_set_are_kept() -> None:
+    u = Parameter("u", over=Normal())
+    coins = sum(Draw(f"b{i}", Bernoulli(Fraction(1, 2))) for i in range(10))
+    found = ruling(Claim("five", Equal(Gradient(E(minimum(u * coins, clip(u, -99, 99) * coins))), 5)))
+    assert found.verdict in ("agrees", "proved") and found.removed == 0
+
+
+def test_clarkes_interval_where_more_switches_than_directions_are_tied() -> None:
+    """Beside the origin the slopes are (0, 0), (1, 0) at (t, -2t), and (-2, -2) at (4t, -t)."""
+    x, y = Parameter("x"), Parameter("y")
+    hull = Hull(Gradient(maximum(0, minimum(x, minimum(-10 * y, -2 * (x + y))))))
+    for (a, b), inside in {(1, 0): True, (-2, -2): True, (1, Fraction(1, 2)): False, (2, 0): False}.items():
+        claim = Claim("inside", Within(Gradient(a * x + b * y), hull), at=Point(x=0, y=0))
+        assert ruling(claim).verdict == ("agrees" if inside else "refuted")
+
+
+planes = st.tuples(*[st.integers(-9, 9)] * 2).filter(any)
+ASIDE = [(Fraction(i, 97), Fraction(j, 89)) for i in (-7, -1, 1, 7) for j in (-7, -1, 1, 7)]
+
+
+@given(st.lists(planes, min_size=4, max_size=4), st.booleans())
+def test_every_slope_beside_a_point_lies_in_its_hull(normals: list[tuple[int, int]], twice: bool) -> None:
+    """What is linear on each of some cones has the same slopes near the origin and far from it."""
+    x, y = Parameter("x"), Parameter("y")
+    a, b, c, d = (i * x + j * y for i, j in normals)
+    bent = x + y + (maximum(minimum(a, b), c - abs(d)) if twice else maximum(0, minimum(a, minimum(b, c))))
+    slopes = [Claim(f"{p}", Equal(Gradient(bent), 0), at=Point(x=p[0], y=p[1])) for p in ASIDE]
+    found = [line.value for line in check(Problem("slopes", tuple(slopes))).claims if line.value]
+    inside = [
+        Claim(f"{s}", Within(Gradient(Fraction(s[0]) * x + Fraction(s[1]) * y), Hull(Gradient(bent))), at=Point(x=0, y=0))
+        for s in sorted({tuple(map(str, v)) for v in found})
+    ]
+    assert all(line.verdict == "agrees" for line in check(Problem("hulls", tuple(inside))).claims)
+
+
+def test_an_integral_over_corners_is_smooth() -> None:
+    m, x = sp.Symbol("m", real=True), Parameter("x", over=Normal())
+    inside = sp.Integral(maximum(m - x[()], 0), (m, 0, 2))
+    found = ruling(Claim("slope", Equal(Gradient(inside), maximum(x, 0) - 2), at=Point(x=-1)))
+    assert found.verdict == "agrees"
+    jump = sp.Integral(sp.Heaviside(m - Fraction(1, 3)), (m, 0, 1))
+    assert ruling(Claim("jump", Equal(Gradient(x * jump), Fraction(2, 3)))).verdict != "refuted"
+    both = ruling(Claim("both", Equal(Gradient(inside + maximum(x, 0)), 0)), Point(x=0))
+    assert both.removed == 1

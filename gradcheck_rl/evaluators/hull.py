@@ -1,13 +1,14 @@
 """Clarke's interval of the model's gradient, and with it what a kink is: a point where the interval has width.
 
-The interval is spanned by the gradients at nearby smooth points, one for each side of each tied switch. PPO's min is tied on an
+The interval is spanned by the gradients beside the point, one for each cell between the tied switches. PPO's min is tied on an
 open set with equal slopes: a tied switch alone is no kink, and dropping ties would drop every interesting point.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,21 +16,27 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
-from ..calculus import has, slope
+from ..calculus import free, has, slope
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
-from ..expressions import values
-from ..laws import closed
+from ..expressions import floats, values
+from ..laws import Finite, Random, closed
 from ..quantities import Quantity, lowered, taken_by
+from ..rings import EXACT, image, rational
 from ..symbols import frozen_
-from .scene import Scene
+from .scene import Outcomes, Scene, possible
 
 TIED = 2.0**-40
-ASIDE = 2.0**-30
 NEAR = 1e-6
 WIDTH = 1e-6
-SWITCHES = 8
-CORNERED = (sp.Min, sp.Max, sp.Abs, sp.Heaviside, sp.sign)
+THIN = 1e-8  # a cell thinner than this is none: two walls are one, up to their rounding
+CELLS = 256
+CHOICES = 1 << 16
+HALF = fmpq(1, 2)
+JUMPS = (sp.Heaviside, sp.sign)
+CORNERED = (sp.Min, sp.Max, sp.Abs, *JUMPS)
+
+Row = dict[Any, Any]
 
 
 def evaluate(q: Quantity, scene: Scene) -> Estimate:
@@ -38,111 +45,271 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
     if formulas is None:
         raise ProblemError("Hull needs the gradient of a formula: code has one gradient, not a set of them.")
     scene.says("symbolic")
-    low, high = spans([closed(e) for e in formulas], taken_by(q, scene.world.parameters), scene)
-    rounding = 2**6 * ASIDE * (1 + np.maximum(np.abs(low), np.abs(high)))  # the ends were taken beside the point
+    board = _board(tuple(closed(e) for e in formulas), tuple(taken_by(q, scene.world.parameters)))
+    ends = [_Place(board, row).ends() for row in scene.points.rows]
+    low, high = (np.array(x) for x in zip(*ends, strict=True))
+    rounding = 2**6 * TIED * (1 + np.maximum(np.abs(low), np.abs(high)))  # what is so near is taken to be at the corner
     return Estimate(((low + high) / 2)[:, None, :], ((high - low) / 2 + rounding)[:, None, :], Evidence.BALL)
 
 
-@lru_cache(maxsize=256)
-def corners(formulas: tuple[Any, ...]) -> list[Any] | None:
-    """The formulas with their expectations worked out, if a corner is left in them."""
-    if not any(has(e, *CORNERED) and has(_live(e), *CORNERED) for e in formulas):
-        return None
-    try:
-        plain = [closed(e) for e in formulas]
-    except Unsuitable:
-        return None
-    return plain if any(has(e, sp.Heaviside, sp.sign) for e in plain) else None
+def bends(formulas: Sequence[Any]) -> bool:
+    """Can there be a kink at all?"""
+    return any(_cornered(tuple(formulas)))
 
 
-def _live(e: Any) -> Any:
-    """Without what is under a stop-gradient, whose corners bend no gradient."""
-    return e.replace(frozen_, lambda _: sp.Dummy(real=True))
-
-
-def kinked(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> Any:
-    """For each point, whether the interval has width there, or a switch that matters is so near that rounding may flip it.
+def kinked(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene, outcomes: Outcomes | None = None) -> Any:
+    """For each point, and each outcome where there are some, whether the interval has width there, or a switch that matters is so
+    near that rounding may flip it. Where that cannot be found out, a switch that is tied is taken to matter.
 
     Two ties at once, each halved, may give a number outside an interval without width: the formula is of no use there either.
     """
-    try:
-        low, high = spans(formulas, atoms, scene)
-    except Unsuitable:
-        return np.zeros(len(scene.points), dtype=bool)
-    here, room = values(formulas, scene.points.rows).value, WIDTH * (1 + np.abs(low))
-    bent = (high - low > room) | (here < low - room) | (here > high + room)
-    return bent.any(axis=1) | _close(formulas, scene)
+    written, hidden = _cornered(tuple(formulas))
+    out = np.zeros((len(scene.points), outcomes.count if outcomes else 1), dtype=bool)
+    rows, at = _rows(scene, outcomes) if written or hidden else ([], [])
+    if written:
+        board = _board(written, tuple(atoms))
+        out.flat[at] |= [_bent(board, atoms, row) for row in rows]
+    for switch in hidden:
+        out.flat[at] |= _meets(switch, atoms, rows)
+    return out if outcomes else out[:, 0]
 
 
-def spans(formulas: Sequence[Any], atoms: Sequence[Any], scene: Scene) -> tuple[Floats, Floats]:
-    """Least and greatest value of each gradient formula at the point and beside it, on every side of every tied switch."""
-    twins, held, switches, normals = _held(tuple(formulas), tuple(atoms))
-    low, high = [], []
-    for row in scene.points.rows:
-        fixed = row | (dict(zip(twins.values(), _exact(list(twins), row), strict=True)) if twins else {})
-        at = values(switches, [fixed]).value[0] if switches else np.zeros(0)
-        tied = np.flatnonzero(np.abs(at) < TIED)
-        if len(tied) > SWITCHES:
-            raise Unsuitable(f"{len(tied)} switches are tied at once")
-        rows = [fixed]
-        if len(tied):
-            slopes = np.nan_to_num(values(normals, [fixed]).value[0].reshape(len(switches), len(atoms)))[tied]
-            slopes[np.abs(slopes) < TIED] = 0.0  # tied on an open set: rounding is no direction to leave it by
-            back = np.linalg.pinv(slopes)
-            rows = [_moved(fixed, atoms, back @ (ASIDE * np.array(s))) for s in itertools.product((1.0, -1.0), repeat=len(tied))]
-        spread = values(held, rows).value
-        low.append(spread.min(axis=0))
-        high.append(spread.max(axis=0))
-    return np.array(low), np.array(high)
+def _rows(scene: Scene, outcomes: Outcomes | None) -> tuple[list[Row], list[int]]:
+    """What is known at each point, or at each outcome that can happen there, and its place among all of them."""
+    if outcomes is None:
+        return list(scene.points.rows), list(range(len(scene.points)))
+    shape, can = (len(scene.points), outcomes.count), possible(outcomes)
+    drawn = {a: np.broadcast_to(x, shape) for a, x in (outcomes.exact or outcomes.columns).items()}
+    chosen = np.argwhere(np.ones(shape, dtype=bool) if can is None else can)
+    rows = [scene.points.rows[b] | {a: rational(x[b, m]) for a, x in drawn.items()} for b, m in chosen]
+    return rows, [int(b) * shape[1] + int(m) for b, m in chosen]
 
 
-def _moved(row: dict[Any, Any], atoms: Sequence[Any], by: Floats) -> dict[Any, Any]:
-    return row | {a: row[a] + fmpq(*float(d).as_integer_ratio()) for a, d in zip(atoms, by, strict=True)}
+@lru_cache(maxsize=256)
+def _cornered(formulas: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Any]]:
+    """The formulas that have corners, with their expectations worked out, and the switches of those where that cannot be done."""
+    written: list[Any] = []
+    hidden: dict[Any, None] = {}
+    for e in formulas:
+        if not (has(e, *CORNERED) and _corners(e)):
+            continue
+        try:
+            plain = closed(e)
+        except Unsuitable:
+            hidden |= dict.fromkeys(s for corner in sorted(_corners(e), key=sp.default_sort_key) for s in _sides(corner))
+        else:
+            written += [plain] if _jumps(plain) else []
+    return tuple(written), list(hidden)
 
 
-def _close(formulas: Sequence[Any], scene: Scene) -> Any:
-    """Is a switch within rounding of zero, not tied, and of consequence?"""
-    switches, marks, marked = _marked(tuple(formulas))
-    out: list[bool] = []
-    for row in scene.points.rows:
-        at = values(switches, [row]).value[0]
-        near = np.flatnonzero((np.abs(at) < NEAR) & (np.abs(at) >= TIED))
-        sides = {m: fmpq(int(x > 0)) for m, x in zip(marks, at, strict=True)}
-        rows = [row | sides, *(row | sides | {marks[i]: 1 - sides[marks[i]]} for i in near)]
-        spread = values(marked, rows).value if len(near) else np.zeros((1, 1))
-        out.append(bool((np.abs(spread - spread[0]) > WIDTH * (1 + np.abs(spread[0]))).any()))
-    return np.array(out)
+@lru_cache(maxsize=1 << 14)
+def _corners(e: Any) -> frozenset[Any]:
+    """Its corners, but for those under a stop-gradient, which bend no gradient."""
+    if isinstance(e, frozen_):
+        return frozenset()
+    return frozenset([e] if isinstance(e, CORNERED) else []).union(*map(_corners, e.args))
+
+
+def _sides(corner: Any) -> list[Any]:
+    """What a corner turns on."""
+    if not isinstance(corner, (sp.Min, sp.Max)):
+        return [corner.args[0]]
+    sides: tuple[Any, ...] = corner.args
+    return [a - b for a, b in itertools.combinations(sides, 2)]
+
+
+@lru_cache(maxsize=1 << 14)
+def _jumps(e: Any) -> frozenset[Any]:
+    """Its jumps, but for those that turn on what is bound in it: an integral over them is smooth."""
+    found = frozenset([e] if isinstance(e, JUMPS) else []).union(*map(_jumps, e.args))
+    bound = set(getattr(e, "bound_symbols", ()))
+    return frozenset(j for j in found if free(j).isdisjoint(bound)) if bound else found
+
+
+@dataclass(frozen=True, eq=False)
+class _Board:
+    """Formulas with a mark, 0 or 1, in place of each switch. A switch stands after those that its own slopes turn on."""
+
+    written: tuple[Any, ...]
+    twins: Row  # a symbol for each stop-gradient
+    switches: list[Any]
+    marks: list[Any]
+    normals: list[list[Any]]  # the slopes of each switch
+    marked: list[Any]
+    groups: Mapping[frozenset[int], list[int]]  # formulas by the switches they depend on
 
 
 @lru_cache(maxsize=128)
-def _held(formulas: tuple[Any, ...], atoms: tuple[Any, ...]) -> tuple[dict[Any, Any], list[Any], list[Any], list[Any]]:
-    """A twin for each stop-gradient, the formulas with twins in their place, their switches, and the switches' slopes."""
+def _board(formulas: tuple[Any, ...], atoms: tuple[Any, ...]) -> _Board:
     twins = {node: sp.Dummy("held", real=True) for e in formulas for node in e.atoms(frozen_)}
     held = [e.xreplace(twins) for e in formulas]
-    switches = _switches(held)
-    return twins, held, switches, [slope(s, a) for s in switches for a in atoms]
+    switches: list[Any] = []
+    normals: list[list[Any]] = []
+    depends: list[frozenset[int]] = []
+    known: dict[Any, tuple[int, bool]] = {}
+
+    def place(s: Any) -> tuple[int, bool]:
+        """Its number and whether it has that one's sign: x, 2x and -x/3 are one switch."""
+        bare = s.primitive()[1]
+        if bare not in known:
+            slopes = [slope(s, a) for a in atoms]
+            below = seen(s, *slopes)
+            known.update({bare: (len(switches), True), (-bare).primitive()[1]: (len(switches), False)})
+            depends.append(below | {len(switches)})
+            switches.append(s)
+            normals.append(slopes)
+        return known[bare]
+
+    def seen(*parts: Any) -> frozenset[int]:
+        jumps = sorted(frozenset[Any]().union(*map(_jumps, parts)), key=sp.default_sort_key)
+        return frozenset[int]().union(*(depends[place(j.args[0])[0]] for j in jumps))
+
+    groups: dict[frozenset[int], list[int]] = {}
+    for n, e in enumerate(held):
+        groups.setdefault(seen(e), []).append(n)
+    marks = [sp.Dummy(f"h{n}", real=True) for n in range(len(switches))]
+
+    def marked(e: Any) -> Any:
+        rule: dict[Any, Any] = {}
+        for j in _jumps(e):
+            n, same = place(j.args[0])
+            up = marks[n] if same else 1 - marks[n]
+            rule[j] = up if isinstance(j, sp.Heaviside) else 2 * up - 1
+        return e.xreplace(rule)
+
+    return _Board(formulas, twins, switches, marks, [list(map(marked, n)) for n in normals], list(map(marked, held)), groups)
 
 
-@lru_cache(maxsize=128)
-def _marked(formulas: tuple[Any, ...]) -> tuple[list[Any], list[Any], list[Any]]:
-    """The switches, a mark for each, and the formulas with marks in their place."""
-    switches = _switches(formulas)
-    marks = [sp.Dummy(f"h{i}", real=True) for i in range(len(switches))]
-    table = dict(zip(switches, marks, strict=True)) | {-s: 1 - m for s, m in zip(switches, marks, strict=True)}
-    marked = [e.replace(sp.Heaviside, lambda x, *_: table[x]).replace(sp.sign, lambda x: 2 * table[x] - 1) for e in formulas]
-    return switches, marks, marked
+class _Place:
+    """A board at one point: which switches are tied there, and which are near."""
+
+    def __init__(self, board: _Board, row: Row) -> None:
+        self.board = board
+        self.row = row | dict(zip(board.twins.values(), _exact(list(board.twins), row), strict=True))
+        at = _exact(board.switches, self.row)
+        size = np.array([abs(image(x)) for x in at])
+        self.tied: set[int] = set(np.flatnonzero(size < TIED).tolist())
+        self.near: set[int] = set(np.flatnonzero(size < NEAR).tolist()) - self.tied
+        self.sides = {m: HALF if n in self.tied else EXACT.side(x) for n, (m, x) in enumerate(zip(board.marks, at, strict=True))}
+
+    def ends(self) -> tuple[Floats, Floats]:
+        """Least and greatest value of each formula beside the point, over all cells between the tied switches."""
+        low, high = np.zeros(len(self.board.marked)), np.zeros(len(self.board.marked))
+        for needs, chosen in self.board.groups.items():
+            spread = self._values(chosen, self._cells(needs))
+            low[chosen], high[chosen] = spread.min(axis=0), spread.max(axis=0)
+        return low, high
+
+    def kinked(self) -> bool:
+        return any(self._kinked(needs, chosen) for needs, chosen in self.board.groups.items())
+
+    def _kinked(self, needs: frozenset[int], chosen: list[int]) -> bool:
+        if needs.isdisjoint(self.tied | self.near):
+            return False
+        try:
+            cells = self._cells(needs)
+        except Unsuitable:
+            return True
+        try:
+            spread = self._values(chosen, [s for cell in cells for s in (cell, *_decided(cell), *self._near(cell, needs))])
+            here = values([self.board.written[n] for n in chosen], [self.row]).value
+        except Unsuitable:
+            return len(cells) > 1 or not needs.isdisjoint(self.near)
+        every = np.concatenate([here, spread])
+        with np.errstate(invalid="ignore"):
+            return not (every.max(axis=0) - every.min(axis=0) <= WIDTH * (1 + np.abs(here[0]))).all()
+
+    def _values(self, chosen: list[int], sides: Sequence[Row]) -> Floats:
+        return values([self.board.marked[n] for n in chosen], [self.row | s for s in sides]).value
+
+    def _cells(self, needs: frozenset[int]) -> list[Row]:
+        """The sides of all switches in each cell that the tied ones cut around the point, one after the other.
+
+        Which wall a switch is may depend on the cell: its slopes turn on others. Where it has none it is tied on an open set, and
+        is left halved: either side will do.
+        """
+        cells: list[tuple[Row, list[Floats]]] = [(self.sides, [])]
+        for n in sorted(needs & self.tied):
+            mark, found = self.board.marks[n], values(self.board.normals[n], [self.row | sides for sides, _ in cells]).value
+            cut: list[tuple[Row, list[Floats]]] = []
+            for (sides, walls), normal in zip(cells, found, strict=True):
+                if not np.isfinite(normal).all():
+                    raise Unsuitable("a switch that is tied has no slope here")
+                if (np.abs(normal) < TIED).all():
+                    cut.append((sides, walls))
+                    continue
+                normal = np.where(np.abs(normal) < TIED, 0.0, normal) / np.abs(normal).max()
+                both = ((fmpq(side), [*walls, sign * normal]) for side, sign in ((1, 1.0), (0, -1.0)))
+                cut += [(sides | {mark: side}, beyond) for side, beyond in both if _open(np.array(beyond))]
+            cells = cut
+            if len(cells) > CELLS:
+                raise Unsuitable(f"the switches that are tied cut more than {CELLS} cells around the point")
+        return [sides for sides, _ in cells]
+
+    def _near(self, sides: Row, needs: frozenset[int]) -> list[Row]:
+        """What rounding may do to the switches that are near: each alone on its other side."""
+        marks = [self.board.marks[n] for n in sorted(needs & self.near)]
+        return [sides | {m: 1 - sides[m]} for m in marks]
 
 
-def _switches(formulas: Sequence[Any]) -> list[Any]:
-    """What the corners turn on, each once whatever its sign."""
-    found: list[Any] = []
-    for s in sorted({h.args[0] for e in formulas for h in e.atoms(sp.Heaviside, sp.sign)}, key=sp.default_sort_key):
-        if -s not in found:
-            found.append(s)
-    return found
+def _decided(sides: Row) -> list[Row]:
+    """What is tied on an open set all on one side, and all on the other: as good as halved, unless three branches are one."""
+    loose = [m for m, side in sides.items() if side == HALF]
+    return [sides | dict.fromkeys(loose, fmpq(side)) for side in (0, 1)] if loose else []
 
 
-def _exact(formulas: Sequence[Any], row: Any) -> list[Any]:
-    found = values(formulas, [row]).exact
+def _open(walls: Floats) -> bool:
+    """Is there a direction that is on the right side of every wall?"""
+    least_squares = walls @ (np.linalg.pinv(walls) @ np.ones(len(walls)))
+    if (least_squares > 0.5).all():
+        return True
+    from scipy.optimize import linprog
+
+    count, size = walls.shape
+    within = np.hstack([-walls, np.ones((count, 1))])  # walls @ direction >= room
+    found = linprog([0.0] * size + [-1.0], within, np.zeros(count), bounds=[(-1, 1)] * size + [(0, 1)])
+    return bool(found.status == 0 and -found.fun > THIN)
+
+
+def _bent(board: _Board, atoms: Sequence[Any], row: Row) -> bool:
+    try:
+        return _Place(board, row).kinked()
+    except Unsuitable:  # a switch is an integral
+        corners = sorted(frozenset[Any]().union(*map(_corners, board.written)), key=sp.default_sort_key)
+        return any(_meets(s, atoms, [row])[0] for corner in corners for s in _sides(corner))
+
+
+def _meets(switch: Any, atoms: Sequence[Any], rows: Sequence[Row]) -> Any:
+    """For each row, whether the switch is so near to zero at some outcome that rounding may flip it, and is not flat there."""
+    out = np.zeros(len(rows), dtype=bool)
+    drawn = sorted((s for s in free(switch) if s not in rows[0]), key=sp.default_sort_key) if rows else []
+    if not rows or not all(isinstance(s, Random) and isinstance(s.home.law, Finite) for s in drawn):
+        return out  # an integral over a corner is smooth
+    sizes = [len(s.home.law.weights) for s in drawn]
+    if np.prod(sizes, dtype=float) > CHOICES:
+        return ~out
+    chosen = np.array(list(itertools.product(*map(range, sizes)))).T
+    b, m = (x.ravel() for x in np.indices((len(rows), chosen.shape[1])))
+
+    def found(formulas: Sequence[Any]) -> Any:
+        known = {s: np.array([image(row[s]) for row in rows])[b] for s in free(switch) if s in rows[0]}
+        return np.abs(
+            [np.broadcast_to(x, b.shape) for x in floats(formulas, known | dict(zip(drawn, chosen[:, m], strict=True)))]
+        )
+
+    try:
+        near = found([switch])[0] < NEAR
+        b, m = b[near], m[near]
+        steep = (
+            ~(found([slope(switch, a) for a in atoms]) < TIED).all(axis=0) if len(b) and atoms else np.zeros(len(b), dtype=bool)
+        )
+    except Unsuitable:  # a generic function has no value anywhere
+        return out
+    out[b[steep]] = True
+    return out
+
+
+def _exact(formulas: Sequence[Any], row: Row) -> list[Any]:
+    found = values(formulas, [row]).exact if formulas else [[]]
     assert found is not None
     return list(found[0])
