@@ -133,7 +133,8 @@ class Judge:
             return self._raises(claim, that, answer)
         points, removed = self._where_checked(claim, that)
         if not len(points):
-            none = Ruling("points", Verdict.UNDECIDED, note="no point is left: every one lies on a kink or outside the condition")
+            why = "every one lies on a kink" if removed else "none fulfils the condition"
+            none = Ruling("points", Verdict.UNDECIDED, note=f"no point is left: {why}", removed=removed)
             return Settled((none,), none, none.note)
         rulings = [replace(r, removed=removed) for r in self._routes(claim, that, points, answer, strict)]
         best = combine(rulings)

@@ -214,3 +214,11 @@ def test_an_integral_over_corners_is_smooth() -> None:
     assert ruling(Claim("jump", Equal(Gradient(x * jump), Fraction(2, 3)))).verdict != "refuted"
     both = ruling(Claim("both", Equal(Gradient(inside + maximum(x, 0)), 0)), Point(x=0))
     assert both.removed == 1
+
+
+def test_why_no_point_is_left_is_said() -> None:
+    x, y = Parameter("x", over=Normal()), Variable("y", over=Normal())
+    none = ruling(Claim("never", Equal(Gradient(x * y), y), where=Equal(x, y)))
+    assert none.reason == "no point is left: none fulfils the condition"
+    kink = ruling(Claim("there", Equal(Gradient(abs(x)), 0), at=Point(x=0)))
+    assert (kink.reason, kink.removed) == ("no point is left: every one lies on a kink", 1)
