@@ -30,7 +30,7 @@ from .evaluators import (
     sampled,
     some_outcomes,
 )
-from .laws import Bundle, Random, with_parents
+from .laws import Bundle, Random, randoms, with_parents
 from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
 from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, taken_by
@@ -73,6 +73,7 @@ class Measured:
     blur: Floats
     outcomes: Outcomes | None = None
     width: int = 1
+    left_out: str = ""
 
     def defined(self) -> Measured:
         """Without the coordinates where a side is not a number: there a formula is undefined, which refutes no erratum."""
@@ -187,7 +188,7 @@ class Judge:
     def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:
         route, points, answer = scene.route, scene.points, scene.answer
         try:
-            m = measure(that, scene)
+            m = measure(that, scene, claim.where, smooth=True)
         except Unsuitable as reason:
             return Ruling(route or "none", Verdict.UNDECIDED, note=str(reason))
         except (CodeError, ProblemError) as error:
@@ -196,13 +197,15 @@ class Judge:
             raise ProblemError(f"{claim.says!r}: {error}") from error
         name = " + ".join(sorted(scene.used, key=NAMES.index)) or "exact"
         if isinstance(that, Differs):
-            return self._apart(m, claim.resolution, Ruling(name, Verdict.UNDECIDED, left=m.left, right=m.right, points=points))
+            ruling = Ruling(name, Verdict.UNDECIDED, remark=m.left_out, left=m.left, right=m.right, points=points)
+            return self._apart(m, claim.resolution, ruling)
         if strict and not claim.code():
             m = m.defined()
         faint = bool(claim.code()) and not strict and not any(_on_a_page(q) for q in that.sides)
         verdict, at, gap, room, remark = compare(
             m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint, not claim.code()
         )
+        remark = "; ".join(filter(None, (remark, m.left_out)))
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(at[1]))
         if strict and verdict is Verdict.REFUTED and gap <= claim.resolution * (1 + abs(float(m.right.value[at]))):
             return replace(
@@ -294,16 +297,24 @@ class Judge:
             points = self._fulfilling(claim.where)
         if claim.code() and not (claim.at is not None and any(_on_a_page(q) for q in that.sides)):
             points = self.image(points)
-        if isinstance(that, Within):
+        if not len(points):
             return points, 0
-        smooth = ~self._kinked(that, points)
-        return self.take(points, np.flatnonzero(smooth)), int((~smooth).sum())
+        held, kept = self._about(claim, that, points)
+        return self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
+
+    def _about(self, claim: Claim, that: Relation, points: Points) -> tuple[Any, Any]:
+        """At which points a condition on the draws holds, and at which of these there is no kink: for some outcome."""
+        scene = self.scene(claim, points, {})
+        outcomes = _outcomes(that, claim.where, scene) if _chooses(that, claim.where, scene) else None
+        held = _held(claim.where, scene, outcomes)
+        if outcomes is not None:
+            held = held & (outcomes.weights.value != 0)
+        return held.any(axis=1), (held & _smooth(that, scene, outcomes)).any(axis=1)
 
     def _fulfilling(self, where: Relation | None) -> Points:
         if where is None:
             return self.points
-        m = measure(where, Scene(self.world, self.points))
-        kept = self.take(self.points, np.flatnonzero(_holds(where, m)))
+        kept = self.take(self.points, np.flatnonzero(self._fulfilled(where, self.points)))
         return kept if len(kept) >= ENOUGH else self._make(("more", where), lambda: self._more(where, kept))
 
     def _more(self, where: Relation, kept: Points) -> Points:
@@ -312,17 +323,16 @@ class Judge:
             if len(kept) >= ENOUGH:
                 break
             fresh = drawn(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}")
-            good = np.flatnonzero(_holds(where, measure(where, Scene(self.world, fresh))))
+            good = np.flatnonzero(self._fulfilled(where, fresh))
             kept = stack([kept, fresh.take(good[: ENOUGH - len(kept)].tolist())]) if len(good) else kept
         return kept
 
-    def _kinked(self, that: Relation, points: Points) -> Any:
-        out = np.zeros(len(points), dtype=bool)
-        for q in that.sides:
-            formulas = self.formulas(q)
-            if formulas is not None:
-                out |= hull.kinked(formulas, taken_by(q, self.world.parameters), Scene(self.world, points))
-        return out
+    def _fulfilled(self, where: Relation, points: Points) -> Any:
+        """At which points the condition holds, for some outcome where it has draws."""
+        scene = Scene(self.world, points)
+        outcomes = _outcomes(where, None, scene)
+        held = _holds(where, _measured(where, scene, outcomes))
+        return (held if outcomes is None else held & (outcomes.weights.value != 0)).any(axis=1)
 
     def image(self, points: Points) -> Points:
         return self._make(("image", points), points.image)
@@ -390,10 +400,8 @@ class Judge:
 
     def _allowed(self, claim: Claim, that: Relation, points: Points) -> Any:
         """At which points the claim is about something."""
-        out = np.ones(len(points), dtype=bool)
-        if claim.where is not None:
-            out &= _holds(claim.where, measure(claim.where, Scene(self.world, points)))
-        return out if isinstance(that, Within) else out & ~self._kinked(that, points)
+        _, kept = self._about(claim, that, points)
+        return kept if claim.where is None else kept & self._fulfilled(claim.where, points)
 
     def _difference(self, that: Relation, r: Ruling) -> str:
         if r.left is None or r.right is None:
@@ -424,10 +432,59 @@ class Judge:
         }
 
 
-def measure(that: Relation, scene: Scene) -> Measured:
-    """Both sides at the points. A draw that stands outside every mean makes it a statement about each of its outcomes."""
-    atoms = list(dict.fromkeys(a for q in that.sides for a in loose_atoms(q, scene)))
-    outcomes = some_outcomes(atoms, scene.world.names, scene) if atoms else None
+def measure(that: Relation, scene: Scene, where: Relation | None = None, smooth: bool = False) -> Measured:
+    """Both sides at the points. A draw that stands outside every mean makes it a statement about each of its outcomes: of those
+    that fulfil the condition, and, if it is asked for, lie on no kink."""
+    outcomes = _outcomes(that, where, scene)
+    if outcomes is None or not smooth or not _chooses(that, where, scene):
+        return _measured(that, scene, outcomes)
+    can, held, off = outcomes.weights.value != 0, _held(where, scene, outcomes), _smooth(that, scene, outcomes)
+    kept = can & held & off
+    places = {"outside the condition": ~held, "on a kink": held & ~off}
+    others = " or ".join(place for place, there in places.items() if (can & there).any())
+    if not kept.any():
+        raise Unsuitable(f"no outcome is left: every one lies {others}")
+    left_out = f"{kept.sum()} of {can.sum()} outcomes are left: the others lie {others}" if others else ""
+    outcomes = replace(outcomes, weights=Estimate(np.where(kept, outcomes.weights.value, 0.0), outcomes.weights.radius))
+    return replace(_measured(that, scene, outcomes), left_out=left_out)
+
+
+def _outcomes(that: Relation, where: Relation | None, scene: Scene) -> Outcomes | None:
+    """What the draws that stand outside every mean came out as, in a statement or its condition."""
+    sides = [*that.sides, *(where.sides if where is not None else ())]
+    atoms = list(dict.fromkeys(a for q in sides for a in loose_atoms(q, scene)))
+    return some_outcomes(atoms, scene.world.names, scene) if atoms else None
+
+
+def _chooses(that: Relation, where: Relation | None, scene: Scene) -> bool:
+    """May it hold of some outcomes at a point, and not of others?"""
+    bent = (f for q in that.sides if (f := scene.world.formulas(q)) is not None and randoms(*f) and hull.bends(f))
+    return _is_drawn(where, scene) or (not isinstance(that, Within) and any(True for _ in bent))
+
+
+def _is_drawn(where: Relation | None, scene: Scene) -> bool:
+    return where is not None and any(loose_atoms(q, scene) for q in where.sides)
+
+
+def _held(where: Relation | None, scene: Scene, outcomes: Outcomes | None) -> Any:
+    """For each point and outcome, whether a condition on the draws holds. One without draws chooses points."""
+    if where is None or not _is_drawn(where, scene):
+        return np.ones((len(scene.points), 1), dtype=bool)
+    return _holds(where, _measured(where, scene, outcomes))
+
+
+def _smooth(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Any:
+    """For each point and outcome, whether it lies on no kink. A set has room for kinks."""
+    out = np.ones((len(scene.points), outcomes.count if outcomes else 1), dtype=bool)
+    for q in that.sides if not isinstance(that, Within) else ():
+        if (formulas := scene.world.formulas(q)) is not None:
+            drawn = outcomes if randoms(*formulas) else None
+            bent = hull.kinked(formulas, taken_by(q, scene.world.parameters), scene, drawn)
+            out &= ~(bent[:, None] if drawn is None else bent)
+    return out
+
+
+def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measured:
     found = [evaluate(q, scene, outcomes) for q in that.sides]
     for q, e in zip(that.sides, found, strict=True):
         _shaped(q, e, found, scene, outcomes)
@@ -473,7 +530,9 @@ def _flat(e: Estimate, size: int, width: int, outcomes: Outcomes | None) -> Esti
 
 
 def _holds(where: Relation, m: Measured) -> Any:
-    return (m.excess > m.slack).any(axis=1) if isinstance(where, Differs) else (m.excess <= m.slack).all(axis=1)
+    """For each point and outcome, whether the condition is known to hold."""
+    beyond = (m.excess > m.slack).reshape(len(m.excess), -1, m.width)
+    return beyond.any(axis=2) if isinstance(where, Differs) else (m.excess <= m.slack).reshape(beyond.shape).all(axis=2)
 
 
 def _on_a_page(q: Quantity) -> bool:

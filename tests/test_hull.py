@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
+    AtMost,
     Bernoulli,
     Categorical,
     Claim,
@@ -19,6 +20,7 @@ from gradcheck_rl import (
     Equal,
     Gradient,
     Hull,
+    LogRational,
     Normal,
     Parameter,
     Point,
@@ -214,6 +216,42 @@ def test_an_integral_over_corners_is_smooth() -> None:
     assert ruling(Claim("jump", Equal(Gradient(x * jump), Fraction(2, 3)))).verdict != "refuted"
     both = ruling(Claim("both", Equal(Gradient(inside + maximum(x, 0)), 0)), Point(x=0))
     assert both.removed == 1
+
+
+theta = Parameter("theta", 2, over=LogRational())
+old = Variable("old", 2, over=LogRational())
+action = Draw("a", Categorical(logits=old))
+ratio = softmax(theta)[action] / softmax(old)[action]
+together = Point(theta=(0, 0), old=(0, 0))
+
+
+def torch_truncated(theta, old, a):  # type: ignore[no-untyped-def]
+    return (theta.log_softmax(-1) - old.log_softmax(-1))[a].exp().clamp(max=1.0)
+
+
+def test_a_claim_about_each_outcome_leaves_out_those_on_a_kink() -> None:
+    truncated, code = Gradient(minimum(ratio, 1)), Gradient(torch_truncated)
+    found = ruling(Claim("each", Equal(code, truncated)), together)
+    assert (found.verdict, found.removed, found.remark) == ("agrees", 1, "")
+    assert ruling(Claim("half", Equal(code, truncated / 2))).verdict == "refuted"
+    one = ruling(Claim("one", Equal(Gradient(maximum(theta[action], 0)), Gradient(torch_entry))), Point(theta=(0, 1)))
+    assert (one.verdict, one.removed) == ("agrees", 0)
+    assert one.remark.endswith("outcomes are left: the others lie on a kink")
+
+
+def torch_entry(theta, a):  # type: ignore[no-untyped-def]
+    return torch.relu(theta[a])
+
+
+def test_a_condition_on_a_draw_chooses_outcomes() -> None:
+    truncated, below = minimum(ratio, 1), AtMost(ratio, 1)
+    assert ruling(Claim("one", Equal(ratio, 1), where=below)).verdict == "refuted"
+    found = ruling(Claim("itself", Equal(truncated, ratio), where=below))
+    assert found.verdict == "agrees" and found.points == 12
+    assert found.remark == "12 of 24 outcomes are left: the others lie outside the condition"
+    assert ruling(Claim("slope", Equal(Gradient(torch_truncated), Gradient(ratio)), where=below)).verdict == "agrees"
+    assert ruling(Claim("above", Equal(Gradient(torch_truncated), Gradient(ratio)), where=AtMost(1, ratio))).verdict == "refuted"
+    assert ruling(Claim("none", Equal(ratio, 1), where=AtMost(ratio, 0))).reason == "no point is left: none fulfils the condition"
 
 
 def test_why_no_point_is_left_is_said() -> None:
