@@ -362,10 +362,10 @@ class Judge:
     # ---- counterexamples --------------------------------------------------------------------------------------------------
 
     def _shrunk(self, claim: Claim, that: Relation, worst: Ruling, answer: Answer) -> Ruling:
-        """The failing point, one entry at a time towards simpler values while it still fails."""
+        """The failing point, in steps towards simpler values while it still fails."""
         judge = self.anew()
         judge.samples = judge.away = judge.tells = None  # hundreds of points are tried
-        names, point = self.needed(claim), worst.points.take([worst.at])
+        names, point = self.needed(claim), worst.points.unrounded.take([worst.at])
         route = sampled.NAME if worst.route == sampled.NAME else None
 
         def ruled(tried: Points) -> Ruling | None:

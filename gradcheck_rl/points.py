@@ -43,12 +43,13 @@ def _exact(x: Any) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Points:
-    """A batch: exact arrays (B, *shape) for each variable."""
+    """A batch: exact arrays (B, *shape) for each variable. `source`: the points that these are the `image` of."""
 
     variables: Mapping[str, Variable]
     exact: Mapping[str, Any]
     size: int
     given: bool = False
+    source: Points | None = None
 
     @staticmethod
     def of(variables: Mapping[str, Variable], floats: Mapping[str, Floats]) -> Points:
@@ -87,16 +88,24 @@ class Points:
 
     def image(self) -> Points:
         """The same points at the numbers that code receives: rounding its input is then nobody's error."""
-        return Points(self.variables, {k: _rational_of(v) for k, v in self.floats.items()}, self.size, self.given)
+        exact = {k: _rational_of(v) for k, v in self.floats.items()}
+        return Points(self.variables, exact, self.size, self.given, self.unrounded)
+
+    @property
+    def unrounded(self) -> Points:
+        """The points as they were drawn or given, in numbers that read well."""
+        return self.source or self
 
     def take(self, keep: Sequence[int]) -> Points:
-        return Points(self.variables, {k: v[list(keep)] for k, v in self.exact.items()}, len(keep), self.given)
+        exact = {k: v[list(keep)] for k, v in self.exact.items()}
+        return Points(self.variables, exact, len(keep), self.given, self.source and self.source.take(keep))
 
     def with_(self, name: str, values: Any) -> Points:
         return Points(self.variables, {**self.exact, name: values}, len(values), self.given)
 
     def witness(self, at: int, names: Sequence[str]) -> dict[str, Any]:
-        return {k: show(np.asarray(self.exact[k][at], dtype=object)) for k in names if k in self.exact}
+        exact = self.unrounded.exact
+        return {k: show(np.asarray(exact[k][at], dtype=object)) for k in names if k in exact}
 
 
 def _rational_of(values: Floats) -> Any:

@@ -99,6 +99,21 @@ def test_functions_of_the_same_name_are_told_apart() -> None:
     assert verdicts(same_gradient(made(1), made(-1), theta=(LogRational(), 4))) == ("refuted", "refuted")
 
 
+def test_a_witness_is_in_numbers_that_read_well() -> None:
+    """Also where it cannot be made simpler: the second function is wrong only above 5/4, and at numbers with three decimals."""
+
+    def apart_above(theta: Any) -> Any:
+        return theta.sum() * torch.where(theta[0] > 1.25, 2, 1)
+
+    def apart_at_decimals(theta: Any) -> Any:
+        return theta.sum() * torch.where((100 * theta[0] - (100 * theta[0]).round()).abs() > 1e-6, 2, 1)
+
+    wrong = same_gradient(lambda theta: theta.sum(), apart_above, theta=(LogRational(), 2))
+    assert all((line.witness or {})["theta"][0] in ("log(4)", "log(5)", "log(6)") for line in wrong.claims)
+    wrong = same_gradient(lambda theta: theta.sum(), apart_at_decimals, theta=(Normal(), 2))
+    assert all(len((line.witness or {})["theta"][0]) <= 6 for line in wrong.claims)
+
+
 def test_variables_need_no_keyword() -> None:
     theta = Parameter("theta", 3, over=LogRational())
 
