@@ -39,6 +39,7 @@ from .symbols import Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, combine, compare, nowhere
 
 EVALUATIONS = 200
+CELLS = 5 * 10**5  # numbers that all points tried for a witness have together, unless one group of points has more
 GROUP = 8
 SAMPLED_POINTS = 4
 ENOUGH = 4
@@ -382,7 +383,8 @@ class Judge:
             r = ruled(stack(group))
             return r is not None and r.verdict is not Verdict.AGREES
 
-        best, left, moved = worst, EVALUATIONS, True
+        cells = sum(point.exact[name].size for name in names)
+        best, left, moved = worst, min(EVALUATIONS, max(GROUP, CELLS // max(cells, 1))), True
         while moved and left > 0:
             moved = False
             candidates = itertools.islice(simpler(point, names), left)

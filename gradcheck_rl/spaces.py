@@ -7,8 +7,9 @@ mistakes (equal logits, sigma = 1), so a space draws generic ones; the simple on
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,11 @@ from .errors import ProblemError
 from .rings import each, image, log_of, rational, written
 
 Shape = tuple[int, ...]
+Options = Callable[[Any], Iterable[Any]]
+
+BLOCK = 8  # entries that are worth a try at once
+SIMPLE = tuple(fmpq(n) for n in (0, 1, -1, 2, -2))
+FEW = 4  # whole numbers that are tried one after the other
 
 
 class Space(Protocol):
@@ -34,8 +40,9 @@ def _decimals(x: NDArray[np.float64], places: int = 3) -> NDArray[Any]:
     return each(lambda v: fmpq(round(float(v) * scale), scale), x)
 
 
-def _one_by_one(value: NDArray[Any], options: Any) -> Iterator[NDArray[Any]]:
-    """Every array that differs from `value` in one entry by one of that entry's simpler options."""
+def _one_by_one(value: NDArray[Any], options: Options) -> Iterator[NDArray[Any]]:
+    """Every array that differs from `value` in one entry by one of that entry's simpler options. Before them, blocks."""
+    yield from _in_blocks(value, options)
     for at in np.ndindex(*value.shape):
         for simple in options(value[at]):
             out = value.copy()
@@ -43,15 +50,37 @@ def _one_by_one(value: NDArray[Any], options: Any) -> Iterator[NDArray[Any]]:
             yield out
 
 
+def _in_blocks(value: NDArray[Any], options: Options) -> Iterator[NDArray[Any]]:
+    """All entries of a long array at their simplest, or next to simplest, then halves of it, quarters and so on."""
+    size = value.size
+    if size < 2 * BLOCK:
+        return
+    simplest = [list(islice(options(x), 2)) for x in value.flat]
+    while size >= BLOCK:
+        for start in range(0, value.size, size):
+            for k in (0, 1):
+                moved = {at: found[k] for at, found in enumerate(simplest[start : start + size], start) if len(found) > k}
+                if moved:
+                    out = value.copy()
+                    for at, simple in moved.items():
+                        out.flat[at] = simple
+                    yield out
+        size //= 2
+
+
 def _simple_numbers(x: Any) -> Iterator[Any]:
     """0, 1, -1, 2, -2, the nearest integer, half, tenth and hundredth, while simpler than x."""
-    whole = [fmpq(n) for n in (0, 1, -1, 2, -2)]
-    near = image(x)
-    close = [fmpq(round(near * n), n) for n in (1, 2, 10, 100)] if math.isfinite(near) else []
-    for y in dict.fromkeys([*whole, *close]):
+    for y in SIMPLE:
         if y == x:
             return
         yield y
+    near = image(x)
+    close = [fmpq(round(near * n), n) for n in (1, 2, 10, 100)] if math.isfinite(100 * near) else []
+    for y in dict.fromkeys(close):
+        if y == x:
+            return
+        if y not in SIMPLE:
+            yield y
 
 
 def _before(x: Any, order: list[Any]) -> list[Any]:
@@ -120,8 +149,19 @@ class Integers:
         return each(rational, rng.integers(self.low, self.high + 1, shape))
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        order = [fmpq(n) for n in sorted(range(self.low, self.high + 1), key=lambda n: (abs(n), n < 0))]
-        return _one_by_one(value, lambda x: _before(x, order))
+        return _one_by_one(value, self._closer)
+
+    def _closer(self, x: Any) -> Iterator[Any]:
+        """The few numbers closest to zero; then half the way from there to x, three quarters, and so on to its neighbour."""
+        start = min(max(0, self.low), self.high)
+        near = sorted(range(max(self.low, start - FEW), min(self.high, start + FEW) + 1), key=lambda n: (abs(n), n < 0))
+        way = int(x.p) - start if isinstance(x, fmpq) and x.q == 1 else 0
+        back = [abs(way) >> k for k in range(1, abs(way).bit_length())]
+        for n in [*near, *(start + way - (step if way > 0 else -step) for step in back)]:
+            if n == x:
+                return
+            if self.low <= n <= self.high:
+                yield fmpq(n)
 
     def holds(self, value: NDArray[Any]) -> bool:
         return all(isinstance(x, fmpq) and x.q == 1 and self.low <= x <= self.high for x in value.flat)

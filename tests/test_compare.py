@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -36,6 +37,7 @@ from gradcheck_rl import (
     log_softmax,
     same_gradient,
 )
+from gradcheck_rl import judge as judging
 from gradcheck_rl.report import Report
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -112,6 +114,23 @@ def test_a_witness_is_in_numbers_that_read_well() -> None:
     assert all((line.witness or {})["theta"][0] in ("log(4)", "log(5)", "log(6)") for line in wrong.claims)
     wrong = same_gradient(lambda theta: theta.sum(), apart_at_decimals, theta=(Normal(), 2))
     assert all(len((line.witness or {})["theta"][0]) <= 6 for line in wrong.claims)
+
+
+def test_a_witness_of_many_numbers_is_simple_and_costs_a_few_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[int] = []
+
+    def counted(*args: Any) -> Any:
+        for n, points in enumerate(simpler(*args), start=1):
+            tried.append(n)
+            yield points
+
+    simpler = judging.simpler
+    monkeypatch.setattr(judging, "simpler", counted)
+    wrong = same_gradient(lambda W: (W @ W).sum(), lambda W: 1.1 * (W @ W).sum(), W=(Normal(), (80, 80)))
+    for line in wrong.claims:
+        assert line.verdict == "refuted"
+        assert set(itertools.chain(*(line.witness or {})["W"])) == {"0", "1"}
+    assert len(tried) * 80 * 80 <= 2 * len(wrong.claims) * judging.CELLS  # some in a group, and then alone
 
 
 def test_variables_need_no_keyword() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ from gradcheck_rl.spaces import Integers, LogRational, Masks, Normal, OneOf, Sim
 
 SPACES: list[Space] = [
     Normal(), Normal(0.05), Uniform(-1, 1), Uniform(0.1, 3), Uniform(0.0001, 0.0004), Uniform(-7.25, -7),
-    Integers(-2, 5), Integers(1, 3), LogRational(), LogRational(3), Simplex(), Masks(),
-    OneOf(1, 0, -1), OneOf(0.2, 3),
+    Integers(-2, 5), Integers(1, 3), Integers(0, 10**8), Integers(-(10**7), -5), LogRational(), LogRational(3),
+    Simplex(), Masks(), OneOf(1, 0, -1), OneOf(0.2, 3),
 ]  # fmt: skip
 SHAPES = [(3,), (2, 3), (2, 2, 3)]
 READABLE = re.compile(r"-?\d+(\.\d+|/\d+)?|log\(\d+(/\d+)?\)")
@@ -62,6 +63,24 @@ def test_shrinking_ends_whatever_is_chosen(space: Space, seed: int, data: st.Dat
     pytest.fail("200 steps and still something simpler")
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "x"), [(0, 10**6, 654321), (-(10**6), 10**6, -77), (5, 10**6, 10**6), (-(10**6), -3, -999)]
+)
+def test_whole_numbers_have_few_simpler_ones_and_their_neighbour_is_one(low: int, high: int, x: int) -> None:
+    found = [int(y[()].p) for y in islice(Integers(low, high).simpler(np.array(fmpq(x), dtype=object)), 100)]
+    assert len(found) < 30 and len(set(found)) == len(found)
+    assert found[0] == min(max(0, low), high) and found[-1] == x - np.sign(x)
+    assert all(low <= y <= high and abs(y) < abs(x) for y in found)
+
+
+def test_a_long_array_is_made_simple_at_once_then_by_halves() -> None:
+    value = draw(Normal(), 0, (4, 8))
+    moved = [int((simple != value).sum()) for simple in Normal().simpler(value)]
+    assert moved[:14] == [32] * 2 + [16] * 4 + [8] * 8 and set(moved[14:]) == {1}
+    assert not next(Normal().simpler(value)).any()
+    assert {int((simple != value[0]).sum()) for simple in Normal().simpler(value[0])} == {1}
+
+
 def test_rounding_never_leaves_bounds_that_are_no_short_decimals() -> None:
     """One draw in 1000 of these rounds beyond a bound: 0.3334 would be written 0.333, which is below 1/3."""
     space = Uniform(1 / 3, 2 / 3)
@@ -69,7 +88,7 @@ def test_rounding_never_leaves_bounds_that_are_no_short_decimals() -> None:
 
 
 @pytest.mark.parametrize("space", [Normal(), Uniform(-1000, 1000), Integers(-3, 3), LogRational()])
-@pytest.mark.parametrize("corner", [fmpq(800), fmpq(-1, 7), log_of(fmpq(9, 5)), arb(2).exp(), arb.neg_inf()])
+@pytest.mark.parametrize("corner", [fmpq(800), fmpq(10**307), fmpq(-1, 7), log_of(fmpq(9, 5)), arb(2).exp(), arb.neg_inf()])
 def test_a_corner_outside_what_is_drawn_is_shrunk_too(space: Space, corner: Any) -> None:
     value = np.array([corner], dtype=object)
     for simple in space.simpler(value):
