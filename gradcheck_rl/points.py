@@ -31,13 +31,19 @@ class Point:
         return Point(**(self.values | values))
 
     def exact(self, variable: Variable) -> Any:
-        return each(_exact, exact_array(plain(self.values[variable.name]), variable.shape, variable.name))
+        given = exact_array(plain(self.values[variable.name]), variable.shape, variable.name)
+        try:
+            return each(_exact, given)
+        except ProblemError as error:
+            raise ProblemError(f"the point's `{variable.name}`: {error}") from error
 
     def __repr__(self) -> str:
         return f"Point({', '.join(f'{k}={v}' for k, v in self.values.items())})"
 
 
 def _exact(x: Any) -> Any:
+    if isinstance(x, sp.Basic) and x.free_symbols:
+        raise ProblemError(f"{x} is a formula, and a number was expected: write it as 2, 0.2 or Rational(1, 3).")
     return number(x) if isinstance(x, sp.Basic) else rational(x)
 
 

@@ -127,7 +127,11 @@ def rational(x: Any) -> Any:
         if not math.isfinite(x):
             return arb(float(x))
         x = repr(float(x))
-    f = x if isinstance(x, Fraction) else Fraction(int(x) if isinstance(x, (np.integer, np.bool_)) else x)
+    try:
+        f = x if isinstance(x, Fraction) else Fraction(int(x) if isinstance(x, (np.integer, np.bool_)) else x)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        wanted = "a whole number, a decimal or a fraction was expected: write it as 2, 0.2 or Fraction(1, 3)."
+        raise ProblemError(f"{repr(x)[:60]} is {type(x).__name__}; {wanted}") from error
     return fmpq(f.numerator, f.denominator)
 
 

@@ -7,9 +7,12 @@ mistakes (equal logits, sigma = 1), so a space draws generic ones; the simple on
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
+from numbers import Rational
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +25,8 @@ from .rings import each, image, log_of, rational, written
 Shape = tuple[int, ...]
 Options = Callable[[Any], Iterable[Any]]
 
+LARGEST, SMALLEST = 1e300, 1e-300  # beyond, the digits of a draw leave float64
+WHOLE = 2**63  # beyond, no whole number is drawn
 BLOCK = 8  # entries that are worth a try at once
 SIMPLE = tuple(fmpq(n) for n in (0, 1, -1, 2, -2))
 FEW = 4  # whole numbers that are tried one after the other
@@ -35,7 +40,29 @@ class Space(Protocol):
     def holds(self, value: NDArray[Any]) -> bool: ...
 
 
-def _decimals(x: NDArray[np.float64], places: int = 3) -> NDArray[Any]:
+def _number(x: Any, space: str) -> Any:
+    """A bound or a spread; a constant such as pi by its float64."""
+    if isinstance(x, (float, Rational)):
+        return x
+    if not isinstance(x, str):
+        with suppress(TypeError, ValueError, OverflowError):
+            return float(x)
+    raise ProblemError(f"{space} takes numbers, and {x!r} is none: write them as 2 or 0.5.")
+
+
+def _whole(x: Any, space: str) -> int:
+    try:
+        return operator.index(x)
+    except TypeError as error:
+        raise ProblemError(f"{space} takes whole numbers, and {x!r} is none: write one, as 2.") from error
+
+
+def _places(width: float) -> int:
+    """How many decimals: three, or more where the values are close to each other."""
+    return max(3, 2 - math.floor(math.log10(width)))
+
+
+def _decimals(x: NDArray[np.float64], places: int) -> NDArray[Any]:
     scale = 10**places
     return each(lambda v: fmpq(round(float(v) * scale), scale), x)
 
@@ -83,6 +110,22 @@ def _simple_numbers(x: Any) -> Iterator[Any]:
             yield y
 
 
+def _cells(values: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.array(values, dtype=object)
+    except ValueError as error:
+        raise ProblemError(f"{name} has rows of unequal length: write as many numbers in each.") from error
+
+
+def _exact(values: Any, name: str) -> NDArray[Any]:
+    """A number or nested lists of numbers, as a person wrote them."""
+    cells = _cells(values, name)
+    try:
+        return each(rational, cells)
+    except ProblemError as error:
+        raise ProblemError(f"{name}: {error}") from error
+
+
 def _before(x: Any, order: list[Any]) -> list[Any]:
     """What is simpler than x in this order; all of it, where x is not in it."""
     return order[: order.index(x)] if x in order else order
@@ -90,16 +133,20 @@ def _before(x: Any, order: list[Any]) -> list[Any]:
 
 @dataclass(frozen=True)
 class Normal:
-    """Around zero, spread `scale`, to three decimals, never zero."""
+    """Around zero, spread `scale`, to three decimals, or more where the spread is small, never zero."""
 
     scale: float = 1.0
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "scale", _number(self.scale, f"Normal({self.scale})"))
         if not 0 < self.scale < math.inf:
             raise ProblemError(f"Normal({self.scale}) has no spread: write a positive number.")
+        if not SMALLEST <= self.scale <= LARGEST:
+            raise ProblemError(f"Normal({self.scale}) leaves float64: write a spread from {SMALLEST} to {LARGEST}.")
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
-        return each(lambda x: x if x != 0 else fmpq(1, 1000), _decimals(rng.normal(0, self.scale, shape)))
+        places = _places(self.scale)
+        return each(lambda x: x if x != 0 else fmpq(1, 10**places), _decimals(rng.normal(0, self.scale, shape), places))
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         return _one_by_one(value, _simple_numbers)
@@ -116,13 +163,18 @@ class Uniform:
     high: float
 
     def __post_init__(self) -> None:
+        space = f"Uniform({self.low}, {self.high})"
+        for end, bound in (("low", self.low), ("high", self.high)):
+            object.__setattr__(self, end, _number(bound, space))
         if not self.low < self.high:
-            raise ProblemError(f"Uniform({self.low}, {self.high}) is empty: write the smaller bound first.")
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
-            raise ProblemError(f"Uniform({self.low}, {self.high}) has no end: write two numbers, or Normal(scale).")
+            raise ProblemError(f"{space} is empty: write the smaller bound first.")
+        if math.inf in (-self.low, self.high):
+            raise ProblemError(f"{space} has no end: write two numbers, or Normal(scale).")
+        if max(-self.low, self.high) > LARGEST or self.high - self.low < SMALLEST:
+            raise ProblemError(f"{space} leaves float64: write bounds within {LARGEST}, and at least {SMALLEST} apart.")
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
-        places = max(3, 2 - math.floor(math.log10(self.high - self.low)))
+        places = _places(self.high - self.low)
         low, high = (rational(bound) * 10**places for bound in (self.low, self.high))
         drawn = _decimals(rng.uniform(self.low, self.high, shape), places)
         return each(lambda x: min(max(x, fmpq(low.ceil(), 10**places)), fmpq(high.floor(), 10**places)), drawn)
@@ -142,8 +194,13 @@ class Integers:
     high: int
 
     def __post_init__(self) -> None:
+        space = f"Integers({self.low}, {self.high})"
+        for end, bound in (("low", self.low), ("high", self.high)):
+            object.__setattr__(self, end, _whole(bound, space))
         if self.low > self.high:
-            raise ProblemError(f"Integers({self.low}, {self.high}) is empty: write the smaller bound first.")
+            raise ProblemError(f"{space} is empty: write the smaller bound first.")
+        if not -WHOLE <= self.low <= self.high < WHOLE:
+            raise ProblemError(f"{space} is too wide: write bounds from -2**63 to 2**63 - 1.")
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         return each(rational, rng.integers(self.low, self.high + 1, shape))
@@ -173,6 +230,12 @@ class LogRational:
 
     top: int = 6
 
+    def __post_init__(self) -> None:
+        space = f"LogRational({self.top})"
+        object.__setattr__(self, "top", _whole(self.top, space))
+        if not 2 <= self.top < WHOLE:
+            raise ProblemError(f"{space} has no fractions to draw from: write a whole number from 2 to 2**63 - 1.")
+
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         p, q = rng.integers(1, self.top + 1, (2, *shape))
         return each(lambda a, b: log_of(fmpq(int(a), int(b))), p, q)
@@ -187,15 +250,16 @@ class LogRational:
 
 @dataclass(frozen=True)
 class Simplex:
-    """Probabilities along the last axis, in sixty-fourths, none of them zero.
+    """Probabilities along the last axis, in sixty-fourths, or smaller parts where they are many, none of them zero.
 
     The last entry is 1 minus the others in the model too: true identities need it.
     """
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         *outer, n = shape
-        cuts = [[0, *np.sort(rng.choice(63, n - 1, replace=False)) + 1, 64] for _ in range(math.prod(outer))]
-        return each(lambda c: fmpq(int(c), 64), np.diff(cuts)).reshape(shape)
+        parts = 64 if n <= 64 else 2 ** (2 * n).bit_length()
+        cuts = [[0, *np.sort(rng.choice(parts - 1, n - 1, replace=False)) + 1, parts] for _ in range(math.prod(outer))]
+        return each(lambda c: fmpq(int(c), parts), np.diff(cuts)).reshape(shape)
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         n = value.shape[-1]
@@ -224,10 +288,11 @@ class OneOf:
         for c in choices:
             if isinstance(c, str):
                 raise ProblemError(f"OneOf({c!r}) is text: write numbers, or arrays of them.")
+            _exact(c, f"OneOf({c})")
         object.__setattr__(self, "choices", choices)
 
     def _all(self, shape: Shape) -> list[NDArray[Any]]:
-        cells = [each(rational, np.asarray(c, dtype=object)) for c in self.choices]
+        cells = [_exact(c, f"OneOf({c})") for c in self.choices]
         for wrong in (c.shape for c in cells if c.shape not in ((), shape)):
             raise ProblemError(f"OneOf has a choice of shape {wrong} for a variable of shape {shape}: write it in that.")
         return [np.broadcast_to(c, shape).copy() for c in cells]
@@ -263,8 +328,8 @@ class Masks:
 
 
 def exact_array(values: Any, shape: Shape, name: str) -> NDArray[Any]:
-    """What a person wrote for a variable, as exact numbers in its shape."""
-    given = np.array(values, dtype=object)
+    """What a person wrote for a variable, as an array of its shape."""
+    given = _cells(values, f"`{name}`")
     if given.shape not in ((), shape):
         wanted = f"Write {math.prod(shape)} numbers in that shape."
         raise ProblemError(f"`{name}` has shape {shape}; the point gives {given.shape}. {wanted}")

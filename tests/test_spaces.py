@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
+import torch
 from flint import arb, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck_rl import Claim, Equal, Point, Problem, Variable, check
 from gradcheck_rl.errors import ProblemError
 from gradcheck_rl.rings import log_of, written
 from gradcheck_rl.spaces import Integers, LogRational, Masks, Normal, OneOf, Simplex, Space, Uniform, exact_array, positive, show
@@ -22,6 +25,7 @@ SPACES: list[Space] = [
     Simplex(), Masks(), OneOf(1, 0, -1), OneOf(0.2, 3),
 ]  # fmt: skip
 SHAPES = [(3,), (2, 3), (2, 2, 3)]
+x, s, w = Variable("x"), Variable("s"), Variable("w", 2)
 READABLE = re.compile(r"-?\d+(\.\d+|/\d+)?|log\(\d+(/\d+)?\)")
 
 seeds = st.integers(0, 2**32 - 1)
@@ -64,6 +68,25 @@ def test_shrinking_ends_whatever_is_chosen(space: Space, seed: int, data: st.Dat
 
 
 @pytest.mark.parametrize(
+    "space", [Normal(1e-3), Normal(1e-4), Normal(1e-9), Normal(1e-300), Normal(1e300), Uniform(-1e300, 1e300)]
+)
+def test_draws_differ_however_small_or_large_they_are(space: Space) -> None:
+    value = draw(space, 0, (50,))
+    assert space.holds(value) and len(set(value)) > 40 and all(x != 0 for x in value)
+
+
+def test_a_false_claim_is_refuted_where_the_spread_is_small() -> None:
+    th = Variable("th", 3, over=Normal(1e-4))
+    assert check(Problem(title="S", claims=(Claim("Equal.", Equal(th[0], th[1])),))).claims[0].verdict == "refuted"
+
+
+@given(seeds, st.integers(65, 300))
+def test_any_number_of_probabilities_is_drawn(seed: int, n: int) -> None:
+    (row,) = draw(Simplex(), seed, (1, n))
+    assert row.sum() == 1 and all(p > 0 for p in row) and len(set(row)) > 1
+
+
+@pytest.mark.parametrize(
     ("low", "high", "x"), [(0, 10**6, 654321), (-(10**6), 10**6, -77), (5, 10**6, 10**6), (-(10**6), -3, -999)]
 )
 def test_whole_numbers_have_few_simpler_ones_and_their_neighbour_is_one(low: int, high: int, x: int) -> None:
@@ -79,6 +102,11 @@ def test_a_long_array_is_made_simple_at_once_then_by_halves() -> None:
     assert moved[:14] == [32] * 2 + [16] * 4 + [8] * 8 and set(moved[14:]) == {1}
     assert not next(Normal().simpler(value)).any()
     assert {int((simple != value[0]).sum()) for simple in Normal().simpler(value[0])} == {1}
+
+
+def test_a_constant_is_a_bound() -> None:
+    assert Uniform(0, sp.pi).holds(draw(Uniform(0, sp.pi), 0, (50,)))
+    assert Uniform(0, sp.pi) == Uniform(0, np.pi) and Normal(sp.sqrt(2)) == Normal(2**0.5)
 
 
 def test_rounding_never_leaves_bounds_that_are_no_short_decimals() -> None:
@@ -128,6 +156,9 @@ def test_draws_are_generic() -> None:
     assert any((row == 0).any() for row in draw(Masks(), 0, (20, 3)))
 
 
+EXPECTED = "a whole number, a decimal or a fraction was expected: write it as 2, 0.2 or Fraction(1, 3)."
+
+
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: Uniform(1, 1), "Uniform(1, 1) is empty: write the smaller bound first."),
     (lambda: Integers(2, 1), "Integers(2, 1) is empty: write the smaller bound first."),
@@ -137,6 +168,29 @@ def test_draws_are_generic() -> None:
     (lambda: exact_array([1, 2], (3,), "w"), "`w` has shape (3,); the point gives (2,). Write 3 numbers in that shape."),
     (lambda: exact_array([[1, 2, 3]], (3,), "w"), "`w` has shape (3,); the point gives (1, 3). Write 3 numbers in that shape."),
     (lambda: exact_array([[1]], (2, 2), "w"), "`w` has shape (2, 2); the point gives (1, 1). Write 4 numbers in that shape."),
+    (lambda: exact_array([torch.zeros(2), torch.zeros(2, 2)], (2,), "w"),
+     "`w` has rows of unequal length: write as many numbers in each."),
+    (lambda: Uniform(-1e308, 1e308),
+     "Uniform(-1e+308, 1e+308) leaves float64: write bounds within 1e+300, and at least 1e-300 apart."),
+    (lambda: Uniform(0, 1e-312), "Uniform(0, 1e-312) leaves float64: write bounds within 1e+300, and at least 1e-300 apart."),
+    (lambda: Uniform("0", 2), "Uniform(0, 2) takes numbers, and '0' is none: write them as 2 or 0.5."),
+    (lambda: Uniform(0, x), "Uniform(0, x) takes numbers, and x is none: write them as 2 or 0.5."),
+    (lambda: Normal(None), "Normal(None) takes numbers, and None is none: write them as 2 or 0.5."),
+    (lambda: Normal(1e308), "Normal(1e+308) leaves float64: write a spread from 1e-300 to 1e+300."),
+    (lambda: Integers(0, 2**63), "Integers(0, 9223372036854775808) is too wide: write bounds from -2**63 to 2**63 - 1."),
+    (lambda: Integers(1.0, 3.0), "Integers(1.0, 3.0) takes whole numbers, and 1.0 is none: write one, as 2."),
+    (lambda: LogRational(0), "LogRational(0) has no fractions to draw from: write a whole number from 2 to 2**63 - 1."),
+    (lambda: LogRational(1), "LogRational(1) has no fractions to draw from: write a whole number from 2 to 2**63 - 1."),
+    (lambda: LogRational(2.5), "LogRational(2.5) takes whole numbers, and 2.5 is none: write one, as 2."),
+    (lambda: OneOf(sp.sqrt(2)), f"OneOf(sqrt(2)): sqrt(2) is Pow; {EXPECTED}"),
+    (lambda: OneOf(1, None), f"OneOf(None): None is NoneType; {EXPECTED}"),
+    (lambda: OneOf(1, [1, [2]]), f"OneOf([1, [2]]): [2] is list; {EXPECTED}"),
+    (lambda: Point(s="abc").exact(s), f"the point's `s`: 'abc' is str; {EXPECTED}"),
+    (lambda: Point(s=None).exact(s), f"the point's `s`: None is NoneType; {EXPECTED}"),
+    (lambda: Point(s=1 + 2j).exact(s), f"the point's `s`: (1+2j) is complex; {EXPECTED}"),
+    (lambda: Point(w=[1, [2]]).exact(w), f"the point's `w`: [2] is list; {EXPECTED}"),
+    (lambda: Point(s=x / 2).exact(s),
+     "the point's `s`: x/2 is a formula, and a number was expected: write it as 2, 0.2 or Rational(1, 3)."),
 ])  # fmt: skip
 def test_errors_name_what_was_written(make: Any, message: str) -> None:
     with pytest.raises(ProblemError) as caught:
