@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from numbers import Integral
 from typing import Any
 
 import sympy as sp
@@ -34,11 +35,25 @@ class Derivation:
     source: str = ""
 
     def __post_init__(self) -> None:
+        self._check_sizes()
+        if not isinstance(self.steps, (tuple, list)):
+            kind = type(self.steps).__name__
+            raise ProblemError(f"the steps of {self.title!r} are {kind}: write pairs, ((formula, 'reason'), ...).")
         if len(self.steps) == 2 and isinstance(self.steps[1], str):
             raise ProblemError(f"the steps of {self.title!r} are one step: write it with a comma, ((formula, 'reason'),).")
         for step in self.steps:
             if not (isinstance(step, tuple) and len(step) == 2 and isinstance(step[1], str)):
                 raise ProblemError(f"a step of {self.title!r} is {step!r}: write (formula, 'reason').")
+
+    def _check_sizes(self) -> None:
+        wanted = "write sizes={K: (2, 3)}, keyed by the symbol"
+        if not isinstance(self.sizes, Mapping):
+            raise ProblemError(f"sizes={self.sizes!r} of {self.title!r} is {type(self.sizes).__name__}: {wanted}.")
+        for k, ns in self.sizes.items():
+            if not isinstance(k, sp.Symbol):
+                raise ProblemError(f"{k!r} in the sizes of {self.title!r} is {type(k).__name__}: {wanted}.")
+            if not (isinstance(ns, Sequence) and ns and all(isinstance(n, Integral) and n >= 0 for n in ns)):
+                raise ProblemError(f"the size of {k} in {self.title!r} is {ns!r}: write whole numbers, sizes={{{k}: (2, 3)}}.")
 
     @property
     def lines(self) -> list[tuple[Any, str]]:
@@ -84,7 +99,7 @@ def _written_out(e: Any, letters: tuple[tuple[Any, int], ...]) -> Any:
     match e:
         case sp.Sum() | sp.Product():
             *inner, (k, low, high) = e.limits
-            first, last = (int(at_size(end, case)) for end in (low, high))
+            first, last = (_bound(at_size(end, case), e) for end in (low, high))
             body, combined = e.func(e.function, *inner) if inner else e.function, sp.Add if isinstance(e, sp.Sum) else sp.Mul
             return combined(*(at_size(body, {**case, k: n}) for n in range(first, last + 1)))
         case sp.Derivative():
@@ -100,6 +115,17 @@ def _written_out(e: Any, letters: tuple[tuple[Any, int], ...]) -> Any:
             return rebuilt(e, *(at_size(a, case) for a in e.args))
         case _:
             return sp.Integer(case[e]) if e in case else e
+
+
+def _bound(end: Any, e: Any) -> int:
+    """Where a sum begins or ends, a whole number."""
+    if end.is_number and end.is_integer:
+        return int(end)
+    if letters := sorted(_letters(end), key=str):
+        k = letters[0]
+        raise ProblemError(f"{k} in {e} has no size: write sizes={{{k}: (2, 3)}}, keyed by the symbol.")
+    wanted = "write a symbol for it, and sizes={K: (2, 3)}" if end.is_infinite else "write sizes at which it is a whole number"
+    raise ProblemError(f"{e} runs to {end}, and is written out term by term: {wanted}.")
 
 
 def evaluable(e: Any, known: dict[Any, Any]) -> Any:

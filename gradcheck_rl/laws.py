@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, lru_cache
+from numbers import Integral
 from typing import Any, cast
 
 import numpy as np
@@ -597,6 +598,8 @@ def episode(start: Any, step: Any, reward: Any, policy: Any, horizon: int, obser
 
 def batch(of: Episode | Draw, n: int) -> Bundle:
     """n independent copies, stacked under the same names; of a draw with everything its law depends on."""
+    if not (isinstance(n, Integral) and n > 0):
+        raise ProblemError(f"batch(..., {n!r}) has no copies: write how many, 1 or more.")
     if isinstance(of, Draw):
         chain = with_parents(of.atoms)
         copies = [_again(chain, str(i)) for i in range(n)]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, reduce
+from numbers import Integral
 from typing import Any, ClassVar, cast
 
 import numpy as np
@@ -30,6 +31,9 @@ class Size(int):
     def __new__(cls, name: str, value: int, also: tuple[int, ...] = ()) -> Size:
         if not isinstance(also, (tuple, list)):
             raise ProblemError(f"also={also!r} of the size {name} is {type(also).__name__}: write also=({also},).")
+        for n in (value, *also):
+            if not (isinstance(n, Integral) and n > 0):
+                raise ProblemError(f"the size {name} is {n!r}: write a whole number, 1 or more.")
         size = super().__new__(cls, _sizes.get({}).get(name, value))
         size.name, size.also = name, also
         return size

@@ -14,7 +14,7 @@ from flint import arb, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_rl import Claim, Equal, Point, Problem, Variable, check
+from gradcheck_rl import Categorical, Claim, Derivation, Draw, Equal, Point, Problem, Size, Variable, batch, check
 from gradcheck_rl.errors import ProblemError
 from gradcheck_rl.rings import log_of, written
 from gradcheck_rl.spaces import Integers, LogRational, Masks, Normal, OneOf, Simplex, Space, Uniform, exact_array, positive, show
@@ -25,6 +25,7 @@ SPACES: list[Space] = [
     Simplex(), Masks(), OneOf(1, 0, -1), OneOf(0.2, 3),
 ]  # fmt: skip
 SHAPES = [(3,), (2, 3), (2, 2, 3)]
+K, i = sp.symbols("K i", integer=True, positive=True)
 x, s, w = Variable("x"), Variable("s"), Variable("w", 2)
 READABLE = re.compile(r"-?\d+(\.\d+|/\d+)?|log\(\d+(/\d+)?\)")
 
@@ -159,6 +160,10 @@ def test_draws_are_generic() -> None:
 EXPECTED = "a whole number, a decimal or a fraction was expected: write it as 2, 0.2 or Fraction(1, 3)."
 
 
+def chain(sizes: Any, end: Any = K) -> Any:
+    return Derivation("T", sp.Sum(i, (i, 1, end)), ((K * (K + 1) / 2, "known"),), sizes=sizes).claims
+
+
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: Uniform(1, 1), "Uniform(1, 1) is empty: write the smaller bound first."),
     (lambda: Integers(2, 1), "Integers(2, 1) is empty: write the smaller bound first."),
@@ -191,6 +196,21 @@ EXPECTED = "a whole number, a decimal or a fraction was expected: write it as 2,
     (lambda: Point(w=[1, [2]]).exact(w), f"the point's `w`: [2] is list; {EXPECTED}"),
     (lambda: Point(s=x / 2).exact(s),
      "the point's `s`: x/2 is a formula, and a number was expected: write it as 2, 0.2 or Rational(1, 3)."),
+    (lambda: chain({K: (sp.Rational(1, 2),)}), "the size of K in 'T' is (1/2,): write whole numbers, sizes={K: (2, 3)}."),
+    (lambda: chain({K: (2.0,)}), "the size of K in 'T' is (2.0,): write whole numbers, sizes={K: (2, 3)}."),
+    (lambda: chain({K: 3}), "the size of K in 'T' is 3: write whole numbers, sizes={K: (2, 3)}."),
+    (lambda: chain({K: ()}), "the size of K in 'T' is (): write whole numbers, sizes={K: (2, 3)}."),
+    (lambda: chain({"K": (2,)}), "'K' in the sizes of 'T' is str: write sizes={K: (2, 3)}, keyed by the symbol."),
+    (lambda: chain([2, 3]), "sizes=[2, 3] of 'T' is list: write sizes={K: (2, 3)}, keyed by the symbol."),
+    (lambda: chain({}), "K in Sum(i, (i, 1, K)) has no size: write sizes={K: (2, 3)}, keyed by the symbol."),
+    (lambda: chain({K: (3,)}, end=K / 2),
+     "Sum(i, (i, 1, K/2)) runs to 3/2, and is written out term by term: write sizes at which it is a whole number."),
+    (lambda: chain({}, end=sp.oo),
+     "Sum(i, (i, 1, oo)) runs to oo, and is written out term by term: write a symbol for it, and sizes={K: (2, 3)}."),
+    (lambda: Derivation("T", x[()], x[()]), "the steps of 'T' are Atom: write pairs, ((formula, 'reason'), ...)."),
+    (lambda: Size("n", 2, also=(0,)), "the size n is 0: write a whole number, 1 or more."),
+    (lambda: Size("n", 2.5), "the size n is 2.5: write a whole number, 1 or more."),
+    (lambda: batch(Draw("a", Categorical(logits=w)), 0), "batch(..., 0) has no copies: write how many, 1 or more."),
 ])  # fmt: skip
 def test_errors_name_what_was_written(make: Any, message: str) -> None:
     with pytest.raises(ProblemError) as caught:
