@@ -68,9 +68,7 @@ class Problem:
                 raise ProblemError(f"the mistake {m.says!r} has {m.answer!r}: write {{function: replacement}}.")
             if not isinstance(m.breaks, Claim):
                 given = type(m.breaks).__name__
-                raise ProblemError(
-                    f"the mistake {m.says!r} has breaks=..., which is {given}: write the claim that catches it."
-                )
+                raise ProblemError(f"the mistake {m.says!r} has breaks=..., which is {given}: write the claim that catches it.")
             if m.breaks not in self.claims:
                 raise ProblemError(f"the mistake {m.says!r} breaks a claim that is not in claims=(...): add it there.")
         object.__setattr__(self, "bound", self._bind())
