@@ -166,7 +166,8 @@ class Program:
             raise ProblemError(f"{e} is a rounded number inside a formula: write Rational(...) so that the model stays exact.")
         if e.is_Symbol:
             raise ProblemError(f"`{e}` has no value here: it is no variable of this problem and no draw under an expectation.")
-        raise ProblemError(f"no way to evaluate {type(e).__name__} in {e}: write it with the words of gradcheck_rl.")
+        wanted = "write step, minimum, maximum or clip, and KroneckerDelta(draw, k) for 1 where a draw is k (docs/words.md)."
+        raise ProblemError(f"no way to evaluate {type(e).__name__} in {str(e)[:80]}: {wanted}")
 
     def _power(self, base: Any, exponent: Any) -> int:
         if exponent.is_Integer:

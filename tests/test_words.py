@@ -1,0 +1,101 @@
+"""docs/words.md: every name is on it, and what it says is worth knowing is so."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+import gradcheck_rl
+from gradcheck_rl import (
+    Bernoulli,
+    Categorical,
+    Claim,
+    Differs,
+    Draw,
+    E,
+    Equal,
+    Gaussian,
+    Gradient,
+    LogRational,
+    Masks,
+    Mean,
+    Named,
+    NonFinite,
+    OneOf,
+    Parameter,
+    Problem,
+    Uniform,
+    Value,
+    Variable,
+    batch,
+    check,
+    erfc,
+    frozen,
+    log,
+    log_prob,
+    sigmoid,
+    softmax,
+    sqrt,
+    torch,
+)
+
+PAGE = Path(__file__).parents[1] / "docs" / "words.md"
+
+
+def test_every_name_is_on_the_page() -> None:
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", PAGE.read_text(encoding="utf-8")))))
+    assert set(gradcheck_rl.__all__) <= words
+
+
+theta = Parameter("theta", 3, over=LogRational())
+reward = Variable("reward", 3, over=Uniform(-1, 1))
+mask = Variable("mask", 3, over=Masks())
+action = Draw("action", Categorical(logits=theta))
+masked = Draw("masked", Categorical(logits=theta, allowed=mask))
+pi = softmax(theta, mask)
+off = Parameter("off", 3, over=OneOf(0))
+best = softmax(reward / 2 + off)
+z = Draw("z", Gaussian(0, 1))
+uniform = erfc(-z / sqrt(2)) / 2
+noise = Named("noise", log(erfc(-z / sqrt(2))) - log(erfc(z / sqrt(2))))
+location = Parameter("location", over=Uniform(-1, 1))
+coin = Draw("coin", Bernoulli(sigmoid(location)))
+
+
+def relaxed(location, noise):
+    return torch.sigmoid(location + noise) ** 2
+
+
+def scored(theta, action, reward):
+    return theta.log_softmax(-1)[action] * reward[action]
+
+
+HOLDS = (
+        Gradient(E(frozen(reward[action]) * log_prob(action)), theta), Gradient(E((reward[action] + 0) * log_prob(action)), theta)
+    ),
+    Equal(Mean(Gradient(frozen(reward[action]) * log_prob(action), theta)), Gradient(E(reward[action]), theta)),
+    Differs(Gradient(E(frozen(reward[action]) * log_prob(action)), theta), Gradient(E(reward[action]), theta)),
+    Equal(Gradient((best * reward).sum() - 2 * (best * log(best)).sum(), off), 0),
+    Equal(NonFinite(Value(E(log_prob(masked)))), 0),
+    Equal(E(uniform), sp.Rational(1, 2)),
+    Equal(E(uniform**2), sp.Rational(1, 3)),
+    Equal(E(noise), 0),
+    Equal(E(noise**2), sp.pi**2 / 3),
+    Equal(Mean(Gradient(relaxed, location)), Gradient(E(sigmoid(location + noise) ** 2), location)),
+    Equal(E(sp.KroneckerDelta(action, 1)), softmax(theta)[1]),
+    Equal(E(batch(action, 2)["action"][0]), E(action)),
+)
+FAILS = (
+    Equal(NonFinite(Value((pi * log(pi)).sum())), 0),
+    Equal(Gradient((best * reward).sum() - (best * log(best)).sum(), off), 0),
+    Equal(E(noise**2), sp.pi**2 / 6),
+)
+
+
+@pytest.mark.parametrize("that", [*HOLDS, *FAILS], ids=lambda that: str(that.left)[:40])
+def test_what_is_worth_knowing_is_so(that: Equal) -> None:
+    (line,) = check(Problem(title="Words", claims=(Claim("So.", that),), world=(z, coin))).claims
+    assert line.verdict in (("proved", "agrees") if that in HOLDS else ("refuted",)), line.reason
