@@ -74,8 +74,6 @@ def scored(theta, action, reward):
 
 
 HOLDS = (
-        Gradient(E(frozen(reward[action]) * log_prob(action)), theta), Gradient(E((reward[action] + 0) * log_prob(action)), theta)
-    ),
     Equal(Mean(Gradient(frozen(reward[action]) * log_prob(action), theta)), Gradient(E(reward[action]), theta)),
     Differs(Gradient(E(frozen(reward[action]) * log_prob(action)), theta), Gradient(E(reward[action]), theta)),
     Equal(Gradient((best * reward).sum() - 2 * (best * log(best)).sum(), off), 0),
