@@ -22,7 +22,7 @@ from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
-from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, image, rational, written
+from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, image, rational
 from .symbols import Pick, by_name, frozen_, named_, step_
 from .tangents import RULES, Tangents
 
@@ -342,11 +342,12 @@ def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
     """A law of which a probability is known to be negative, or which are known not to sum to 1, is no law."""
     for p in chances:
         if ball(p) < 0:
-            raise ProblemError(f"a probability of `{atoms[0]}` is {written(p)} at a point: write ones from 0 to 1.")
+            wanted = "write ones from 0 to 1, or Categorical(logits=...)."
+            raise ProblemError(f"a probability of `{atoms[0]}` is {image(p):.6g} at a point: {wanted}")
     total = sum(chances, ZERO)
     off = ball(total - 1)
     if off.is_finite() and not off.contains(0):
-        raise ProblemError(f"the probabilities of `{atoms[0]}` sum to {written(total)} at a point: write ones that sum to 1.")
+        raise ProblemError(f"the probabilities of `{atoms[0]}` sum to {image(total):.6g} at a point: write ones that sum to 1.")
 
 
 def spread(

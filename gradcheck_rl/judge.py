@@ -493,9 +493,8 @@ def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measur
     counts = [e.shape[2] for e in found]
     width = max(counts)
     if not {*counts} <= {1, width}:
-        raise CodeError(
-            None, f"the left side has {counts[0]} coordinates, the right side {counts[-1]}: they must be as many, or one."
-        )
+        sizes = [f"{n} coordinates{_by(q, scene)}" for n, q in zip(counts, that.sides, strict=True)]
+        raise CodeError(None, f"the left side has {sizes[0]}, the right side {sizes[-1]}: they must be as many, or one.")
     a, *others = (_flat(e, len(scene.points), width, outcomes) for e in found)
     if isinstance(that, Within) and that.bounds is not None:
         low, high = others
@@ -508,6 +507,11 @@ def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measur
     (b,) = others
     slack = that.slack(a, b)
     return Measured(that.excess(a, b), a, b, slack, a.radius if isinstance(that, Within) else slack, outcomes, width)
+
+
+def _by(q: Quantity, scene: Scene) -> str:
+    names = dict.fromkeys(a.home.name for a in taken_by(q, scene.world.parameters))
+    return f" (by {', '.join(names)})" if names else ""
 
 
 def _shaped(q: Quantity, e: Estimate, both: Sequence[Estimate], scene: Scene, outcomes: Outcomes | None) -> None:

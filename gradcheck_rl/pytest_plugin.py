@@ -140,11 +140,17 @@ def _answer(problem: Problem, given: Any) -> dict[Any, Any]:
             raise InputError(
                 f"the answer is {type(given).__name__}: a function was expected, or several, or {{'name': function}}."
             )
-        found = {f.__name__: f for f in some}
+        found = {_name_of(f): f for f in some}
     for name in found:
         if not callable(name) and name not in known:
             raise InputError(f"{problem.id} has no function `{name}`; it has {', '.join(known)}.{did_you_mean(name, known)}")
     return {name if callable(name) else known[name]: f for name, f in found.items()}
+
+
+def _name_of(answer: Any) -> str:
+    if not hasattr(answer, "__name__"):
+        raise InputError(f"the answer is {type(answer).__name__}, which has no name: write answer={{'name': it}}.")
+    return answer.__name__
 
 
 # ---- what is said ---------------------------------------------------------------------------------------------------------

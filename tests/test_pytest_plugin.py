@@ -83,6 +83,7 @@ def test_a_mark_that_does_not_bind_says_so(course: Path) -> None:
         '("problems/tiny.py", anwser=f)': "the mark gradcheck_rl has no `anwser`",
         '("problem99")': "unknown problem 'problem99'.",
         "()": "the mark gradcheck_rl names no problem: write @pytest.mark.gradcheck_rl(",
+        '("problems/tiny.py", answer=[dict(f=f)])': "the answer is dict, which has no name: write answer={'name': it}.",
         '("problems/tiny.py", answer=7)': "the answer is int: a function was expected",
     }
     tests = [f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}(): pass\n" for n, mark in enumerate(wanted)]

@@ -69,10 +69,6 @@ def relaxed(location, noise):
     return torch.sigmoid(location + noise) ** 2
 
 
-def scored(theta, action, reward):
-    return theta.log_softmax(-1)[action] * reward[action]
-
-
 HOLDS = (
     Equal(Mean(Gradient(frozen(reward[action]) * log_prob(action), theta)), Gradient(E(reward[action]), theta)),
     Differs(Gradient(E(frozen(reward[action]) * log_prob(action)), theta), Gradient(E(reward[action]), theta)),

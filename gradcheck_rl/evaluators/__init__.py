@@ -40,6 +40,7 @@ from .scene import Outcomes, Scene, World
 
 FEW = 16
 UNSURE = 0.1
+UNSEEN = 1e-16  # nobody draws a node so light: code that is no number there is not refuted by it
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
 NAMES = (symbolic.NAME, *REDUCTIONS, autodiff.NAME, plain.NAME, differences.NAME)  # the order in which a report lists them
 ROUTES = (symbolic.NAME, "proof", *REDUCTIONS, autodiff.NAME, differences.NAME)
@@ -206,6 +207,9 @@ def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate
     x = evaluate(q.of, scene, outcomes)
     x = x.map(lambda a: np.broadcast_to(a, (a.shape[0], outcomes.count, a.shape[2])))
     weights = outcomes.weights.map(lambda w: np.asarray(w)[:, :, None])
+    if outcomes.exact is None and not np.isfinite(x.value).all():
+        unseen = ~np.isfinite(x.value) & (np.abs(weights.value) < UNSEEN)
+        x = Estimate(np.where(unseen, 0.0, x.value), np.where(unseen, 0.0, x.radius), x.evidence)
     mean = weighted_sum(weights, x, axis=1).map(lambda a: a[:, None, :])
     if isinstance(q, Mean):
         return mean
