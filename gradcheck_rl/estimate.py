@@ -116,26 +116,30 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
         )
 
 
-SETTLED, SETTLING = 1e-11, 1e-6
-UNSETTLED = 2.0
+AT_ONCE, SETTLED, SETTLING = 1e-13, 1e-12, 1e-6
+LEAST = 1e-10
+UNSETTLED = 4.0
 RULES = 6
 
 
 def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
-    """A rule at two orders: the finer is the value, their distance and the rounding of the sum are the radius.
+    """A rule at several orders: the second is the value; how far the others are from it, and the rounding, are the radius.
 
-    Across a kink or a jump two orders may be near each other and far from the truth. Where they are not very near, a third
-    one decides; where it does not, the others are asked: the same steps from other starts, of which some err as much as can
-    be. The radius is then twice their spread.
+    Across a kink or a jump two orders may be near each other by chance and far from the truth. Where the first two are not
+    within rounding, a third one decides; where it is near neither, the others are asked: steps from other starts, of which some
+    err as much as can be. The radius is then four times their spread. What settled is not trusted beyond a hundred times the
+    distance at which it did.
     """
     with np.errstate(all="ignore"):
-        coarse, fine = rule(0), rule(1)
-        gap, scale = np.abs(fine - coarse), 1 + np.abs(fine)
-        settled = gap <= SETTLED * scale
+        first, value = rule(0), rule(1)
+        gap, scale = np.abs(value - first), 1 + np.abs(value)
+        settled = gap <= AT_ONCE * scale
+        radius = np.maximum(2 * gap, LEAST * scale)
         if not settled.all():
             third = rule(2)
-            settled |= (gap <= SETTLING * scale) & (np.abs(third - fine) <= SETTLED * scale)
+            near = np.minimum(np.abs(third - value), np.abs(third - first))
+            settled |= (gap <= SETTLING * scale) & (near <= SETTLED * scale)
             if not settled.all():
-                found = np.stack([coarse, fine, third, *map(rule, range(3, RULES))])
-                gap = np.where(settled, gap, UNSETTLED * np.ptp(found, axis=0))
-        return Estimate(fine, gap + nodes * EPS * np.maximum(1.0, np.abs(fine)), Evidence.FLOAT)
+                found = np.stack([first, value, third, *map(rule, range(3, RULES))])
+                radius = np.where(settled, radius, UNSETTLED * np.ptp(found, axis=0))
+        return Estimate(value, radius + nodes * EPS * np.maximum(1.0, np.abs(value)), Evidence.FLOAT)

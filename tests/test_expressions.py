@@ -18,14 +18,18 @@ from scipy.special import log_ndtr
 from gradcheck_rl import (
     Bernoulli,
     Categorical,
+    Claim,
     Draw,
     E,
+    Equal,
     Gaussian,
     LogRational,
     Parameter,
+    Problem,
     ProblemError,
     Uniform,
     Variable,
+    check,
     episode,
     exp,
     frozen,
@@ -37,8 +41,8 @@ from gradcheck_rl import (
     step,
 )
 from gradcheck_rl.errors import Unsuitable
-from gradcheck_rl.estimate import Evidence
-from gradcheck_rl.expressions import Program, floats, integrals, needs_integration, number, outermost, values
+from gradcheck_rl.estimate import EPS, Evidence, quadrature
+from gradcheck_rl.expressions import Program, floats, integrals, needs_integration, nodes, number, outermost, values
 from gradcheck_rl.laws import closed
 from gradcheck_rl.rings import EXACT, Float, ball, log_of
 from gradcheck_rl.tangents import RULES
@@ -398,6 +402,82 @@ def test_quadrature_knows_how_far_it_is_from_the_truth(m: float, s: float) -> No
     found = integrals(outputs, {mean: np.array([m]), sd: np.array([s])})
     assert needs_integration(outputs) and (np.abs(found.value[0] - true) <= found.radius[0]).all()
     assert (found.radius[0, :6] < 1e-9).all()  # smooth ones resolve
+
+
+# Jumps and kinks along a plane: E step(u) and E |u| of u = slope . z + c, which is normal with deviation |slope|.
+
+slopes_of_planes = st.one_of(
+    *(st.lists(kind, min_size=n, max_size=n) for n in (1, 2, 3) for kind in (st.integers(-4, 4), st.floats(-3, 3))),
+).filter(lambda s: all(abs(k) > 0.01 for k in s))
+
+
+def of_plane(slope: Any, c: float) -> tuple[float, float]:
+    s = float(np.linalg.norm(slope))
+    z = c / s
+    return math.erfc(-z / math.sqrt(2)) / 2, s * (z * math.erf(z / math.sqrt(2)) + math.sqrt(2 / math.pi) * math.exp(-z * z / 2))
+
+
+def known_as_code(f: Any, draws: list[Any]) -> Any:
+    """E f(z) as a mean of code is taken: at nodes, nothing else known of f."""
+
+    def rule(order: int) -> Any:
+        columns, weights = nodes(draws, {}, 1, order)
+        return (weights * f(*(columns[d[()]] for d in draws))).sum(1)
+
+    return quadrature(rule, 2**10)
+
+
+@settings(max_examples=150)
+@given(slopes_of_planes, st.one_of(st.just(0.0), st.floats(-6, 6)), st.booleans())
+@example([1, -1], 0.0, False)
+@example([1, -1], 0.0, True)
+@example([2, -1], 0.0, False)
+@example([1, 2], 0.0, False)
+@example([3, -4], 0.0, False)
+@example([-2.3, 2.3, 0.3], 0.1, False)
+@example([1], -6.2, True)
+def test_the_radius_holds_the_truth_across_an_oblique_plane(slope: Any, c: float, kink: bool) -> None:
+    draws = [Draw(name, Gaussian(0, 1)) for name in "abc"[: len(slope)]]
+
+    def f(*z: Any) -> Any:
+        u = sum(k * x for k, x in zip(slope, z, strict=True)) + c
+        return np.abs(u) if kink else np.where(u >= 0, 1.0, 0.0)
+
+    true, found = of_plane(slope, c)[kink], known_as_code(f, draws)
+    assert abs(found.value[0] - true) <= found.radius[0] + 4 * EPS * true
+
+
+# Statements that no rule of equal or of symmetric steps can tell, and what they are.
+
+z1, z2, z3 = (Draw(name, Gaussian(0, 1)) for name in ("z1", "z2", "z3"))
+pair = Draw("pair", Gaussian([0, 0], [2, 1]))
+m = sp.Symbol("m", real=True)
+tilted = -R(23, 10) * z1[()] + R(23, 10) * z2[()] + R(3, 10) * z3[()] + R(1, 10)
+narrow = R(4, 1000)
+between = step(z1 - R(3, 100)) * step(R(6, 100) - z1)
+slice_ = (sp.erfc(R(3, 100) / sp.sqrt(2)) - sp.erfc(R(6, 100) / sp.sqrt(2))) / 2
+TRUTHS: list[tuple[Any, Any]] = [
+    (E(step(z1 - z2)), R(1, 2)),
+    (E(step(pair[0] - pair[1])), R(1, 2)),
+    (E(step(tilted)), sp.erfc(-R(1, 10) / sp.sqrt(2 * R(23, 10) ** 2 + R(3, 10) ** 2) / sp.sqrt(2)) / 2),
+    (E(between), slice_),
+    (E(exp(-((z1 - R(3, 10)) ** 2) / (2 * narrow**2) + z1**2 / 2) / narrow), sp.Integer(1)),
+    (sp.Integral(sp.Abs(m), (m, -1, 2)), R(5, 2)),
+    (sp.Integral(maximum(m - R(1, 3), 0), (m, 0, 1)), R(2, 9)),
+    (sp.Integral(sp.exp(-((m - R(1, 3)) ** 2) * 10**8), (m, -sp.oo, sp.oo)), sp.sqrt(sp.pi) / 10**4),
+]
+
+
+@pytest.mark.parametrize(("e", "true"), TRUTHS, ids=str)
+@pytest.mark.parametrize("resolution", [R(1, 10**6), R(1, 10**4)])
+def test_the_truth_is_not_refuted_and_what_is_false_does_not_agree(e: Any, true: Any, resolution: Any) -> None:
+    off = 5 * resolution * (1 + true)
+    claims = [Claim("true", Equal(e, true), resolution=resolution)]
+    claims += [
+        Claim(f"false {by}", Equal(e, wrong), resolution=resolution) for by, wrong in (("a", true + off), ("b", true - off))
+    ]
+    right, *wrong = check(Problem("t", claims)).claims
+    assert right.verdict != "refuted" and all(c.verdict != "agrees" for c in wrong)
 
 
 def test_certified_integrals_hold_the_truth() -> None:
