@@ -7,6 +7,7 @@ draws that still matter) or over broadcast nodes (floats, where a draw is contin
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
 from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, image, rational
-from .symbols import Pick, by_name, frozen_, named_, step_
+from .symbols import Pick, bare, by_name, frozen_, named_, step_, thaw
 from .tangents import RULES, Tangents
 
 FUNCTIONS: dict[Any, str] = {
@@ -242,6 +243,9 @@ class Walk:
         slopes = [b if x is None else (b, x) for b, x in zip(bodies, self.by, strict=True)]
         known = list(self.inputs)
         self._laws: list[Program] = []
+        if normal := [k for k, law in enumerate(self.laws) if isinstance(law, Gaussian)]:
+            last = normal[-1]
+            self.laws[last] = _broken(self.laws[last], self.atoms[last], bodies, {*known, *itertools.chain(*self.atoms[:last])})
         for group, law in zip(self.atoms, self.laws, strict=True):
             self._laws.append(_law_program(group, law, known, self.xs))
             known += group
@@ -415,6 +419,31 @@ def _trail(x: Any, axes: int) -> Any:
     return np.asarray(x)[(..., *([None] * axes))]
 
 
+CORNERS = (step_, sp.Heaviside, sp.Abs, sp.sign, sp.Min, sp.Max)
+MOST_CORNERS = 8
+
+
+def corners(formulas: Sequence[Any], x: Any, known: set[Any]) -> list[Any]:
+    """Where the formulas bend or jump in x, as far as these are roots of what is linear in it, and few."""
+    found: dict[Any, None] = {}
+    f: Any
+    for f in set[Any]().union(*(thaw(bare(e)).atoms(*CORNERS) for e in formulas if has(e, *CORNERS))):
+        pairs = isinstance(f, (sp.Min, sp.Max))
+        for g in [a - b for a, b in itertools.combinations(f.args, 2)] if pairs else f.args[:1]:
+            if x in free(g) and free(rise := slope(g, x)) <= known and free(root := -g.xreplace({x: sp.S.Zero}) / rise) <= known:
+                found[root] = None
+    return sorted(found, key=str) if len(found) <= MOST_CORNERS else []
+
+
+def _broken(law: Any, atoms: Sequence[Any], bodies: Sequence[Any], known: set[Any]) -> Any:
+    """A law that says where these bodies break in its last coordinate, if they do and it does not say where."""
+    places = [] if law.breaks else corners(bodies, atoms[-1], known | set(atoms[:-1]))
+    if not places:
+        return law
+    centre = law.mean[-1] + sum(f * z for f, z in zip(law.factor[-1][:-1], law.standardised(atoms), strict=False))
+    return law.func(*law.args[:2], sp.Tuple(*(sp.Tuple() for _ in atoms[:-1]), sp.Tuple(*places, centre)))
+
+
 def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Sequence[Any]) -> Program:
     if isinstance(law, Finite):
         return Program([*law.weights, *((p, x) for p in law.weights for x in xs)], known)
@@ -483,7 +512,7 @@ def trapezoid(rule: Rule, coordinate: int) -> tuple[Floats, Floats]:
 @lru_cache
 def hermite(rule: Rule, coordinate: int) -> tuple[Floats, Floats]:
     """Nodes moved by less than half of their distance, with the weight that this takes: as accurate where it is smooth."""
-    t, w = np.polynomial.hermite_e.hermegauss((14, 16, 18, 20, 22, 24)[rule.order])
+    t, w = np.polynomial.hermite_e.hermegauss((12, 16, 18, 20, 22, 24)[rule.order])
     by = 0.6 * rule.offset(coordinate)
     return t + by, w / w.sum() * np.exp(-by * t - by * by / 2)
 
@@ -542,23 +571,27 @@ def _spread(
 
 
 def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], rule: Rule, coordinate: int) -> tuple[Any, Any]:
+    last, alone = coordinate == rule.normal - 1, rule.normal == 1
     if not breaks:
         z, w = trapezoid(rule, coordinate) if rule.normal <= 2 else hermite(rule, coordinate)
-        shape = (*np.broadcast_shapes(centre.shape, scale.shape), len(w))
-        return centre[..., None] + scale[..., None] * z, np.broadcast_to(w, shape)
-    low, high = centre - REACH * scale, centre + REACH * scale
+    else:
+        with np.errstate(all="ignore"):
+            a, b = pieces(-REACH, REACH, [(at - centre) / scale for at in breaks])
+        part = rule._replace(cheap=rule.cheap // (len(breaks) + 1))
+        t, w = tanh_sinh(part, coordinate) if not last or (alone and rule.order == 0) else legendre(part, coordinate)
+        z = (a + b) / 2 + (b - a) / 2 * t
+        w = (b - a) / 2 * w * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+        z, w = (v.reshape(*v.shape[:-2], -1) for v in (z, w))
+    shape = (*np.broadcast_shapes(centre.shape, scale.shape, z.shape[:-1]), z.shape[-1])
+    return centre[..., None] + scale[..., None] * z, np.broadcast_to(w, shape)
+
+
+def pieces(low: Any, high: Any, breaks: Sequence[Any]) -> tuple[Any, Any]:
+    """Where the pieces of a range begin and end that is cut at these places, if they are in it."""
     with np.errstate(invalid="ignore"):
         inner = [np.clip(np.nan_to_num(b, nan=np.inf, posinf=np.inf), low, high) for b in breaks]
     edges = np.sort(np.stack(np.broadcast_arrays(low, *inner, high), axis=-1), axis=-1)
-    last, alone = coordinate == rule.normal - 1, rule.normal == 1
-    part = rule._replace(cheap=rule.cheap // (len(breaks) + 1))
-    t, w = tanh_sinh(part, coordinate) if not last or (alone and rule.order == 0) else legendre(part, coordinate)
-    a, b = edges[..., :-1, None], edges[..., 1:, None]
-    nodes = (a + b) / 2 + (b - a) / 2 * t
-    middle, width = centre[..., None, None], scale[..., None, None]
-    weights = (b - a) / 2 * w * np.exp(-(((nodes - middle) / width) ** 2) / 2) / (math.sqrt(2 * math.pi) * width)
-    flat = (*nodes.shape[:-2], -1)
-    return nodes.reshape(flat), weights.reshape(flat)
+    return edges[..., :-1, None], edges[..., 1:, None]
 
 
 class Integration:
@@ -579,7 +612,8 @@ class Integration:
         self.inputs = by_name(set().union(*map(free, integrals)))
         fixed: dict[Any, Any] = {}
         bodies = [_hoisted(i.function, over, fixed) for i in integrals]
-        self._outside = Program([*([] if self._line else [low, high]), *fixed], self.inputs)
+        self._cuts = [] if self._line else corners([i.function for i in integrals], over, set(self.inputs))
+        self._outside = Program([*([] if self._line else [low, high]), *self._cuts, *fixed], self.inputs)
         self._inside = Program(bodies, [*self.inputs, *fixed.values(), over])
         self._count = len(bodies)
 
@@ -589,6 +623,7 @@ class Integration:
         if isinstance(ring, Analytic) or self._line:
             raise Unsuitable("an integral over the whole line, or inside another, is not certified")
         low, high, *fixed = self._outside(EXACT, outer)
+        fixed = fixed[len(self._cuts) :]
         known = [acb(ball(v)) for v in (*outer, *fixed)]
         seen: dict[Any, list[Any]] = {}
 
@@ -604,7 +639,7 @@ class Integration:
 
     def _floats(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
         with np.errstate(all="ignore"):
-            out = [np.asarray(v, dtype=float)[..., None] for v in self._outside(ring, outer)]
+            out = [np.asarray(v, dtype=float) for v in self._outside(ring, outer)]
         rule = Rule(ring.order, cheap=0 if self._inside.nests else int(affordable(outer, CHEAP[ring.order])))
         if self._line:
             # A tail that is cut off would not show if the reach were one.
@@ -614,11 +649,15 @@ class Integration:
             w: Any = np.full(x.shape, 1 / steps)
         else:
             low, high, *out = out
-            t, w = tanh_sinh(rule, 0)
-            x = (low + high) / 2 + (high - low) / 2 * t
-            w = np.where((x == low) | (x == high), 0.0, (high - low) / 2 * w)  # a node that rounds to an end may lie on a pole
+            a, b = pieces(np.minimum(low, high), np.maximum(low, high), out[: len(self._cuts)])
+            out = out[len(self._cuts) :]
+            t, w = tanh_sinh(rule._replace(cheap=rule.cheap // (len(self._cuts) + 1)), 0)
+            x = (a + b) / 2 + (b - a) / 2 * t
+            w = np.where((x == a) | (x == b), 0.0, (b - a) / 2 * w)  # a node that rounds to an end may lie on a pole
+            x, w = (v.reshape(*v.shape[:-2], -1) for v in (x, w))
+            w = w * _trail(np.sign(high - low), 1)
         with np.errstate(all="ignore"):
-            return [_integral(w, y, (-1,)) for y in self._inside(ring, [*(_trail(v, 1) for v in outer), *out, x])]
+            return [_integral(w, y, (-1,)) for y in self._inside(ring, [*(_trail(v, 1) for v in (*outer, *out)), x])]
 
 
 def _hoisted(e: Any, x: Any, fixed: dict[Any, Any]) -> Any:

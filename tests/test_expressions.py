@@ -480,6 +480,36 @@ def test_the_truth_is_not_refuted_and_what_is_false_does_not_agree(e: Any, true:
     assert right.verdict != "refuted" and all(c.verdict != "agrees" for c in wrong)
 
 
+@settings(max_examples=60)
+@given(slopes_of_planes.filter(lambda s: len(s) < 3 and abs(s[-1]) > 0.3), st.floats(-6, 6))
+@example([1, -1], 0.0)
+def test_a_formula_is_cut_where_something_linear_in_its_last_draw_bends(slope: Any, c: float) -> None:
+    """Then it is known to nine digits, on both sides of the corner and far from it."""
+    draws = [Draw(name, Gaussian(0, 1)) for name in "ab"[: len(slope)]]
+    slope, c = [round(k, 3) for k in slope], round(c, 3)
+    u = sum(R(str(k)) * d[()] for k, d in zip(slope, draws, strict=True)) + R(str(c))
+    found = integrals([E(step(u) + sp.cos(u) * 0), E(sp.Abs(u))], {})
+    off = np.abs(found.value[0] - of_plane(slope, c))
+    assert (off <= found.radius[0] + 1e-14).all() and (found.radius < 1e-7).all()
+
+
+def test_a_draw_that_is_certain_is_cut_too() -> None:
+    sd = Parameter("sd", over=Uniform(0, 1))[()]
+    u = Draw("u", Gaussian(1, sd))
+    found = integrals([E(sp.tanh(sp.Abs(u[()]))), E(maximum(u, frozen(u[()]) * 2 - 1))], {sd: np.array([0.0])})
+    assert np.abs(found.value[0] - [math.tanh(1), 1]).max() <= found.radius.max() < 1e-9
+
+
+def test_written_integrals_are_cut_and_run_backwards_too() -> None:
+    t = sp.Dummy("t", real=True)
+    cases = [
+        (sp.Integral(sp.Abs(t), (t, 2, -1)), -2.5), (sp.Integral(sp.Abs(t - x), (t, 0, 1)), 0.29),
+        (sp.Integral(step(x * t - 1), (t, 0, 1)), 0), (sp.Integral(sp.sign(t) * sp.Max(t, -1, x), (t, -2, x)), -0.51),
+    ]  # fmt: skip
+    found = integrals([e for e, _ in cases], {x: np.array([0.3])})
+    assert np.abs(found.value[0] - [true for _, true in cases]).max() <= found.radius.max() < 1e-9
+
+
 def test_certified_integrals_hold_the_truth() -> None:
     """The integral of 1 / (1 + a t^2) over (0, 1) is atan(sqrt a) / sqrt a."""
     t = sp.Dummy("t", real=True)
