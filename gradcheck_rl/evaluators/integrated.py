@@ -1,8 +1,9 @@
 """Continuous draws: float64 quadrature at several orders, whose distance is the radius.
 
 Normal draws without breaks: equal steps over the whole line, exponentially accurate for analytic integrands, in up to two
-coordinates, and Gauss-Hermite beyond. With breaks: tanh-sinh between them, Gauss-Legendre in the innermost coordinate. Plain
-Gauss-Hermite across a jump is wrong by a tenth and says nothing.
+coordinates, and Gauss-Hermite beyond. With breaks, which a draw names or a formula shows: tanh-sinh between them, Gauss-Legendre
+in the innermost coordinate. Plain Gauss-Hermite across a jump is wrong by a tenth and says nothing; ours start elsewhere in each
+order. Code with a peak much narrower than its draw may still be missed.
 """
 
 from __future__ import annotations
