@@ -12,6 +12,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache, lru_cache
+from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import numpy as np
@@ -364,6 +365,21 @@ def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
         raise ProblemError(f"the probabilities of `{atoms[0]}` sum to {image(total):.6g} at a point: write ones that sum to 1.")
 
 
+def lawful(formulas: Sequence[Any], rows: Sequence[Mapping[Any, Any]], columns: Mapping[Any, Floats], known: set[Any]) -> None:
+    """Are the probabilities of every draw some at these points? Proofs and closed forms do not look at them."""
+    for e in {_expected(node) for f in formulas for node in outermost(f)}:
+        for atoms, law in e.pairs if isinstance(e, Expected) else ():
+            if isinstance(law, Finite) and law not in known:
+                known.add(law)
+                parents = randoms(law)
+                if not parents:
+                    for row in rows:
+                        whole_law(atoms, Program(list(law.weights), inputs := by_name(free(law)))(EXACT, _lookup(inputs, row)))
+                elif all(len(p.home.atoms) == 1 and not randoms(p.home.law) for p in parents) and len(parents) <= 2:
+                    draws = [*dict.fromkeys(p.home for p in parents), SimpleNamespace(atoms=tuple(atoms), law=law)]
+                    nodes(draws, columns, len(rows), 0)
+
+
 def spread(
     ring: Float,
     programs: Sequence[Program],
@@ -455,6 +471,7 @@ def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Seque
 # ---- nodes and weights ----------------------------------------------------------------------------------------------------
 
 REACH = 10.0
+NO_LAW, LAW = 1e-6, "write ones from 0 to 1 that sum to 1, or Categorical(logits=...)"
 NEGLIGIBLE = 1e-26  # as little as lies beyond REACH: a node that is lighter at every point is not worth a call of the code
 
 # How many nodes of each rule are cheap, at all points together. The second rule is the value; the others tell how far off it
@@ -544,6 +561,12 @@ def _spread(
             out = [np.asarray(o, dtype=float) for o in program(ring, known)]
         count = len(law.weights)
         weight = np.stack(np.broadcast_arrays(*out[:count]), axis=-1)
+        with np.errstate(all="ignore"):
+            off = np.abs(weight).sum(axis=-1) - 1
+        if len(wrong := weight[np.isfinite(off) & (np.abs(off) > NO_LAW)]):
+            raise ProblemError(
+                f"the probabilities of a draw are {', '.join(f'{p:.6g}' for p in wrong[0][:4])} at a point: {LAW}."
+            )
         change = [np.stack(np.broadcast_arrays(*(out[count + j * xs + i] for j in range(count))), axis=-1) for i in range(xs)]
         return [np.arange(count, dtype=float)], weight, change
     weight: Any = np.ones(())

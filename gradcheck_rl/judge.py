@@ -30,6 +30,7 @@ from .evaluators import (
     sampled,
     some_outcomes,
 )
+from .expressions import lawful
 from .laws import Bundle, Random, randoms, with_parents
 from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
@@ -113,6 +114,7 @@ class Judge:
         self.memo: dict[Any, Any] = {}
         self._once: dict[Any, Points] = {}
         self._settled: dict[Any, Settled] = {}
+        self._lawful_ones: set[Any] = set()
 
     def anew(self) -> Judge:
         """The same points and what is known at them, with nothing settled: answers that come and go leave nothing behind."""
@@ -164,6 +166,7 @@ class Judge:
             left, right = (f or [] for f in formulas)
             unproved = proof.failure(left, right, self.scene(claim, points, answer))
             if not unproved:
+                self._lawful(claim, [*left, *right])
                 rulings.append(Ruling(proof.NAME, Verdict.PROVED))
         if not asked:
             return [*rulings, self._rule(claim, that, points, answer, None, strict)]
@@ -173,6 +176,12 @@ class Judge:
             ruling = Ruling(proof.NAME, Verdict.UNDECIDED, note=unproved)
             rulings = [ruling, *(r for r in plain if r.verdict is Verdict.REFUTED)]
         return rulings + [self._rule(claim, that, points, answer, r, strict) for r in others]
+
+    def _lawful(self, claim: Claim, formulas: Sequence[Any]) -> None:
+        try:
+            lawful(formulas, self.points.rows, self.points.columns, self._lawful_ones)
+        except ProblemError as error:
+            raise ProblemError(f"{claim.says!r}: {error}") from error
 
     def _rule(self, claim: Claim, that: Relation, points: Points, answer: Answer, route: str | None, strict: bool) -> Ruling:
         """What one route says, or that it does not apply, where others did all the work."""

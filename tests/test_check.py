@@ -100,6 +100,26 @@ def test_what_is_no_law_is_refused_where_it_is_none() -> None:
         Gaussian([0, 0], covariance=[[1, 2], [2, 1]])
 
 
+noise = Draw("noise", Gaussian(0, 1))
+share = Variable("share", over=Uniform(0.1, 0.9))
+by_noise = Draw("by_noise", Bernoulli(noise))
+short = Draw("short", Categorical([share, Rational(1, 3)]))
+
+
+@pytest.mark.parametrize("by", [None, "proof"])
+@pytest.mark.parametrize(
+    ("that", "sentence"),
+    [
+        (Equal(E(by_noise * noise), 1), r"the probabilities of a draw are .*, .* at a point: write ones from 0 to 1"),
+        (Equal(E(noise**2 * short), Rational(1, 3)), "the probabilities of `short` sum to .* at a point"),
+        (Equal(E(short), Rational(1, 3)), "the probabilities of `short` sum to .* at a point"),
+    ],
+)
+def test_a_proof_needs_laws_that_are_some(that: Any, sentence: str, by: Any) -> None:
+    with pytest.raises(ProblemError, match=sentence):
+        check(Problem(title="No law", claims=(Claim("So.", that, by=by),)))
+
+
 def test_the_trace_is_of_a_square() -> None:
     theta = Parameter("theta", (2, 3))
     claim = Claim("A trace.", Equal(Trace(Gradient((theta**2).sum(), theta)), 0))
