@@ -502,7 +502,7 @@ def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measur
     counts = [e.shape[2] for e in found]
     width = max(counts)
     if not {*counts} <= {1, width}:
-        sizes = [f"{n} coordinates{_by(q, scene)}" for n, q in zip(counts, that.sides, strict=True)]
+        sizes = [f"{n} coordinate{'s' if n > 1 else ''}{_by(q, scene)}" for n, q in zip(counts, that.sides, strict=True)]
         raise CodeError(None, f"the left side has {sizes[0]}, the right side {sizes[-1]}: they must be as many, or one.")
     a, *others = (_flat(e, len(scene.points), width, outcomes) for e in found)
     if isinstance(that, Within) and that.bounds is not None:

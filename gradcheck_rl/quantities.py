@@ -165,9 +165,11 @@ class Printed(Quantity):
             if not isinstance(d, str):
                 raise ProblemError(f"Printed({d!r}) needs the digits as text, since their number matters: write Printed('{d}').")
             try:
-                Decimal(d)
+                known = Decimal(d).is_finite()
             except InvalidOperation:
-                raise ProblemError(f"Printed({d!r}) is no decimal number: write its digits, as in Printed('0.2645').") from None
+                known = False
+            if not known:
+                raise ProblemError(f"Printed({d!r}) is no decimal number: write its digits, as in Printed('0.2645').")
         self.digits = digits
 
     @property
@@ -328,6 +330,8 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
                 return None
             field = [thaw(e.doit() if e.has(Expected) else e) for e in inner]
             pairs = [(i, j) for i in range(len(field)) for j in range(i)]
+            if not pairs:
+                raise ProblemError("Curl needs the gradient by two numbers or more: by one every field is somebody's gradient.")
             twist = [slope(field[i], variables[j]) - slope(field[j], variables[i]) for i, j in pairs]
             # A corner differentiated twice is an impulse on the corner, and nothing beside it.
             return [e.replace(sp.DiracDelta, lambda *_: sp.S.Zero) for e in twist]

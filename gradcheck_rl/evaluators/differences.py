@@ -133,6 +133,8 @@ def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
     near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
     best, radius = (4 * near.value - far.value) / 3, np.abs(near.value - far.value) + 2 * near.radius
     pairs = [(i, j) for i in range(len(atoms)) for j in range(i)]
+    if not pairs:
+        raise ProblemError("Curl needs the gradient by two numbers or more: by one every field is somebody's gradient.")
     value = np.stack([best[j, :, i] - best[i, :, j] for i, j in pairs], axis=-1)
     room = np.stack([radius[j, :, i] + radius[i, :, j] for i, j in pairs], axis=-1)
     scene.says(NAME)

@@ -30,6 +30,8 @@ def proves(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> bool:
 def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> str:
     """Why equality is not proved, or nothing where it is. What it may cost is counted, coordinates and cases together."""
     n = max(len(left), len(right))
+    if {len(left), len(right)} - {1, n} or not (left and right):
+        return "no proof was looked for: the sides are not as many, or one"
     pairs = list(zip(list(left) * (n // len(left)), list(right) * (n // len(right)), strict=True))
     if not _is_small(x for pair in pairs for x in pair):
         return f"no proof was looked for: the sides have more than {NODES} parts"
