@@ -353,7 +353,7 @@ def test_a_mistake_that_crashes_is_not_caught_by_its_claim() -> None:
         (lambda: line(Claim("s", Equal(Value(x[0])[5], 0))), "out of range"),
         (lambda: Claim("s", Equal(Gradient(f), y), where=True), "where=True"),  # type: ignore[arg-type]
         (lambda: Claim("s", Equal(Gradient(f), y), by=3), "by=3"),  # type: ignore[arg-type]
-        (lambda: Claim("s", Equal(Gradient(f), y), resolution="1"), "resolution 1"),  # type: ignore[arg-type]
+        (lambda: Claim("s", Equal(Gradient(f), y), resolution="1"), "resolution='1'"),  # type: ignore[arg-type]
         (lambda: Gradient(f, "x"), "by 'x'"),  # type: ignore[arg-type]
         (lambda: Value(f, dtype="float8"), "dtype='float8'"),
         (lambda: Variable("v", over=3), "no space"),  # type: ignore[arg-type]
