@@ -31,7 +31,7 @@ from .evaluators import (
     some_outcomes,
 )
 from .expressions import lawful
-from .laws import Bundle, Random, randoms, with_parents
+from .laws import Bundle, Finite, Random, randoms, with_parents
 from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
 from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, taken_by
@@ -89,12 +89,12 @@ class Measured:
         excess, slack, blur = (np.where(void, 0.0, x) for x in (self.excess, self.slack, self.blur))
         return replace(self, excess=excess, slack=slack, blur=blur, left=cleared(self.left), right=cleared(self.right))
 
-    def drawn(self, coordinate: int) -> dict[str, Any]:
-        """The outcome that a coordinate of a claim about every sample belongs to."""
+    def drawn(self, point: int, coordinate: int) -> dict[str, Any]:
+        """The outcome, at a point, that a coordinate of a claim about every sample belongs to."""
         if self.outcomes is None:
             return {}
-        m = coordinate // self.width
-        return {str(a): _plain(float(x[0, m])) for a, x in self.outcomes.columns.items()}
+        found = {a: float(x[point if len(x) > 1 else 0, coordinate // self.width]) for a, x in self.outcomes.columns.items()}
+        return {str(a): int(x) if isinstance(a.home.law, Finite) else _plain(x) for a, x in found.items()}
 
 
 class Judge:
@@ -216,7 +216,7 @@ class Judge:
             m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint, not claim.code()
         )
         remark = "; ".join(filter(None, (remark, m.left_out)))
-        ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(at[1]))
+        ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(*at))
         if strict and verdict is Verdict.REFUTED and gap <= claim.resolution * (1 + abs(float(m.right.value[at]))):
             return replace(
                 ruling, verdict=Verdict.UNDECIDED, note=f"the sides differ by {gap:.1e} only, less than the resolution"

@@ -56,6 +56,7 @@ from gradcheck_rl import (
     minimum,
     module,
     softmax,
+    step,
 )
 from gradcheck_rl.load import load
 
@@ -446,6 +447,17 @@ def test_every_step_of_a_derivation_is_tried_at_all_points() -> None:
 # ---- errata, mistakes, witnesses ------------------------------------------------------------------------------------------
 
 wrong = Erratum("The gradient is zero.", Equal(Gradient(J), 0), instead=unbiased)
+
+
+def test_a_witness_holds_the_draw_of_its_own_point() -> None:
+    above = Variable("above", over=Uniform(-3, 3))
+    level = Draw("level", Gaussian(3 * above, 1))
+    claim = Claim("No.", Equal(level * step(above - 1), 0))
+    line = only(check(Problem(title="W", claims=(claim,), corners=(Point(above=-3),))))
+    assert line.witness is not None and line.value is not None
+    assert line.witness["level"] in [float(Rational(value)) for value in line.value]
+    whole = only(check(Problem(title="W", claims=(Claim("No.", Equal(action, 0)),))))
+    assert whole.witness is not None and repr(whole.witness["action"]) in ("1", "2")
 
 
 def test_an_erratum_is_refuted_by_a_small_witness() -> None:

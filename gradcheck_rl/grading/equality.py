@@ -166,7 +166,7 @@ class _Question:
             note = f"{place}{number(m.left, at, coordinate)} is not {number(m.right, at, coordinate)}"
         if verdict is Verdict.UNDECIDED:
             note = f"known only to {slack:.0e} at some point"
-        drawn = m.drawn(coordinate) if verdict is Verdict.REFUTED else {}
+        drawn = m.drawn(at, coordinate) if verdict is Verdict.REFUTED else {}
         return Ruling(AT_POINTS, verdict, gap, slack, at, coordinate, note, "", m.left, m.right, points, drawn=drawn)
 
     def shrunk(self, worst: Ruling) -> Ruling:

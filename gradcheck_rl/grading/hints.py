@@ -41,6 +41,7 @@ KINDS = {
 FORGOTTEN = {"masked_fill": "the mask is ignored", "log": "a logarithm is forgotten", "exp": "an exponential is forgotten"}
 SUMS = {("sum", "mean"): "a sum stands where a mean should: 1/N is missing", ("mean", "sum"): "a mean stands where a sum should"}
 LIMIT = 120
+ORTHOGONAL = 5e-4
 POWERS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)
 
 Pair = tuple[Floats, Floats]  # values and slopes
@@ -274,4 +275,6 @@ def fit(given: Sequence[Pair], found: Sequence[Sample]) -> str:
     if not np.any(a) or not np.any(b):
         return ""
     scale, cosine = float(a @ b / (b @ b)), float(a @ b / np.sqrt((a @ a) * (b @ b)))
+    if abs(cosine) < ORTHOGONAL:
+        return "as a whole it is orthogonal to what was expected"
     return f"as a whole it is nearest to {scale:.3g} times what was expected, at a cosine of {cosine:.3f}"
