@@ -255,9 +255,14 @@ class Simplex:
     The last entry is 1 minus the others in the model too: true identities need it.
     """
 
+    @staticmethod
+    def parts(n: int) -> int:
+        """Into how many equal parts 1 is cut for so many probabilities."""
+        return 64 if n <= 64 else 2 ** (2 * n).bit_length()
+
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         *outer, n = shape
-        parts = 64 if n <= 64 else 2 ** (2 * n).bit_length()
+        parts = self.parts(n)
         cuts = [[0, *np.sort(rng.choice(parts - 1, n - 1, replace=False)) + 1, parts] for _ in range(math.prod(outer))]
         return each(lambda c: fmpq(int(c), parts), np.diff(cuts)).reshape(shape)
 

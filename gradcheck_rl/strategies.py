@@ -20,7 +20,6 @@ from .symbols import as_shape
 
 PLACES = (1, 2, 10, 1000)
 SPREADS = 4
-SIXTY_FOURTHS = 64
 
 
 def points(problem: Problem) -> SearchStrategy[Points]:
@@ -87,8 +86,9 @@ def _mask(n: int) -> SearchStrategy[list[Any]]:
 
 
 def _probabilities(n: int) -> SearchStrategy[list[Any]]:
-    cuts = st.lists(st.integers(1, SIXTY_FOURTHS - 1), min_size=n - 1, max_size=n - 1, unique=True).map(sorted)
-    uneven = cuts.map(lambda c: [rational(b - a) / SIXTY_FOURTHS for a, b in zip([0, *c], [*c, SIXTY_FOURTHS], strict=True)])
+    parts = Simplex.parts(n)
+    cuts = st.lists(st.integers(1, parts - 1), min_size=n - 1, max_size=n - 1, unique=True).map(sorted)
+    uneven = cuts.map(lambda c: [rational(b - a) / parts for a, b in zip([0, *c], [*c, parts], strict=True)])
     return st.one_of(st.just([rational(1) / n] * n), uneven)
 
 
