@@ -372,8 +372,17 @@ def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
 
 exp, log, sqrt, tanh, erf, erfc = map(_word, (exponential, logarithm, sp.sqrt, sp.tanh, sp.erf, sp.erfc))
 sin, cos, tan, atan = map(_word, (sp.sin, sp.cos, sp.tan, sp.atan))
-minimum, maximum, frozen, step = _word(Min, 2), _word(Max, 2), _word(frozen_), _word(step_)
-_times = _word(product, 2)
+frozen, step, _smaller, _larger, _times = _word(frozen_), _word(step_), _word(Min, 2), _word(Max, 2), _word(product, 2)
+
+
+def minimum(x: Any, y: Any, *others: Any) -> Any:
+    """The smallest of them, entry by entry."""
+    return reduce(_smaller, (x, y, *others))
+
+
+def maximum(x: Any, y: Any, *others: Any) -> Any:
+    """The largest of them, entry by entry."""
+    return reduce(_larger, (x, y, *others))
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:

@@ -123,6 +123,7 @@ def test_softmax_is_over_the_allowed_entries(theta: list[int], allowed: tuple[in
 def test_clip_sigmoid_and_softplus(x: int, a: int, b: int) -> None:
     low, high = min(a, b), max(a, b)
     assert clip(x, low, high) == min(max(x, low), high) == maximum(minimum(x, high), low)
+    assert (minimum(x, a, b), maximum(x, a, b)) == (min(x, a, b), max(x, a, b))
     t = Variable("t")[()]
     assert sp.simplify(softplus(t).diff(t) - sigmoid(t)) == 0 and sigmoid(sp.Integer(0)) == sp.Rational(1, 2)
 
