@@ -119,6 +119,7 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
 AT_ONCE, SETTLED, SETTLING = 1e-13, 1e-12, 1e-6
 LEAST = 1e-10
 UNSETTLED = 4.0
+UNSURE = 0.1  # an integral that is known no better may be infinite: one that is moves with the reach of its rules
 RULES = 6
 
 

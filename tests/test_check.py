@@ -634,6 +634,30 @@ def test_samples_have_both_error_rates() -> None:
     assert "not the declared estimator: its variance is another" in other.remark
 
 
+def test_code_with_a_kink_is_sampled_although_its_variance_is_known_roughly() -> None:
+    first, second = Draw("first", Gaussian(0, 1)), Draw("second", Gaussian(mu, 2))
+
+    def smaller(first: Any, second: Any) -> Any:
+        return torch.minimum(first, second)
+
+    def off(first: Any, second: Any) -> Any:
+        return torch.minimum(first, second) + 0.1
+
+    claim = Claim("So.", Equal(Mean(Value(smaller)), E(minimum(first, second))), by="sampled", resolution=0.02)
+    problem = Problem(title="Smaller", claims=(claim,), points=2)
+    assert [only(check(problem, answer)).verdict for answer in ({}, {smaller: off})] == ["agrees", "refuted"]
+
+
+def test_sampling_what_is_infinite_at_a_node_raises_nothing() -> None:
+    u = Draw("u", Gaussian(0, 1))
+
+    def pole(u: Any, mu: Any) -> Any:
+        return mu * u.abs() ** -0.5
+
+    claim = Claim("So.", Equal(Mean(Gradient(pole)), Rational(172, 100)), by="sampled", resolution=0.05, at=Point(mu=1))
+    assert only(check(Problem(title="Pole", claims=(claim,), world=(u,)))).verdict == "undecided"
+
+
 def test_sampling_never_passes_an_infinite_variance() -> None:
     u = Draw("u", Gaussian(0, 1))
     weight = Variable("rate", over=Uniform(0.1, 0.4))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import RANDOM, CodeError, Unsuitable
-from ..estimate import EPS, Estimate, Evidence, Floats, quadrature, weighted_sum
+from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
 from ..expressions import floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
 from ..points import generator
@@ -39,7 +39,6 @@ from . import autodiff, differences, hull, integrated, listed, plain, sampled, s
 from .scene import Outcomes, Scene, World
 
 FEW = 16
-UNSURE = 0.1
 UNSEEN = 1e-16  # nobody draws a node so light: code that is no number there is not refuted by it
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
 NAMES = (symbolic.NAME, *REDUCTIONS, autodiff.NAME, plain.NAME, differences.NAME)  # the order in which a report lists them

@@ -29,7 +29,7 @@ from ..catoni import (
     variance_from_kurtosis,
 )
 from ..errors import GradcheckError
-from ..estimate import Estimate, Evidence, Floats
+from ..estimate import UNSURE, Estimate, Evidence, Floats
 from ..expressions import floats
 from ..laws import Finite, with_parents
 from ..points import generator
@@ -45,7 +45,6 @@ HALF = 0.45  # a radius under half the resolution leaves an error of the whole r
 KURTOSIS = 100.0
 PILOT = 2000
 TINY = 1e-12
-UNSURE = 1e-3
 CHUNK = 1 << 15  # draws that are in memory at a time
 BLOCK = 1 << 20  # draws that a process makes at a time
 MOST = 4_000_000
@@ -226,13 +225,14 @@ def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats
     """Mean, variance and twice the kurtosis of the reference estimator at one point, from the exact routes."""
     reference = replace(scene.without_answer(), route=None, memo={})
     try:
-        mean = walk(q, reference).value[0, 0]
+        found = walk(q, reference).value[0, 0]
+        mean = np.where(np.isfinite(found), found, 0.0)
         off = q.of - Exact([sp.Rational(*float(x).as_integer_ratio()) for x in mean])
         square = off * off
         second, fourth = (walk(Mean(power, q.over), reference) for power in (square, square * square))
     except GradcheckError:
         return None
-    unsure = second.radius[0, 0] > UNSURE * (1 + np.abs(second.value[0, 0]))  # an integral that does not settle may be infinite
+    unsure = ~np.isfinite(found) | (second.radius[0, 0] > UNSURE * (1 + np.abs(second.value[0, 0])))
     variance = np.where(unsure, np.inf, np.maximum(second.value[0, 0] + second.radius[0, 0], 0))
     with np.errstate(all="ignore"):
         kurtosis = np.where(variance > 0, (fourth.value[0, 0] + fourth.radius[0, 0]) / variance**2, 1.0)
