@@ -367,17 +367,18 @@ def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
 
 def lawful(formulas: Sequence[Any], rows: Sequence[Mapping[Any, Any]], columns: Mapping[Any, Floats], known: set[Any]) -> None:
     """Are the probabilities of every draw some at these points? Proofs and closed forms do not look at them."""
-    for e in {_expected(node) for f in formulas for node in outermost(f)}:
+    for e in dict.fromkeys(_expected(node) for f in formulas for node in outermost(f)):
         for atoms, law in e.pairs if isinstance(e, Expected) else ():
             if isinstance(law, Finite) and law not in known:
-                known.add(law)
                 parents = randoms(law)
                 if not parents:
+                    run, inputs = compiled(list(law.weights))
                     for row in rows:
-                        whole_law(atoms, Program(list(law.weights), inputs := by_name(free(law)))(EXACT, _lookup(inputs, row)))
+                        whole_law(atoms, run(EXACT, _lookup(inputs, row)))
                 elif all(len(p.home.atoms) == 1 and not randoms(p.home.law) for p in parents) and len(parents) <= 2:
                     draws = [*dict.fromkeys(p.home for p in parents), SimpleNamespace(atoms=tuple(atoms), law=law)]
                     nodes(draws, columns, len(rows), 0)
+                known.add(law)
 
 
 def spread(

@@ -276,6 +276,14 @@ def rename(expressions: Sequence[Any], here: Mapping[str, Any], names: Mapping[s
     return [e.xreplace(rule) for e in expressions] if rule else list(expressions)
 
 
+def pairs(size: int) -> list[tuple[int, int]]:
+    """Of coordinates, between which a field may turn."""
+    found = [(i, j) for i in range(size) for j in range(i)]
+    if not found:
+        raise ProblemError("Curl needs the gradient by two numbers or more: by one every field is somebody's gradient.")
+    return found
+
+
 def averaged(atoms: Iterable[Random], over: Bundle | Draw | None) -> None:
     """A mean is over all that is random inside: one draw that is named beside others would be another mean."""
     if isinstance(over, Draw):
@@ -329,10 +337,7 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             if inner is None:
                 return None
             field = [thaw(e.doit() if e.has(Expected) else e) for e in inner]
-            pairs = [(i, j) for i in range(len(field)) for j in range(i)]
-            if not pairs:
-                raise ProblemError("Curl needs the gradient by two numbers or more: by one every field is somebody's gradient.")
-            twist = [slope(field[i], variables[j]) - slope(field[j], variables[i]) for i, j in pairs]
+            twist = [slope(field[i], variables[j]) - slope(field[j], variables[i]) for i, j in pairs(len(field))]
             # A corner differentiated twice is an impulse on the corner, and nothing beside it.
             return [e.replace(sp.DiracDelta, lambda *_: sp.S.Zero) for e in twist]
         case _:

@@ -19,7 +19,7 @@ from ..estimate import Estimate, Evidence
 from ..expressions import compiled, values
 from ..laws import Random, randoms
 from ..points import Points, stack
-from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code
+from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code, pairs
 from ..rings import ANALYTIC, ball
 from ..symbols import Variable, entries, frozen_
 from .scene import Outcomes, Scene, tangent
@@ -132,10 +132,8 @@ def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
     y = there.map(lambda x: x[:, 0, :].reshape(-1, 4, len(points), x.shape[-1]))
     near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
     best, radius = (4 * near.value - far.value) / 3, np.abs(near.value - far.value) + 2 * near.radius
-    pairs = [(i, j) for i in range(len(atoms)) for j in range(i)]
-    if not pairs:
-        raise ProblemError("Curl needs the gradient by two numbers or more: by one every field is somebody's gradient.")
-    value = np.stack([best[j, :, i] - best[i, :, j] for i, j in pairs], axis=-1)
-    room = np.stack([radius[j, :, i] + radius[i, :, j] for i, j in pairs], axis=-1)
+    turns = pairs(len(atoms))
+    value = np.stack([best[j, :, i] - best[i, :, j] for i, j in turns], axis=-1)
+    room = np.stack([radius[j, :, i] + radius[i, :, j] for i, j in turns], axis=-1)
     scene.says(NAME)
     return Estimate(value[:, None, :], room[:, None, :], Evidence.FLOAT)
