@@ -127,9 +127,10 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
     """A rule at several orders: the second is the value; how far the others are from it, and the rounding, are the radius.
 
     Across a kink or a jump two orders may be near each other by chance and far from the truth. Where the first two are not
-    within rounding, a third one decides; where it is near neither, the others are asked: steps from other starts, of which some
-    err as much as can be. The radius is then four times their spread. What settled is not trusted beyond a hundred times the
-    distance at which it did.
+    within rounding, a third one decides; where it is near neither, the others are asked: more nodes, from other starts, of which
+    some err as much as can be. Where these are within rounding of each other, the first ones were too coarse for what is narrow:
+    no three starts err alike at a kink or jump. Else the radius is four times the spread of all. What settled is not trusted
+    beyond a hundred times the distance at which it did.
     """
     with np.errstate(all="ignore"):
         first, value = rule(0), rule(1)
@@ -141,6 +142,9 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
             near = np.minimum(np.abs(third - value), np.abs(third - first))
             settled |= (gap <= SETTLING * scale) & (near <= SETTLED * scale)
             if not settled.all():
-                found = np.stack([first, value, third, *map(rule, range(3, RULES))])
-                radius = np.where(settled, radius, UNSETTLED * np.ptp(found, axis=0))
+                fine = np.stack([rule(n) for n in range(3, RULES)])
+                apart, spread = np.ptp(fine, axis=0), np.ptp([first, value, third, *fine], axis=0)
+                narrow = ~settled & (apart <= SETTLED * scale)
+                value = np.where(narrow, fine[0], value)
+                radius = np.where(settled, radius, np.where(narrow, np.maximum(2 * apart, LEAST * scale), UNSETTLED * spread))
         return Estimate(value, radius + nodes * EPS * np.maximum(1.0, np.abs(value)), Evidence.FLOAT)

@@ -478,7 +478,7 @@ NEGLIGIBLE = 1e-26  # as little as lies beyond REACH: a node that is lighter at 
 # How many nodes of each rule are cheap, at all points together. The second rule is the value; the others tell how far off it
 # is, and see what is narrow: the last ones how much of it the first has only touched.
 CHEAP = (1 << 16, 0, 1 << 16, 1 << 17, 1 << 17, 1 << 17)
-CHEAP_FOR_CODE = (1 << 13, 0, 1 << 13, 1 << 13, 1 << 13, 1 << 13)
+CHEAP_FOR_CODE = (1 << 13, 0, 1 << 13, 1 << 14, 1 << 14, 1 << 14)
 
 # Where the nodes of each rule start in each coordinate, in steps. Rules that err alike do not see that they err: across a jump
 # along any line or plane with small whole numbers as its normal, some two of these start far from each other.

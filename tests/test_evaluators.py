@@ -572,3 +572,17 @@ def test_a_law_that_is_nowhere_defined_is_not_one_that_sums_to_something_else() 
     arm = Draw("arm", Categorical(logits=theta, allowed=allowed))
     claim = Claim("It is no number.", Equal(NonFinite(Value(E(arm))), 1))
     assert check(Problem(title="Nothing allowed", claims=(claim,), points=2)).ok
+
+
+@pytest.mark.parametrize("wrong", [1, 1 + 1e-5])
+@pytest.mark.parametrize("deviation", [0.1, 0.05, 0.02])
+def test_code_that_is_narrow_beside_its_draw_is_integrated_by_the_rules_that_have_more_nodes(deviation: float, wrong: float) -> None:
+    """Importance weights of a narrow target have mean one."""
+
+    def weight(drawn: Any, location: Any) -> Any:
+        off, spread = (drawn - 0.3) / deviation, drawn - location
+        return wrong * torch.exp(spread**2 / 2 - off**2 / 2) / deviation
+
+    drawn = Draw("drawn", Gaussian(location, 1))
+    (line,) = check(Problem(title="Narrow", claims=(Claim("Mean one.", Equal(Mean(Value(weight)), 1)),), world=(drawn,))).claims
+    assert line.verdict == ("agrees" if wrong == 1 else "refuted")
