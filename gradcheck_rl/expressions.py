@@ -340,8 +340,12 @@ def in_balls_where_floats_fail(body: Program, values: Sequence[Any], out: Sequen
     outcomes = math.prod(shape[len(shape) - axes :])
     weights, *flat = (np.broadcast_to(x, shape).reshape(-1, outcomes) for x in (mass, *values, *out))
     given, found = flat[: len(values)], [x.copy() for x in flat[len(values) :]]
-    counts = weights != 0
-    fails = counts & ~np.isfinite(found).all(axis=0)
+    counts, fails = weights != 0, ~np.isfinite(found).all(axis=0)
+    if axes:
+        for x in found:
+            x[fails & (np.abs(weights) < NEGLIGIBLE)] = 0.0
+        counts &= np.abs(weights) >= NEGLIGIBLE
+    fails &= counts
     places = np.argwhere(counts & fails.any(axis=1, keepdims=True))
     for x in found if axes else ():
         x[fails] = math.nan
@@ -423,7 +427,9 @@ def nodes(draws: Sequence[Any], columns: Mapping[Any, Floats], size: int, order:
     atoms = [a for d in draws for a in d.atoms]
     shape = np.broadcast_shapes((size, *([1] * len(atoms))), mass.shape, *(v.shape for v in values))
     flat = [np.broadcast_to(v, shape).reshape(size, -1) for v in (mass, *values[len(inputs) :])]
-    heavy = (np.abs(flat[0]) > NEGLIGIBLE).any(axis=0)
+    normal = sum(not isinstance(d.law, Finite) for d in draws for _ in d.atoms)
+    unreached = math.exp(-((Rule(order, normal).reach + 1) ** 2) / 2)  # a node that is lighter is not worth a call of the code
+    heavy = (np.abs(flat[0]) > unreached).any(axis=0)
     return dict(zip(atoms, (v[:, heavy] for v in flat[1:]), strict=True)), flat[0][:, heavy]
 
 
@@ -471,14 +477,20 @@ def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Seque
 
 # ---- nodes and weights ----------------------------------------------------------------------------------------------------
 
-REACH = 10.0
+# How far the nodes of each rule reach, in deviations of one normal coordinate, and of several: a tail that all of them cut off
+# alike would not be seen to be missing. Up to SMOOTH one piece is as long as its nodes are good for.
+SIGHT = 24
+REACHES = ((9, 10, 11, 13, 16, 20), (9, 10, 11, 12, 14, 16))
+SMOOTH = 10
+ENDS = (3.1, 3.2, 3.15, 3.05, 3.12, 3.18)  # of tanh-sinh, for the same reason: it sees no more of 1 / sqrt(x) than they let it
 NO_LAW, LAW = 1e-6, "write ones from 0 to 1 that sum to 1, or Categorical(logits=...)"
-NEGLIGIBLE = 1e-26  # as little as lies beyond REACH: a node that is lighter at every point is not worth a call of the code
+NEGLIGIBLE = 1e-26  # a node that is lighter counts for nothing where the integrand is no number
+UNSEEN = 1e-16  # nobody draws a node that is lighter: code that is no number there is not refuted by it
 
 # How many nodes of each rule are cheap, at all points together. The second rule is the value; the others tell how far off it
 # is, and see what is narrow: the last ones how much of it the first has only touched.
 CHEAP = (1 << 16, 0, 1 << 16, 1 << 17, 1 << 17, 1 << 17)
-CHEAP_FOR_CODE = (1 << 13, 0, 1 << 13, 1 << 14, 1 << 14, 1 << 14)
+CHEAP_FOR_CODE = (1 << 13, 0, 1 << 13, 1 << 15, 1 << 15, 1 << 15)
 
 # Where the nodes of each rule start in each coordinate, in steps. Rules that err alike do not see that they err: across a jump
 # along any line or plane with small whole numbers as its normal, some two of these start far from each other.
@@ -498,6 +510,10 @@ class Rule(NamedTuple):
     order: int
     normal: int = 1
     cheap: int = 0
+
+    @property
+    def reach(self) -> int:
+        return REACHES[self.normal > 1][self.order]
 
     def steps(self, least: int, reach: float) -> int:
         """Steps in one unit."""
@@ -519,10 +535,10 @@ def affordable(outer: Sequence[Any], nodes: int) -> float:
 
 @lru_cache(maxsize=32)
 def trapezoid(rule: Rule, coordinate: int) -> tuple[Floats, Floats]:
-    """Equal steps: exponentially accurate for analytic integrands. The reach differs too, so that an integral that is infinite
-    does not look as if it settled. One coordinate affords twice the steps: tanh of a wide normal has poles near the line."""
-    least, reach = (4, 10) if rule.order else (3, 9)
-    steps = rule.steps(least * (2 if rule.normal == 1 else 1), reach)
+    """Equal steps: exponentially accurate for analytic integrands. One coordinate affords twice the steps: tanh of a wide normal
+    has poles near the line."""
+    reach = rule.reach
+    steps = rule.steps((4 if rule.order else 3) * (2 if rule.normal == 1 else 1), reach)
     z = (np.arange(-reach * steps, reach * steps + 1) + rule.start(coordinate)) / steps
     return z, np.exp(-z * z / 2) / math.sqrt(2 * math.pi) / steps
 
@@ -538,10 +554,27 @@ def hermite(rule: Rule, coordinate: int) -> tuple[Floats, Floats]:
 @lru_cache(maxsize=32)
 def tanh_sinh(rule: Rule, coordinate: int) -> tuple[Floats, Floats]:
     """On (-1, 1), for integrands with any behaviour at the ends."""
-    steps = rule.steps((14, 20, 24, 26, 28, 30)[rule.order], 3.2)
-    t = (np.arange(-3.2 * steps, 3.2 * steps + 0.5) + rule.start(coordinate)) / steps
+    end = ENDS[rule.order]
+    steps = rule.steps((14, 20, 24, 26, 28, 30)[rule.order], end)
+    t = (np.arange(-end * steps, end * steps + 0.5) + rule.start(coordinate)) / steps
     x = np.tanh(math.pi / 2 * np.sinh(t))
     return x, math.pi / 2 * np.cosh(t) / np.cosh(math.pi / 2 * np.sinh(t)) ** 2 / steps
+
+
+@lru_cache(maxsize=32)
+def line(rule: Rule) -> tuple[Floats, Floats]:
+    """On the whole line: equal steps within sight by two rules, and by the others x = sinh(pi/2 sinh t), which has all sizes."""
+    order = rule.order
+    if order in (1, 2):
+        steps = rule.steps((22, 30)[order - 1], SIGHT)
+        reach = SIGHT + 8 * (order - 1)
+        x = (np.arange(-reach * steps, reach * steps + 1) + rule.start(0)) / steps
+        return x, np.full(x.shape, 1 / steps)
+    end = (4.0, 0, 0, 4.2, 4.4, 4.6)[order]
+    steps = rule.steps((100, 0, 0, 110, 120, 130)[order], end)
+    t = (np.arange(-end * steps, end * steps + 0.5) + rule.start(0)) / steps
+    s = math.pi / 2 * np.sinh(t)
+    return np.sinh(s), np.cosh(s) * math.pi / 2 * np.cosh(t) / steps
 
 
 @lru_cache
@@ -600,7 +633,8 @@ def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], rule: Rule, coordi
         z, w = trapezoid(rule, coordinate) if rule.normal <= 2 else hermite(rule, coordinate)
     else:
         with np.errstate(all="ignore"):
-            a, b = pieces(-REACH, REACH, [(at - centre) / scale for at in breaks])
+            far = [-SMOOTH, SMOOTH] if rule.reach > 11 else []
+            a, b = pieces(-rule.reach, rule.reach, [*((at - centre) / scale for at in breaks), *far])
         part = rule._replace(cheap=rule.cheap // (len(breaks) + 1))
         t, w = tanh_sinh(part, coordinate) if not last or (alone and rule.order == 0) else legendre(part, coordinate)
         z = (a + b) / 2 + (b - a) / 2 * t
@@ -666,11 +700,7 @@ class Integration:
             out = [np.asarray(v, dtype=float) for v in self._outside(ring, outer)]
         rule = Rule(ring.order, cheap=0 if self._inside.nests else int(affordable(outer, CHEAP[ring.order])))
         if self._line:
-            # A tail that is cut off would not show if the reach were one.
-            least, reach = ((16, 20), (22, 24), (30, 32), (34, 36), (38, 40), (42, 44))[ring.order]
-            steps = rule.steps(least, reach)
-            x: Any = (np.arange(-reach * steps, reach * steps + 1) + rule.start(0)) / steps
-            w: Any = np.full(x.shape, 1 / steps)
+            x, w = line(rule)
         else:
             low, high, *out = out
             a, b = pieces(np.minimum(low, high), np.maximum(low, high), out[: len(self._cuts)])
@@ -681,7 +711,10 @@ class Integration:
             x, w = (v.reshape(*v.shape[:-2], -1) for v in (x, w))
             w = w * _trail(np.sign(high - low), 1)
         with np.errstate(all="ignore"):
-            return [_integral(w, y, (-1,)) for y in self._inside(ring, [*(_trail(v, 1) for v in (*outer, *out)), x])]
+            found = self._inside(ring, [*(_trail(v, 1) for v in (*outer, *out)), x])
+            if self._line:  # far out exp(x) is infinite, and 0 times it no number
+                found = [np.where(np.isnan(y) & (np.abs(x) > SIGHT), 0.0, y) for y in found]
+            return [_integral(w, y, (-1,)) for y in found]
 
 
 def _hoisted(e: Any, x: Any, fixed: dict[Any, Any]) -> Any:
@@ -762,12 +795,12 @@ def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate
     return quadrature(at, 2**12)
 
 
-def floats(outputs: Sequence[Any], columns: Mapping[Any, Any]) -> list[Any]:
-    """Formulas on float64 arrays that broadcast: what code receives as its arguments."""
+def floats(outputs: Sequence[Any], columns: Mapping[Any, Any], weights: Any = 1.0) -> list[Any]:
+    """Formulas on float64 arrays that broadcast: what code receives as its arguments, at outcomes of these weights."""
     run, inputs = compiled(outputs)
     given = _lookup(inputs, columns)
     with np.errstate(all="ignore"):
-        return in_balls_where_floats_fail(run, given, run(Float(1), given), np.ones(()), 0)
+        return in_balls_where_floats_fail(run, given, run(Float(1), given), np.abs(weights) >= UNSEEN, 0)
 
 
 def number(e: Any) -> Any:

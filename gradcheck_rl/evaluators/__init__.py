@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import RANDOM, CodeError, Unsuitable
 from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
-from ..expressions import floats, values
+from ..expressions import UNSEEN, floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
 from ..points import generator
 from ..quantities import (
@@ -39,7 +39,6 @@ from . import autodiff, differences, hull, integrated, listed, plain, sampled, s
 from .scene import Outcomes, Scene, World
 
 FEW = 16
-UNSEEN = 1e-16  # nobody draws a node so light: code that is no number there is not refuted by it
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
 NAMES = (symbolic.NAME, *REDUCTIONS, autodiff.NAME, plain.NAME, differences.NAME)  # the order in which a report lists them
 ROUTES = (symbolic.NAME, "proof", *REDUCTIONS, autodiff.NAME, differences.NAME)
@@ -137,7 +136,7 @@ def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) 
         ]
         return values(here, rows).map(lambda x: np.asarray(x).reshape(size, count, -1))
     columns = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns)
-    x = np.stack([np.broadcast_to(o, (size, count)) for o in floats(here, columns)], axis=-1)
+    x = np.stack([np.broadcast_to(o, (size, count)) for o in floats(here, columns, outcomes.weights.value)], axis=-1)
     return Estimate(x, 2**10 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
 
 

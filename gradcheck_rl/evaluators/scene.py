@@ -162,7 +162,7 @@ def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None
     columns: dict[Any, Any] = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(
         outcomes.columns if outcomes else {}
     )
-    count = outcomes.count if outcomes else 1
+    count, weights = (outcomes.count, outcomes.weights.value) if outcomes else (1, 1.0)
     for name, symbols in asked.items():
         if isinstance(symbols, Variable):
             if name not in here:
@@ -173,7 +173,7 @@ def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None
         loose = [a for a in randoms(*cells) if a not in columns]
         if loose:
             raise ProblemError(f"`{name}` is random here: take Mean(...) over it, or name the rows with over=Rows({name}=...).")
-        table = np.stack([np.broadcast_to(x, (size, count)) for x in floats(cells, columns)], axis=-1)
+        table = np.stack([np.broadcast_to(x, (size, count)) for x in floats(cells, columns, weights)], axis=-1)
         whole = is_index(symbols) or is_index(scene.world.names.get(name, symbols))
         random[name] = (table.astype(np.int64) if whole else table).reshape(size, count, *symbols.shape)
     return fixed, random
