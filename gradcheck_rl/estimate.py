@@ -129,8 +129,9 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
     Across a kink or a jump two orders may be near each other by chance and far from the truth. Where the first two are not
     within rounding, a third one decides; where it is near neither, the others are asked: more nodes, from other starts, of which
     some err as much as can be. Where these are within rounding of each other, the first ones were too coarse for what is narrow:
-    no three starts err alike at a kink or jump. Else the radius is four times the spread of all. What settled is not trusted
-    beyond a hundred times the distance at which it did.
+    no three starts err alike at a kink or jump. Else the radius is four times the spread of all, here and, in proportion, at
+    every other point, where the nodes may have missed what is seen here. What settled is not trusted beyond a hundred times the
+    distance at which it did.
     """
     with np.errstate(all="ignore"):
         first, value = rule(0), rule(1)
@@ -147,4 +148,6 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
                 narrow = ~settled & (apart <= SETTLED * scale)
                 value = np.where(narrow, fine[0], value)
                 radius = np.where(settled, radius, np.where(narrow, np.maximum(2 * apart, LEAST * scale), UNSETTLED * spread))
+                elsewhere = np.where(settled | narrow, 0.0, radius / scale).max(axis=0, initial=0.0)
+                radius = np.maximum(radius, elsewhere * scale)
         return Estimate(value, radius + nodes * EPS * np.maximum(1.0, np.abs(value)), Evidence.FLOAT)

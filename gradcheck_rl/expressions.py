@@ -489,8 +489,8 @@ UNSEEN = 1e-16  # nobody draws a node that is lighter: code that is no number th
 
 # How many nodes of each rule are cheap, at all points together. The second rule is the value; the others tell how far off it
 # is, and see what is narrow: the last ones how much of it the first has only touched.
-CHEAP = (1 << 16, 0, 1 << 16, 1 << 17, 1 << 17, 1 << 17)
-CHEAP_FOR_CODE = (1 << 13, 0, 1 << 13, 1 << 15, 1 << 15, 1 << 15)
+CHEAP = (1 << 17, 0, 1 << 16, 1 << 17, 1 << 17, 1 << 17)
+CHEAP_FOR_CODE = (1 << 15, 0, 1 << 13, 1 << 15, 1 << 15, 1 << 15)
 
 # Where the nodes of each rule start in each coordinate, in steps. Rules that err alike do not see that they err: across a jump
 # along any line or plane with small whole numbers as its normal, some two of these start far from each other.

@@ -6,12 +6,12 @@ mistakes (equal logits, sigma = 1), so a space draws generic ones; the simple on
 
 from __future__ import annotations
 
+import itertools
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import islice
 from numbers import Rational
 from typing import Any, Protocol
 
@@ -82,7 +82,7 @@ def _in_blocks(value: NDArray[Any], options: Options) -> Iterator[NDArray[Any]]:
     size = value.size
     if size < 2 * BLOCK:
         return
-    simplest = [list(islice(options(x), 2)) for x in value.flat]
+    simplest = [list(itertools.islice(options(x), 2)) for x in value.flat]
     while size >= BLOCK:
         for start in range(0, value.size, size):
             for k in (0, 1):
@@ -124,6 +124,10 @@ def _exact(values: Any, name: str) -> NDArray[Any]:
         return each(rational, cells)
     except ProblemError as error:
         raise ProblemError(f"{name}: {error}") from error
+
+
+def _filled(cells: Iterable[Any], shape: Shape) -> NDArray[Any]:
+    return np.fromiter(cells, dtype=object, count=math.prod(shape)).reshape(shape)
 
 
 def _before(x: Any, order: list[Any]) -> list[Any]:
@@ -281,7 +285,7 @@ class Simplex:
 
 @dataclass(frozen=True, init=False)
 class OneOf:
-    """One of the listed values (arrays of the variable's shape, or numbers for all entries), simplest first."""
+    """One of the listed values, simplest first: numbers, of which each entry takes one, or arrays of the variable's shape."""
 
     choices: tuple[Any, ...]
 
@@ -296,23 +300,41 @@ class OneOf:
             _exact(c, f"OneOf({c})")
         object.__setattr__(self, "choices", choices)
 
-    def _all(self, shape: Shape) -> list[NDArray[Any]]:
+    @property
+    def numbers(self) -> list[Any] | None:
+        """The choices of each entry; None where a choice is of all entries together."""
+        cells = [_exact(c, f"OneOf({c})") for c in self.choices]
+        return [c[()] for c in cells] if all(c.shape == () for c in cells) else None
+
+    def arrays(self, shape: Shape) -> Iterator[NDArray[Any]]:
+        """All that can be drawn."""
+        numbers = self.numbers
+        if numbers is not None:
+            for cells in itertools.product(numbers, repeat=math.prod(shape)):
+                yield _filled(cells, shape)
+            return
         cells = [_exact(c, f"OneOf({c})") for c in self.choices]
         for wrong in (c.shape for c in cells if c.shape not in ((), shape)):
             raise ProblemError(f"OneOf has a choice of shape {wrong} for a variable of shape {shape}: write it in that.")
-        return [np.broadcast_to(c, shape).copy() for c in cells]
+        yield from (np.broadcast_to(c, shape).copy() for c in cells)
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
-        return self._all(shape)[int(rng.integers(len(self.choices)))]
+        numbers = self.numbers
+        if numbers is not None:
+            return _filled([numbers[int(n)] for n in rng.integers(len(numbers), size=math.prod(shape))], shape)
+        return list(self.arrays(shape))[int(rng.integers(len(self.choices)))]
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
-        for choice in self._all(value.shape):
-            if np.array_equal(choice, value):
-                return
-            yield choice
+        numbers = self.numbers
+        if numbers is not None:
+            return _one_by_one(value, lambda x: _before(x, numbers))
+        return itertools.takewhile(lambda choice: not np.array_equal(choice, value), self.arrays(value.shape))
 
     def holds(self, value: NDArray[Any]) -> bool:
-        return any(np.array_equal(choice, value) for choice in self._all(value.shape))
+        numbers = self.numbers
+        if numbers is not None:
+            return all(x in numbers for x in value.flat)
+        return any(np.array_equal(choice, value) for choice in self.arrays(value.shape))
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from .errors import InputError
 from .laws import Draw, Finite, Rows
 from .points import Points
 from .problem import Problem
-from .rings import each, log_of, rational
+from .rings import log_of, rational
 from .spaces import Integers, LogRational, Masks, Normal, OneOf, Shape, Simplex, Space, Uniform
 from .symbols import as_shape
 
@@ -65,9 +65,10 @@ def from_space(space: Space, shape: int | Sequence[int] = ()) -> SearchStrategy[
             return _by_rows(_mask(shape[-1]), shape)
         case Simplex():
             return _by_rows(_probabilities(shape[-1]), shape)
-        case OneOf(choices=choices):
-            arrays = [each(rational, np.broadcast_to(np.asarray(c, dtype=object), shape)) for c in choices]
-            return st.sampled_from(arrays).map(np.copy)
+        case OneOf() if space.numbers is not None:
+            return _array(st.sampled_from(space.numbers), shape)
+        case OneOf():
+            return st.sampled_from(list(space.arrays(shape))).map(np.copy)
         case _:
             return st.integers(0, 2**32 - 1).map(lambda seed: space.draw(np.random.default_rng(seed), shape))
 

@@ -34,6 +34,7 @@ from gradcheck_rl import (
     Mistake,
     NonFinite,
     Normal,
+    OneOf,
     Parameter,
     Point,
     Printed,
@@ -752,3 +753,15 @@ def test_claims_without_code_are_settled_first_and_listed_where_they_stand() -> 
     report = check(both, progress=lambda done, total, says: told.append(says))
     assert told == ["proved  A square.", "agrees  Code."]
     assert [line.says for line in report.claims] == ["Code.", "A square."]
+
+
+def test_each_entry_draws_its_own_number_of_one_of_these() -> None:
+    """Rewards of 0 or 1: arrays that are all 0 or all 1 would not tell one action's reward from another's."""
+    logits, reward = Parameter("logits", 3, over=LogRational()), Variable("reward", 3, over=OneOf(0, 1))
+    taken = Draw("taken", Categorical(logits=logits))
+
+    def of_the_first(logits: Any, reward: Any, taken: Any) -> Any:
+        return logits.log_softmax(-1)[taken] * reward[0]
+
+    claim = Claim("Unbiased.", Equal(Mean(Gradient(of_the_first)), Gradient(E(reward[taken]))))
+    assert check(Problem(title="t", claims=(claim,), world=(taken,))).claims[0].verdict == "refuted"

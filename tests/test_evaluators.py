@@ -653,3 +653,32 @@ def test_code_that_is_narrow_beside_its_draw_is_integrated_by_finer_rules(deviat
     drawn = Draw("drawn", Gaussian(location, 1))
     (line,) = check(Problem(title="Narrow", claims=(Claim("Mean one.", Equal(Mean(Value(weight)), 1)),), world=(drawn,))).claims
     assert line.verdict == ("agrees" if wrong == 1 else "refuted")
+
+
+goal = Variable("goal", over=Uniform(-1, 1))
+action = Draw("action", Gaussian(location, 1))
+
+
+@pytest.mark.parametrize("width", [0.1, 0.02, 0.006])
+def test_what_the_nodes_see_at_some_points_they_may_have_missed_at_the_others(width: float) -> None:
+    """A reward that is paid within a hundredth of a goal: between the nodes it is never seen, and its mean is not zero."""
+
+    def paid(action: Any, goal: Any) -> Any:
+        return ((action - goal).abs() < width / 2) * 1.0
+
+    half = sp.Rational(str(width)) / 2
+    exact = sum(sign * sp.erfc(-(goal + sign * half - location) / sqrt(2)) for sign in (1, -1)) / 2
+    claims = [Claim("true", Equal(Mean(Value(paid)), exact)), Claim("never", Equal(Mean(Value(paid)), 0))]
+    claims.append(Claim("always", Equal(Mean(Value(paid)), 1)))
+    true, never, always = check(Problem(title="Sparse", claims=claims, world=(action,))).claims
+    assert (true.verdict, never.verdict, always.verdict) == ("undecided", "undecided", "refuted")
+
+
+def test_a_kernel_in_the_plane_that_is_narrower_than_the_nodes_are_apart_is_not_refuted() -> None:
+    """The mean of a normal density at a normal draw is a normal density."""
+    pair, s = Draw("pair", Gaussian([0, 0], 1)), sp.Rational(1, 50)
+    kernel = exp(log_prob(location, Gaussian(pair[0], s)) + log_prob(0, Gaussian(pair[1], s)))
+    whole = exp(2 * log_prob(0, Gaussian(0, sqrt(1 + s**2))) - location**2 / (2 * (1 + s**2)))
+    bent = maximum(kernel, kernel / 2)  # has no closed form
+    (line,) = check(Problem(title="Kernel", claims=(Claim("true", Equal(E(bent), whole)),))).claims
+    assert line.verdict != "refuted"

@@ -58,6 +58,9 @@ def _cases(differences: Sequence[Any], scene: Scene) -> list[dict[Any, Any]]:
     listed: list[list[dict[Any, Any]]] = []
     for v in scene.world.variables.values():
         if isinstance(v, Variable) and isinstance(v.over, OneOf) and used & set(v.atoms.ravel()):
+            if v.over.numbers is not None:
+                listed += [[{a: sp.sympify(c)} for c in v.over.choices] for a in v.atoms.ravel() if a in used]
+                continue
             choices = [np.broadcast_to(np.asarray(c, dtype=object), v.shape).ravel() for c in v.over.choices]
             listed.append([dict(zip(v.atoms.ravel(), map(sp.sympify, c), strict=True)) for c in choices])
     if np.prod([len(c) for c in listed], dtype=float) > CASES:

@@ -199,7 +199,8 @@ def _sharp(e: Estimate) -> Estimate:
 
 def _cases(variables: Any) -> list[Point]:
     """Each value of a variable that takes one of a few, so that no index is left out."""
-    listed = [(v.name, v.over.choices) for v in variables if isinstance(v, Variable) and isinstance(v.over, OneOf)]
+    few = [(v, v.over) for v in variables if isinstance(v, Variable) and isinstance(v.over, OneOf)]
+    listed = [(v.name, list(itertools.islice(over.arrays(v.shape), CASES + 1))) for v, over in few]
     if not listed or np.prod([len(choices) for _, choices in listed], dtype=float) > CASES:
         return []
     return [
