@@ -30,6 +30,7 @@ from gradcheck_rl import (
     Uniform,
     Variable,
     check,
+    clip,
     episode,
     exp,
     frozen,
@@ -578,3 +579,26 @@ def test_a_lookup_at_an_index_that_depends_on_the_point_runs_in_both_rings() -> 
     rough = {s: np.array([float(fraction(v))]) for s, v in at.items()}
     assert floats([table[x]], rough | {x: np.array([2.0, 0.0])})[0].tolist() == [7, 5]
     assert Float().order == 1 and step(R(1, 2)) == 1
+
+
+threshold = Parameter("threshold", over=Uniform(-1, 1))
+wide = R(1, 100)
+NESTED = {
+    "clip": (E(clip(z1 - threshold, -1, 1)), E(maximum(z1 - threshold, -1) - maximum(z1 - threshold, 1)) + 1),
+    "window": (
+        E(step(wide - sp.Abs(z1 - threshold))),
+        E(step(z1 - threshold + R(1, 100)) * step(threshold + R(1, 100) - z1)),
+    ),
+    "pinball": (
+        E(sp.Abs(R(7, 10) - (1 - step(z1 - threshold))) * sp.Abs(z1 - threshold)),
+        E(maximum(R(7, 10) * (z1 - threshold), -R(3, 10) * (z1 - threshold))),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NESTED)
+def test_a_corner_inside_a_corner_is_cut_on_each_of_its_sides(name: str) -> None:
+    left, right = NESTED[name]
+    claims = [Claim("so", Equal(left, right)), Claim("not so", Equal(left, right + R(1, 10**5)))]
+    so, not_so = check(Problem("t", claims)).claims
+    assert so.verdict in ("agrees", "proved") and not_so.verdict == "refuted"
