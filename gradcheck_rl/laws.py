@@ -346,7 +346,8 @@ class Expected(sp.Expr):
 
 
 class Slope(sp.Expr):
-    """The exact derivative of an expectation: of its law and of its body, by the product rule. Never a score function."""
+    """The exact derivative of an expectation: of its law and of its body, by the product rule. By a score function only where
+    it is differentiated again and has no closed form."""
 
     is_commutative = True
     is_real = True
@@ -366,7 +367,16 @@ class Slope(sp.Expr):
         return self.xreplace({old: new})
 
     def _eval_derivative(self, s: Any) -> Any:
-        return slope(closed(self), s)
+        try:
+            return slope(closed(self), s)
+        except Unsuitable:
+            return Slope(self._by_score(), s)
+
+    def _by_score(self) -> Any:
+        """The same derivative as an expectation: of the body's, and of the body times that of the laws' logarithms."""
+        e, x = cast("tuple[Expected, Any]", self.args)
+        score = sum(slope(law.log_prob(atoms), x) for atoms, law in e.pairs)
+        return sp.Expr.__new__(Expected, slope(e.body, x) + e.body * score, *e.pairs)
 
     def doit(self, **hints: Any) -> Any:
         try:

@@ -19,24 +19,33 @@ from hypothesis import strategies as st
 from gradcheck_rl import (
     Bernoulli,
     Categorical,
+    Claim,
+    Curl,
     Draw,
     E,
+    Equal,
     Gaussian,
+    Gradient,
     LogRational,
     Parameter,
+    Problem,
     ProblemError,
     Rows,
     Simplex,
     Uniform,
+    Value,
     Variable,
     array,
     batch,
+    check,
+    diff,
     episode,
     exp,
     frozen,
     log,
     log_prob,
     log_softmax,
+    maximum,
     sigmoid,
     softmax,
     step,
@@ -502,3 +511,20 @@ def test_observations_are_indices_alone_and_in_a_batch() -> None:
             "rewards": False,
             "observations": True,
         }
+
+
+@pytest.mark.parametrize("body", [tanh, lambda x: maximum(x, 0) * tanh(x), sigmoid], ids=("tanh", "bent", "sigmoid"))
+def test_an_expectation_without_a_closed_form_is_differentiated_twice(body: Any) -> None:
+    """By Stein's identity its second derivative by the place is E f(x) ((x - m)^2 / s^4 - 1 / s^2); a gradient has no curl."""
+    m, s = Parameter("m", over=Uniform(-1, 1)), Parameter("s", over=Uniform(0.5, 1))
+    x = Draw("x", Gaussian(m, s))
+    J = E(body(x))
+    twice = E(body(x) * ((x - m) ** 2 / s**4 - 1 / s**2))
+    claims = [
+        Claim("twice", Equal(Value(diff(J, m, m)), twice)),
+        Claim("of the slope", Equal(Gradient(diff(J, m), m), twice)),
+        Claim("no curl", Equal(Curl(Gradient(J)), 0)),
+        Claim("wrong", Equal(Value(diff(J, m, m)), twice + sp.Rational(1, 10**5))),
+    ]
+    *right, wrong = check(Problem("t", claims)).claims
+    assert {line.verdict for line in right} <= {"agrees", "proved"} and wrong.verdict == "refuted"
