@@ -12,8 +12,6 @@ from typing import Any
 
 import sympy as sp
 
-from .errors import ProblemError
-
 
 @lru_cache(maxsize=1 << 16)
 def free(e: Any) -> frozenset[Any]:
@@ -58,21 +56,11 @@ def slope(e: Any, x: Any) -> Any:
     if e.is_Pow and e.args[1].is_number:
         base, power = e.args
         return sp.Mul(power, sp.Pow(base, power - 1), slope(base, x))
-    if isinstance(e, (sp.Heaviside, sp.sign)):
-        return jump(e, x)
     by_slots = type(e)._eval_derivative is sp.Function._eval_derivative  # pyright: ignore[reportPrivateUsage]
     if isinstance(e, (sp.Min, sp.Max)) or by_slots:
         return sp.Add(*(sp.Mul(e.fdiff(n), slope(a, x)) for n, a in enumerate(e.args, start=1) if x in free(a)))
     own = type(e).__module__.startswith(f"{__package__}.")
     return e._eval_derivative(x) if own else sp.diff(e, x)
-
-
-def jump(e: Any, x: Any) -> Any:
-    """The slope of what is constant but for a jump: none where the jump moves."""
-    if slope(e.args[0], x) != 0:
-        ways = "take the expectation first, let the law of the draw depend on it instead, or write frozen(...) around it."
-        raise ProblemError(f"the derivative by {x} meets the jump {e}: {ways}")
-    return sp.S.Zero
 
 
 def exponential(x: Any) -> Any:

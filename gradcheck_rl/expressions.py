@@ -173,6 +173,9 @@ class Program:
             raise ProblemError(f"{e} is a rounded number inside a formula: write Rational(...) so that the model stays exact.")
         if e.is_Symbol:
             raise ProblemError(f"`{e}` has no value here: it is no variable of this problem and no draw under an expectation.")
+        if isinstance(e, sp.DiracDelta):
+            ways = "let the law of the draw depend on the parameter instead, or write frozen(...) around the jump."
+            raise ProblemError(f"a derivative meets a jump, where {str(e.args[0])[:80]} is 0: {ways}")
         wanted = "write step, minimum, maximum or clip, and KroneckerDelta(draw, k) for 1 where a draw is k (docs/words.md)."
         raise ProblemError(f"no way to evaluate {type(e).__name__} in {str(e)[:80]}: {wanted}")
 
@@ -369,20 +372,28 @@ def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
         raise ProblemError(f"the probabilities of `{atoms[0]}` sum to {image(total):.6g} at a point: write ones that sum to 1.")
 
 
+def no_negative(atoms: Sequence[Any], deviations: Sequence[Any]) -> None:
+    for atom, deviation in zip(atoms, deviations, strict=True):
+        if ball(deviation) < 0:
+            raise ProblemError(NEGATIVE.format(f" of `{atom}`", image(deviation)))
+
+
 def lawful(formulas: Sequence[Any], rows: Sequence[Mapping[Any, Any]], columns: Mapping[Any, Floats], known: set[Any]) -> None:
-    """Are the probabilities of every draw some at these points? Proofs and closed forms do not look at them."""
+    """Is every draw's law one at these points? Proofs and closed forms do not look at its probabilities and deviations."""
     for e in dict.fromkeys(_expected(node) for f in formulas for node in outermost(f)):
         for atoms, law in e.pairs if isinstance(e, Expected) else ():
-            if isinstance(law, Finite) and law not in known:
-                parents = randoms(law)
-                if not parents:
-                    run, inputs = compiled(list(law.weights))
-                    for row in rows:
-                        whole_law(atoms, run(EXACT, _lookup(inputs, row)))
-                elif all(len(p.home.atoms) == 1 and not randoms(p.home.law) for p in parents) and len(parents) <= 2:
-                    draws = [*dict.fromkeys(p.home for p in parents), SimpleNamespace(atoms=tuple(atoms), law=law)]
-                    nodes(draws, columns, len(rows), 0)
-                known.add(law)
+            if law in known:
+                continue
+            parents = randoms(law)
+            if not parents:
+                finite = isinstance(law, Finite)
+                run, inputs = compiled(list(law.weights) if finite else [row[i] for i, row in enumerate(law.factor)])
+                for row in rows:
+                    (whole_law if finite else no_negative)(atoms, run(EXACT, _lookup(inputs, row)))
+            elif all(len(p.home.atoms) == 1 and not randoms(p.home.law) for p in parents) and len(parents) <= 2:
+                draws = [*dict.fromkeys(p.home for p in parents), SimpleNamespace(atoms=tuple(atoms), law=law)]
+                nodes(draws, columns, len(rows), 0)
+            known.add(law)
 
 
 def spread(
@@ -498,6 +509,7 @@ SIGHT = 24
 REACHES = ((9, 10, 11, 13, 16, 20), (9, 10, 11, 12, 14, 16))
 SMOOTH = 10
 ENDS = (3.1, 3.2, 3.15, 3.05, 3.12, 3.18)  # of tanh-sinh, for the same reason: it sees no more of 1 / sqrt(x) than they let it
+NEGATIVE = "a standard deviation{} is {:.6g} at a point: write one that is not negative, as exp(...) or over=Uniform(0.5, 2)."
 NO_LAW, LAW = 1e-6, "write ones from 0 to 1 that sum to 1, or Categorical(logits=...)"
 NEGLIGIBLE = 1e-26  # a node that is lighter counts for nothing where the integrand is no number
 UNSEEN = 1e-16  # nobody draws a node that is lighter: code that is no number there is not refuted by it
@@ -631,7 +643,7 @@ def _spread(
         mean, factor, marks = out[i], out[size + i * size : size + (i + 1) * size], out[size + size * size :]
         centre, scale = np.asarray(mean + sum(factor[j] * z[j] for j in range(i))), np.asarray(factor[i])
         if (scale < 0).any():
-            raise ProblemError(f"a standard deviation is {scale.min():.6g} at a point: write one that is not negative.")
+            raise ProblemError(NEGATIVE.format("", scale.min()))
         breaks = marks[sum(len(b) for b in law.breaks[:i]) :][: len(law.breaks[i])] if law.breaks else []
         nodes, w = _nodes_of(centre, scale, breaks, rule, first + i)
         drawn = [_trail(x, 1) for x in drawn] + [nodes]

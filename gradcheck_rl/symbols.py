@@ -14,7 +14,7 @@ import numpy as np
 import sympy as sp
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from .calculus import exponential, free, has, jump, logarithm, product, rebuilt, slope
+from .calculus import exponential, free, has, logarithm, product, rebuilt, slope
 from .errors import ProblemError
 from .rings import each, flat_index
 from .spaces import Masks, Normal, Shape, Simplex, Space, positive
@@ -275,7 +275,10 @@ class step_(sp.Function):
         return True
 
     def _eval_derivative(self, s: Any) -> Any:
-        return jump(self, s)
+        if slope(self.args[0], s) != 0:
+            wanted = "take the expectation first, or write frozen(...) around it."
+            raise ProblemError(f"the derivative by {s} meets the jump {self}: {wanted}")
+        return sp.S.Zero
 
     def _sympystr(self, printer: Any) -> str:
         return f"step({printer._print(self.args[0])})"

@@ -89,11 +89,3 @@ def test_a_jump_is_refused() -> None:
     with pytest.raises(ProblemError, match="meets the jump"):
         diff(step(x) * y, x)
     assert diff(step(y) * x, x) == step(y)
-
-
-@pytest.mark.parametrize("jumps", [sp.sign, sp.Heaviside, step])
-def test_a_jump_that_moves_has_no_slope_and_one_that_stays_has_slope_zero(jumps: Any) -> None:
-    a, b = sp.symbols("a b", real=True)
-    assert slope(a * jumps(b), a) == jumps(b)
-    with pytest.raises(ProblemError, match=r"the derivative by b meets the jump .* let the law of the draw depend on it"):
-        slope(a * jumps(a - b), b)

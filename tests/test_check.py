@@ -97,6 +97,10 @@ def test_what_is_no_law_is_refused_where_it_is_none() -> None:
         claim = Claim("It has a size.", AtMost(0, Mean(Value(abs(draw)))), at=Point(p=1.9))
         with pytest.raises(ProblemError, match=sentence):
             check(Problem(title="No law", claims=(claim,)))
+    either = Parameter("either", over=Uniform(-2, 2))
+    seen = Draw("seen", Gaussian(0, either))
+    with pytest.raises(ProblemError, match="a standard deviation of `seen` is -"):  # the closed form has the square only
+        check(Problem(title="No law", claims=(Claim("Its square.", Equal(E(seen**2), either**2)),)))
     with pytest.raises(ProblemError, match="a standard deviation of Gaussian is -1"):
         Gaussian(0, -1)
     with pytest.raises(ProblemError, match="has a negative variance in some direction"):

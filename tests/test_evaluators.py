@@ -656,21 +656,21 @@ def test_code_that_is_narrow_beside_its_draw_is_integrated_by_finer_rules(deviat
 
 
 goal = Variable("goal", over=Uniform(-1, 1))
-action = Draw("action", Gaussian(location, 1))
+aimed = Draw("aimed", Gaussian(location, 1))
 
 
 @pytest.mark.parametrize("width", [0.1, 0.02, 0.006])
 def test_what_the_nodes_see_at_some_points_they_may_have_missed_at_the_others(width: float) -> None:
     """A reward that is paid within a hundredth of a goal: between the nodes it is never seen, and its mean is not zero."""
 
-    def paid(action: Any, goal: Any) -> Any:
-        return ((action - goal).abs() < width / 2) * 1.0
+    def paid(aimed: Any, goal: Any) -> Any:
+        return ((aimed - goal).abs() < width / 2) * 1.0
 
     half = sp.Rational(str(width)) / 2
     exact = sum(sign * sp.erfc(-(goal + sign * half - location) / sqrt(2)) for sign in (1, -1)) / 2
     claims = [Claim("true", Equal(Mean(Value(paid)), exact)), Claim("never", Equal(Mean(Value(paid)), 0))]
     claims.append(Claim("always", Equal(Mean(Value(paid)), 1)))
-    true, never, always = check(Problem(title="Sparse", claims=claims, world=(action,))).claims
+    true, never, always = check(Problem(title="Sparse", claims=claims, world=(aimed,))).claims
     assert (true.verdict, never.verdict, always.verdict) == ("undecided", "undecided", "refuted")
 
 
@@ -682,3 +682,22 @@ def test_a_kernel_in_the_plane_that_is_narrower_than_the_nodes_are_apart_is_not_
     bent = maximum(kernel, kernel / 2)  # has no closed form
     (line,) = check(Problem(title="Kernel", claims=(Claim("true", Equal(E(bent), whole)),))).claims
     assert line.verdict != "refuted"
+
+
+def test_code_that_is_given_a_formula_of_a_parameter_is_not_asked_for_its_slope_through_it() -> None:
+    """It is given numbers: its gradient would be zero without a word, and a wrong claim agree."""
+    logits, reward = Parameter("logits", 2, over=LogRational()), Variable("reward", 2, over=Uniform(-1, 1))
+    pi, held = Named("pi", softmax(logits)), Named("held", frozen(softmax(logits)))
+
+    def expected(pi: Any, reward: Any) -> Any:
+        return pi @ reward
+
+    def by_score(logits: Any, held: Any, reward: Any) -> Any:
+        return (held * reward * logits.log_softmax(-1)).sum()
+
+    exact = Gradient(E(reward[Draw("taken", Categorical(pi))]))
+    with pytest.raises(ProblemError, match="`expected` by logits does not see that its argument `pi` depends on logits"):
+        check(Problem(title="t", claims=(Claim("lost", Equal(Gradient(expected), 0)),), world=(pi, reward)))
+    claims = (Claim("value", Equal(Value(expected), E(reward[Draw("taken", Categorical(pi))]))),)
+    claims += (Claim("by score", Equal(Gradient(by_score), exact)),)
+    assert {x.verdict for x in check(Problem(title="t", claims=claims, world=(pi, held, reward))).claims} <= {"agrees", "proved"}

@@ -163,7 +163,7 @@ def test_a_step_is_one_from_zero_on(a: Any) -> None:
 
 def test_a_jump_has_no_derivative_outside_an_expectation() -> None:
     x, y = Variable("x")[()], Variable("y")[()]
-    message = r"the derivative by x meets the jump step\(x - y\): take the expectation first, let the law"
+    message = r"the derivative by x meets the jump step\(x - y\): take the expectation first, or write frozen"
     with pytest.raises(ProblemError, match=message):
         (step(x - y) * x).diff(x)
     assert step(x - y).diff(Variable("z")[()]) == 0

@@ -8,16 +8,20 @@ code may be right and accurate only to so much.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
-from ..errors import CodeError, Unsuitable
+from ..calculus import free
+from ..errors import CodeError, ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import compiled, needs_integration
+from ..laws import Draw
 from ..quantities import Gradient, Value, blocks
 from ..rings import EPS
-from ..symbols import entries
+from ..symbols import Symbols, Variable, entries, frozen_
 from .scene import Outcomes, Scene, arrays, possible, tangent
 
 NAME = "autodiff"
@@ -35,6 +39,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     gradient = isinstance(q, Gradient)
     wanted = blocks(q.wrt, scene.world.parameters) if gradient else []
     own = [b.name for b in wanted if b.name in fixed]
+    _apart(code, asked, wanted)
     leaves = {k: fixed[k] for k in own} if gradient else fixed
     rest = {k: v for k, v in fixed.items() if k not in leaves}
     shape = (len(scene.points), outcomes.count if outcomes else 1)
@@ -70,6 +75,20 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         coarse = np.full(fine.shape, np.nan)
     nudged = run("float64", nudge=True) if (np.isfinite(fine) & ~np.isfinite(coarse)).any() else fine
     return Estimate(fine, radius(fine, coarse, nudged), Evidence.FLOAT)
+
+
+def _apart(code: Any, asked: Mapping[str, Symbols], wanted: Sequence[Variable]) -> None:
+    """Code is given the values of formulas: the slope through one that depends on a parameter would be lost without a word."""
+    atoms = {a: v.name for v in wanted for a in v.atoms.ravel()}
+    for name, symbols in asked.items():
+        formulas = [] if isinstance(symbols, (Variable, Draw)) else entries(symbols)
+        live = [e.xreplace(dict.fromkeys(e.atoms(frozen_), sp.S.One)) for e in formulas]
+        met = sorted({atoms[a] for e in live for a in free(e) if a in atoms})
+        if met:
+            raise ProblemError(
+                f"the gradient of `{code.__name__}` by {met[0]} does not see that its argument `{name}` depends on {met[0]}: "
+                f"compute `{name}` inside, from {met[0]}, or give it frozen, Named({name!r}, frozen(...))."
+            )
 
 
 def of_formulas(q: Gradient, scene: Scene) -> Estimate:
