@@ -199,10 +199,24 @@ class Random(Atom):
     __slots__ = ()
 
 
-class Draw(Symbols):
-    """A random atom and its law. `breaks` says, coordinate by coordinate, where an integrand over it jumps."""
+def _places(name: str, breaks: Any, atoms: Sequence[Any]) -> list[Any]:
+    """For each coordinate the places; of one coordinate they may be written flat."""
+    at = breaks(*atoms) if callable(breaks) else breaks
+    rows: list[Any] = list(at) if isinstance(at, Iterable) and not isinstance(at, (str, Symbols)) else [at]
+    flat = [not isinstance(row, (tuple, list)) for row in rows]
+    if len(atoms) == 1 and all(flat):
+        rows, flat = [rows], [False]
+    if len(rows) != len(atoms) or any(flat):
+        wanted = "write one tuple of places for each coordinate, as in breaks=((-1, 1),) for one and ((0,), ()) for two."
+        raise ProblemError(f"breaks={at} of Draw({name!r}, ...) is not for {len(atoms)} coordinates: {wanted}")
+    return [sp.Tuple(*(entries(array(*row)) if row else ())) for row in rows]
 
-    def __init__(self, name: str, law: Law, breaks: Callable[..., Any] | None = None, bundle: Bundle | None = None) -> None:
+
+class Draw(Symbols):
+    """A random atom and its law. `breaks` says, coordinate by coordinate, where an integrand over it bends or jumps; as a
+    function of the coordinates, where that moves with those before."""
+
+    def __init__(self, name: str, law: Law, breaks: Any = None, bundle: Bundle | None = None) -> None:
         if not isinstance(law, Law):
             wanted = "write Categorical(...), Bernoulli(...) or Gaussian(...)."
             raise ProblemError(f"Draw({name!r}, ...) needs a law, not {type(law).__name__}: {wanted}")
@@ -214,8 +228,7 @@ class Draw(Symbols):
         super().__init__(name, atoms)
         self.bundle = bundle
         if breaks is not None:
-            at = breaks(*atoms.ravel())
-            law = law.func(*law.args[:2], sp.Tuple(*(sp.Tuple(*entries(array(*points))) for points in at)))
+            law = law.func(*law.args[:2], sp.Tuple(*_places(name, breaks, list(atoms.ravel()))))
         self.law = law
 
     @property
@@ -606,14 +619,21 @@ def episode(start: Any, step: Any, reward: Any, policy: Any, horizon: int, obser
     return Episode(start, step, reward, policy, horizon, observe)
 
 
-def batch(of: Episode | Draw, n: int) -> Bundle:
-    """n independent copies, stacked under the same names; of a draw with everything its law depends on."""
+def batch(of: Episode | Draw | Sequence[Draw], n: int, given: Draw | Sequence[Draw] = ()) -> Bundle:
+    """n independent copies, stacked under the same names; of draws with everything their laws depend on, but for what is
+    given, which all copies share: a group of answers to one prompt."""
     if not (isinstance(n, Integral) and n > 0):
         raise ProblemError(f"batch(..., {n!r}) has no copies: write how many, 1 or more.")
-    if isinstance(of, Draw):
-        chain = with_parents(of.atoms)
+    draws: Any
+    shared: Any
+    draws, shared = ([x] if isinstance(x, Draw) else x for x in (of, given))
+    if not isinstance(draws, Episode) and all(isinstance(d, Draw) for d in (*draws, *shared)):
+        kept = with_parents([a for d in shared for a in d.atoms])
+        chain = [d for d in with_parents([a for d in draws for a in d.atoms]) if d not in kept]
         copies = [_again(chain, str(i)) for i in range(n)]
         return Bundle({draw.name: array(*(copy[k] for copy in copies)) for k, draw in enumerate(chain)})
+    if not isinstance(of, Episode) or shared:
+        raise ProblemError(f"batch({of}, ...) needs draws or an episode: write batch(action, 2), or batch((first, second), 2).")
     copies = [of.again(f"{i}_") for i in range(n)]
     columns = {name: array(*(np.asarray(c[name].array) for c in copies)) for name in of.names}
     return Bundle(columns, index=[name for name in columns if of[name].whole])

@@ -528,3 +528,30 @@ def test_an_expectation_without_a_closed_form_is_differentiated_twice(body: Any)
     ]
     *right, wrong = check(Problem("t", claims)).claims
     assert {line.verdict for line in right} <= {"agrees", "proved"} and wrong.verdict == "refuted"
+
+
+@pytest.mark.parametrize("places", [(0, 2), ((0, 2),), [0, 2], lambda x: (0, 2), lambda x: ((0, 2),)])
+def test_the_breaks_of_one_coordinate_may_be_written_flat(places: Any) -> None:
+    assert Draw("x", Gaussian(0, 1), breaks=places).law.breaks == [sp.Tuple(0, 2)]
+
+
+def test_breaks_go_coordinate_by_coordinate() -> None:
+    assert Draw("x", Gaussian([0, 0], 1), breaks=lambda x, y: ((), (x,))).law.breaks[0] == sp.Tuple()
+    assert Draw("x", Gaussian(0, 1), breaks=0).law.breaks == [sp.Tuple(0)]
+    for size, wrong in ((1, ((0,), (2,))), (2, (0, 2)), (2, ((0,),))):
+        with pytest.raises(ProblemError, match=r"write one tuple of places for each coordinate"):
+            Draw("x", Gaussian([0] * size if size > 1 else 0, 1), breaks=wrong)
+
+
+def test_copies_of_several_draws_share_what_is_given() -> None:
+    prompt = Draw("prompt", Bernoulli(sp.Rational(1, 3)))
+    first = Draw("first", Bernoulli(sp.Rational(1, 2) * prompt + sp.Rational(1, 4)))
+    second = Draw("second", Bernoulli(sp.Rational(1, 5)))
+    apart, together = batch(first, 2)["first"], batch(first, 2, given=prompt)["first"]
+    chances = [sp.Rational(1, 4), sp.Rational(3, 4)]
+    assert closed(E(apart[0] * apart[1])) == (sum(w * p for w, p in zip((2, 1), chances, strict=True)) / 3) ** 2
+    assert closed(E(together[0] * together[1])) == sum(w * p**2 for w, p in zip((2, 1), chances, strict=True)) / 3
+    both = batch((first, second), 3, given=prompt)
+    assert set(both.names) == {"first", "second"} and both["second"].shape == (3,)
+    with pytest.raises(ProblemError, match="needs draws or an episode"):
+        batch("first", 2)  # pyright: ignore[reportArgumentType]
