@@ -3,7 +3,7 @@
 Normal draws without breaks: equal steps over the whole line, exponentially accurate for analytic integrands, in up to two
 coordinates, and Gauss-Hermite beyond. With breaks, which a draw names or a formula shows: tanh-sinh between them, Gauss-Legendre
 in the innermost coordinate. Plain Gauss-Hermite across a jump is wrong by a tenth and says nothing; ours start elsewhere in each
-order. Code with a peak much narrower than its draw may still be missed.
+order. What is narrower than the nodes are apart, at every point, is missed: a window of a thousandth in one coordinate.
 """
 
 from __future__ import annotations
