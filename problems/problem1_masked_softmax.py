@@ -7,7 +7,7 @@ and with a mask, and says that the difference shows what the mask does. On its d
 """
 
 import numpy as np
-from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, exp, log, sqrt, symbols
+from sympy import Derivative, IndexedBase, Integral, KroneckerDelta, Rational, Sum, atanh, exp, log, oo, sqrt, symbols
 
 from gradcheck_rl import (
     AtMost,
@@ -33,6 +33,7 @@ from gradcheck_rl import (
     Parameter,
     Point,
     Problem,
+    Raises,
     Rows,
     Size,
     Trace,
@@ -116,12 +117,16 @@ def added(w, s0, allowed, action):
 
 
 def added_large(w, s0, allowed, action):
-    return (w * s0).masked_fill(allowed == 0, -1e9).log_softmax(-1)[action]
+    return (w * s0 + torch.where(allowed == 0, -1e9, 0.0)).log_softmax(-1)[action]
 
 
 def removed(w, s0, allowed, action):  # the forbidden logits are not there at all
-    kept = allowed.nonzero().squeeze(-1)
-    return (w * s0)[kept].log_softmax(-1)[(kept == action).nonzero().squeeze()]
+    kept = allowed.nonzero().flatten().tolist()
+    return (w * s0)[kept].log_softmax(-1)[kept.index(action)]
+
+
+def removed_middle(w, s0, allowed, removed=removed):
+    return removed(w, s0, allowed, 1)
 
 
 def by_categorical(w, s0, allowed, action):
@@ -132,8 +137,12 @@ def chosen_first(w, s0, allowed, action):
     return (w * s0).masked_fill(allowed == 0, -torch.inf).softmax(-1)[action].log()
 
 
-def finite_mask(w, s0, allowed, penalty, reward, action):
-    return (w * s0 - penalty * (1 - allowed)).log_softmax(-1)[action] * reward[action]
+def penalised(w, s0, allowed, penalty, action):
+    return (w * s0 - penalty * (1 - allowed)).log_softmax(-1)[action]
+
+
+def finite_mask(w, s0, allowed, penalty, reward, action, log_prob=penalised):
+    return log_prob(w, s0, allowed, penalty, action) * reward[action]
 
 
 def probabilities(w, s0, allowed):
@@ -144,32 +153,48 @@ def finite_probabilities(w, s0, allowed, penalty):
     return (w * s0 - penalty * (1 - allowed)).softmax(-1)
 
 
+def log_shares(w, s0, allowed, penalty, shares=finite_probabilities):
+    return shares(w, s0, allowed, penalty).log()
+
+
 def divergence(w, s0, allowed):
     logits = (x + torch.where(allowed == 0, -torch.inf, 0.0) for x in (w * s0, torch.zeros_like(w)))
     return torch.distributions.kl_divergence(*(torch.distributions.Categorical(logits=x) for x in logits))
 
 
-# What optimisers make of a weight whose gradient is zero: the second.
-def by_descent(w):
-    return w - 0.1 * torch.tensor([0.5, 0.0, -0.5])
+# The gradient from data, each allowed action once, and what optimisers make of it.
+def from_data(objective, w, s0, allowed, *given):
+    w, data = w.detach().clone().requires_grad_(), allowed.nonzero().flatten()
+    mean = sum(objective(w, s0, allowed, *given, action) for action in data) / len(data)
+    (slope,) = torch.autograd.grad(mean, w)
+    return slope
 
 
-def by_decaying_descent(w):
-    return w - 0.1 * (torch.tensor([0.5, 0.0, -0.5]) + 0.1 * w)
+def leak(w, s0, allowed, penalty, reward, finite_mask=finite_mask):  # to the middle weight, in units of exp(-C)
+    return from_data(finite_mask, w, s0, allowed, penalty, reward)[1] * penalty.exp()
 
 
-def by_adam(w):  # one step before the mask, one after
+def by_descent(w, s0, allowed, reward, reinforce=reinforce):
+    return w + 0.1 * from_data(reinforce, w, s0, allowed, reward)
+
+
+def by_decaying_descent(w, s0, allowed, reward, reinforce=reinforce):
+    return w + 0.1 * (from_data(reinforce, w, s0, allowed, reward) - 0.1 * w)
+
+
+def by_adam(w, s0, allowed, reward, reinforce=reinforce):  # one step before the mask, one after
     mean = square = 0
-    for step, gradient in enumerate(torch.tensor([[0.5, -1.0, 0.5], [0.5, 0.0, -0.5]]), start=1):
+    for step, mask in enumerate((torch.ones_like(allowed), allowed), start=1):
+        gradient = from_data(reinforce, w, s0, mask, reward)
         mean = 0.9 * mean + 0.1 * gradient
         square = 0.999 * square + 0.001 * gradient**2
-        w = w - 0.1 * mean / (1 - 0.9**step) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
+        w = w + 0.1 * mean / (1 - 0.9**step) / ((square / (1 - 0.999**step)).sqrt() + 1e-8)
     return w
 
 
-def by_shared_descent(u, v, s0, allowed, reward):  # how far each logit moves
+def by_shared_descent(u, v, s0, allowed, reward, log_pi=log_pi):  # how far each logit moves
     trunk = u.detach().clone().requires_grad_()
-    expected = (v * trunk * s0).masked_fill(allowed == 0, -torch.inf).softmax(-1) @ reward
+    expected = log_pi(v * trunk, s0, allowed).exp() @ reward
     (slope,) = torch.autograd.grad(expected, trunk)
     return v * s0 * slope / 10
 
@@ -206,6 +231,11 @@ derivative = Claim(
     source="A-001",
     that=Equal(Gradient(log_softmax(w * s0)), array(*(s0 * (identity[k] - pi_all) for k in range(K)))),
 )
+derivative_masked = Claim(
+    "Differentiating the masked log pi gives the score whose sum is over the allowed actions alone.",
+    source="A-008",
+    that=Equal(Gradient(action.log_prob()), score),
+)
 shift = Claim(
     "A constant added to every logit changes nothing: each row of scores sums to zero.",
     source="A-002",
@@ -215,6 +245,11 @@ of_state = Claim(
     "Of a state of several features each weight receives its feature times the same (1[a = i] - pi_i).",
     source="A-009",
     that=Equal(Gradient(log_prob_of_state, W), (identity[choice] - pi_of_state)[:, None] * state[None, :]),
+)
+likely_of_state = Claim(
+    "The log-probability there is that of the allowed actions.",
+    source="A-009",
+    that=Equal(Value(log_prob_of_state), choice.log_prob()),
 )
 centred = Claim("The score has mean zero.", Equal(Mean(Gradient(log_prob)), 0), source="A-002")
 slope = Claim(
@@ -229,7 +264,7 @@ unbiased = Claim("REINFORCE is unbiased.", Equal(Mean(Gradient(reinforce)), Grad
 drawn = Claim(
     "Samples say so too.",
     Equal(Mean(Gradient(reinforce)), Gradient(J)),
-    by=("listed", "sampled"),
+    by="sampled",
     resolution=0.05,
     source="A-007",
 )
@@ -250,6 +285,7 @@ mask_ignored = Claim(
 likely = Claim(
     "The mean log-probability is minus the entropy.", Equal(Mean(Value(log_prob)), E(action.log_prob())), source="A-015"
 )
+surprise = Claim("The entropy is that of the allowed actions.", Equal(Value(entropy), -E(action.log_prob())), source="A-015")
 disorder = Claim(
     "The gradient of the entropy is that of the allowed actions.",
     Equal(Gradient(entropy), Gradient(-E(action.log_prob()))),
@@ -352,12 +388,36 @@ skewed = Claim(
     source="A-007",
     that=Equal(Gradient(J) - estimate(reinforce, each), array(1, -1, 0) / 9),
 )
-residual = Claim(
-    "C = 10 leaves the middle weight -exp(-10) / (2 (2 + exp(-10))).",
-    at=telling_masked.but(penalty=10),
-    source="A-010",
-    that=Equal(estimate(finite_mask, outer)[1], -exp(-10) / (2 * (2 + exp(-10)))),
+residual, residual_20, residual_40 = (
+    Claim(
+        f"C = {c} leaves the middle weight -exp(-{c}) / (2 (2 + exp(-{c}))).",
+        at=telling_masked.but(penalty=c),
+        source="A-010",
+        that=Equal(Value(leak), -1 / (2 * (2 + exp(-c)))),
+    )
+    for c in (10, 20, 40)
 )
+log_share = Claim(
+    "`penalised` is the logarithm of the middle share, allowed or forbidden.",
+    Equal(Mean(Value(penalised), over=middle), log(soft[1])),
+    source="A-010",
+)
+log_20, log_40, log_104 = (
+    Claim(
+        f"At C = {c} the logarithm of the middle share is -{c} - log(2 + exp(-{c})).",
+        at=masked.but(penalty=c),
+        source="A-010",
+        that=Equal(Value(log_shares)[1], -c - log(2 + exp(-c))),
+    )
+    for c in (20, 40, 104)
+)
+underflow_32 = Claim(
+    "In float32 it is -inf at C = 104: the share is 0.",
+    Equal(Value(log_shares, dtype="float32")[1], -oo),
+    at=masked.but(penalty=104),
+    source="A-010",
+)
+underflow_64 = Claim("In float64 too at C = 745.", Equal(Value(log_shares)[1], -oo), at=masked.but(penalty=745), source="A-010")
 noise = Claim(
     "One sample has variance 2/27 in each weight,",
     Equal(Covariance(Gradient(reinforce))[::4], Rational(2, 27)),
@@ -370,10 +430,11 @@ quiet = Claim(
     at=masked,
     source="A-014",
 )
+steep = published.but(w=(800, 0, -800))
 large = Claim(
     "Logits 800, 0, -800 do no harm.",
     Equal(Mean(Gradient(reinforce)), Gradient(J)),
-    at=published.but(w=(800, 0, -800)),
+    at=steep,
     source="A-015",
 )
 divergent = Claim(
@@ -384,8 +445,38 @@ divergent = Claim(
 twins = Claim("It is 0 where the policy is even,", Equal(Value(divergence), 0), at=masked, source="A-015")
 torn = Claim("and there its gradient is not a number.", Equal(NonFinite(Gradient(divergence)), 1), at=masked, source="A-015")
 ways = tuple(
-    Claim(f"`{f.__name__}` has the same scores.", Equal(Gradient(f), score), source="A-015")
+    Claim(f"{where}`{f.__name__}` has the same {what}.", Equal(found, expected), source="A-015")
     for f in (added, added_large, removed, by_categorical, chosen_first)
+    for where, what, found, expected in (
+        ("", "scores", Gradient(f), score),
+        ("In float32 ", "scores", Gradient(f, dtype="float32"), score),
+        ("", "log-probabilities", Value(f), action.log_prob()),
+    )
+)
+steady = tuple(
+    Claim(
+        f"`{f.__name__}` has the right {what} for an allowed action, however improbable.",
+        Equal(found, expected),
+        where=Equal(allowed[1], 1),
+        source="A-015",
+    )
+    for f in (log_prob, added, added_large, removed, by_categorical)
+    for what, found, expected in (
+        ("score", estimate(f, middle), s0 * (identity[1] - pi)),
+        ("log-probability", Mean(Value(f), over=middle), log(pi[1])),
+    )
+)
+sunk = Claim(
+    "At logits 800, 0, -800 `chosen_first` has the logarithm of 0,",
+    Equal(Mean(Value(chosen_first), over=middle), -oo),
+    at=steep,
+    source="A-015",
+)
+lost = Claim(
+    "and no score.",
+    Equal(NonFinite(estimate(chosen_first, middle)), 1),
+    at=steep,
+    source="A-015",
 )
 pushes = Claim(
     "A datum on the forbidden action sends its own weight nothing through masked_fill, and still pushes the others.",
@@ -393,15 +484,52 @@ pushes = Claim(
     source="A-016",
     that=Equal(estimate(log_prob, middle), (-half, 0, -half)),
 )
-pulls = Claim(
-    "Through an added -inf it sends it 1.", Equal(estimate(added, middle), (-half, 1, -half)), at=masked, source="A-016"
+pushes_too = Claim(
+    "A Categorical does the same.", Equal(estimate(by_categorical, middle), (-half, 0, -half)), at=masked, source="A-016"
 )
-nothing_left = Claim(
-    "With every action forbidden, -inf leaves no policy.",
-    Equal(NonFinite(Value(log_pi)), 1),
-    at=masked.but(allowed=0),
-    source="A-012",
+pulls, pulls_large = (
+    Claim(f"Through an added {x} it sends it 1.", Equal(estimate(f, middle), (-half, 1, -half)), at=masked, source="A-016")
+    for x, f in (("-inf", added), ("-1e9", added_large))
 )
+breaks = Claim(
+    "Through the logarithm of a probability 0 it sends the others no number.",
+    Equal(NonFinite(estimate(chosen_first, middle)), (1, 0, 1)),
+    at=masked,
+    source="A-016",
+)
+unlikely = tuple(
+    Claim(
+        f"`{f.__name__}` gives a forbidden action the log-probability -inf.",
+        Equal(Mean(Value(f), over=middle), -oo),
+        where=Equal(allowed[1], 0),
+        source="A-016",
+    )
+    for f in (log_prob, added, by_categorical, chosen_first)
+)
+unlikely_large = Claim(
+    "`added_large` gives it -1e9 - log 2 here.",
+    Equal(Mean(Value(added_large), over=middle) + 10**9, -log(2)),
+    at=masked,
+    resolution=1e-5,
+    source="A-016",
+)
+absent = Claim(
+    "Where the action is removed there is no such datum.", Raises(removed_middle, ValueError), at=masked, source="A-016"
+)
+nothing_left, nothing_added, nothing_chosen = (
+    Claim(
+        f"With every action forbidden, {where} leaves no policy.",
+        Equal(NonFinite(q), 1),
+        at=masked.but(allowed=0),
+        source="A-012",
+    )
+    for where, q in (
+        ("-inf", Value(log_pi)),
+        ("an added -inf", Mean(Value(added), over=middle)),
+        ("a softmax before the logarithm", Mean(Value(chosen_first), over=middle)),
+    )
+)
+refused = Claim("A Categorical refuses it.", Raises(entropy, ValueError), at=masked.but(allowed=0), source="A-012")
 illegal = Claim(
     "With every action forbidden, a large number leaves an ordinary policy over forbidden actions.",
     at=masked.but(allowed=0, w=(0, log(2), log(3)), penalty=10**8),
@@ -414,17 +542,12 @@ absorbed = Claim(
     source="A-012",
     that=Equal(Value(finite_probabilities, dtype="float32"), third),
 )
-still = Claim(
-    "Plain descent leaves the forbidden weight where it is,",
-    Equal(Value(by_descent), array(19, 20, 21) / 20),
-    source="A-011",
-    at=masked,
-)
+pull = s0 * (allowed * reward - pi * (allowed * reward).sum()) / allowed.sum()
+still = Claim("Plain descent leaves a forbidden weight where it is,", Equal(Value(by_descent), w + pull / 10), source="A-011")
 decayed = Claim(
-    "weight decay does not: 2 becomes 198/100,",
-    Equal(Value(by_decaying_descent), array(94, 198, 302) / 100),
+    "weight decay does not: it takes a hundredth,",
+    Equal(Value(by_decaying_descent), w + pull / 10 - w / 100),
     source="A-011",
-    at=masked.but(w=(1, 2, 3)),
 )
 moved = Claim(
     "nor do logits that share a weight: each moves by v_i s0 dJ/du, a forbidden one too.",
@@ -435,15 +558,8 @@ tiny = Rational(1, 10**8)
 pushed_on = Claim(
     "nor does Adam, whose momentum lasts: 9/19 of the step before, over sqrt(999/1999) of its size.",
     source="A-011",
-    at=masked,
-    that=Equal(
-        Value(by_adam),
-        array(
-            1 - 2 * half / (half + tiny) / 10,
-            1 + (1 / (1 + tiny) + Rational(9, 19) / (sqrt(Rational(999, 1999)) + tiny)) / 10,
-            1 - (half - Rational(1, 38)) / (half + tiny) / 10,
-        ),
-    ),
+    at=telling_masked,
+    that=Equal(Value(by_adam)[1], 1 - (1 / (1 + 9 * tiny) + Rational(9, 19) / (sqrt(Rational(999, 1999)) + 9 * tiny)) / 10),
 )
 
 
@@ -504,13 +620,13 @@ displayed = Erratum(
     "The masked score, with exp(w_1 s0) in numerator and denominator as displayed.",
     source="A-008",
     at=masked,
-    that=Equal(Value(s0 * (identity[0] - pi_all)), (half, 0, -half)),
-    instead=rows,
+    that=Equal(Gradient(log_softmax(w * s0, allowed)[0]), s0 * (identity[0] - pi_all)),
+    instead=derivative_masked,
 )
 untouched = Erratum(
     "The update leaves forbidden weights alone, whatever the optimiser.",
     Equal(Value(by_adam)[1], w[1]),
-    at=masked,
+    at=telling_masked,
     source="A-011",
     instead=still,
 )
@@ -694,8 +810,10 @@ problem = Problem(
     claims=(
         scores,
         derivative,
+        derivative_masked,
         shift,
         of_state,
+        likely_of_state,
         centred,
         slope,
         slope_all,
@@ -706,6 +824,7 @@ problem = Problem(
         silent,
         mask_ignored,
         likely,
+        surprise,
         disorder,
         leaning,
         residue,
@@ -713,7 +832,6 @@ problem = Problem(
         harmless,
         parabola,
         lower,
-        *ways,
         first,
         second,
         rows,
@@ -725,15 +843,36 @@ problem = Problem(
         lucky,
         skewed,
         residual,
+        residual_20,
+        residual_40,
+        log_share,
+        log_20,
+        log_40,
+        log_104,
+        underflow_32,
+        underflow_64,
         noise,
         quiet,
         large,
+        *ways,
+        *steady,
+        sunk,
+        lost,
         divergent,
         twins,
         torn,
         pushes,
+        pushes_too,
         pulls,
+        pulls_large,
+        breaks,
+        *unlikely,
+        unlikely_large,
+        absent,
         nothing_left,
+        nothing_added,
+        nothing_chosen,
+        refused,
         illegal,
         absorbed,
         still,
@@ -748,7 +887,7 @@ problem = Problem(
     errata=(shows, equals, displayed, zero, untouched, guarantee, always, calmer, nothing),
     derivations=(shares, closed_form),
     figures=(Figure("flow", free_flow, draw_free_flow), Figure("masked_flow", masked_flow, draw_masked_flow)),
-    corners=(Point(w=(800, 0, -800)), masked.but(w=(0, log(2), log(3)), s0=2), telling_masked),
+    corners=(steep, masked.but(w=(0, log(2), log(3)), s0=2), telling_masked),
     mistakes=(
         Mistake("mask forgotten", {log_pi: mask_forgotten}, breaks=unbiased, source="A-009"),
         Mistake("mask inverted", {log_pi: mask_inverted}, breaks=unbiased, source="A-009"),
