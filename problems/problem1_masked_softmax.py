@@ -453,6 +453,13 @@ ways = tuple(
         ("", "log-probabilities", Value(f), action.log_prob()),
     )
 )
+far_score, far_log = (
+    Claim(f"The middle action has the {what} there.", Equal(found, expected), at=steep, source="A-015")
+    for what, found, expected in (
+        ("score (-1, 1, 0)", estimate(log_prob, middle), (-1, 1, 0)),
+        ("log-probability -800", Mean(Value(log_prob), over=middle), -800),
+    )
+)
 steady = tuple(
     Claim(
         f"`{f.__name__}` has the right {what} for an allowed action, however improbable.",
@@ -460,7 +467,7 @@ steady = tuple(
         where=Equal(allowed[1], 1),
         source="A-015",
     )
-    for f in (log_prob, added, added_large, removed, by_categorical)
+    for f in (added, added_large, removed, by_categorical)
     for what, found, expected in (
         ("score", estimate(f, middle), s0 * (identity[1] - pi)),
         ("log-probability", Mean(Value(f), over=middle), log(pi[1])),
@@ -484,6 +491,7 @@ pushes = Claim(
     source="A-016",
     that=Equal(estimate(log_prob, middle), (-half, 0, -half)),
 )
+never = Claim("Its log-probability is -inf.", Equal(Mean(Value(log_prob), over=middle), -oo), at=masked, source="A-016")
 pushes_too = Claim(
     "A Categorical does the same.", Equal(estimate(by_categorical, middle), (-half, 0, -half)), at=masked, source="A-016"
 )
@@ -504,7 +512,7 @@ unlikely = tuple(
         where=Equal(allowed[1], 0),
         source="A-016",
     )
-    for f in (log_prob, added, by_categorical, chosen_first)
+    for f in (added, by_categorical, chosen_first)
 )
 unlikely_large = Claim(
     "`added_large` gives it -1e9 - log 2 here.",
@@ -542,11 +550,18 @@ absorbed = Claim(
     source="A-012",
     that=Equal(Value(finite_probabilities, dtype="float32"), third),
 )
-pull = s0 * (allowed * reward - pi * (allowed * reward).sum()) / allowed.sum()
-still = Claim("Plain descent leaves a forbidden weight where it is,", Equal(Value(by_descent), w + pull / 10), source="A-011")
+start, step = array(0, log(2), log(3)), array(-1, 0, 1) / 16
+uneven = telling_masked.but(w=tuple(start))
+still = Claim(
+    "Plain descent leaves the forbidden weight where it is,",
+    Equal(Value(by_descent), start + step),
+    at=uneven,
+    source="A-011",
+)
 decayed = Claim(
     "weight decay does not: it takes a hundredth,",
-    Equal(Value(by_decaying_descent), w + pull / 10 - w / 100),
+    Equal(Value(by_decaying_descent), start * 99 / 100 + step),
+    at=uneven,
     source="A-011",
 )
 moved = Claim(
@@ -854,6 +869,8 @@ problem = Problem(
         noise,
         quiet,
         large,
+        far_score,
+        far_log,
         *ways,
         *steady,
         sunk,
@@ -862,6 +879,7 @@ problem = Problem(
         twins,
         torn,
         pushes,
+        never,
         pushes_too,
         pulls,
         pulls_large,

@@ -36,11 +36,11 @@ ROUTES = {
     "proof, symbolic": "derivative shift slope slope_all loud shares.1 closed_form.1 closed_form.2",
     "listed": "derivative_masked",
     LISTED: "centred unbiased silent likely residue harmless parabola first second rows anywhere told told_two told_masked "
-    "lucky skewed log_share noise quiet large log_prob_has_the_right_score log_prob_has_the_right_log "
+    "lucky skewed log_share noise quiet large far_score far_log "
     "added_has_the_right_score_for added_has_the_right_log_probability added_large_has_the_right_score "
     "added_large_has_the_right_log removed_has_the_right_score_for removed_has_the_right_log_probability "
     "by_categorical_has_the_right_score by_categorical_has_the_right_log sunk lost pushes pushes_too pulls pulls_large breaks "
-    "log_prob_gives_a_forbidden_action added_gives_a_forbidden_action_the by_categorical_gives_a_forbidden_action "
+    "never added_gives_a_forbidden_action_the by_categorical_gives_a_forbidden_action "
     "chosen_first_gives_a_forbidden_action unlikely_large nothing_added nothing_chosen",
     "symbolic + sampled + autodiff": "drawn",
     "symbolic + autodiff": "policy improbable surprise disorder leaning residual residual_20 residual_40 log_20 log_40 log_104 "
