@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import signal
 import threading
 import time
@@ -69,10 +68,6 @@ def seed_of(key: str, problem: Problem) -> int:
     if not key:
         return 0
     return int.from_bytes(hmac.new(key.encode(), problem.name.encode(), hashlib.sha256).digest()[:6], "big")
-
-
-def key_here() -> str:
-    return os.environ.get(KEY, "")
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ CUT = 500
 SUMMARY = 1000 * 1024
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 STATUS = {"PASS": "pass", "FAIL": "fail"}
-UNKNOWN = ("UNDECIDED", "INVALID", "TIMEOUT", "CRASH", "GRADER_ERROR")
 
 
 def as_json(rows: Sequence[Row]) -> str:
