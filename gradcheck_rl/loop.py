@@ -229,7 +229,9 @@ class _Loop:
         return replace(line, ok=True)
 
     def at_other_sizes(self, line: Line, name: str) -> Line:
-        """The same claim on the page at other sizes, where it is about every point."""
+        """The same claim on the page at other sizes, where it is about every point; not of code that ended without a value."""
+        if line.verdict == Verdict.REFUTED.word and line.value is None:
+            return line
         settled: dict[str, Settled] = {}
         for sizes, other in self.problem.also:
             item = other.names.get(name)

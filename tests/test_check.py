@@ -208,7 +208,7 @@ def branching(theta: Any, reward: Any, action: Any) -> Any:
         ({log_pi: minus}, "refuted", "is not"),
         ({reinforce: vector}, "refuted", "returned shape (3,); a gradient needs one number: end with .sum() or .mean()"),
         ({reinforce: nothing}, "refuted", "returned None; a tensor was expected: end with `return loss`"),
-        ({reinforce: a_float}, "refuted", "returned a float; a tensor was expected: keep it a tensor"),
+        ({reinforce: a_float}, "refuted", "returned float; a tensor was expected: keep it a tensor"),
         ({reinforce: detached}, "refuted", "no gradient flows from `detached` to theta: was it detached?"),
         ({reinforce: not_a_number}, "refuted", "nan"),
         ({reinforce: raising}, "refuted", "raised ValueError: out of ideas"),
@@ -769,3 +769,24 @@ def test_each_entry_draws_its_own_number_of_one_of_these() -> None:
 
     claim = Claim("Unbiased.", Equal(Mean(Gradient(of_the_first)), Gradient(E(reward[taken]))))
     assert check(Problem(title="t", claims=(claim,), world=(taken,))).claims[0].verdict == "refuted"
+@pytest.mark.parametrize(
+    ("error", "calls"),
+    [
+        (ValueError, 1),
+        (TypeError, 1),
+        (SystemExit, 1),
+        (RuntimeError, 3),  # which vmap itself raises: from all points at once to one at a time
+    ],
+)
+def test_an_error_of_an_answers_own_is_not_asked_for_again(error: type[BaseException], calls: int) -> None:
+    """Neither by the next rung, nor at another size of the page."""
+    tiny = load(str(Path(__file__).parent / "pages" / "tiny.py"))
+    called: list[None] = []
+
+    def raising(theta: Any) -> Any:
+        called.append(None)
+        raise error("out of ideas")
+
+    line = only(check(tiny, {"log_pi": raising}, only="unbiased"))
+    assert line.verdict == "refuted" and f"raised {error.__name__}: out of ideas" in line.reason
+    assert len(called) == calls

@@ -1,8 +1,8 @@
-"""Values and gradients of torch code for many points and outcomes at once. The only file that imports torch.
+"""Values and gradients of torch code for many points and outcomes at once.
 
 The forward pass is mapped over points and outcomes, then one ordinary backward pass runs, with a leaf for each (point,
-outcome). Code that cannot be mapped (it indexes or branches by a draw) steps down to concrete outcomes, then to a plain loop,
-where an author's own errors surface.
+outcome). Code that cannot be mapped (it indexes or branches by a draw) steps down to concrete outcomes, then to a plain loop:
+vmap raises a RuntimeError. Any other error is the author's own, and nothing is run again.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def run(
             except (CodeError, Unsuitable, KeyboardInterrupt):
                 raise
             except BaseException as error:  # SystemExit among them: code under test does not end the check
-                if at == len(ladder) - 1 or not isinstance(error, Exception):
+                if at == len(ladder) - 1 or not isinstance(error, RuntimeError):
                     raise CodeError(key, raised(name, error)) from error
             else:
                 if not one:
@@ -167,7 +167,7 @@ class _Call:
             return torch.tensor([float(out)])
         if hasattr(out, "free_symbols"):
             raise CodeError(self.code, f"`{self.name}` {SYMBOLIC}")
-        what = "None" if out is None else f"a {type(out).__name__}"
+        what = "None" if out is None else type(out).__name__
         fix = "end with `return loss`" if out is None else "keep it a tensor: no .item(), float() or .numpy()"
         raise CodeError(self.code, f"`{self.name}` returned {what}; a tensor was expected: {fix}.")
 

@@ -194,7 +194,7 @@ class Caller:
             return "None"
         if type(out) is self.np.ndarray:
             return f"dtype {out.dtype}"
-        return f"a {safe_name(type(out))}"
+        return safe_name(type(out))
 
     def _bytes(self, x: Any) -> bytes:
         return self.np.ascontiguousarray(x, self.np.float64).tobytes()
