@@ -1,25 +1,31 @@
-"""Without a problem: have two functions the same value and the same gradient?"""
+"""Without a problem: have two functions the same gradient?"""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
+from flint import fmpq
 
-from .claims import Claim, Equal
-from .errors import InputError, ProblemError, did_you_mean
+from .claims import COARSEST, Claim, Equal
+from .errors import CodeError, InputError, ProblemError, Unsuitable, did_you_mean
+from .estimate import Floats
+from .judge import Judge, measure
 from .loop import check
 from .problem import Problem
 from .quantities import Gradient, Value, is_code
-from .report import Report
+from .report import Line, Report
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Parameter, Variable, entries
+from .verdict import Ruling, Verdict
 
 RESOLUTION = 1e-6
+NUDGE = 1 + fmpq(1, 2**22)  # float32 rounds another way there
 
 
 def same_gradient(
@@ -30,13 +36,19 @@ def same_gradient(
     resolution: float = RESOLUTION,
     seed: int = 0,
     points: int = 12,
+    values: bool = False,
     **spaces: Any,
 ) -> Report:
-    """Have two functions (of torch, or SymPy formulas) the same value and the same gradient?
+    """Have two functions (of torch, or SymPy formulas) the same gradient?
+
+    A loss and its surrogate differ in their values, which is remarked; with `values=True` the values are judged too.
 
     A keyword says where an argument's values come from: `x=Uniform(1, 2)`, or with a shape `theta=(Normal(), 3)`. A formula
     may use SymPy's symbols of those names (theta_0, theta_1, ... for an array), or Variables, which need no keyword. The
     gradient is by all that varies smoothly, or by the names in `wrt`.
+
+    `resolution` is how small a difference is seen. Where all entries of both sides at all points are below 1, it is that part
+    of the largest, or what rounding moves where that is more: -1e-7 x is not 1e-7 x, and 1e-17 from 1 - 1 is 0.
     """
     by = [wrt] if isinstance(wrt, str) else wrt
     if by is not None and not (isinstance(by, (list, tuple)) and all(isinstance(name, str) for name in by)):
@@ -45,14 +57,25 @@ def same_gradient(
         raise InputError(f"seed={seed!r}: write a whole number from 0; an argument of that name must have another one here.")
     if not isinstance(points, (int, np.integer)) or points < 1:
         raise InputError(f"points={points!r}: write how many, 1 or more; an argument of that name must have another one here.")
+    if not isinstance(values, bool):
+        raise InputError(f"values={values!r}: write True or False; an argument of that name must have another one here.")
     try:
-        return _compared(f, g, by, resolution, seed, points, {name: _variable(name, space, by) for name, space in spaces.items()})
+        return _compared(
+            f, g, by, resolution, seed, points, values, {name: _variable(name, space, by) for name, space in spaces.items()}
+        )
     except ProblemError as error:
         raise InputError(str(error)) from error
 
 
 def _compared(
-    f: Any, g: Any, by: Sequence[str] | None, resolution: float, seed: int, points: int, variables: dict[str, Variable]
+    f: Any,
+    g: Any,
+    by: Sequence[str] | None,
+    resolution: float,
+    seed: int,
+    points: int,
+    values: bool,
+    variables: dict[str, Variable],
 ) -> Report:
     for name in by or ():
         if name not in variables:
@@ -61,16 +84,90 @@ def _compared(
     left, right = _side(f, "first", variables), _side(g, "second", variables)
     if is_code(left) and is_code(right) and left.__name__ == right.__name__:
         right = _called(f"{right.__name__} (second)", right)
-    claims = (
-        Claim("The values are equal.", Equal(Value(left), Value(right)), resolution=resolution),
-        Claim("The gradients are equal.", Equal(Gradient(left), Gradient(right)), resolution=resolution),
-    )
+    value = Claim("The values are equal.", Equal(Value(left), Value(right)), resolution=resolution)
+    gradient = Claim("The gradients are equal.", Equal(Gradient(left), Gradient(right)), resolution=resolution)
     names = [x.__name__ if is_code(x) else str(x)[:60] for x in (left, right)]
-    problem = Problem(" and ".join(names), claims, world=tuple(variables.values()), points=points, id="same_gradient")
+    title, world = " and ".join(names), tuple(variables.values())
+    problem = Problem(title, (value, gradient), world=world, points=points, id="same_gradient")
     if not problem.bound.parameters:
         raise InputError("there is nothing to differentiate by: give a space, as theta=(Normal(), 3), or name it in wrt=.")
-    report = check(problem, seed=seed)
-    return replace(report, replay=f"same_gradient({', '.join(names)}, ..., seed={seed}, points={points})")
+    judge = Judge(problem, seed, points, proving=False)
+    gradient = _at_its_size(gradient, judge)
+    with suppress(ProblemError):
+        value = _at_its_size(value, judge)
+    claims = (value, gradient) if values else (gradient,)
+    report = check(Problem(title, claims, world=world, points=points, id="same_gradient"), seed=seed)
+    lines = [_said(line, claim, judge) for line, claim in zip(report.claims, claims, strict=True)]
+    if not values and (other := _values(value, judge)):
+        lines[-1] = replace(lines[-1], remark="; ".join(filter(None, (lines[-1].remark, other))))
+    replay = f"same_gradient({', '.join(names)}, ..., seed={seed}, points={points})"
+    return replace(report, claims=tuple(lines), replay=replay)
+
+
+# ---- how small a difference is seen ---------------------------------------------------------------------------------------
+
+
+def _ruling(claim: Claim, judge: Judge) -> Ruling:
+    return judge.settle(claim, {}, witness=False).best
+
+
+def _at_its_size(claim: Claim, judge: Judge) -> Claim:
+    """With the resolution as a part of the largest entry where that is below 1; what rounding moves is not seen. A formula's
+    rounding is known."""
+    found = _ruling(claim, judge)
+    if not claim.code() or found.left is None or found.right is None:
+        return claim
+    size = max(_largest(found.left.value), _largest(found.right.value))
+    if not 0 < size < 1:
+        return claim
+    rounding = max(_largest(found.left.radius + found.right.radius), 4 * _moved(claim, judge, found))
+    return replace(claim, resolution=min(claim.resolution, max(claim.resolution * size, rounding)))
+
+
+def _moved(claim: Claim, judge: Judge, found: Ruling) -> float:
+    """How far the sides move between numbers that float32 holds next to each other."""
+    assert isinstance(claim.that, Equal)
+    points = found.points
+    for v in judge.world.parameters:
+        points = points.with_(v.name, points.exact[v.name] * NUDGE)
+    try:
+        there = measure(claim.that, judge.scene(claim, points, {}))
+    except (CodeError, ProblemError, Unsuitable):
+        return np.inf
+    pairs = ((found.left, there.left), (found.right, there.right))
+    with np.errstate(all="ignore"):
+        return max(_largest(a.value - b.value) for a, b in pairs if a is not None)
+
+
+def _largest(x: Floats) -> float:
+    """Of those that are finite."""
+    return float(np.abs(x[np.isfinite(x)]).max(initial=0.0))
+
+
+def _said(line: Line, claim: Claim, judge: Judge) -> Line:
+    """Where both sides are so small that rounding hides whether they are alike, they do not agree, unless one of them is zero."""
+    found = _ruling(claim, judge)
+    if line.verdict != Verdict.AGREES.word or not claim.code() or found.left is None or found.right is None:
+        return line
+    sizes = [_largest(e.value) for e in (found.left, found.right)]
+    with np.errstate(all="ignore"):
+        gap = _largest(found.left.value - found.right.value)
+    if gap <= COARSEST * max(sizes):
+        return line
+    most = f"at most {max(sizes):.0e}, where rounding hides even a wrong sign"
+    if 0 in sizes:
+        return replace(line, remark=f"one side is 0, the other {most}")
+    fix = f"multiply both functions by {1 / max(sizes):.0e}"
+    return replace(line, verdict=Verdict.UNDECIDED.word, ok=False, reason=f"both sides are {most}: {fix}")
+
+
+def _values(claim: Claim, judge: Judge) -> str:
+    """What is remarked of values that are not judged."""
+    with suppress(ProblemError):
+        found = _ruling(claim, judge)
+        if found.verdict is Verdict.REFUTED:
+            return f"the values differ, by {found.gap:.3g} at most, as those of a loss and its surrogate may (values=True judges them)"
+    return ""
 
 
 def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -38,15 +38,21 @@ from gradcheck_rl import (
     same_gradient,
 )
 from gradcheck_rl import judge as judging
-from gradcheck_rl.report import Report
+from gradcheck_rl.report import Line, Report
 
 SEEDS = st.integers(0, 2**32 - 1)
 x = sp.Symbol("x")
 
 
-def verdicts(report: Report) -> tuple[str, str]:
-    value, gradient = report.claims
+def both(*sides: Any, **options: Any) -> tuple[str, str]:
+    """What becomes of the values, and of the gradients."""
+    value, gradient = same_gradient(*sides, values=True, **options).claims
     return value.verdict, gradient.verdict
+
+
+def alone(*sides: Any, **options: Any) -> Line:
+    (line,) = same_gradient(*sides, **options).claims
+    return line
 
 
 # ---- two functions --------------------------------------------------------------------------------------------------------
@@ -61,20 +67,42 @@ def test_a_polynomial_is_itself_and_no_other(powers: list[int], data: st.DataObj
         return total
 
     model = sum(c * x**n for n, c in enumerate(powers))
-    assert verdicts(same_gradient(horner, model, x=Normal())) == ("agrees", "agrees")
+    assert both(horner, model, x=Normal()) == ("agrees", "agrees")
     power = data.draw(st.integers(1, len(powers)))
-    wrong = same_gradient(horner, model + sp.Rational(1, 1000) * x**power, x=Normal())
-    assert verdicts(wrong) == ("refuted", "refuted")
-    assert wrong.exit_code == 1
-    assert "x" in (wrong.claims[1].witness or {})
+    wrong = model + sp.Rational(1, 1000) * x**power
+    assert both(horner, wrong, x=Normal()) == ("refuted", "refuted")
+    report = same_gradient(horner, wrong, x=Normal())
+    assert report.exit_code == 1
+    assert "x" in (report.claims[0].witness or {})
 
 
 def test_two_formulas_are_proved() -> None:
-    assert verdicts(same_gradient(sp.sin(x) ** 2, 1 - sp.cos(x) ** 2, x=Normal())) == ("proved", "proved")
+    assert both(sp.sin(x) ** 2, 1 - sp.cos(x) ** 2, x=Normal()) == ("proved", "proved")
 
 
 def test_a_constant_does_not_change_the_gradient() -> None:
-    assert verdicts(same_gradient(x**2, x**2 + 1, x=Normal())) == ("refuted", "proved")
+    assert both(x**2, x**2 + 1, x=Normal()) == ("refuted", "proved")
+    line = alone(x**2, x**2 + 1, x=Normal())
+    assert line.verdict == "proved" and line.remark.startswith("the values differ, by 1 at most")
+    assert alone(x**2, x**2, x=Normal()).remark == ""
+
+
+def test_a_surrogate_has_the_gradient_and_another_value() -> None:
+    def loss(theta: Any, reward: Any) -> Any:
+        return theta.softmax(-1) @ reward
+
+    def surrogate(theta: Any, reward: Any) -> Any:
+        return theta.log_softmax(-1) @ (theta.softmax(-1).detach() * reward)
+
+    def without_weights(theta: Any, reward: Any) -> Any:
+        return theta.log_softmax(-1) @ reward
+
+    spaces = {"theta": (Normal(), 3), "reward": (Uniform(-1, 1), 3)}
+    report = same_gradient(surrogate, loss, wrt="theta", **spaces)
+    report.require()
+    assert report.exit_code == 0 and "as those of a loss and its surrogate may" in report.claims[0].remark
+    assert both(surrogate, loss, wrt="theta", **spaces) == ("refuted", "agrees")
+    assert alone(without_weights, loss, wrt="theta", **spaces).verdict == "refuted"
 
 
 def test_a_detached_copy_has_the_value_and_not_the_gradient() -> None:
@@ -85,9 +113,8 @@ def test_a_detached_copy_has_the_value_and_not_the_gradient() -> None:
         y = (theta * x).tanh().sum()
         return y * y.detach()
 
-    report = same_gradient(half, whole, theta=(Normal(), 3), x=(Uniform(1, 2), 3))
-    assert verdicts(report) == ("agrees", "refuted")
-    assert verdicts(same_gradient(whole, whole, theta=(Normal(), 3), x=(Uniform(1, 2), 3))) == ("agrees", "agrees")
+    assert both(half, whole, theta=(Normal(), 3), x=(Uniform(1, 2), 3)) == ("agrees", "refuted")
+    assert both(whole, whole, theta=(Normal(), 3), x=(Uniform(1, 2), 3)) == ("agrees", "agrees")
 
 
 def test_functions_of_the_same_name_are_told_apart() -> None:
@@ -97,8 +124,8 @@ def test_functions_of_the_same_name_are_told_apart() -> None:
 
         return loss
 
-    assert verdicts(same_gradient(made(1), made(1), theta=(LogRational(), 4))) == ("agrees", "agrees")
-    assert verdicts(same_gradient(made(1), made(-1), theta=(LogRational(), 4))) == ("refuted", "refuted")
+    assert both(made(1), made(1), theta=(LogRational(), 4)) == ("agrees", "agrees")
+    assert both(made(1), made(-1), theta=(LogRational(), 4)) == ("refuted", "refuted")
 
 
 def test_a_witness_is_in_numbers_that_read_well() -> None:
@@ -139,8 +166,8 @@ def test_variables_need_no_keyword() -> None:
     def first(theta: Any) -> Any:
         return theta.log_softmax(-1)[0]
 
-    assert verdicts(same_gradient(first, log_softmax(theta)[0])) == ("agrees", "agrees")
-    assert verdicts(same_gradient(first, log_softmax(theta)[1])) == ("refuted", "refuted")
+    assert both(first, log_softmax(theta)[0]) == ("agrees", "agrees")
+    assert both(first, log_softmax(theta)[1]) == ("refuted", "refuted")
 
 
 def test_an_expectation_is_a_formula() -> None:
@@ -150,7 +177,7 @@ def test_an_expectation_is_a_formula() -> None:
     def expected(theta: Any) -> Any:
         return theta.softmax(-1) @ torch.tensor([1.0, 4.0, 9.0])
 
-    assert verdicts(same_gradient(expected, E((action[()] + 1) ** 2))) == ("agrees", "agrees")
+    assert both(expected, E((action[()] + 1) ** 2)) == ("agrees", "agrees")
 
 
 def test_the_entries_of_an_array_go_by_their_names() -> None:
@@ -159,8 +186,8 @@ def test_the_entries_of_an_array_go_by_their_names() -> None:
     def product(theta: Any) -> Any:
         return theta[0] * theta[1]
 
-    assert verdicts(same_gradient(product, a * b, theta=(Normal(), 2))) == ("agrees", "agrees")
-    assert verdicts(same_gradient(product, a * a, theta=(Normal(), 2))) == ("refuted", "refuted")
+    assert both(product, a * b, theta=(Normal(), 2)) == ("agrees", "agrees")
+    assert both(product, a * a, theta=(Normal(), 2)) == ("refuted", "refuted")
 
 
 def test_wrt_says_by_what() -> None:
@@ -168,9 +195,9 @@ def test_wrt_says_by_what() -> None:
         return a.tanh() * b.detach()
 
     model = sp.tanh(sp.Symbol("a")) * sp.Symbol("b")
-    assert verdicts(same_gradient(f, model, a=Normal(), b=Normal())) == ("agrees", "refuted")
-    assert verdicts(same_gradient(f, model, wrt="a", a=Normal(), b=Normal())) == ("agrees", "agrees")
-    assert verdicts(same_gradient(f, model, wrt=("b",), a=Normal(), b=Normal())) == ("agrees", "refuted")
+    assert both(f, model, a=Normal(), b=Normal()) == ("agrees", "refuted")
+    assert both(f, model, wrt="a", a=Normal(), b=Normal()) == ("agrees", "agrees")
+    assert both(f, model, wrt=("b",), a=Normal(), b=Normal()) == ("agrees", "refuted")
 
 
 def test_masks_and_counts_are_data() -> None:
@@ -182,17 +209,70 @@ def test_masks_and_counts_are_data() -> None:
     def g(theta: Any, allowed: Any, n: Any) -> Any:
         return (theta * allowed.detach()).sum() * n.detach()
 
-    assert verdicts(same_gradient(f, g, theta=(Normal(), 2), allowed=(Masks(), 2), n=Integers(1, 3))) == ("agrees", "agrees")
+    assert both(f, g, theta=(Normal(), 2), allowed=(Masks(), 2), n=Integers(1, 3)) == ("agrees", "agrees")
 
 
 def test_the_resolution_is_what_must_be_seen() -> None:
     def rounded(x: Any) -> Any:
         return torch.sin(x) * (1 + 1e-9)
 
-    report = same_gradient(rounded, sp.sin(x), x=Uniform(1, 2))
-    assert verdicts(report) == ("agrees", "agrees")
-    assert "accurate only to" in report.claims[0].remark
-    assert verdicts(same_gradient(rounded, sp.sin(x), resolution=1e-11, x=Uniform(1, 2))) == ("refuted", "refuted")
+    assert both(rounded, sp.sin(x), x=Uniform(1, 2)) == ("agrees", "agrees")
+    assert "accurate only to" in alone(rounded, sp.sin(x), x=Uniform(1, 2)).remark
+    assert both(rounded, sp.sin(x), resolution=1e-11, x=Uniform(1, 2)) == ("refuted", "refuted")
+
+
+@given(st.integers(0, 12), st.sampled_from((-1, 0, 2)), st.booleans())
+def test_a_small_function_is_itself_and_no_other(digits: int, factor: int, formula: bool) -> None:
+    """Its size says what must be seen: opposite signs are not alike because both are small."""
+    small = sp.Rational(1, 10**digits)
+
+    def right(x: Any) -> Any:
+        return x.sin() * x * float(small)
+
+    def another(x: Any) -> Any:
+        return factor * right(x)
+
+    model = small * x * sp.sin(x)
+    assert both(right, model if formula else lambda x: float(small) * (x * x.sin()), x=Normal()) == ("agrees", "agrees")
+    assert both(another, model if formula else right, x=Normal()) == ("refuted", "refuted")
+
+
+def test_what_rounding_leaves_of_zero_is_zero() -> None:
+    """In float64, and in code that casts to float32 inside, which no radius knows."""
+
+    def sums_to_one(x: Any) -> Any:
+        return x.softmax(-1).sum()
+
+    def in_float32(x: Any) -> Any:
+        return x.float().softmax(-1).sum().double()
+
+    for code in (sums_to_one, in_float32):
+        line = alone(code, lambda x: 1 + 0 * x.sum(), x=(Normal(), 3))
+        assert line.verdict == "agrees" and "where rounding hides even a wrong sign" in line.remark
+
+
+def test_code_in_float32_agrees_although_it_is_small() -> None:
+    def single(x: Any) -> Any:
+        return 1e-2 * (1 - x.float().tanh() ** 2).sum().double()
+
+    def double(x: Any) -> Any:
+        return 1e-2 * (1 - x.tanh() ** 2).sum()
+
+    assert both(single, double, x=(Normal(), 3)) == ("agrees", "agrees")
+    assert alone(single, lambda x: -double(x), x=(Normal(), 3)).verdict == "refuted"
+
+
+def test_opposite_signs_that_rounding_hides_are_undecided() -> None:
+    def right(x: Any) -> Any:
+        return 1e-16 * x.sin()
+
+    assert alone(right, lambda x: 1 * right(x), x=Normal()).verdict == "agrees"
+    line = alone(right, lambda x: -right(x), x=Normal())
+    assert line.verdict == "undecided" and not line.ok
+    assert line.reason == (
+        "both sides are at most 1e-16, where rounding hides even a wrong sign: multiply both functions by 1e+16"
+    )
+    assert alone(lambda x: right(x) * 1e16, lambda x: -right(x) * 1e16, x=Normal()).verdict == "refuted"
 
 
 def test_the_replay_line_names_the_call() -> None:
@@ -833,16 +913,17 @@ def test_functions_that_differentiate_inside_have_values() -> None:
     def by_hand(theta: Any) -> Any:
         return (theta - 0.3 * theta**2).square().sum()
 
-    assert verdicts(same_gradient(adapted, by_hand, theta=(Normal(), 3))) == ("agrees", "agrees")
-    assert verdicts(same_gradient(adapted, lambda theta: by_hand(theta).detach(), theta=(Normal(), 3))) == ("agrees", "refuted")
+    assert both(adapted, by_hand, theta=(Normal(), 3)) == ("agrees", "agrees")
+    assert both(adapted, lambda theta: by_hand(theta).detach(), theta=(Normal(), 3)) == ("agrees", "refuted")
 
 
 def test_arguments_have_any_name() -> None:
-    assert verdicts(same_gradient(lambda g: g.sin(), lambda g: g.sin(), g=Normal())) == ("agrees", "agrees")
+    assert both(lambda g: g.sin(), lambda g: g.sin(), g=Normal()) == ("agrees", "agrees")
 
 
 OUT_OF_PLACE: tuple[tuple[Callable[[], Any], str], ...] = (
     (lambda: same_gradient(x, x, x=Normal(), seed=-1), "seed=-1: write a whole number from 0"),
+    (lambda: same_gradient(x, x, x=Normal(), values=Normal()), "write True or False; an argument of that name must have another"),
     (lambda: same_gradient(x, x, x=Normal(), seed=(Normal(), 2)), "an argument of that name must have another one here"),
     (lambda: same_gradient(x, x, x=Normal(), points=0), "points=0: write how many, 1 or more"),
     (lambda: same_gradient(x, x, x=Normal(), wrt=0), "wrt=0: write a name, or several"),
