@@ -166,7 +166,8 @@ def _values(claim: Claim, judge: Judge) -> str:
     with suppress(ProblemError):
         found = _ruling(claim, judge)
         if found.verdict is Verdict.REFUTED:
-            return f"the values differ, by {found.gap:.3g} at most, as those of a loss and its surrogate may (values=True judges them)"
+            by = f"by {found.gap:.3g} at most"
+            return f"the values differ, {by}, as those of a loss and its surrogate may (values=True judges them)"
     return ""
 
 

@@ -86,6 +86,45 @@ def test_a_wrong_function_fails(grader: Grader, tmp_path: Path) -> None:
     assert "the mistake: sign of the score" in said(found)
 
 
+TINY = '''"""A page of small numbers."""
+
+from gradcheck_rl import Claim, Equal, Gradient, LogRational, Parameter, Problem, Uniform, Variable, softmax
+
+theta = Parameter("theta", 2, over=LogRational())
+r = Variable("r", 2, over=Uniform(-1, 1))
+J = (softmax(theta) * r).sum()
+
+
+def scaled(theta, r):
+    return 1e-8 * (theta.softmax(-1) * r).sum()
+
+
+fine = Claim("It is seen finely.", Equal(Gradient(scaled), Gradient(J / 10**8)), resolution=1e-12)
+raised = Claim("It is seen raised.", Equal(Gradient(scaled) * 10**8, Gradient(J)))
+problem = Problem(title="Tiny", claims=(fine, raised))
+'''
+
+
+@pytest.mark.parametrize("claim", ["fine", "raised"])
+@pytest.mark.parametrize(
+    ("code", "verdict"),
+    [
+        ("1e-8 * (theta.softmax(-1) * r).sum()", "PASS"),
+        ("(theta.softmax(-1) * r / 1e8).sum()", "PASS"),
+        ("-1e-8 * (theta.softmax(-1) * r).sum()", "FAIL"),
+        ("0 * theta.sum()", "FAIL"),
+    ],
+)
+def test_points_are_for_what_the_claims_do_not_refute(tmp_path: Path, claim: str, code: str, verdict: str) -> None:
+    """However small the function is: what one of them sees is asked of them."""
+    (tmp_path / "tiny.py").write_text(TINY)
+    rules = Rubric((Rule("scaled", claims=(claim,)),))
+    tiny = Grader(load(str(tmp_path / "tiny.py")), rules, chosen("auto"), Limits(), KEY)
+    found = row(tiny, tmp_path, f"import torch\n\n\ndef scaled(theta, r):\n    return {code}\n")
+    assert words(found) == [verdict]
+    assert verdict == "PASS" or "the gradient by theta is" in said(found)
+
+
 # ---- every page -----------------------------------------------------------------------------------------------------------
 
 NAMES = [f"problem{n}" for n in range(1, 13)]

@@ -39,7 +39,7 @@ from .parts import FUNCTION, NUMBER, Part, parts
 from .remote import ROWS, Remote, TooMuch, signature
 from .result import Result, Row
 from .rubric import Rubric
-from .samples import Difference, Function, Sample, Search, answered, apart, same, same_slopes, samples
+from .samples import RESOLUTION, Difference, Function, Sample, Search, Sight, answered, apart, same, same_slopes, samples, sight
 from .session import Ended, GraderFault, Session, clean
 from .submission import Submission, Unreadable
 from .tex import parse_tex
@@ -151,6 +151,7 @@ class Grader:
         slot = part.slot
         assert slot is not None
         asked = self._known(slot)
+        seen = self._sight(asked, part.rule.claims)
         session = run.session()
         functions = session.functions
         if part.id not in functions:
@@ -160,7 +161,7 @@ class Grader:
         remote = Remote(session, slot, functions[part.id])
         failed = ""
         try:
-            if same(remote.ask, asked.hidden, remote.numpy):
+            if same(remote.ask, asked.hidden, remote.numpy, seen):
                 return Judgement("PASS")
         except CodeError as error:  # given data may be of the page's own function alone: the claims decide
             failed = str(error)
@@ -170,7 +171,7 @@ class Grader:
                 raise session.end from None
         answer = fitted(self.problem, {slot: remote.function})
         by = self._gradients(slot, part.rule.claims)
-        alike = not failed and bool(by) and same_slopes(remote.ask, asked.hidden, by)
+        alike = not failed and bool(by) and same_slopes(remote.ask, asked.hidden, by, seen)
         refuted = None if alike else self._refuted(remote, answer, part.rule.claims)
         remote.left = ROWS
         if refuted is None:
@@ -183,7 +184,7 @@ class Grader:
             return refuted
         if failed:
             return Judgement("FAIL", self._shape(slot, failed))
-        return Judgement("FAIL", self._feedback(remote, asked, refuted, answer))
+        return Judgement("FAIL", self._feedback(remote, asked, seen, refuted, answer))
 
     def _known(self, slot: Any) -> _Asked:
         if slot.__name__ not in self._asked:
@@ -191,6 +192,11 @@ class Grader:
             shown = hidden if self.seed == 0 else samples(self.problem, slot, 0, SHOWN)
             self._asked[slot.__name__] = _Asked(Function(slot), hidden, shown)
         return self._asked[slot.__name__]
+
+    def _sight(self, asked: _Asked, named: Sequence[str]) -> Sight:
+        """As fine as the finest of the claims: what one of them would refute is asked of it."""
+        finest = min((c.resolution for c in self._claims(self.problem, asked.function.slot, named)), default=RESOLUTION)
+        return sight(asked.hidden, min(finest, RESOLUTION))
 
     def _judge(self, page: Problem, numpy: bool) -> Judge:
         key = (page, numpy)
@@ -254,7 +260,7 @@ class Grader:
                 shown += settled.best.verdict in (Verdict.PROVED, Verdict.AGREES)
         return unsure if shown or unsure is not None else Judgement("FAIL")
 
-    def _feedback(self, remote: Remote, asked: _Asked, refuted: Judgement, answer: Answer) -> tuple[str, ...]:
+    def _feedback(self, remote: Remote, asked: _Asked, seen: Sight, refuted: Judgement, answer: Answer) -> tuple[str, ...]:
         show, out = self.rubric.show, list[str]()
         if show == "verdict":
             return ()
@@ -275,7 +281,7 @@ class Grader:
             if show == "counterexample":
                 world = self.problem.bound
                 by = [p.name for p in world.parameters] if self._by_slopes(asked) else []
-                difference = Search(remote.ask, asked.function, world.variables, by).simplest(asked.shown)
+                difference = Search(remote.ask, asked.function, world.variables, by, seen).simplest(asked.shown)
                 out += _example(difference) if difference is not None else ["it fails at points that are not shown"]
         return tuple(out)
 

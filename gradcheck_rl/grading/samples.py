@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -209,27 +209,44 @@ def _count(n: int) -> str:
     return "one number" if n == 1 else f"{n} numbers"
 
 
-def apart(a: Floats, b: Floats) -> Any:
+class Sight(NamedTuple):
+    """How small a difference is seen, of values and of slopes."""
+
+    values: float
+    slopes: float
+
+
+def sight(found: Sequence[Sample], resolution: float) -> Sight:
+    """A part of the largest that the page's function gives in these rows, where that is below 1: what is small has a sign too."""
+
+    def seen(numbers: Sequence[Floats]) -> float:
+        size = max((float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in numbers), default=0.0)
+        return resolution * min(1.0, size or 1.0)
+
+    return Sight(seen([s.values for s in found]), seen([s.slopes for s in found]))
+
+
+def apart(a: Floats, b: Floats, seen: float = RESOLUTION) -> Any:
     """Where two arrays of numbers differ; what is not a number equals itself."""
     with np.errstate(all="ignore"):
-        near = np.abs(a - b) <= RESOLUTION * (1 + np.abs(b))
+        near = np.abs(a - b) <= seen * (1 + np.abs(b))
     return ~(near | (a == b) | (np.isnan(a) & np.isnan(b)))
 
 
-def same(ask: Ask, found: Sequence[Sample], numpy: bool) -> bool:
+def same(ask: Ask, found: Sequence[Sample], numpy: bool, seen: Sight) -> bool:
     """Does it give in every row what the page's function gives, with its slopes?"""
     for sample in found:
         values, slopes = answered(ask, sample, numpy)
-        if apart(values, sample.values).any() or apart(slopes, sample.slopes).any():
+        if apart(values, sample.values, seen.values).any() or apart(slopes, sample.slopes, seen.slopes).any():
             return False
     return bool(found)
 
 
-def same_slopes(ask: Ask, found: Sequence[Sample], by: Sequence[str]) -> bool:
+def same_slopes(ask: Ask, found: Sequence[Sample], by: Sequence[str], seen: Sight) -> bool:
     """Has it, in every row, the slopes of the page's function by these arguments?"""
     for sample in found:
         _, slopes = answered(ask, sample, False)
-        if apart(slopes, sample.slopes)[:, columns(sample.arguments, by)].any():
+        if apart(slopes, sample.slopes, seen.slopes)[:, columns(sample.arguments, by)].any():
             return False
     return bool(found)
 
@@ -253,6 +270,7 @@ class Search:
     function: Function
     variables: Mapping[str, Variable]
     by: Sequence[str]
+    seen: Sight
 
     def simplest(self, found: Sequence[Sample]) -> Difference | None:
         """The simplest among these rows, and then a simpler one, as long as there is one."""
@@ -279,8 +297,8 @@ class Search:
         values, slopes = answered(self.ask, sample, self.function.numpy)
         defined = ~np.isnan(sample.values).any(axis=1)
         matter = [] if self.function.numpy else columns(sample.arguments, self.by)
-        bent = apart(slopes, sample.slopes)[:, matter].any(axis=1) & defined
-        off = apart(values, sample.values).any(axis=1) & defined
+        bent = apart(slopes, sample.slopes, self.seen.slopes)[:, matter].any(axis=1) & defined
+        off = apart(values, sample.values, self.seen.values).any(axis=1) & defined
         rows = np.flatnonzero(bent if bent.any() else off)
         return [{k: v[i : i + 1] for k, v in sample.arguments.items()} for i in rows]
 
@@ -294,7 +312,7 @@ class Search:
             for name, value in row.items():
                 if value.dtype.kind == "f":
                     part = slice(at, at := at + value[0].size)
-                    if name in self.by and apart(mine[part], right[part]).any():
+                    if name in self.by and apart(mine[part], right[part], self.seen.slopes).any():
                         return Difference(shown, right[part], mine[part], name)
         values, _ = answered(self.ask, one, self.function.numpy)
         return Difference(shown, one.values[0], values[0])
