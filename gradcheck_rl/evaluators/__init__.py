@@ -103,16 +103,18 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
 
 
 def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
-    """Torch code, or numpy code. A function that mentions numpy alone may be either, np.log(2) a constant in it: it is called as
+    """Torch code, or numpy code. A function that does not name torch may be either, np.log(2) a constant in it: it is called as
     what the page's own function is, then as the other."""
-    if not plain.is_numpy(scene.resolve(q.of)):
+    code = scene.resolve(q.of)
+    if not plain.is_numpy(code) and (plain.is_torch(code) or not plain.is_numpy(q.of)):
         return autodiff.evaluate(q, scene, outcomes)
     if isinstance(q, Value) and plain.is_numpy(q.of):
         try:
             return plain.evaluate(q, scene, outcomes)
-        except CodeError:
-            with suppress(CodeError):
-                return autodiff.evaluate(q, scene, outcomes)
+        except CodeError as error:
+            if error.__cause__ is not None:  # it raised: what returns something is no tensors' code
+                with suppress(CodeError):
+                    return autodiff.evaluate(q, scene, outcomes)
             raise
     try:
         return autodiff.evaluate(q, scene, outcomes)

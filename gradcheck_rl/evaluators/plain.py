@@ -6,6 +6,7 @@ Code that returns an Estimate knows its own radius; of any other number as many 
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from types import ModuleType
@@ -13,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..errors import RANDOM, SYMBOLIC, CodeError, raised
+from ..errors import RANDOM, SYMBOLIC, CodeError, raised, told
 from ..estimate import EPS, Estimate, Evidence, Floats
 from ..mdp import MDP
 from ..quantities import Gradient, Value
@@ -39,8 +40,14 @@ def is_numpy(code: Callable[..., Any]) -> bool:
     never by trying."""
     if (there := elsewhere(code)) is not None:
         return there.numpy
-    used = _mentioned(code, set())
-    return not used.isdisjoint(("numpy", MDP.__module__)) and not any(u.endswith("torch") for u in used)
+    return not _mentioned(code, set()).isdisjoint(("numpy", MDP.__module__)) and not is_torch(code)
+
+
+def is_torch(code: Callable[..., Any]) -> bool:
+    """Does the function use torch by its name?"""
+    if (there := elsewhere(code)) is not None:
+        return not there.numpy
+    return any(used.endswith("torch") for used in _mentioned(code, set()))
 
 
 def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
@@ -70,8 +77,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     name = getattr(code, "__name__", "the function")
     if isinstance(q, Gradient):
         raise CodeError(q.of, f"`{name}` is numpy code, which has no gradient: write it in torch, or claim its Value.")
-    asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
-    fixed, drawn = arrays(scene, asked, outcomes)
+    fixed, drawn = _arguments(code, scene, outcomes)
     size, count = len(scene.points), outcomes.count if outcomes else 1
     can = possible(outcomes)
     if (there := elsewhere(code)) is not None:
@@ -89,17 +95,41 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
                 rows.append(found := _called(code, arguments, name))
                 if len(rows) == 1 and not _same(found, _called(code, arguments, name)):
                     raise CodeError(q.of, f"`{name}` {RANDOM}")
-    shapes = {r.shape for r in rows if r is not None}
-    if len(shapes) != 1:
-        raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
+        shapes = {r.shape for r in rows if r is not None}
+        if len(shapes) != 1:
+            raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
+        shape = shapes.pop()
+        own = _own_shape(q, scene, outcomes, can) if q.of in scene.answer and is_numpy(q.of) else shape
+        if math.prod(shape) != math.prod(own):
+            raise CodeError(
+                q.of, f"`{name}` returned {_shape(shape)}; {_shape(own)} was expected, as of the page's own function."
+            )
     scene.says(NAME)
-    blank = np.zeros(shapes.pop())
-    value = np.stack([blank if r is None else _value(r) for r in rows]).reshape(size, count, -1)
+    value = np.stack([np.zeros(shape) if r is None else _value(r) for r in rows]).reshape(size, count, -1)
+    if np.isnan(value).any():
+        scene.notes.append(f"`{name}` returned nan")
     radius = _rounded(value)
     for row, r in zip(radius.reshape(size * count, -1), rows, strict=True):
         if isinstance(r, Estimate):
-            row[:] = r.radius
+            row[:] = r.radius.ravel()
     return Estimate(value, radius, Evidence.FLOAT)
+
+
+def _arguments(code: Callable[..., Any], scene: Scene, outcomes: Outcomes | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
+    return arrays(scene, asked, outcomes)
+
+
+def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, can: Any) -> tuple[int, ...]:
+    """What the page's own function returns at the first point, and for the first outcome there that can happen."""
+    own = scene.without_answer().resolve(q.of)
+    fixed, drawn = _arguments(own, scene, outcomes)
+    b, m = (0, 0) if can is None else np.argwhere(can)[0]
+    return _called(own, {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}, own.__name__).shape
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return f"shape {shape}" if shape else "one number"
 
 
 def _rounded(x: Floats) -> Floats:
@@ -128,19 +158,25 @@ def _asked(there: Elsewhere, fixed: Mapping[str, Any], drawn: Mapping[str, Any],
 
 
 def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Estimate | Floats:
-    """One result, flat. Code may write into its arguments: it gets its own."""
+    """One result. Code may write into its arguments: it gets its own."""
     try:
         found = code(**{k: v.copy() if v.shape else v for k, v in arguments.items()})
-        if isinstance(found, Estimate):
-            return found.map(np.ravel)
-        out = np.asarray(found)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit among them: code under test does not end the check
         raise CodeError(code, raised(name, error)) from error
+    if isinstance(found, Estimate):
+        return found
+    try:
+        out = np.asarray(found)
+    except Exception as error:
+        raise CodeError(code, f"`{name}` returned {type(found).__name__}, which is no array: {told(error)}") from error
+    if out.dtype.kind == "c":
+        raise CodeError(code, f"`{name}` returned complex numbers; real ones were expected: take .real or abs().")
     if out.dtype.kind not in "fiub":
         if any(hasattr(x, "free_symbols") for x in out.flat):
             raise CodeError(code, f"`{name}` {SYMBOLIC}")
-        what = "None" if out.shape == () and out.item() is None else f"dtype {out.dtype}"
-        raise CodeError(code, f"`{name}` returned {what}; a number or an array of floats was expected.")
-    return out.astype(float).ravel()
+        what = "None" if found is None else f"dtype {out.dtype}" if isinstance(found, np.ndarray) else type(found).__name__
+        fix = ": end it with `return`" if found is None else ""
+        raise CodeError(code, f"`{name}` returned {what}; a number or an array of floats was expected{fix}.")
+    return out.astype(float)
