@@ -17,7 +17,8 @@ from .claims import Claim, Equal
 from .errors import ProblemError
 from .quantities import Exact
 from .spaces import Normal, Uniform
-from .symbols import Atom, Variable, diff, entries, named_
+from .sums import for_any
+from .symbols import Atom, Variable, bare, diff, entries, named_
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +71,40 @@ class Derivation:
             )
             found.append(Claim(f"{self.title}, line {n}: {why}", Equal(Exact(left), Exact(right)), source=self.source))
         return found
+
+    @cached_property
+    def counts(self) -> list[Any]:
+        """The letters that stand for how many there are: those that a sum runs up to."""
+        ends = {letter for limits in self._ranges for end in limits for letter in end.free_symbols}
+        return [k for k in self.sizes if k in ends]
+
+    @cached_property
+    def _ranges(self) -> set[tuple[Any, ...]]:
+        """From where to where its sums run."""
+        sums = {s for line, _ in self.lines for e in entries(line) for s in bare(e).atoms(sp.Sum, sp.Product)}
+        return {tuple(ends) for s in sums for _, *ends in s.limits}
+
+    def sizes_of(self, n: int) -> str:
+        """At which numbers line n is checked, where letters of a size are in it."""
+        found = frozenset().union(*(_letters(e) for line, _ in self.lines[n - 1 : n + 1] for e in entries(line)))
+        return "; ".join(f"{k} = {', '.join(map(str, ns))}" for k, ns in self.sizes.items() if k in found)
+
+    def for_any(self, n: int) -> bool:
+        """Is line n equal to the one before at every size? It is proved, or not known."""
+        left, right = (entries(line) for line, _ in self.lines[n - 1 : n + 1])
+        most = max(len(left), len(right))
+        pairs = zip(left * (most // len(left)), right * (most // len(right)), strict=True)
+        return all(for_any(a, b, self._indices) for a, b in pairs)
+
+    @cached_property
+    def _indices(self) -> dict[Any, tuple[Any, Any]]:
+        """A letter that no sum runs up to is the index of one term, where every number that is tried is one of every sum."""
+        if len(self._ranges) != 1:
+            return {}
+        (ends,) = self._ranges
+        tried = [(case, [at_size(end, case) for end in ends]) for case in self._cases()]
+        free = (i for i in self.sizes if i not in self.counts)
+        return {i: ends for i in free if all(low <= case[i] <= high for case, (low, high) in tried)}
 
     def _cases(self) -> list[dict[Any, int]]:
         cases: list[dict[Any, int]] = [{}]

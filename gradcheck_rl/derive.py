@@ -109,12 +109,10 @@ def stamps(report: Report) -> list[str]:
     used = ", ".join(f"{name} {version}" for name, version in report.versions.items() if name != "torch")
     said = [f"gradcheck_rl derive {report.problem}, seed {report.seed}; {used}"]
     for chain in report.derivations:
-        sizes = "; ".join(f"{k} = {', '.join(map(str, tried))}" for k, tried in chain.sizes.items())
         for line in (lines[step] for step in chain.steps):
             routes = " + ".join(dict.fromkeys(r.route for r in line.routes if r.verdict == line.verdict))
-            at = f" at {sizes}" if sizes else ""
-            random = f", {line.points} random points" if line.points else ""
-            said.append(f"{line.id}: {line.verdict} by {routes}{at}{random}")
+            more = (line.remark, f"{line.points} random points" if line.points else "")
+            said.append("; ".join(filter(None, (f"{line.id}: {line.verdict} by {routes}", *more))))
     said += [f"{line.id}: printed, and {line.verdict}" for line in report.claims if line.kind == "erratum"]
     return said
 
@@ -124,12 +122,7 @@ def stamps(report: Report) -> list[str]:
 
 def sizes(d: Derivation) -> list[Any]:
     """The letters of a chain that stand for how many there are: those that a sum runs up to."""
-    formulas = [e for line, _ in d.lines for e in entries(line)]
-    sums = {s for e in formulas for s in e.atoms(sp.Sum, sp.Product)} | {
-        s for e in formulas for name in e.atoms(sp.Expr) for s in bare(name).atoms(sp.Sum, sp.Product)
-    }
-    ends = {letter for s in sums for _, *limits in s.limits for end in limits for letter in end.free_symbols}
-    return [k for k in d.sizes if k in ends]
+    return d.counts
 
 
 def letters(d: Derivation) -> dict[str, Any]:

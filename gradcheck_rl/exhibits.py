@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,13 @@ from .derivation import Derivation
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate
 from .evaluators import Scene, autodiff, evaluate, plain, random_atoms, some_outcomes
-from .judge import Answer, Judge
+from .judge import Answer, Judge, Settled
 from .notation import notation
 from .points import Points, given, stack
 from .problem import Problem
 from .quantities import Exact, Gradient, Mean, Printed, Quantity, is_code
 from .report import BlindSpot, Chain, Flow, Form
+from .verdict import Ruling, Verdict
 
 FEW = 4
 
@@ -119,3 +121,17 @@ def chains(problem: Problem, names: Collection[str]) -> list[Chain]:
             sizes = {str(k): [int(n) for n in tried] for k, tried in d.sizes.items()}
             found.append(Chain(d.title, forms, tuple(f"{name}.{n}" for n in range(1, len(d.lines))), sizes))
     return found
+
+
+def at_sizes(settled: Settled, d: Derivation, n: int) -> Settled:
+    """Line n of a derivation: what is known at some sizes, and not for any, agrees, and says at which."""
+    best, sizes = settled.best, d.sizes_of(n)
+    proved = best.verdict is Verdict.PROVED
+    if not sizes or not (proved or best.verdict is Verdict.AGREES) or (proved and d.for_any(n)):
+        return settled
+
+    def agreeing(r: Ruling) -> Ruling:
+        return replace(r, verdict=Verdict.AGREES) if r.verdict is Verdict.PROVED else r
+
+    remark = "; ".join(filter(None, (f"{'proved' if proved else 'checked'} at {sizes}", best.remark)))
+    return replace(settled, rulings=tuple(map(agreeing, settled.rulings)), best=replace(agreeing(best), remark=remark))

@@ -30,6 +30,9 @@ def speaker(language: str) -> Say:
             return table["at {}"].format(flat[3:])
         if flat not in table and at and words in table:
             return table[words] + table[", at {}"].format(numbers)
+        words, _, numbers = flat.partition(" at ")
+        if flat not in table and (known_at := table.get(f"{words} at {{}}")):
+            return known_at.format(numbers)
         known = table.get(flat, sentence)
         return known.format(*parts) if parts else known
 

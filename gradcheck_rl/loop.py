@@ -15,7 +15,7 @@ from .derivation import Derivation
 from .errors import InputError, ProblemError, did_you_mean
 from .estimate import Evidence
 from .evaluators import sampled
-from .exhibits import blind_spots, chains, flows
+from .exhibits import at_sizes, blind_spots, chains, flows
 from .figures import computed
 from .judge import Answer, Judge, Settled
 from .load import typed
@@ -188,7 +188,8 @@ class _Loop:
         if isinstance(item, Derivation):
             page = Problem(title=item.title, claims=item.claims, id=f"{self.problem.name}/{name}")
             judge = self._judge(page, self.judge.count)
-            return [self._line(f"{name}.{n}", c, "step", judge.settle(c, {})) for n, c in enumerate(item.claims, start=1)]
+            settled = [at_sizes(judge.settle(c, {}), item, n) for n, c in enumerate(item.claims, start=1)]
+            return [self._line(f"{name}.{n}", c, "step", s) for n, (c, s) in enumerate(zip(item.claims, settled, strict=True), 1)]
         if isinstance(item, Erratum):
             return [self._erratum(name, item)]
         return [self._line(name, item, "claim", self.judge.settle(item, self.answer))]

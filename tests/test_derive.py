@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
@@ -46,13 +46,18 @@ from gradcheck_rl import (
     then,
 )
 from gradcheck_rl.cli import main
+from gradcheck_rl.derivation import at_size
 from gradcheck_rl.derive import called, derivations, derived, other_lines, printed_lines, read_values, sizes
 from gradcheck_rl.errors import InputError, Unsuitable
 from gradcheck_rl.generate import function
+from gradcheck_rl.languages import speaker
 from gradcheck_rl.load import load, shipped
+from gradcheck_rl.normal_form import is_zero
 from gradcheck_rl.render import derivation as renderers
-from gradcheck_rl.render import text
+from gradcheck_rl.render import html, latex, markdown, text, typst
+from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.report import Report
+from gradcheck_rl.sums import Form, NotShown, for_any
 
 PROBLEMS = [problem.id for problem in shipped()]
 
@@ -111,6 +116,125 @@ def test_a_planted_slip_is_found_where_it_is(size: float, slip: str) -> None:
     wrong = {"sign": -right, "factor": right * (1 + c), "term": right + c}[slip]
     chain = Derivation("J", J.diff(theta[0]), ((right, "the gradient"), (wrong, "a slip"), (wrong + 0 * theta[1], "no change")))
     assert steps(chain) == ["proved", "refuted", "proved"]
+
+
+# ---- any size -------------------------------------------------------------------------------------------------------------
+
+h, j, n = sp.symbols("h j n", integer=True)
+MARKS = sp.IndexedBase("m", positive=True)
+
+
+def over_all(term: Any, index: Any) -> Any:
+    return sp.Sum(term, (index, 0, K - 1))
+
+
+COUNT = over_all(1, i)
+TRIED = (2, 3, 4, 5, 6)
+WRONG_BEYOND = K + sp.Mul(*(K - size for size in TRIED))
+ONLY_AT = "proved at K = 2, 3, 4, 5, 6"
+
+
+def test_what_is_proved_at_some_sizes_is_not_proved() -> None:
+    """1 + ... + 1 = K, and a polynomial that is K at 2, ..., 6: at 7 it is 127."""
+    wrong, right = (Derivation("The count", COUNT, ((last, "counted"),), sizes={K: TRIED}) for last in (WRONG_BEYOND, K))
+    report = check(Problem("P", derivations=(wrong, right)), formulas=True)
+    assert [(line.verdict, line.remark) for line in report.claims] == [("agrees", ONLY_AT), ("proved", "")]
+    assert not any(route.verdict == "proved" for route in report.claims[0].routes)
+    assert (report.summary["proved"], report.summary["agrees"]) == (1, 1)
+    beyond = Derivation("The count", COUNT, ((WRONG_BEYOND, "counted"),), sizes={K: (*TRIED, 7)})
+    assert steps(beyond) == ["refuted"]
+
+
+def test_every_format_says_at_which_sizes() -> None:
+    chain = Derivation("Powers", K**3 * W[i], (((K**3 + (K - 2) * (K - 3)) * W[i], "cubed"),), sizes={K: (2, 3), i: (0, 1)})
+    report = check(Problem("P", derivations=(chain,)), formulas=True)
+    wanted = "proved at K = 2, 3; i = 0, 1"
+    reports = [kind.render([report]) for kind in (text, html, markdown, latex, typst, json_renderer)]
+    derived_ones = [text.derivations(report), *(render(report, ()) for render in renderers.FORMATS.values())]
+    for written in (*reports, *derived_ones):
+        assert wanted in " ".join(written.replace("\\", "").split()), written
+    assert "证明于 K = 2, 3; i = 0, 1" in text.derivations(report, text.Screen(say=speaker("zh")))
+
+
+# By its definition a sum is the same with another letter; sum c f = c sum f; of sum d_ik f(k) one term is left;
+# and the slope of log sum e^w_k is a share.
+SHARE = sp.exp(W[i]) / over_all(sp.exp(W[h]), h)
+IDENTITIES = {
+    "renamed": (over_all(R[k] * W[k], k), over_all(R[n] * W[n], n)),
+    "constants": (over_all(R[i] * (2 * W[k] + 1), k), 2 * R[i] * over_all(W[n], n) + K * R[i]),
+    "one term": (over_all(sp.KroneckerDelta(i, k) * R[k], k), R[i]),
+    "exchanged": (over_all(W[k] * over_all(R[n] * MARKS[k], n), k), over_all(R[k], k) * over_all(MARKS[k] * W[k], k)),
+    "slope": (sp.Derivative(sp.log(over_all(sp.exp(W[k]), k)), W[i]), SHARE),
+    "shares": (over_all(SHARE, i), sp.S.One),
+    "cases": (sp.KroneckerDelta(i, j) * W[i], sp.KroneckerDelta(i, j) * W[j]),
+}
+
+
+@pytest.mark.parametrize("name", IDENTITIES)
+@given(c=st.fractions(-3, 3, max_denominator=3).filter(bool))
+def test_what_only_moves_is_proved_for_any_size_and_a_planted_slip_is_not(name: str, c: Fraction) -> None:
+    left, right = IDENTITIES[name]
+    q, ends = sp.Rational(c.numerator, c.denominator), (sp.S.Zero, K - 1)
+    assert for_any(left * q, right * q, {i: ends, j: ends})
+    assert not for_any(left * q, right * q + sp.Mul(*(K - size for size in TRIED)), {i: ends, j: ends})
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (sp.Sum(sp.KroneckerDelta(i, k) * R[k], (k, 0, K - 2)), R[i]),  # i = K - 1 is no term of it
+        (sp.Sum(1, (k, 0, K - 3)), K - 2),  # of K = 0 there are none, and not -2
+        (sp.Derivative(W[0] ** 2, W[i]), sp.S.Zero),  # i may be 0
+        (over_all(sp.KroneckerDelta(k, j) * sp.Product(R[k] + R[j], (j, 0, 1)), k), sp.Product(2 * R[j], (j, 0, 1))),
+        (over_all(over_all(R[k] * W[n], n), k), over_all(R[k] * W[k], k)),
+        (sp.Sum(sp.Sum(1, (n, 0, k)), (k, -3, K)), sp.Sum(k + 1, (k, -3, K))),  # of k = -3 there are none, and not -2
+        (sp.KroneckerDelta(i, j) * W[i], W[i]),
+        (sp.KroneckerDelta(i, j) * W[i], sp.S.Zero),
+    ],
+)
+def test_what_does_not_hold_for_every_size_is_not_proved(left: Any, right: Any) -> None:
+    ends = (sp.S.Zero, K - 1)
+    assert not for_any(left, right, {i: ends, j: ends})
+
+
+@st.composite
+def with_sums(draw: st.DrawFn, letters: tuple[Any, ...] = (i, j), depth: int = 3) -> Any:
+    """A formula with sums in it, one inside the other."""
+    at = st.sampled_from(letters)
+    kind = draw(st.sampled_from(["entry", "delta", "number"] + ["sum", "sum", "+", "*", "exp", "slope"] * (depth > 0)))
+    inner = with_sums(letters, depth - 1)
+    match kind:
+        case "entry":
+            return draw(st.sampled_from([R, W]))[draw(at)]
+        case "delta":
+            return sp.KroneckerDelta(draw(at), draw(at))
+        case "number":
+            return draw(st.sampled_from([sp.Integer(2), K, *letters]))
+        case "sum":
+            index = sp.Symbol(draw(st.sampled_from("knh")), integer=True)
+            low, high = draw(st.sampled_from([(0, K - 1), (0, K - 1), (1, K), (0, draw(at))]))
+            return sp.Sum(draw(with_sums((*letters, index), depth - 1)), (index, low, high))
+        case "exp":
+            return sp.exp(draw(inner))
+        case "slope":
+            return sp.Derivative(draw(inner), W[draw(at)])
+        case _:
+            return (sp.Add if kind == "+" else sp.Mul)(draw(inner), draw(inner))
+
+
+@given(with_sums())
+@example(over_all(W[k] * sp.Sum(R[n], (n, 0, k)), k))
+@settings(max_examples=300)
+def test_a_sum_taken_apart_is_worth_the_same_at_every_size(e: Any) -> None:
+    ends = (sp.S.Zero, K - 1)
+    try:
+        apart = Form({i: ends, j: ends}).of(e)
+    except NotShown:
+        return
+    for size in (1, 2, 3):
+        for case in ({K: size, i: a, j: b} for a in range(size) for b in range(size)):
+            left, right = at_size(e, case), at_size(apart, case)
+            assert sp.expand(left - right) == 0 or is_zero(left - right), (e, apart, case)
 
 
 # ---- the shipped pages ----------------------------------------------------------------------------------------------------
@@ -327,7 +451,7 @@ def test_a_stamp_says_what_was_checked_and_with_what() -> None:
     code, out, _ = run("derive", "problem1", "--format", "latex", "--stamp", "--seed", "7")
     notes = [line for line in out.split("\n") if line.startswith("%")]
     assert code == 0 and "seed 7" in notes[0] and f"sympy {sp.__version__}" in notes[0]
-    assert any(note.startswith("% closed_form.1: proved by proof at K = 2, 3, 4, 5, 6") for note in notes)
+    assert any(note.startswith("% closed_form.1: proved by proof; ") for note in notes)
 
 
 @pytest.mark.parametrize("name", PROBLEMS)

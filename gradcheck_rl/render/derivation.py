@@ -129,9 +129,9 @@ def _steps(chain: Chain, lines: Mapping[str, Line]) -> list[tuple[Form, Line | N
 
 
 def _reason(form: Form, line: Line | None) -> str:
-    """The reason; of a sign that does not hold also where."""
+    """The reason, and what is to be said of the sign; of one that does not hold also where."""
     if line is None or line.ok:
-        return form.reason
+        return f"{form.reason} [{line.remark}]" if line is not None and line.remark else form.reason
     where = ", ".join(f"{name} = {plain(value)}" for name, value in (line.witness or {}).items())
     return f"{form.reason} [{line.verdict}{' at ' + where if where else ''}: {line.reason}]"
 

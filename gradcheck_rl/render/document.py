@@ -336,13 +336,12 @@ class _Page:
                 steps.append(Step(formula, reason, None, ""))
                 continue
             evidence = [] if line.ok else self._evidence(line)
+            reason = " · ".join(filter(None, (reason, self.say(line.remark) if line.remark else "")))
             steps.append(Step(formula, reason, self._verdict(line), self._place(line.id), tuple(evidence)))
         shown = [line.ok for step in ids if (line := self.lines.get(step))]
         held = [self.say("{} of {} steps hold", sum(shown), len(shown))] if shown else []
         links = [piece for step in ids if step in self.lines for piece in (" · ", Link(step, self.places[step]))]
-        tried = [f"{name} = {', '.join(map(str, sizes))}" for name, sizes in derivation.sizes.items()]
-        at = [" · ", self.say("checked at {}", "; ".join(tried))] if tried else []
-        notes: list[Block] = [Paragraph((*held, *at, *links))] if held else []
+        notes: list[Block] = [Paragraph((*held, *links))] if held else []
         anchor = self.anchors.fresh(self.prefix, "derivation", derivation.title)
         title = self.say(derivation.title)
         return Section(title, title, anchor, (Steps(tuple(steps)), *notes))

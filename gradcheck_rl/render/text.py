@@ -172,7 +172,8 @@ class _Page:
         for form, step in zip(chain.forms, ("", *chain.steps), strict=False):
             line = lines.get(step)
             if line is not None:
-                parts.append(self.verdict(line) + _text(f"  {self.say(form.reason)}") + _text(f"  {line.id}", "dim"))
+                notes = "  ".join(filter(None, (line.id, self.say(line.remark) if line.ok else "")))
+                parts.append(self.verdict(line) + _text(f"  {self.say(form.reason)}") + _text(f"  {notes}", "dim"))
             parts.append(_Formula(form.math or ["text", form.text], "=" if step else ""))
             if line is not None and not line.ok:
                 parts.append(Padding(self.detail(line), (0, 0, 0, 2)))
