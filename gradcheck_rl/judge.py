@@ -147,7 +147,9 @@ class Judge:
             told = [best.remark or seen.remark, *(r.note for r in rulings if r.verdict is Verdict.AGREES)]
             best = replace(best, points=seen.points, left=seen.left, right=seen.right, remark="; ".join(filter(None, told)))
             reason = best.note if best.verdict is Verdict.UNDECIDED else ""
-            where = best.points.witness(best.at, self.needed(claim)) if reason == NOWHERE else None
+            where = None
+            if reason and best.points is not None and not math.isfinite(best.slack):  # at this point nothing is known
+                where = best.points.witness(best.at, self.needed(claim))
             return Settled(tuple(rulings), best, reason, where, shown=self._shown(that, best))
         if witness and claim.at is None and best.left is not None:
             best = self._shrunk(claim, that, best, answer)
@@ -227,7 +229,7 @@ class Judge:
             wide = f"known only to {room:.1e}, wider than the resolution {claim.resolution:.0e}"
             if scene.short:
                 wide = f"{wide}: it takes about {max(scene.short):.0e} draws (--samples)".replace("e+", "e")
-            return replace(ruling, note=wide if math.isfinite(room) else "its radius is not finite")
+            return replace(ruling, note=wide if math.isfinite(room) else [*scene.near, "its radius is not finite"][0])
         hints = list(dict.fromkeys(scene.notes))
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling

@@ -41,6 +41,7 @@ from gradcheck_rl import (
     Printed,
     Problem,
     ProblemError,
+    Simplex,
     Trace,
     Uniform,
     Value,
@@ -644,6 +645,7 @@ def test_a_law_that_is_nowhere_defined_is_not_one_that_sums_to_something_else() 
 @pytest.mark.parametrize("wrong", [1, 1 + 1e-5])
 @pytest.mark.parametrize("deviation", [0.1, 0.05, 0.02])
 def test_code_that_is_narrow_beside_its_draw_is_integrated_by_finer_rules(deviation: float, wrong: float) -> None:
+def test_code_that_is_narrow_beside_its_draw_is_integrated_by_the_rules_with_more_nodes(deviation: float, wrong: float) -> None:
     """Importance weights of a narrow target have mean one."""
 
     def weight(drawn: Any, location: Any) -> Any:
@@ -701,3 +703,134 @@ def test_code_that_is_given_a_formula_of_a_parameter_is_not_asked_for_its_slope_
     claims = (Claim("value", Equal(Value(expected), E(reward[Draw("taken", Categorical(pi))]))),)
     claims += (Claim("by score", Equal(Gradient(by_score), exact)),)
     assert {x.verdict for x in check(Problem(title="t", claims=claims, world=(pi, held, reward))).claims} <= {"agrees", "proved"}
+# ---- differences: a kink is no mistake --------------------
+
+place = Parameter("place", over=Uniform(-1, 1))
+STEP = 2.0**-15
+
+
+def differenced(code: Any, slope: Any, at: Any) -> Any:
+    claim = Claim("So.", Equal(Gradient(code), slope), by="differences", at=Point(place=at))
+    return check(Problem(title="Slopes", claims=(claim,))).claims[0]
+
+
+@given(
+    st.integers(-9, 9), st.integers(-9, 9), st.floats(-9, 9), st.floats(-4, 4), st.sampled_from((0, 1)), st.sampled_from((0, 1))
+)
+def test_the_slope_of_either_side_of_a_kink_or_a_jump_is_not_refuted(
+    left: int, right: int, bend: float, away: float, jump: int, side: int
+) -> None:
+    """Beyond two steps there is no kink to see, and the slope is known."""
+    corner = away * STEP
+
+    def bent(place: Any) -> Any:
+        x = place - corner
+        below = x < 0 if side else x <= 0
+        return torch.where(below, left * x, right * x + jump) + bend * place**2
+
+    line = differenced(bent, left if corner > 0 or (corner == 0 and side == 0) else right, 0)
+    assert line.verdict != "refuted"
+    assert line.verdict == "agrees" or abs(away) <= 2
+
+
+def t_corner(place: Any) -> Any:
+    return 3 * torch.relu(place)
+
+
+def t_midway(place: Any) -> Any:
+    return torch.sign(place) + place
+
+
+def t_edge(place: Any) -> Any:
+    return torch.log(place)
+
+
+def t_pole(place: Any) -> Any:
+    return 1 / place
+
+
+UNSETTLED = [
+    (t_corner, 3, 1e-5, "a kink, a jump or a sharp bend near this point: the slope changes by 1.53 there"),
+    (t_corner, 3, 0, "the slope changes by 3 there"),
+    (t_corner, 0, -1e-5, "the slope changes by"),
+    (t_midway, 1, 0, "known only to"),
+    (t_midway, 1, 1e-5, "the slope changes by"),
+    (t_edge, 10**5, 1e-5, "the value is not finite a step of 6e-05 away"),
+    (t_pole, -(10**10), 1e-5, "the slope changes by"),
+]
+
+
+@pytest.mark.parametrize(("code", "slope", "at", "says"), UNSETTLED)
+def test_differences_say_what_is_near_a_point_and_not_that_code_is_wrong(code: Any, slope: Any, at: float, says: str) -> None:
+    line = differenced(code, slope, at)
+    assert (line.verdict, says in line.reason) == ("undecided", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "slope", "at"), [(t_corner, 3, 1e-4), (t_corner, 0, -1e-4), (t_midway, 1, 0.5), (t_edge, 2, 0.5), (t_pole, -4, 0.5)]
+)
+def test_away_from_it_right_agrees_and_wrong_is_refuted(code: Any, slope: int, at: float) -> None:
+    wrong = slope + sp.Rational(1, 10**4)
+    assert [differenced(code, x, at).verdict for x in (slope, wrong, -slope - 1)] == ["agrees", "refuted", "refuted"]
+
+
+def test_a_kink_at_a_drawn_point_says_at_which() -> None:
+    u = Parameter("u", over=OneOf(0, 1, 2))
+
+    def corner(u: Any) -> Any:
+        return 3 * torch.relu(u)
+
+    line = check(Problem(title="Drawn", claims=(Claim("So.", Equal(Gradient(corner, u), 3), by="differences"),))).claims[0]
+    assert (line.verdict, line.witness) == ("undecided", {"u": "0"})
+
+
+def test_what_is_near_a_point_is_told_of_each_claim() -> None:
+    """The second finds what the first has worked out."""
+    q = Gradient(t_corner)
+    claims = tuple(Claim(f"{n}.", Equal(q, n), by="differences", at=Point(place=0)) for n in (3, 4))
+    reasons = [line.reason for line in check(Problem(title="Two", claims=claims)).claims]
+    assert reasons[0] == reasons[1] and "the slope changes by 3 there" in reasons[0]
+
+
+chances = Parameter("chances", (2, 3), over=Simplex())
+
+
+def t_entropy(chances: Any) -> Any:
+    """torch refuses probabilities that do not sum to 1."""
+    return torch.distributions.Categorical(chances, validate_args=True).entropy().sum()
+
+
+def t_strict(chances: Any) -> Any:
+    """It has no way to go on off the simplex."""
+    return (chances**2).sum() if ((chances.sum(-1) - 1).abs() < 1e-6).all() else chances.sum() * torch.nan
+
+
+def t_rates(chances: Any) -> Any:
+    return (chances[:, 0] * chances[:, 2] ** 2 + chances[:, 0] * chances[:, 1]).sum()
+
+
+def t_last_corner(chances: Any) -> Any:
+    return 3 * torch.relu(chances[0, 2] - 0.25)
+
+
+def test_differences_keep_probabilities_on_their_simplex() -> None:
+    p = chances.array
+    models = {t_entropy: -(p * log(p)).sum(), t_strict: (p**2).sum(), t_rates: (p[:, 0] * (p[:, 2] ** 2 + p[:, 1])).sum()}
+    for code, model in models.items():
+        claims = tuple(Claim(f"{n}.", Equal(Gradient(code), n * Gradient(model)), by="differences") for n in (1, 2))
+        assert [c.verdict for c in check(Problem(title="Simplex", claims=claims)).claims] == ["agrees", "refuted"]
+
+
+def test_a_gradient_on_a_simplex_has_no_curl() -> None:
+    def turned(chances: Any) -> Any:
+        return chances[0, 0].detach() * chances[0, 1] ** 2
+
+    claims = tuple(Claim("So.", Equal(Curl(Gradient(code)), 0)) for code in (t_rates, turned))
+    assert [c.verdict for c in check(Problem(title="Curl", claims=claims)).claims] == ["agrees", "refuted"]
+
+
+def test_a_kink_of_the_last_probability_is_one_of_the_others() -> None:
+    quarter, half = sp.Rational(1, 4), sp.Rational(1, 2)
+    at = Point(chances=((quarter, half, quarter), (half, quarter, quarter)))
+    claim = Claim("So.", Equal(Gradient(t_last_corner), (-3, -3, 0, 0, 0, 0)), by="differences", at=at)
+    assert check(Problem(title="Simplex", claims=(claim,))).claims[0].verdict == "undecided"

@@ -50,13 +50,11 @@ def evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None = None) -> Est
         return _evaluate(q, scene, outcomes)
     key = scene.key(q, scene.route or "")
     if key not in scene.memo:
-        before = dict(scene.used)
-        scene.used.clear()
-        scene.memo[key] = _evaluate(q, scene, None)
-        scene.memo[key, "used"] = dict(scene.used)  # pyright: ignore[reportArgumentType]
-        scene.used.update(before)
-    scene.used.update(scene.memo[key, "used"])  # pyright: ignore[reportArgumentType, reportCallIssue]
-    return scene.memo[key]
+        alone = scene.anew()
+        scene.memo[key] = _evaluate(q, alone, None), alone
+    found, heard = scene.memo[key]
+    scene.hears(heard)
+    return found
 
 
 def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:

@@ -1,5 +1,8 @@
 """Gradients from values alone: central differences at two steps, extrapolated; the radius is what the steps disagree on.
 
+Between the two sides of a point there is an angle that closes with the step, if the value is smooth. At a kink or a jump it does
+not: there nothing is known, and the estimate says so.
+
 A formula is differenced at 200 bits with its stop-gradients held at the point: an exact check of the symbolic derivative. Where
 it is analytic one step in the imaginary direction is enough, f'(x) = Im f(x + ih) / h but for h^2: nothing cancels.
 Code is differenced in float64, and has no stop-gradients that could be held: it is compared where it has none.
@@ -21,12 +24,16 @@ from ..laws import Random, randoms
 from ..points import Points, stack
 from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code, pairs
 from ..rings import ANALYTIC, ball
+from ..spaces import Simplex
 from ..symbols import Variable, entries, frozen_
-from .scene import Outcomes, Scene, tangent
+from .scene import Outcomes, Scene
 
 NAME = "differences"
 STEP = fmpq(1, 2**15)  # its square is what the two steps disagree by, EPS over it what rounding adds
 TINY = fmpq(1, 2**60)
+AROUND = (1, -1, 2, -2)  # how many steps away a value is asked for
+KINK = "a kink, a jump or a sharp bend near this point: the slope changes by {:.3g} there"
+EDGE = f"the value is not finite a step of {float(2 * STEP):.0e} away"
 
 Evaluate = Callable[..., Estimate]
 
@@ -39,28 +46,41 @@ def evaluate(q: Gradient, scene: Scene, outcomes: Outcomes | None, walk: Evaluat
         if outcomes is not None:
             raise Unsuitable("differences of a random formula: take its expectation first")
         return _formula(q, variables, scene)
-    shifts = [(k, i, STEP * n) for k, v in enumerate(variables) for i in range(v.atoms.size) for n in (1, -1, 2, -2)]
-    value = walk(
-        Value(q.of),
-        scene.at(stack([shifted(scene.points, variables[k], i, h) for k, i, h in shifts])),
-        _repeat(outcomes, len(shifts)),
-    )
-    size = len(scene.points)
-    y = value.map(lambda x: x.reshape(-1, 4, size, *x.shape[1:]))
-    near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
-    gap = np.abs(near.value - far.value)
-    best = (4 * near.value - far.value) / 3
-    return Estimate(tangent(variables, _last(best)), _last(gap + 2 * near.radius), Evidence.FLOAT)
+    there = _around(scene.points, variables)
+    y = walk(Value(q.of), scene.at(there), _repeat(outcomes, len(there) // len(scene.points)))
+    return _slopes(y, scene).map(lambda x: np.moveaxis(x[..., 0], 0, -1))
 
 
-def _slope(y: Estimate, at: int, h: Any) -> Estimate:
-    up, down = y.map(lambda x: x[:, at]), y.map(lambda x: x[:, at + 1])
-    return Estimate((up.value - down.value) / (2 * float(h)), (up.radius + down.radius) / (2 * float(h)))
+def _around(points: Points, variables: Sequence[Variable]) -> Points:
+    """The points, and after them the same ones with each entry in turn moved to both sides, by one step and by two."""
+    moved = [shifted(points, v, i, STEP * n) for v in variables for i in range(v.atoms.size) for n in AROUND]
+    return stack([points, *moved])
 
 
-def _last(x: Any) -> Any:
-    """(P, B, M, 1) as (B, M, P)."""
-    return np.moveaxis(x[..., 0], 0, -1)
+def _slopes(y: Estimate, scene: Scene) -> Estimate:
+    """From the values around the points, the slope by each entry: (entries, B, ...).
+
+    2 angle(h) - angle(2h) is of the order of h^3 where the value is smooth, and of the angle itself at a kink: there nothing is
+    known. Midway in a jump there is no angle, and the error is less than three times what the two steps disagree by.
+    """
+    size, h = len(scene.points), float(STEP)
+    value, radius = (x[size:].reshape(-1, len(AROUND), size, *x.shape[1:]) for x in (y.value, y.radius))
+    here, (up, down, far_up, far_down) = y.value[:size], np.moveaxis(value, 1, 0)
+    with np.errstate(all="ignore"):
+        near, far = (up - down) / (2 * h), (far_up - far_down) / (4 * h)
+        rounding = (radius[:, 0] + radius[:, 1]) / (2 * h)
+        slope, gap = (4 * near - far) / 3, np.abs(near - far)
+        angle = np.abs(4 * (up + down) - (far_up + far_down) - 6 * here) / (2 * h)
+        seen = scene.resolution * (1 + np.abs(slope))
+        bent = angle - 16 * rounding > seen
+        room = np.where(gap > seen, 3 * gap, gap) + angle + 2 * rounding
+    outside = np.isfinite(here) & ~np.isfinite(angle)
+    if bent.any():
+        scene.near.append(KINK.format(angle[bent].max()))
+    if outside.any():
+        scene.near.append(EDGE)
+    slope = np.where(outside, 0.0, np.where(np.isfinite(here), slope, np.nan))
+    return Estimate(slope, np.where(bent | outside, np.inf, room), Evidence.FLOAT)
 
 
 def _repeat(outcomes: Outcomes | None, times: int) -> Outcomes | None:
@@ -74,9 +94,12 @@ def _repeat(outcomes: Outcomes | None, times: int) -> Outcomes | None:
 
 
 def shifted(points: Points, variable: Variable, i: int, h: Any) -> Points:
-    """The points with one entry of one variable moved."""
+    """The points with one entry of one variable moved: of a row of probabilities, against the last one."""
     moved = points.exact[variable.name].copy().reshape(len(points), -1)
     moved[:, i] = moved[:, i] + h
+    if isinstance(variable.over, Simplex):
+        last = i - i % variable.shape[-1] + variable.shape[-1] - 1
+        moved[:, last] = moved[:, last] - h
     return points.with_(variable.name, moved.reshape(points.exact[variable.name].shape))
 
 
@@ -127,11 +150,8 @@ def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
     if sum(v.atoms.size for v in variables) != len(atoms):
         raise ProblemError("Curl needs the gradient by whole variables.")
     points = scene.points.image()
-    shifts = [(v, i, STEP * n) for v in variables for i in range(v.atoms.size) for n in (1, -1, 2, -2)]
-    there = walk(field, scene.at(stack([shifted(points, v, i, h) for v, i, h in shifts])))
-    y = there.map(lambda x: x[:, 0, :].reshape(-1, 4, len(points), x.shape[-1]))
-    near, far = _slope(y, 0, STEP), _slope(y, 2, 2 * STEP)
-    best, radius = (4 * near.value - far.value) / 3, np.abs(near.value - far.value) + 2 * near.radius
+    found = _slopes(walk(field, scene.at(_around(points, variables))).map(lambda x: x[:, 0, :]), scene)
+    best, radius = found.value, found.radius
     turns = pairs(len(atoms))
     value = np.stack([best[j, :, i] - best[i, :, j] for i, j in turns], axis=-1)
     room = np.stack([radius[j, :, i] + radius[i, :, j] for i, j in turns], axis=-1)

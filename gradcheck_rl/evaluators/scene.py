@@ -71,10 +71,11 @@ class Scene:
     samples: int | None = None  # of each mean at each point; None: as many as the resolution needs
     away: Callable[..., Iterable[Any]] | None = None  # makes draws in other processes
     tells: Callable[[int, int], None] | None = None  # is told how many draws there are, of how many
-    memo: dict[Any, Estimate] = field(default_factory=dict)
+    memo: dict[Any, tuple[Estimate, Scene]] = field(default_factory=dict[Any, "tuple[Estimate, Scene]"])
     used: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     short: list[int] = field(default_factory=list[int])  # the draws it would take, where those made do not tell
+    near: list[str] = field(default_factory=list[str])  # what there is near a point that keeps differences from settling
 
     def at(self, points: Points) -> Scene:
         return replace(self, points=points, memo={})
@@ -82,8 +83,18 @@ class Scene:
     def by(self, route: str) -> Scene:
         return replace(self, route=route)
 
+    def anew(self) -> Scene:
+        """With nothing heard yet."""
+        return replace(self, used={}, notes=[], short=[], near=[])
+
+    def hears(self, other: Scene) -> None:
+        self.used.update(other.used)
+        self.notes.extend(other.notes)
+        self.short.extend(other.short)
+        self.near.extend(other.near)
+
     def without_answer(self) -> Scene:
-        return replace(self, answer={}, notes=[], used={})
+        return replace(self.anew(), answer={})
 
     def says(self, route: str) -> None:
         self.used[route] = None
