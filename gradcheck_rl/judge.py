@@ -29,12 +29,13 @@ from .evaluators import (
     proof,
     sampled,
     some_outcomes,
+    unsure,
 )
 from .expressions import lawful
 from .laws import Bundle, Finite, Random, randoms, with_parents
 from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
-from .quantities import Covariance, Exact, Mean, Printed, Quantity, Trace, Value, is_code, labels, taken_by
+from .quantities import Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
 from .rings import written
 from .symbols import Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, combine, compare, nowhere
@@ -115,6 +116,7 @@ class Judge:
         self._once: dict[Any, Points] = {}
         self._settled: dict[Any, Settled] = {}
         self._lawful_ones: set[Any] = set()
+        self._moments: dict[Quantity, tuple[Quantity, Quantity]] = {}
 
     def anew(self) -> Judge:
         """The same points and what is known at them, with nothing settled: answers that come and go leave nothing behind."""
@@ -267,19 +269,20 @@ class Judge:
         return Settled((ruling,), ruling, note)
 
     def _other_estimator(self, that: Relation, scene: Scene) -> str:
-        """The mean is right; is it the declared estimator? Its exact variance tells, where it can be listed or integrated."""
+        """The mean is right; is it the declared estimator? Its moments tell, where they can be listed or integrated: covariance
+        and third moment of each coordinate. Two that have these in common are not told apart."""
         for q in that.sides:
-            if isinstance(q, Mean) and q.code() and scene.route in (None, listed.NAME, integrated.NAME):
-                spread = Trace(Covariance(q.of, q.over))
+            if not (isinstance(q, Mean) and q.code() and scene.route in (None, listed.NAME, integrated.NAME)):
+                continue
+            names = labels(q, self.world.parameters) or []
+            moments = self._moments.setdefault(q, (Covariance(q.of, q.over), Mean(q.of * q.of * q.of, q.over)))
+            for moment in moments:
                 try:
-                    ours, theirs = (evaluate(spread, s).value[:, 0, 0] for s in (scene.without_answer(), scene))
+                    ours, theirs = (evaluate(moment, s) for s in (scene.without_answer(), scene))
                 except (CodeError, Unsuitable):
                     return ""
-                gap = np.abs(theirs - ours) / (1 + ours)
-                b = int(np.argmax(gap))
-                if float(gap[b]) > scene.resolution:
-                    here = f"its variance is {theirs[b]:.4g}, the declared one's {ours[b]:.4g}"
-                    return f"the mean is right, but this is another estimator: {here}"
+                if said := _other_moment(moment, theirs, ours, names, scene.resolution):
+                    return f"the mean is right, but this is another estimator: its {said}"
         return ""
 
     # ---- where a claim is checked -----------------------------------------------------------------------------------------
@@ -555,6 +558,26 @@ def _holds(where: Relation, m: Measured) -> Any:
 def _on_a_page(q: Quantity) -> bool:
     """Numbers that were written down, to be compared at the exact data."""
     return isinstance(q, Printed) or (isinstance(q, Exact) and all(e.is_number for e in entries(q.of)))
+
+
+def _other_moment(moment: Quantity, theirs: Estimate, ours: Estimate, names: Sequence[str], resolution: float) -> str:
+    """What sets a covariance, or a third moment, apart from the declared one, if anything does."""
+    kind, same = "third moment", Equal(moment, moment)
+    slack = same.slack(theirs, ours)
+    verdict, at, *_ = compare(same.excess(theirs, ours), theirs, ours, slack, slack, resolution, faint=True)
+    places: Sequence[int] = at[-1:]
+    if isinstance(moment, Covariance):
+        n = side(ours.shape[-1])
+        own = (..., slice(None, None, n + 1))
+        if (doubtful := (unsure(theirs) & ~unsure(ours))[own]).any():
+            return f"variance is not known to be finite, the declared one's is {ours.value[own][doubtful][0]:.4g}"
+        places = sorted({*divmod(at[-1], n)})
+        kind = "variance" if len(places) == 1 else "covariance"
+    if verdict is not Verdict.REFUTED:
+        return ""
+    here, declared = (0.0 if abs(e.value[at]) <= e.radius[at] else e.value[at] for e in (theirs, ours))
+    by = f" by {' and '.join(names[i] for i in places)}" if len(names) > 1 else ""
+    return f"{kind} is {here:.4g}{by}, the declared one's {declared:.4g}"
 
 
 def number(e: Estimate, b: int, i: int) -> Any:

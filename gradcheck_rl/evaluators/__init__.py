@@ -85,8 +85,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             )
         case NonFinite(of=of):
             x = evaluate(of, scene, outcomes)
-            unsure = np.isfinite(x.value) & ~(x.radius <= UNSURE * (1 + np.abs(x.value)))  # it may be infinite
-            return Estimate((~np.isfinite(x.value)).astype(float), np.where(unsure, 1.0, 0.0), x.evidence)
+            infinite = ~np.isfinite(x.value)
+            return Estimate(infinite.astype(float), (unsure(x) & ~infinite).astype(float), x.evidence)
         case Printed(digits=digits):
             value, radius = np.array([float(d) for d in digits]), np.array([float(r) for r in q.radii])
             shape = (len(scene.points), 1, len(digits))
@@ -98,6 +98,11 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             return hull.evaluate(of, scene)
         case _:
             raise Unsuitable(f"{type(q).__name__} cannot be evaluated")
+
+
+def unsure(x: Estimate) -> Any:
+    """Where it may be infinite."""
+    return ~(np.isfinite(x.value) & (x.radius <= UNSURE * (1 + np.abs(x.value))))
 
 
 def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
@@ -229,4 +234,5 @@ __all__ = [
     "loose_atoms",
     "random_atoms",
     "some_outcomes",
+    "unsure",
 ]
