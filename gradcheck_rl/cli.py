@@ -135,7 +135,12 @@ def run(options: argparse.Namespace) -> int:
                         raise InputError(f"{problem.id} has no figure: leave --plot out.")
                     samples = options.samples if len(names) == 1 or _is_sampled(problem, wanted) else None
                     report = _check(problem, options, wanted, answer, samples=samples, on=on)
-                    reports.append(replace(report, replay=_typed(report.replay, problem, options, wanted)))
+                    if options.answer:
+                        from .replay import command
+
+                        given: dict[str, Any] = {"points": options.points, "only": wanted, "answer": options.answer}
+                        report = replace(report, replay=command(problem, seed=options.seed, samples=samples, **given))
+                    reports.append(report)
                     if not options.json:
                         _say(_text_of(reports[-1], options))
                     if options.plot:
@@ -764,20 +769,6 @@ def _was_interrupted(error: BaseException) -> bool:
         seen.append(at)
         at = at.__cause__ or at.__context__
     return any(isinstance(e, KeyboardInterrupt) for e in seen)
-
-
-def _typed(replay: str, problem: Problem, options: argparse.Namespace, wanted: Sequence[str] | None) -> str:
-    """The line that says the same once more: with the file as it was named here, and all that chose what was checked."""
-    import shlex
-
-    _, found, rest = replay.partition(" --seed ")
-    if not found:
-        return replay
-    word = problem.path if Path(problem.path).stem == problem.id else problem.id
-    chosen = [f"--points {options.points}"] if options.points else []
-    chosen += [f"--only {shlex.quote(one)}" for one in wanted or ()]
-    chosen += [f"--answer {shlex.quote(options.answer)}"] if options.answer else []
-    return " ".join([f"python -m gradcheck_rl {shlex.quote(word)} --seed {rest}", *chosen])
 
 
 def _progress(done: int, total: int, says: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -21,6 +20,7 @@ from .laws import Expected, Slope, closed
 from .loop import check
 from .notation import size, stated
 from .problem import Problem
+from .replay import command
 from .report import Chain, Report
 from .spaces import Simplex
 from .symbols import Atom, array, bare, entries, formula
@@ -84,7 +84,7 @@ def derived(
     chains = {chain.forms[0].name.rpartition(".")[0]: chain for chain in report.derivations}
     for name, at in worked_out:
         chains[name + at] = _shown(chains[name], chains[name + at])
-    replay = report.replay.replace("gradcheck_rl ", "gradcheck_rl derive ", 1) + (f" --at {shlex.quote(typed)}" if typed else "")
+    replay = command(problem, "derive", seed=seed, at=typed or None)
     return replace(report, derivations=tuple(chains.values()), replay=replay)
 
 

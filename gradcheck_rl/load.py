@@ -169,8 +169,7 @@ def typed(path: Path) -> str:
     """What a person who stands here types for a page: problem1, or its file."""
     if path.stem != identity(path):
         return identity(path)
-    inside = path.is_absolute() and path.is_relative_to(Path.cwd())
-    return str(path.relative_to(Path.cwd()) if inside else path.name if path.is_absolute() else path)
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def sources(path: Path) -> list[tuple[str, int]]:

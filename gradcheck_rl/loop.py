@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from .answers import fitted
 from .claims import Claim, Erratum, Mistake, Raises
@@ -18,10 +19,10 @@ from .evaluators import sampled
 from .exhibits import at_sizes, blind_spots, chains, flows
 from .figures import computed
 from .judge import Answer, Judge, Settled
-from .load import typed
 from .notation import stated
 from .points import Points
 from .problem import Problem, slug
+from .replay import replay
 from .report import Caught, Line, Report, Route, versions
 from .verdict import Ruling, Verdict
 
@@ -40,7 +41,7 @@ def check(
     answer: Answer | None = None,
     seed: int = 0,
     points: int | Points | None = None,
-    only: Collection[str] | None = None,
+    only: Collection[str] | str | None = None,
     progress: Progress | None = None,
     timed: bool = True,
     figures: bool = False,
@@ -57,6 +58,7 @@ def check(
     to 4,000,000. With an `executor` other processes draw them; the report is the same.
     """
     start = time.perf_counter()
+    only = _sound(problem, answer, seed, points, only, samples)
     given = fitted(problem, answer or {})
     chosen = _chosen(problem, given, only)
     if samples is not None:
@@ -93,9 +95,39 @@ def check(
         flow=tuple(flows(problem, loop.judge, given)) if whole else (),
         figures=computed(problem.figures, problem, seed) if figures else {},
         answer=[f.__name__ for f in given],
-        replay=f"python -m gradcheck_rl {_word(problem)} --seed {seed}" + (f" --samples {samples}" if samples else ""),
+        replay=replay(problem, given, seed, points, only, samples),
         elapsed_s=round(time.perf_counter() - start, 4) if timed else 0.0,
     )
+
+
+def _sound(
+    problem: Any, answer: Any, seed: Any, points: Any, only: Collection[str] | str | None, samples: Any
+) -> list[str] | None:
+    """The names that are asked for, once all that `check` was given is of its kind."""
+    if not isinstance(problem, Problem):
+        read = (
+            f'load("{problem}") of gradcheck_rl.load reads one'
+            if isinstance(problem, str)
+            else "write Problem(title=..., claims=...)"
+        )
+        raise InputError(f"the problem is {type(problem).__name__}, not Problem: {read}.")
+    if answer is not None and not isinstance(answer, Mapping):
+        raise InputError(
+            f"the answer is {type(answer).__name__}: write {{reference function: replacement}}, as {{log_pi: mine}}."
+        )
+    whole("seed", seed, 0)
+    for name, number in (("points", points), ("samples", samples)):
+        if number is not None and not isinstance(number, Points):
+            whole(name, number, 1)
+    found = [only] if isinstance(only, str) else only
+    if found is not None and not (isinstance(found, Collection) and all(isinstance(word, str) for word in found)):
+        raise InputError(f'only={only!r}: write names of claims or sources, as only=["unbiased"].')
+    return found if found is None else sorted(found) if isinstance(found, Set) else list(found)
+
+
+def whole(name: str, number: Any, least: int) -> None:
+    if not isinstance(number, (int, np.integer)) or number < least:
+        raise InputError(f"{name}={number!r}: write a whole number from {least}.")
 
 
 def _stopped(settled: Settled) -> bool:
@@ -123,14 +155,8 @@ def _told(found: list[Line] | Caught, item: Any) -> str:
     return f"{found[0].verdict}  {found[0].says}"
 
 
-def _word(problem: Problem) -> str:
-    """What names the page on the command line: problem1, or its file."""
-    return typed(Path(problem.path)) if problem.path else problem.id or "FILE"
-
-
-def _chosen(problem: Problem, answer: Answer, only: Collection[str] | str | None) -> list[tuple[str, Any]]:
+def _chosen(problem: Problem, answer: Answer, only: Collection[str] | None) -> list[tuple[str, Any]]:
     """What is checked: all of the page, or the claims that reach a replaced function, or those that are named."""
-    only = [only] if isinstance(only, str) else only
     items = list(problem.names.items())
     if answer:
         items = [(n, i) for n, i in items if isinstance(i, Claim) and i.reaches(answer)]
@@ -162,8 +188,6 @@ def is_sampled(item: Any) -> bool:
 
 def _sampled(problem: Problem, chosen: Iterable[tuple[str, Any]], samples: int) -> None:
     """A number of samples is for claims that are sampled."""
-    if samples < 1:
-        raise InputError(f"samples={samples!r}: write a whole number from 1.")
     if not any(is_sampled(item) for _, item in chosen):
         names = [n for n, item in problem.names.items() if isinstance(item, Claim) and is_sampled(item)]
         known = f"here {', '.join(names)} are" if names else f"no claim of {problem.title!r} is"

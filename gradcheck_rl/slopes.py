@@ -21,7 +21,7 @@ import numpy as np
 from .backends.torch import Lines
 from .errors import InputError
 from .estimate import EPS, Estimate, Evidence, Floats
-from .loop import HOLDS
+from .loop import HOLDS, whole
 from .report import Line, Report, Route, versions
 from .verdict import Verdict, at_sight, combine, compare
 
@@ -40,7 +40,8 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
     tensors one after the other. An error is seen that moves the slope by a millionth of the gradient's size (entries of
     parameters beyond 1 count by so much more), or of a thousandth of the loss where that is larger.
     """
-    if not isinstance(directions, int) or directions < 1:
+    whole("seed", seed, 0)
+    if not isinstance(directions, (int, np.integer)) or directions < 1:
         raise InputError(f"directions={directions}: write how many random directions to try, 1 or more.")
     start = time.perf_counter()
     with Lines(loss, parameters) as lines:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +14,8 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sympy import Rational, exp, log, oo, sqrt
 
 from gradcheck_rl import (
@@ -52,6 +59,7 @@ from gradcheck_rl import (
     check,
     clip,
     diff,
+    differences,
     frozen,
     log_prob,
     minimum,
@@ -60,6 +68,7 @@ from gradcheck_rl import (
     step,
 )
 from gradcheck_rl.load import load
+from gradcheck_rl.render import json
 
 theta = Parameter("theta", 3, over=LogRational())
 reward = Variable("reward", 3, over=Uniform(-2, 2))
@@ -739,7 +748,7 @@ def test_require_raises_with_what_a_reader_needs() -> None:
     assert check(page).require().ok
     with pytest.raises(AssertionError) as error:
         check(page, {log_pi: minus}).require()
-    for words in ("REINFORCE is unbiased. REFUTED", "at theta = (", "replay: python -m gradcheck_rl"):
+    for words in ("REINFORCE is unbiased. REFUTED", "at theta = (", "replay: check(problem, {'log_pi': minus}, seed=0)"):
         assert words in str(error.value)
 
 
@@ -827,3 +836,73 @@ def test_an_answer_in_numpy_is_told_what_it_returned(answer: Any, says: str) -> 
 def test_a_slot_of_numpy_takes_tensors_and_lists(answer: Any) -> None:
     slot = Problem(title="S", claims=(Claim("So.", Equal(Value(expected_reward), softmax(theta) * reward)),))
     assert only(check(slot, {expected_reward: answer})).verdict == "agrees"
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (lambda: check("problem1"), 'the problem is str, not Problem: load("problem1") of gradcheck_rl.load reads one.'),
+        (lambda: check(unbiased), "the problem is Claim, not Problem: write Problem(title=..., claims=...)."),
+        (lambda: check(page, minus), "the answer is function: write {reference function: replacement}, as {log_pi: mine}."),
+        (lambda: check(page, torch.nn.Identity()), "the answer is Identity: write {reference function: replacement}"),
+        (lambda: check(page, seed="x"), "seed='x': write a whole number from 0."),
+        (lambda: check(page, seed=-1), "seed=-1: write a whole number from 0."),
+        (lambda: check(page, seed=0.5), "seed=0.5: write a whole number from 0."),
+        (lambda: check(page, points=-1), "points=-1: write a whole number from 1."),
+        (lambda: check(page, points=0), "points=0: write a whole number from 1."),
+        (lambda: check(page, points=[1]), "points=[1]: write a whole number from 1."),
+        (lambda: check(page, samples="many"), "samples='many': write a whole number from 1."),
+        (lambda: check(page, only=3), 'only=3: write names of claims or sources, as only=["unbiased"].'),
+        (lambda: check(page, only=[unbiased]), "write names of claims or sources"),
+        (lambda: differences(lambda: torch.zeros(()), [], seed=-1), "seed=-1: write a whole number from 0."),
+        (lambda: differences(lambda: torch.zeros(()), [], seed="a"), "seed='a': write a whole number from 0."),
+    ],
+)
+def test_what_check_does_not_take_is_told_in_one_sentence(wrong: Any, sentence: str) -> None:
+    with pytest.raises(InputError) as caught:
+        wrong()
+    assert sentence in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    found = check(page, seed=np.int64(3), points=np.int64(2), only="X-2", timed=False)
+    assert found == replace(check(page, seed=3, points=2, only=["X-2"], timed=False))
+
+
+TINY = load(str(Path(__file__).parent / "pages" / "tiny.py"))
+
+
+@settings(max_examples=20)
+@given(
+    st.sampled_from([page, TINY]),
+    st.booleans(),
+    st.integers(0, 99),
+    st.none() | st.integers(1, 3),
+    st.sampled_from([None, [], ["unbiased"], ["T-001", "unbiased"]]),
+)
+def test_the_replay_line_gives_the_same_report(
+    problem: Problem, wrong: bool, seed: int, points: int | None, names: list[str] | None
+) -> None:
+    names = names and ["reinforce_is_unbiased" if problem is page else name for name in names]
+    answer = {problem.functions["log_pi"]: minus} if wrong else None
+    found = check(problem, answer, seed, points, names, timed=False)
+    assert found.replay.startswith("check(" if problem is page or wrong or names == [] else "python -m gradcheck_rl ")
+    words = shlex.split(found.replay)
+    if words[0] == "python":
+        program = [sys.executable, *words[1:], "--json"]
+        done = subprocess.run(program, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[1])
+        (again,) = json.read(done.stdout)
+        again = replace(
+            again,
+            elapsed_s=0.0,
+            figures={},
+            claims=tuple(replace(c, elapsed_s=0.0, formula=[], right_formula=[]) for c in again.claims),
+        )
+        found = json.read(json.render([found]))[0]
+    else:
+        known = {"check": partial(check, timed=False), "load": load, "problem": problem, "minus": minus}
+        again = eval(found.replay, known)  # noqa: S307  the line that was just written
+    assert again == found
+
+
+def test_what_has_no_name_in_python_is_left_open() -> None:
+    found = check(page, {log_pi: lambda theta: theta.log_softmax(-1)}, points=2)
+    assert found.replay == "check(problem, {'log_pi': ...}, seed=0, points=2)"
