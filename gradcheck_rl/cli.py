@@ -8,7 +8,7 @@ import gc
 import keyword
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
@@ -17,6 +17,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
+from .files import REPORT, STATEMENTS, writable
 from .load import doubts, load, load_functions, locate, shipped, sources, statements, why
 
 if TYPE_CHECKING:
@@ -116,16 +117,17 @@ def run(options: argparse.Namespace) -> int:
                 f"-o {options.output}: a run writes JSON: write -o report.json, and then "
                 f"`gradcheck_rl report report.json -o {options.output}`."
             )
-        _writable(Path(options.output), inputs, "-o")
+        writable(options.output, inputs, "-o", REPORT)
     if options.plot:
         from .figures import plottable
 
         plottable(options.plot)
-        _writable(Path(options.plot), [*inputs, Path(options.output)] if options.output else inputs, "--plot")
+        writable(options.plot, [*inputs, Path(options.output)] if options.output else inputs, "--plot")
     from .executors import executor
 
     reports: list[Report] = []
     failed = Failed()
+    saved = bool(options.json or options.output)
     try:
         with executor(options.jobs, options.dask) as on:
             for problem, wanted in _problems(names, options.only, failed):
@@ -134,7 +136,8 @@ def run(options: argparse.Namespace) -> int:
                     if options.plot and not problem.figures:
                         raise InputError(f"{problem.id} has no figure: leave --plot out.")
                     samples = options.samples if len(names) == 1 or _is_sampled(problem, wanted) else None
-                    report = _check(problem, options, wanted, answer, samples=samples, on=on)
+                    figures = bool(options.plot) or (saved and answer is None and wanted is None)
+                    report = _check(problem, options, wanted, answer, figures, saved, samples, on)
                     if options.answer:
                         from .replay import command
 
@@ -142,7 +145,7 @@ def run(options: argparse.Namespace) -> int:
                         report = replace(report, replay=command(problem, seed=options.seed, samples=samples, **given))
                     reports.append(report)
                     if not options.json:
-                        _say(_text_of(reports[-1], options))
+                        _say(_text_of(reports[-1:], options))
                     if options.plot:
                         from .figures import plot
 
@@ -235,7 +238,8 @@ def coverage(options: argparse.Namespace) -> int:
     if path is not None:
         if path.suffix not in (".md", ".json"):
             raise InputError(f"-o {path} is neither .md nor .json: write docs/statements.md, or statements.json.")
-        _writable(path, [page.path for page in shipped()], "-o")
+        begins = REPORT if path.suffix == ".json" else STATEMENTS
+        writable(options.output, [page.path for page in shipped()], "-o", begins)
     statements, failed = coverage.known(), Failed()
     reports: list[Report] = []
     for problem, _ in _problems(_names(["all"]), None, failed):
@@ -309,9 +313,12 @@ def learn(options: argparse.Namespace) -> int:
         plottable(options.plot)
     functions = load_functions(options.answer) if options.answer else None
     files = [locate(options.problem), *([Path(options.answer)] if options.answer else [])]
-    for option, path, other in (("-o", options.output, options.plot), ("--plot", options.plot, options.output)):
+    for option, path, other, begins in (
+        ("-o", options.output, options.plot, REPORT),
+        ("--plot", options.plot, options.output, None),
+    ):
         if path:
-            _writable(Path(path), [*files, *([Path(other)] if other else [])], option)
+            writable(path, [*files, *([Path(other)] if other else [])], option, begins)
     screen, quiet = sys.stdout, options.quiet or options.json
 
     def tell(text: str) -> None:
@@ -344,13 +351,17 @@ def report(options: argparse.Namespace) -> int:
 
     saved = [word for word in options.problems if word.endswith(".json")]
     names = _names([word for word in options.problems if word not in saved])
+    if saved and not names and not options.output:
+        reports = [report for path in saved for report in publish.read(path)]
+        _say(_text_of(reports, options))
+        return worst([report.exit_code for report in reports])
     target = publish.target(options.output, options.lang, [*map(Path, saved), *map(locate, names)])
     failed = Failed()
     reports = [report for path in saved for report in publish.read(path)]
     problems: dict[str, Problem] = {}
     for problem, _ in _problems(names, None, failed):
         with _told(failed):
-            reports.append(_check(problem, options, whole=True))
+            reports.append(_check(problem, options, figures=True, formulas=True))
             problems[problem.name] = problem
             if not options.quiet:
                 _say(f"{_printable(reports[-1].text())}\n")
@@ -374,7 +385,7 @@ def grade(options: argparse.Namespace) -> int:
     files = [locate(options.problem), *map(Path, options.submissions), *([Path(options.rubric)] if options.rubric else [])]
     for option, path in (("-o", options.output), ("--resume", options.resume)):
         if path:
-            _writable(Path(path), files, option)
+            writable(path, files, option)
     with redirect_stdout(sys.stderr):
         rows = command.rows(
             options.problem,
@@ -494,8 +505,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "report": (
         report,
-        "a page to read, or results for other programs: .html, .md, .tex, .pdf, .json, .xml, or a folder of pages",
-        ("problems", "--output", "--lang", "--seed", "--points", "--quiet"),
+        "a page to read, or results for other programs: .html, .md, .tex, .pdf, .json, .xml, or a folder of pages; "
+        "a saved report alone is printed",
+        ("problems", "--output", "--lang", "--seed", "--points", "--quiet", "--no-color"),
     ),
     "template": (template, "the file that a student fills in", ("problem", "--rubric")),
     "grade": (
@@ -700,19 +712,6 @@ def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> d
     return found
 
 
-def _writable(path: Path, inputs: Iterable[Path], option: str) -> None:
-    """Found out before anything is computed; a file that is there is not touched yet."""
-    if any(path.resolve() == other.resolve() for other in inputs):
-        raise InputError(f"{option} {path} would overwrite what is to be read: choose another file.")
-    existed = path.exists()
-    try:
-        path.open("a").close()
-    except OSError as error:
-        raise InputError(f"{option} {path} cannot be written: {error.strerror}.") from error
-    if not existed:
-        path.unlink()
-
-
 # ---- computing and output -------------------------------------------------------------------------------------------------
 
 
@@ -721,7 +720,8 @@ def _check(
     options: argparse.Namespace,
     only: Sequence[str] | None = None,
     answer: Any = None,
-    whole: bool = False,
+    figures: bool = False,
+    formulas: bool = False,
     samples: int | None = None,
     on: Executor | None = None,
 ) -> Report:
@@ -731,7 +731,6 @@ def _check(
     try:
         # What the functions print must not end up in the report.
         with redirect_stdout(sys.stderr):
-            figures = whole or bool(getattr(options, "plot", None))  # other commands have no such option
             progress = _progress if shown else None
             return check(
                 problem,
@@ -741,7 +740,7 @@ def _check(
                 only,
                 progress,
                 figures=figures,
-                formulas=whole,
+                formulas=formulas,
                 samples=samples,
                 executor=on,
             )
@@ -781,12 +780,12 @@ def _progress_line(text: str) -> None:
     sys.stderr.flush()
 
 
-def _text_of(report: Report, options: argparse.Namespace) -> str:
+def _text_of(reports: Sequence[Report], options: argparse.Namespace) -> str:
     if options.quiet:
-        return _printable(report.text()) + "\n"
+        return "".join(f"{_printable(report.text())}\n" for report in reports)
     from .render import text
 
-    return text.render([report], _screen(options)) + "\n"
+    return text.render(reports, _screen(options)) + "\n"
 
 
 def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Failed) -> None:

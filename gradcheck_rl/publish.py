@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as XML
 
 from .errors import GradcheckError, InputError
+from .files import REPORT, writable
 from .languages import speaker
 from .load import load, shipped
 from .render import html, json, junit, latex, markdown, typst
@@ -96,17 +97,14 @@ def target(output: str | None, language: str, inputs: Iterable[Path]) -> Target:
         raise InputError(f"--lang {language} is for {', '.join(able)} and folders: leave it out for -o {output}.")
     if kind == ".pdf" and find_spec("typst") is None:
         raise InputError("-o FILE.pdf needs typst, which is not installed: type pip install 'gradcheck_rl[pdf]'.")
-    if any(path.resolve() == other.resolve() for other in inputs):
-        raise InputError(f"-o {output} would overwrite what is to be read: choose another file.")
     speaker(language)
-    with _refused(path):
-        if folder:
-            nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
-            if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-                raise InputError(f"-o {output} cannot be written: {nearest} is not a folder that can be written to.")
-        else:
-            if not path.absolute().parent.is_dir():
-                raise InputError(f"-o {output} cannot be written: No such file or directory.")
+    if folder:
+        nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+        if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+            raise InputError(f"-o {output} cannot be written: {nearest} is not a folder that can be written to.")
+    else:
+        writable(output, inputs, "-o", REPORT if kind == ".json" else None)
+        with _refused(path):
             tempfile.TemporaryFile(dir=path.absolute().parent).close()
     return Target(path, folder, language)
 

@@ -297,7 +297,7 @@ def test_nothing_is_computed_when_the_output_cannot_be_written(answers: Any, hom
     assert main([*pages, "-o", "absent/r.json"]) == 2
 
 
-@pytest.mark.parametrize("before", [None, "old"])
+@pytest.mark.parametrize("before", [None, "", json_renderer.render([REPORTS[0]])])
 def test_a_failed_run_leaves_the_output_as_it_was(before: str | None, home: Path) -> None:
     target = home / "r.json"
     if before is not None:
@@ -305,6 +305,63 @@ def test_a_failed_run_leaves_the_output_as_it_was(before: str | None, home: Path
     (home / "broken.py").write_text("1 / 0")
     assert main(["broken.py", "-o", "r.json"]) == 4
     assert (target.read_text() if target.exists() else None) == before
+
+
+SAVED = json_renderer.render([REPORTS[0]])
+WORK = "from gradcheck_rl import Problem\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "name", "before"),
+    [
+        ("run p0.py --quiet -o", "work.py", WORK),
+        ("run p0.py --json -o", "notes", "remember"),
+        ("run p0.py -o", "data.json", '{"weights": [1]}'),
+        ("run p0.py -o", "data.json", '{"reports": [1]}'),
+        ("report saved.json -o", "data.json", '{"weights": [1]}'),
+        ("coverage -o", "data.json", "[]"),
+        ("coverage -o", "README.md", "# A project\n"),
+        ("learn problem9 -o", "data.json", "[]"),
+        ("grade p0.py p0.py -o", "work.py", WORK),
+    ],
+)
+def test_what_is_no_report_is_not_overwritten(
+    typed: str, name: str, before: str, answers: Any, home: Path, capsys: Shown
+) -> None:
+    answers([AssertionError("computed")])
+    (home / "problems" / "problem9_coin.py").write_text(TINY.read_text())
+    (home / "saved.json").write_text(SAVED)
+    (home / name).write_text(before)
+    assert main([*typed.split(), name]) == 2
+    err = capsys.readouterr().err
+    assert f"-o {name} is there, and was not written by this command: choose another file, or remove it." in err
+    assert (home / name).read_text() == before
+
+
+@pytest.mark.parametrize("command", ["run p0.py -o", "report saved.json -o", "coverage -o", "run p0.py --plot"])
+def test_a_name_that_ends_in_a_slash_is_no_file(command: str, answers: Any, home: Path, capsys: Shown) -> None:
+    answers([AssertionError("computed")])
+    (home / "saved.json").write_text(SAVED)
+    name = "out.svg/" if "plot" in command else "out.json/"
+    code, err = main([*command.split(), name]), capsys.readouterr().err
+    assert (code, "names a folder, and a file is written" in err) == ((0, False) if "report" in command else (2, True))
+    assert not (home / name.rstrip("/")).is_file()
+
+
+@pytest.mark.parametrize("before", ["", SAVED, json_renderer.render([REPORTS[0], REPORTS[1]]), json_renderer.render([], "No.")])
+def test_a_report_is_written_over_one(before: str, answers: Any, home: Path) -> None:
+    (home / "r.json").write_text(before)
+    assert main([*answers([0]), "-o", "r.json"]) == 0
+    assert (home / "r.json").read_text() == SAVED
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+@pytest.mark.parametrize("codes", [[0], [1], [0, 1, 3]])
+def test_a_saved_report_is_printed_as_by_its_run(codes: list[int], quiet: list[str], answers: Any, capsys: Shown) -> None:
+    code = main([*answers(codes), "-o", "r.json", *quiet])
+    printed = capsys.readouterr().out
+    assert main(["report", "r.json", *quiet]) == code
+    assert capsys.readouterr().out.split() == printed.split()
 
 
 # ---- output ---------------------------------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ PACKAGE = REPOSITORY / "gradcheck_rl"
 LAYERS = (
     ("calculus", "errors", "executors", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
     ("symbols", "laws", "expressions", "tangents", "normal_form", "sums", "points"),
+    ("calculus", "errors", "executors", "files", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
+    ("symbols", "laws", "expressions", "tangents", "normal_form", "points"),
     ("backends",),
     ("quantities",),
     ("evaluators",),

@@ -541,6 +541,24 @@ def test_a_report_and_its_saved_copy_are_written_alike(suffix: str, home: Path) 
     assert len(files("saved")) == (3 if drawn else 1)
 
 
+@pytest.mark.parametrize("page", ["problem1", "problem2"])
+@pytest.mark.parametrize("save", ["--json", "--quiet"])
+def test_the_report_that_a_run_saves_is_the_whole_page(page: str, save: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Times aside, which stand still here."""
+    monkeypatch.setattr("time.perf_counter", lambda: 0.0)
+    assert main(["report", page, "-o", "computed.html"]) == 0
+    assert main(["run", page, save, "-o", "saved.json"]) == 0
+    assert main(["report", "saved.json", "-o", "saved.html"]) == 0
+    computed = Path("computed.html").read_text(encoding="utf-8")
+    assert Path("saved.html").read_text(encoding="utf-8") == computed
+    assert "<math" in computed and ("<svg" in computed or page == "problem1" or find_spec("matplotlib") is None)
+
+
+def test_of_some_claims_or_an_answer_no_figure_is_saved(home: Path) -> None:
+    assert main(["run", "problem2", "--only", "same", "-o", "some.json"]) == 0
+    assert json.read(Path("some.json").read_text())[0].figures == {}
+
+
 @drawing
 def test_figures_stand_in_the_page_and_share_no_names(home: Path) -> None:
     assert main(["report", "problem2", "problem1", "-o", "a.html", "--quiet"]) == 0
