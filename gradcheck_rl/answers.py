@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .errors import InputError, did_you_mean
+from .claims import Mistake
+from .errors import InputError, ProblemError, did_you_mean
 from .problem import Problem, called
 
 ORDINARY = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -25,6 +26,14 @@ def fitted(problem: Problem, answer: Mapping[Any, Any]) -> dict[Any, Callable[..
                 f"`{name}` is no function of {problem.title!r}; it has {', '.join(known) or 'none'}.{did_you_mean(name, known)}"
             )
     return {f: _fitted(problem, f, own) for f, own in answer.items()}
+
+
+def planted(problem: Problem, mistake: Mistake) -> dict[Any, Callable[..., Any]]:
+    """The answer that a mistake of the page is."""
+    try:
+        return fitted(problem, mistake.answer)
+    except InputError as error:
+        raise ProblemError(f"the mistake {mistake.says!r} does not fit: {error}") from error
 
 
 def _fitted(problem: Problem, slot: Callable[..., Any], own: Any) -> Callable[..., Any]:

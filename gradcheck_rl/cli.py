@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
 from .files import REPORT, STATEMENTS, writable
-from .load import doubts, load, load_functions, locate, shipped, sources, statements, why
+from .load import load, load_functions, locate, shipped, sources, statements, why
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -430,16 +430,18 @@ def new(options: argparse.Namespace) -> int:
 
 
 def lint(options: argparse.Namespace) -> int:
-    code = 0
+    from .lint import linted
+    from .report import worst
+
+    failed = Failed()
     for name in options.files:
-        try:
-            problem = _load(name)
+        with _told(failed):
             with redirect_stdout(sys.stderr):
-                list(problem.also)  # a page must run at its other sizes too
-            _say("".join(f"{doubt}\n" for doubt in doubts(locate(name), problem)) or f"{name}: nothing to say.\n")
-        except ProblemError as error:
-            code = _refuse(error)
-    return code
+                faults, advice = linted(name)
+            for fault in faults:
+                failed.add(fault, 4)
+            _say("".join(f"{line}\n" for line in advice) if faults or advice else f"{name}: nothing to say.\n")
+    return worst(failed.codes)
 
 
 Command = tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]]
@@ -531,7 +533,7 @@ COMMANDS: dict[str, Command] = {
         ),
     ),
     "new": (new, "write a page to fill in", ("name",)),
-    "lint": (lint, "what is wrong with a problem file", ("files",)),
+    "lint": (lint, "what is wrong with a problem file, and advice", ("files",)),
 }
 
 

@@ -29,7 +29,6 @@ HOMES = (Path(__file__).parent / "problems", Path(__file__).parents[1] / "proble
 _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
-MANY = 3
 ARGUMENTS = r"(\w+)(?:\.__\w+__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required)"
 FORMULAS = "in a formula write the words of gradcheck_rl, as in exp(x), softmax(theta), maximum(x, 0)"
 HINTS = (
@@ -181,73 +180,6 @@ def sources(path: Path) -> list[tuple[str, int]]:
 def statements(source: str) -> list[str]:
     """The ids in a source: 'A-005, A-006'."""
     return [word for part in source.split(",") if (word := part.strip())]
-
-
-def doubts(path: Path, problem: Problem) -> list[str]:
-    """What a problem file may want to mend though it loads: path:line and a sentence each."""
-    tree = parse(path)
-    found = [*_torch_at_once(tree), *_written_twice(tree), *_left_out(tree, problem), *_unprovoked(tree, problem, typed(path))]
-    return [f"{path}:{line}: {says}" for line, says in sorted(found)]
-
-
-def _torch_at_once(tree: ast.Module) -> Iterable[tuple[int, str]]:
-    for node in tree.body:
-        match node:
-            case ast.Import(names=names):
-                modules = [alias.name for alias in names]
-            case ast.ImportFrom(module=str(module)):
-                modules = [module]
-            case _:
-                modules = []
-        if any(module.partition(".")[0] == "torch" for module in modules):
-            yield node.lineno, "torch is imported when the file is read, which is slow: write `from gradcheck_rl import torch`."
-
-
-def _written_twice(tree: ast.Module) -> Iterable[tuple[int, str]]:
-    """A name that a later line takes from an earlier one: what it stood for may be lost."""
-    first: dict[str, int] = {}
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
-                names = [name]
-            case ast.Assign(targets=targets):
-                names = [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
-            case _:
-                names = []
-        for name in names:
-            if first.setdefault(name, node.lineno) != node.lineno:
-                yield node.lineno, f"`{name}` is written before, on line {first[name]}: give one of them another name."
-
-
-def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
-    """What has a name in the file and no place in the problem."""
-    placed = {*problem.names.values(), *(erratum.instead for erratum in problem.errata)}
-    for item, name in problem.given_names.items():
-        if item not in placed:
-            yield _line(tree, name), f"`{name}` is written but not listed in `problem`: it is not checked."
-
-
-def _unprovoked(tree: ast.Module, problem: Problem, typed: str) -> Iterable[tuple[int, str]]:
-    """Functions of which no planted mistake shows that a claim would notice."""
-    replaced = {function for mistake in problem.mistakes for function in mistake.answer}
-    names = [name for name, function in problem.functions.items() if function not in replaced]
-    for name in names[:MANY]:
-        yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
-    if len(names) > MANY:
-        others = f"and {len(names) - MANY} more functions are not replaced"
-        yield _line(tree, "problem"), f"{others}: `mistakes {typed} --mutants` tries what is wrong."
-
-
-def _line(tree: ast.Module, name: str) -> int:
-    for node in tree.body:
-        match node:
-            case ast.FunctionDef(name=defined) if defined == name:
-                return node.lineno
-            case ast.Assign(targets=[ast.Name(id=defined)]) if defined == name:
-                return node.lineno
-            case _:
-                pass
-    return 1
 
 
 def _problem(path: Path, module: ModuleType, also: Sequence[tuple[Mapping[str, int], Problem]]) -> Problem:

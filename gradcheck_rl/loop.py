@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .answers import fitted
+from .answers import fitted, planted
 from .claims import Claim, Erratum, Mistake, Raises
 from .derivation import Derivation
-from .errors import InputError, ProblemError, did_you_mean
+from .errors import InputError, did_you_mean
 from .estimate import Evidence
 from .evaluators import sampled
 from .exhibits import at_sizes, blind_spots, chains, flows
@@ -289,10 +289,7 @@ class _Loop:
         return self._judges[other]
 
     def caught(self, name: str, mistake: Mistake) -> Caught:
-        try:
-            answer = fitted(self.problem, mistake.answer)
-        except InputError as error:
-            raise ProblemError(f"the mistake {mistake.says!r} does not fit: {error}") from error
+        answer = planted(self.problem, mistake)
         if self.shards is not None:
             self.shards.add_mistake(name, answer)
         settled = self.judge.settle(mistake.breaks, answer, witness=False)

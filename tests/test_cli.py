@@ -543,14 +543,6 @@ def test_a_page_that_breaks_at_another_size_is_wrong(home: Path, capsys: Shown) 
         assert "ValueError: three" in out + err and "broken.py: broken.py" not in out + err
 
 
-def test_lint_tells_errors_from_doubts(home: Path, capsys: Shown) -> None:
-    (home / "broken.py").write_text("problem = 3")
-    assert main(["lint", "broken.py", str(TINY)]) == 4
-    out, err = capsys.readouterr()
-    assert "`problem` in broken.py is of type int" in err
-    assert "no mistake replaces `reinforce`" in out
-
-
 @pytest.mark.parametrize(("words", "code"), [(["list"], 0), (["nobody"], 2)])
 def test_the_process_ends_at_once_with_its_code_and_all_that_was_to_be_done(words: list[str], code: int) -> None:
     program = f"""

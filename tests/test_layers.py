@@ -43,7 +43,7 @@ LAYERS = (
         "load",
         "shards",
     ),
-    ("render", "mutants", "compare", "slopes", "coverage", "strategies", "languages", "publish", "learn", "grading"),
+    ("render", "mutants", "compare", "slopes", "coverage", "strategies", "languages", "lint", "publish", "learn", "grading"),
     ("cli", "pytest_plugin"),
     ("__init__", "__main__", "extend"),
 )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import gradcheck_rl.load as loading
 from gradcheck_rl.errors import GradcheckError, InputError, ProblemError
-from gradcheck_rl.load import doubts, load, load_functions, locate, shipped, sources, statements
+from gradcheck_rl.load import load, load_functions, locate, shipped, sources, statements
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 
@@ -265,44 +265,3 @@ def test_sources_are_read_without_running_the_page(tmp_path: Path) -> None:
 @given(st.lists(st.from_regex(r"[A-D]-[0-9]{3}", fullmatch=True)))
 def test_statements_are_separated_by_commas(ids: list[str]) -> None:
     assert statements(", ".join(ids)) == statements(" ,".join(ids)) == ids
-
-
-# ---- doubts ---------------------------------------------------------------------------------------------------------------
-
-
-def test_each_planted_doubt_is_found_at_its_line(tmp_path: Path) -> None:
-    text = TINY.read_text()
-    assert [doubt.partition(": ")[2] for doubt in doubts(TINY, load(str(TINY)))] == [
-        "no mistake replaces `reinforce`: nothing shows that a claim would notice a wrong one."
-    ]
-    planted = text.replace("claims=(unbiased, uniform)", "claims=(unbiased,)").replace("    mistakes=(unnormalised,),\n", "")
-    planted = planted.replace("from gradcheck_rl", "import torch.nn\nfrom gradcheck_rl")
-    path = page(tmp_path, planted)
-    at = {line: number for number, line in enumerate(planted.splitlines(), start=1)}
-
-    def line(start: str) -> int:
-        return next(number for text, number in at.items() if text.startswith(start))
-
-    slow = "torch is imported when the file is read, which is slow: write `from gradcheck_rl import torch`."
-    assert doubts(path, load(str(path))) == [
-        f"{path}:{line('import torch')}: {slow}",
-        f"{path}:{line('def log_pi')}: no mistake replaces `log_pi`: nothing shows that a claim would notice a wrong one.",
-        f"{path}:{line('def reinforce')}: no mistake replaces `reinforce`: nothing shows that a claim would notice a wrong one.",
-        f"{path}:{line('uniform')}: `uniform` is written but not listed in `problem`: it is not checked.",
-        f"{path}:{line('unnormalised')}: `unnormalised` is written but not listed in `problem`: it is not checked.",
-    ]
-
-
-def test_a_name_that_is_written_twice_is_a_doubt(tmp_path: Path) -> None:
-    text = TINY.read_text().replace(
-        "problem = Problem(", "J, theta_old = E(reward[0]), theta\n\n\ndef action():\n    pass\n\n\nproblem = Problem("
-    )
-    path = page(tmp_path, text)
-    found = [doubt.partition(": ")[2] for doubt in doubts(path, load(str(path)))]
-    lines = {
-        start: text.splitlines().index(next(x for x in text.splitlines() if x.startswith(start))) + 1
-        for start in ("J =", "action =")
-    }
-    assert found[1:] == [
-        f"`{name}` is written before, on line {lines[f'{name} =']}: give one of them another name." for name in ("J", "action")
-    ]

@@ -1,0 +1,141 @@
+"""What is wrong with a problem file, and what may be mended though it runs: found without checking a claim."""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from .answers import planted
+from .claims import Raises
+from .errors import GradcheckError, ProblemError
+from .evaluators import sampled
+from .judge import Judge
+from .load import load, locate, parse, typed, why
+from .problem import Problem
+from .quantities import slots
+
+MANY, DRAWS = 3, 100
+
+
+def linted(name: str) -> tuple[list[str], list[str]]:
+    """Faults, by which a run ends or has nothing to say, and advice: the file, a line where it is known, and a sentence."""
+    path = locate(name)
+    tree = parse(path)
+    faults, advice = list[str](), [*_torch_at_once(tree), *_written_twice(tree)]
+    try:
+        problem = load(name)
+        faults += [*_repeated(problem), *_unfit(problem), *_broken(problem)]
+        advice += [*_left_out(tree, problem), *_unprovoked(tree, problem, typed(path)), *_alike(tree, problem)]
+        list(problem.also)  # a page must run at its other sizes too
+    except ProblemError as error:
+        faults.append(str(error))
+    faults = [says if says.startswith(str(path)) else f"{path}: {says}" for says in dict.fromkeys(faults)]
+    return faults, [f"{path}:{line}: advice: {says}" for line, says in sorted(advice)]
+
+
+def _repeated(problem: Problem) -> Iterable[str]:
+    items = [*problem.claims, *problem.errata, *problem.derivations, *problem.mistakes]
+    if len(items) == len(problem.mistakes):
+        yield "it claims nothing, so that nothing is checked: write claims=(...) of its `problem`."
+    names = {item: name for name, item in reversed(problem.names.items())}
+    for item, count in Counter(items).items():
+        if count > 1:
+            yield f"`{names[item]}` is listed {count} times in `problem`: list it once."
+
+
+def _unfit(problem: Problem) -> Iterable[str]:
+    for mistake in problem.mistakes:
+        try:
+            planted(problem, mistake)
+        except ProblemError as error:
+            yield str(error)
+
+
+def _broken(problem: Problem) -> Iterable[str]:
+    """Functions of the page that give no number, each tried once, at one point."""
+    judge = Judge(problem, 0, 1, proving=False)
+    judge.samples = DRAWS
+    seen = set[object]()
+    for claim in sorted(problem.stated, key=lambda claim: claim.at is None):
+        used = {slot for top in claim.code() for slot in slots(top)}
+        if used <= seen or isinstance(claim.that, Raises):
+            continue
+        seen |= used
+        try:
+            judge.settle(claim.without(sampled.NAME) or claim, {}, witness=False)
+        except GradcheckError as error:
+            yield str(error)
+        except ImportError:
+            raise
+        except Exception as error:
+            yield why(Path(problem.path), error)
+
+
+def _alike(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+    """Sentences that several claims say of which no name is written: a report tells them apart by a number."""
+    unnamed = {item for item in (*problem.claims, *problem.errata) if item not in problem.given_names}
+    for says, count in Counter(item.says for item in unnamed).items():
+        if count > 1:
+            yield _line(tree, "problem"), f"{count} claims say {says!r}: give each a name, as in `one = Claim(...)`."
+
+
+def _torch_at_once(tree: ast.Module) -> Iterable[tuple[int, str]]:
+    for node in tree.body:
+        match node:
+            case ast.Import(names=names):
+                modules = [alias.name for alias in names]
+            case ast.ImportFrom(module=str(module)):
+                modules = [module]
+            case _:
+                modules = []
+        if any(module.partition(".")[0] == "torch" for module in modules):
+            yield node.lineno, "torch is imported when the file is read, which is slow: write `from gradcheck_rl import torch`."
+
+
+def _written_twice(tree: ast.Module) -> Iterable[tuple[int, str]]:
+    """A name that a later line takes from an earlier one: what it stood for may be lost."""
+    first: dict[str, int] = {}
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
+                names = [name]
+            case ast.Assign(targets=targets):
+                names = [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+            case _:
+                names = []
+        for name in names:
+            if first.setdefault(name, node.lineno) != node.lineno:
+                yield node.lineno, f"`{name}` is written before, on line {first[name]}: give one of them another name."
+
+
+def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+    """What has a name in the file and no place in the problem."""
+    placed = {*problem.names.values(), *(erratum.instead for erratum in problem.errata)}
+    for item, name in problem.given_names.items():
+        if item not in placed:
+            yield _line(tree, name), f"`{name}` is written but not listed in `problem`: it is not checked."
+
+
+def _unprovoked(tree: ast.Module, problem: Problem, typed: str) -> Iterable[tuple[int, str]]:
+    """Functions of which no planted mistake shows that a claim would notice."""
+    replaced = {function for mistake in problem.mistakes for function in mistake.answer}
+    names = [name for name, function in problem.functions.items() if function not in replaced]
+    for name in names[:MANY]:
+        yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
+    if len(names) > MANY:
+        others = f"and {len(names) - MANY} more functions are not replaced"
+        yield _line(tree, "problem"), f"{others}: `mistakes {typed} --mutants` tries what is wrong."
+
+
+def _line(tree: ast.Module, name: str) -> int:
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=defined) if defined == name:
+                return node.lineno
+            case ast.Assign(targets=[ast.Name(id=defined)]) if defined == name:
+                return node.lineno
+            case _:
+                pass
+    return 1

@@ -1,0 +1,140 @@
+"""Lint: what would end a run of a page is told, all of it; what a page may want besides is advice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradcheck_rl.cli import main
+from gradcheck_rl.lint import linted
+from gradcheck_rl.load import shipped
+
+TINY = Path(__file__).parent / "pages" / "tiny.py"
+
+
+def page(folder: Path, text: str) -> Path:
+    path = folder / "page.py"
+    path.write_text(text)
+    return path
+
+
+def told(path: Path) -> tuple[list[str], list[str]]:
+    """The sentences, without the place."""
+    faults, advice = linted(str(path))
+    return [fault.removeprefix(f"{path}: ") for fault in faults], [line.partition(": advice: ")[2] for line in advice]
+
+
+# ---- faults ---------------------------------------------------------------------------------------------------------------
+
+SCORE = "return log_pi(theta)[action] * reward[action]"
+LISTED = "claims=(unbiased, uniform),"
+FAULTS = [
+    (SCORE, "raise ValueError('no')", "'REINFORCE is unbiased.': `reinforce` raised ValueError: no (page.py:"),
+    (SCORE, "pass", "'REINFORCE is unbiased.': `reinforce` returned None"),
+    (LISTED, "claims=(unbiased, uniform, unbiased, unbiased),", "`unbiased` is listed 3 times in `problem`: list it once."),
+    ("errata=(halved,)", "errata=(halved, halved)", "`halved` is listed 2 times in `problem`: list it once."),
+    (
+        "{log_pi: not_normalised}",
+        "{reinforce: 3}",
+        "the mistake 'logits for log-probabilities' does not fit: the answer for `reinforce` is int, not a function",
+    ),
+    ("theta = Parameter", "if K == 3:\n    raise ValueError('three')\ntheta = Parameter", "ValueError: three"),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "sentence"), FAULTS, ids=range(len(FAULTS)))
+def test_a_planted_fault_is_told(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
+    text = TINY.read_text()
+    assert text.count(right) == 1
+    faults, _ = told(page(tmp_path, text.replace(right, wrong)))
+    assert len(faults) == 1 and sentence in faults[0] and "\n" not in faults[0]
+
+
+def test_all_faults_of_a_page_are_told_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = TINY.read_text()
+    for right, wrong, _ in FAULTS[1:3] + FAULTS[4:]:
+        text = text.replace(right, wrong)
+    path = page(tmp_path, text)
+    assert main(["lint", str(path), "absent.py", str(TINY)]) == 2
+    out, err = capsys.readouterr()
+    rows = err.splitlines()
+    assert len(rows) == 5 and all(row.startswith(f"error: {path}") for row in rows[:4]) and "absent.py" in rows[4]
+    assert "no mistake replaces `reinforce`" in out and "nothing to say" not in out
+    assert told(TINY)[0] == []
+
+
+def test_a_page_that_claims_nothing_is_a_fault(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = page(tmp_path, "from gradcheck_rl import Problem\nproblem = Problem(title='P')\n")
+    assert told(path)[0] == ["it claims nothing, so that nothing is checked: write claims=(...) of its `problem`."]
+    assert main(["lint", str(path)]) == 4
+    assert "nothing to say" not in capsys.readouterr().out
+
+
+def test_of_a_page_that_does_not_load_what_can_be_read_is_told(tmp_path: Path) -> None:
+    path = page(tmp_path, "import torch\nproblem = 3\n")
+    faults, advice = told(path)
+    assert len(faults) == len(advice) == 1 and "is of type int" in faults[0] and "torch is imported" in advice[0]
+
+
+def test_what_is_to_raise_may_raise(tmp_path: Path) -> None:
+    raising = 'raising = Claim("It raises.", Raises(broken, ValueError))\n'
+    text = (
+        TINY.read_text().replace("import (", "import (\n    Raises,", 1).replace(LISTED, "claims=(unbiased, uniform, raising),")
+    )
+    text = text.replace("uniform = Claim", f"def broken(theta):\n    raise ValueError\n\n\n{raising}uniform = Claim")
+    assert told(page(tmp_path, text))[0] == []
+
+
+@pytest.mark.parametrize("name", [problem.id for problem in shipped()])
+def test_the_shipped_pages_have_no_fault(name: str) -> None:
+    assert linted(name)[0] == []
+
+
+# ---- advice ---------------------------------------------------------------------------------------------------------------
+
+
+def test_claims_that_a_report_tells_apart_by_number_are_told(tmp_path: Path) -> None:
+    one = 'Claim("One.", Equal(Value(softmax(theta)) * K, 1), at=Point(theta=0))'
+    path = page(tmp_path, TINY.read_text().replace(LISTED, f"claims=(unbiased, uniform, {one}, {one}, {one}),"))
+    faults, advice = told(path)
+    assert faults == [] and advice[1:] == ["3 claims say 'One.': give each a name, as in `one = Claim(...)`."]
+    named = path.read_text().replace(f"{one}, {one}, {one}", f"first, second, {one}")
+    named = named.replace("problem = Problem(", f"first = {one}\nsecond = {one}\nproblem = Problem(")
+    assert told(page(tmp_path, named)) == ([], advice[:1])
+
+
+def test_each_planted_doubt_is_advice_at_its_line(tmp_path: Path) -> None:
+    text = TINY.read_text()
+    assert told(TINY)[1] == ["no mistake replaces `reinforce`: nothing shows that a claim would notice a wrong one."]
+    planted = text.replace("claims=(unbiased, uniform)", "claims=(unbiased,)").replace("    mistakes=(unnormalised,),\n", "")
+    planted = planted.replace("from gradcheck_rl", "import torch.nn\nfrom gradcheck_rl")
+    path = page(tmp_path, planted)
+    at = {line: number for number, line in enumerate(planted.splitlines(), start=1)}
+
+    def line(start: str) -> int:
+        return next(number for text, number in at.items() if text.startswith(start))
+
+    found = [
+        ("import torch", "torch is imported when the file is read, which is slow: write `from gradcheck_rl import torch`."),
+        ("def log_pi", "no mistake replaces `log_pi`: nothing shows that a claim would notice a wrong one."),
+        ("def reinforce", "no mistake replaces `reinforce`: nothing shows that a claim would notice a wrong one."),
+        ("uniform", "`uniform` is written but not listed in `problem`: it is not checked."),
+        ("unnormalised", "`unnormalised` is written but not listed in `problem`: it is not checked."),
+    ]
+    assert linted(str(path)) == ([], [f"{path}:{line(start)}: advice: {says}" for start, says in found])
+
+
+def test_a_name_that_is_written_twice_is_told(tmp_path: Path) -> None:
+    text = TINY.read_text().replace(
+        "problem = Problem(", "J, theta_old = E(reward[0]), theta\n\n\ndef action():\n    pass\n\n\nproblem = Problem("
+    )
+    path = page(tmp_path, text)
+    found = told(path)[1]
+    lines = {
+        start: text.splitlines().index(next(x for x in text.splitlines() if x.startswith(start))) + 1
+        for start in ("J =", "action =")
+    }
+    assert found[1:] == [
+        f"`{name}` is written before, on line {lines[f'{name} =']}: give one of them another name." for name in ("J", "action")
+    ]
