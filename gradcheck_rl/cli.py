@@ -73,6 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except GradcheckError as error:
         return _refuse(error, as_json)
+    except ImportError as error:
+        return _refuse(_lacking(error), as_json)
 
 
 def leave() -> NoReturn:
@@ -751,6 +753,8 @@ def _check(
         raise ProblemError(told if told.startswith(problem.path) else f"{problem.path}: {told}") from error
     except GradcheckError:
         raise
+    except ImportError as error:
+        raise _lacking(error) from error
     except Exception as error:  # a page is anybody's code: what it breaks is told in a sentence too
         if _was_interrupted(error):
             raise KeyboardInterrupt from None
@@ -760,6 +764,12 @@ def _check(
     finally:
         if shown:
             _progress_line("")
+
+
+def _lacking(error: ImportError) -> InputError:
+    """A package that is needed and cannot be had; one that breaks while it loads, as torch may, does not say its name."""
+    name = (error.name or "torch").partition(".")[0]
+    return InputError(f"{name} cannot be imported ({error}): type pip install {'python-flint' if name == 'flint' else name}.")
 
 
 def _was_interrupted(error: BaseException) -> bool:

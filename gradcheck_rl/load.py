@@ -41,6 +41,7 @@ HINTS = (
         r"'(Parameter|Variable|Draw|Named)' object has no attribute",
         f"a function of torch is named and not called, as in Gradient(f); {FORMULAS}",
     ),
+    ("No module named 'torch'", "type pip install torch"),
     ("'Exp1' object is not callable", "E is SymPy's number e here; import gradcheck_rl after sympy"),
     (
         "'FunctionClass' and|and 'FunctionClass'",

@@ -120,6 +120,29 @@ def test_the_line_that_replays_chooses_the_same(capsys: Shown, tmp_path: Path) -
     assert [c["id"] for c in second["claims"]] == ["unbiased"]
 
 
+@pytest.mark.parametrize("words", ["{page}", "mistakes {page}", "lint {page}", "derive {page} --format torch", "{page} --json"])
+@pytest.mark.parametrize(
+    "raises", ["ModuleNotFoundError(\"No module named 'torch'\", name='torch')", "ImportError('no libcudart')"]
+)
+def test_without_torch_the_sentence_says_what_to_type(words: str, raises: str, home: Path) -> None:
+    (home / "torch.py").write_text(f"raise {raises}\n")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(home), str(TINY.parents[2])])}
+    program = [sys.executable, "-m", "gradcheck_rl", *words.format(page=TINY).split()]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120, cwd=home, env=env)
+    told = done.stderr.splitlines()[-1]
+    assert (
+        done.returncode == 2 and told.startswith("error: torch cannot be imported (") and told.endswith("type pip install torch.")
+    )
+    assert "--json" not in words or json.loads(done.stdout)["error"] in told
+
+
+def test_formulas_need_no_torch(home: Path) -> None:
+    (home / "torch.py").write_text("raise ImportError\n")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join([str(home), str(TINY.parents[2])])}
+    program = [sys.executable, "-m", "gradcheck_rl", str(TINY), "--only", "uniform", "--only", "square"]
+    assert subprocess.run(program, capture_output=True, timeout=120, cwd=home, env=env).returncode == 0
+
+
 # ---- what is typed --------------------------------------------------------------------------------------------------------
 
 

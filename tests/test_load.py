@@ -85,6 +85,10 @@ WRONG = [
     ("def f():\n    return 1 / 0\n\n\nf()\n", r"page\.py:2: ZeroDivisionError"),
     ("raise ValueError('one\\ntwo')", r"page\.py:1: ValueError: one"),
     ("import no_such_module_here", r"page\.py:1: ModuleNotFoundError: No module named 'no_such_module_here'"),
+    (
+        "raise ModuleNotFoundError(\"No module named 'torch'\")",
+        r"page\.py:1: .*No module named 'torch': type pip install torch\.$",
+    ),
     ("raise SystemExit(3)", r"page\.py:1: SystemExit: 3"),
     ("from gradcheck_rl.errors import ProblemError\nraise ProblemError('so it is.')", r"page\.py:2: so it is\.$"),
     ("x = 1\0", r"page\.py: .*null bytes"),
