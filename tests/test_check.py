@@ -778,6 +778,8 @@ def test_each_entry_draws_its_own_number_of_one_of_these() -> None:
 
     claim = Claim("Unbiased.", Equal(Mean(Gradient(of_the_first)), Gradient(E(reward[taken]))))
     assert check(Problem(title="t", claims=(claim,), world=(taken,))).claims[0].verdict == "refuted"
+
+
 @pytest.mark.parametrize(
     ("error", "calls"),
     [
@@ -836,6 +838,8 @@ def test_an_answer_in_numpy_is_told_what_it_returned(answer: Any, says: str) -> 
 def test_a_slot_of_numpy_takes_tensors_and_lists(answer: Any) -> None:
     slot = Problem(title="S", claims=(Claim("So.", Equal(Value(expected_reward), softmax(theta) * reward)),))
     assert only(check(slot, {expected_reward: answer})).verdict == "agrees"
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -645,7 +645,6 @@ def test_a_law_that_is_nowhere_defined_is_not_one_that_sums_to_something_else() 
 @pytest.mark.parametrize("wrong", [1, 1 + 1e-5])
 @pytest.mark.parametrize("deviation", [0.1, 0.05, 0.02])
 def test_code_that_is_narrow_beside_its_draw_is_integrated_by_finer_rules(deviation: float, wrong: float) -> None:
-def test_code_that_is_narrow_beside_its_draw_is_integrated_by_the_rules_with_more_nodes(deviation: float, wrong: float) -> None:
     """Importance weights of a narrow target have mean one."""
 
     def weight(drawn: Any, location: Any) -> Any:
@@ -703,6 +702,8 @@ def test_code_that_is_given_a_formula_of_a_parameter_is_not_asked_for_its_slope_
     claims = (Claim("value", Equal(Value(expected), E(reward[Draw("taken", Categorical(pi))]))),)
     claims += (Claim("by score", Equal(Gradient(by_score), exact)),)
     assert {x.verdict for x in check(Problem(title="t", claims=claims, world=(pi, held, reward))).claims} <= {"agrees", "proved"}
+
+
 # ---- differences: a kink is no mistake --------------------
 
 place = Parameter("place", over=Uniform(-1, 1))
