@@ -20,10 +20,8 @@ PACKAGE = REPOSITORY / "gradcheck_rl"
 
 # A file or folder may import from its own row and from the rows above it.
 LAYERS = (
-    ("calculus", "errors", "executors", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
-    ("symbols", "laws", "expressions", "tangents", "normal_form", "sums", "points"),
     ("calculus", "errors", "executors", "files", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
-    ("symbols", "laws", "expressions", "tangents", "normal_form", "points"),
+    ("symbols", "laws", "expressions", "tangents", "normal_form", "sums", "points"),
     ("backends",),
     ("quantities",),
     ("evaluators",),
