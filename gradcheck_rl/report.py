@@ -211,9 +211,16 @@ class Report:
 
         return html.framed(self)
 
-    def _repr_latex_(self) -> str:
-        lines = r" \\ ".join(form.latex for chain in self.derivations for form in chain.forms[-1:])
-        return rf"$\displaystyle \begin{{gathered}} {lines} \end{{gathered}}$" if lines else ""
+    def _repr_latex_(self) -> str | None:
+        """Where each derivation that holds starts and ends; without one a notebook shows the page."""
+        chains = [chain for chain in self.derivations if chain.steps and self.holds(chain)]
+        lines = r" \\ ".join(f"{chain.forms[0].latex} &= {chain.forms[-1].latex}" for chain in chains)
+        return rf"$\displaystyle \begin{{aligned}} {lines} \end{{aligned}}$" if lines else None
+
+    def holds(self, chain: Chain) -> bool:
+        """Is every equals sign of it as it should be?"""
+        held = {line.id for line in self.claims if line.ok}
+        return held.issuperset(chain.steps)
 
 
 def _known(kind: Any, data: Any) -> dict[str, Any]:

@@ -18,12 +18,13 @@ from xml.etree import ElementTree as XML
 
 import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import gradcheck_rl.load as loading
 import gradcheck_rl.publish as publish
-from gradcheck_rl import check
+from gradcheck_rl import Derivation, Problem, check
 from gradcheck_rl.cli import main
 from gradcheck_rl.languages import sentences, speaker
 from gradcheck_rl.load import load
@@ -407,10 +408,16 @@ def test_in_a_shell_a_report_is_its_text(report: Report) -> None:
     assert repr(report) == str(report) == report.text()
 
 
-def test_a_notebook_s_formulas_are_one_formula() -> None:
-    chains = tuple(Chain("T", (Form("f", "", "a"), Form("g", "", last)), ("f.1",)) for last in ("x^2", "y"))
-    assert replace(PLAIN, derivations=chains)._repr_latex_() == r"$\displaystyle \begin{gathered} x^2 \\ y \end{gathered}$"
-    assert replace(PLAIN, derivations=())._repr_latex_() == ""
+def test_a_notebook_s_formulas_are_derivations_that_hold() -> None:
+    """x^2 = x^3 does not, and is not shown; where nothing is left a notebook shows the page."""
+    x = sp.symbols("x")
+    right = Derivation("Products", x * (x + 1), ((x**2 + x, "multiplied out"), (x + x * x, "the same")))
+    wrong, bare = Derivation("Powers", x**2, ((x**3, "a slip"),)), Derivation("Alone", x)
+    shown = check(Problem("P", derivations=(right, wrong, bare)))._repr_latex_()
+    assert shown == r"$\displaystyle \begin{aligned} x(x+1) &= x^{2}+x \end{aligned}$"
+    for chains in ((wrong,), (bare,), (wrong, bare)):
+        assert check(Problem("P", derivations=chains))._repr_latex_() is None
+    assert replace(PLAIN, derivations=())._repr_latex_() is None
 
 
 @given(st.lists(reports(texts, st.floats()), max_size=2))
