@@ -82,8 +82,11 @@ class Categorical(Finite):
                 raise ProblemError(f"Categorical takes one row, of shape (K,), not {shape}: write an index, as in policy[state].")
             if logits is not None:
                 scores = array(*entries(logits))
+                probs = softmax(scores, allowed)
+                if probs.shape != scores.shape:
+                    wrong = f"the mask has shape {np.shape(plain(allowed))}, and the logits {scores.shape}"
+                    raise ProblemError(f"{wrong}: write an index, as in mask[state].")
                 mask = np.broadcast_to(np.asarray(plain(allowed), dtype=object), scores.shape)
-                probs = softmax(scores, mask)
                 logs = log_softmax(scores, mask) + [0 if m == 1 else sp.log(m) for m in entries(mask)]
             else:
                 probs = entries(probs)

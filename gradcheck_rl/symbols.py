@@ -403,7 +403,13 @@ def log_softmax(x: Any, allowed: Any = 1) -> Any:
 def _weights(x: Any, allowed: Any) -> Any:
     if isinstance(allowed, int) and allowed != 1:
         raise ProblemError(f"softmax(x, {allowed}): the second is the mask, a row of 1 and 0, and the axis is always the last.")
-    return np.asarray(_times(allowed, exp(x)))
+    scores, mask = np.shape(plain(x)), np.shape(plain(allowed))
+    if any(n != m and 1 not in (n, m) for n, m in zip(scores[::-1], mask[::-1], strict=False)):
+        raise ProblemError(f"the mask has shape {mask}, and the logits {scores}: write a 1 or a 0 for each.")
+    weights = np.asarray(_times(allowed, exp(x)))
+    if np.all(weights == 0, axis=-1).any():
+        raise ProblemError("every action is forbidden: write a mask that has a 1 in each row.")
+    return weights
 
 
 def sigmoid(x: Any) -> Any:
