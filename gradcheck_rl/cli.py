@@ -8,7 +8,7 @@ import gc
 import keyword
 import os
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
@@ -53,13 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words:
         parser.print_help(sys.stderr)
         return 2
-    if words[0] not in (*COMMANDS, "-h", "--help", "--version"):
+    if {"-v", "--version"} & set(words):
+        return _version()
+    if words[0] not in (*COMMANDS, "-h", "--help"):
         words.insert(0, "run")
     as_json = "--json" in words
     try:
         options, unknown = parser.parse_known_args(words)
-        if options.version:
-            return _version()
         if unknown:
             wanted = COMMANDS[options.command][2]
             raise InputError(f"`{options.command}` has no `{unknown[0]}`.{did_you_mean(unknown[0].partition('=')[0], wanted)}")
@@ -161,26 +161,38 @@ def run(options: argparse.Namespace) -> int:
 
 
 def show_list(options: argparse.Namespace) -> int:
+    if options.json:
+        import json
+
+        data = [
+            {"id": p.id, "name": p.slug, "title": p.title, "path": str(p.path), "statements": _count(p.path)} for p in shipped()
+        ]
+        _say(json.dumps({"schema": "gradcheck_rl/list/1", "problems": data}, indent=2) + "\n")
+        return 0 if data else 5
     rows = [(problem.id, problem.slug, problem.title) for problem in shipped()]
     widths = [max((len(row[n]) for row in rows), default=0) for n in (0, 1)]
     _say("".join(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}\n" for row in rows))
     return 0 if rows else 5
 
 
+def _count(path: Path) -> int:
+    return len({statement for source, _ in sources(path) for statement in statements(source)})
+
+
 def mistakes(options: argparse.Namespace) -> int:
     from .claims import Mistake
-    from .render import text
+    from .render import json, text
 
     problem = _load(options.problem)
     if options.mutants:
         return _mutants(problem, options)
     report = _check(problem, options, only=[name for name, item in problem.names.items() if isinstance(item, Mistake)])
-    _say(text.mistakes(report, _screen(options)))
+    _say(json.render([report]) if options.json else text.mistakes(report, _screen(options)))
     return report.exit_code
 
 
 def _mutants(problem: Problem, options: argparse.Namespace) -> int:
-    from .mutants import mutants
+    from .mutants import as_json, mutants, summary
     from .render import text
 
     shown = sys.stderr.isatty() and not options.quiet
@@ -191,13 +203,16 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
         if shown:
             _progress_line("")
     found.sort(key=lambda m: m.survives)  # those to be looked at stand last
-    rows = [(m.name, str(m.line), m.fate) for m in found]
-    killed, survivors = sum(bool(m.killed_by) for m in found), sum(m.survives for m in found)
-    alike = sum(m.alike for m in found)
-    _say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, _screen(options)))
-    same = f", {alike} of them the same at every point tried" if alike else ""
-    _say(f"\n{killed} killed, {len(found) - killed - survivors} equivalent, {survivors} surviving{same}.\n")
-    return 5 if not found else 1 if survivors else 0
+    counts = summary(found)
+    if options.json:
+        _say(as_json(problem, found))
+    else:
+        rows = [(m.name, str(m.line), m.fate) for m in found]
+        _say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, _screen(options)))
+        stops = f" ({counts['stopped']} of them stop or do not load)" if counts["stopped"] else ""
+        same = f", {counts['alike']} of them the same at every point tried" if counts["alike"] else ""
+        _say(f"\n{counts['killed']} killed{stops}, {counts['equivalent']} equivalent, {counts['surviving']} surviving{same}.\n")
+    return 5 if not found else 1 if counts["surviving"] else 0
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -217,7 +232,7 @@ def explain(options: argparse.Namespace) -> int:
     if not any(places.values()):
         known = {statement for _, found in pages for source, _ in found for statement in statements(source)}
         raise InputError(
-            f"no problem speaks of '{word}'.{did_you_mean(word, known)} {len(known)} statements are decided here; "
+            f"no problem speaks of '{word}'.{_meant(word, known)} {len(known)} statements are decided here; "
             "`coverage` lists them, and those that are left with a reason."
         )
     failed, codes = Failed(), list[int]()
@@ -469,11 +484,11 @@ COMMANDS: dict[str, Command] = {
             "--no-color",
         ),
     ),
-    "list": (show_list, "the problems that come with the package", ()),
+    "list": (show_list, "the problems that come with the package", ("--json",)),
     "mistakes": (
         mistakes,
         "what people get wrong in a problem, and the claims that catch it",
-        ("problem", "--mutants", "--seed", "--points", "--lang", "--quiet", "--no-color"),
+        ("problem", "--mutants", "--json", "--seed", "--points", "--lang", "--quiet", "--no-color"),
     ),
     "explain": (
         explain,
@@ -578,7 +593,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "id": {"metavar": "ID", "help": "as in A-005"},
     "name": {"metavar": "NAME", "help": "NAME.py is written; nothing is overwritten"},
     "files": {"nargs": "+", "metavar": "FILE", "help": "problem files"},
-    "--json": {"action": "store_true", "help": "print the report as JSON"},
+    "--json": {"action": "store_true", "help": "print it as JSON"},
     "--output": {"metavar": "FILE", "help": "write to FILE; `report` writes what its ending says, others JSON"},
     "--lang": {"choices": ("en", "zh"), "default": "en", "metavar": "LANG", "help": "the language of the words: en, zh"},
     "--seed": {"type": _whole(0, None), "default": 0, "metavar": "N", "help": "draw other points (0)"},
@@ -640,7 +655,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="store_true", help="the versions of what is used")
+    parser.add_argument("-v", "--version", action="store_true", help="the versions of what is used")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     for name, (_, says, options) in COMMANDS.items():
         command = commands.add_parser(name, help=says, description=f"{says[0].upper()}{says[1:]}.", allow_abbrev=False)
@@ -670,10 +685,17 @@ def _problems(names: Sequence[str], only: Sequence[str] | None, failed: Failed) 
     known = {word for problem in loaded for word in _ids(problem)}
     for word in only:
         if loaded and word not in known:
-            raise InputError(f"no claim or statement here is called '{word}'.{did_you_mean(word, known)}")
+            raise InputError(f"no claim or statement here is called '{word}'.{_meant(word, known)}")
     for problem in loaded:
         if wanted := [word for word in only if word in _ids(problem)]:
             yield problem, wanted
+
+
+def _meant(word: str, known: Collection[str]) -> str:
+    """' Did you mean `A-005`?', also of A-5 and a-05."""
+    letters, _, number = word.upper().partition("-")
+    padded = f"{letters}-{number.lstrip('0'):>03}"
+    return f" Did you mean `{padded}`?" if padded in known else did_you_mean(word, known)
 
 
 def _loaded(names: Sequence[str], failed: Failed) -> Generator[Problem]:

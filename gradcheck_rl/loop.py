@@ -130,9 +130,9 @@ def whole(name: str, number: Any, least: int) -> None:
         raise InputError(f"{name}={number!r}: write a whole number from {least}.")
 
 
-def _stopped(settled: Settled) -> bool:
-    """Did the code end without a value? At a size that an answer was not written for it may."""
-    return settled.best.verdict is Verdict.REFUTED and settled.best.left is None
+def stopped(settled: Settled, claim: Claim) -> bool:
+    """Did the code end without a number? At a size that an answer was not written for it may; in a mistake anyone notices."""
+    return settled.best.verdict is Verdict.REFUTED and settled.best.left is None and not isinstance(claim.that, Raises)
 
 
 def _runs_code(named: tuple[str, Any]) -> bool:
@@ -258,6 +258,7 @@ class _Loop:
         if line.verdict == Verdict.REFUTED.word and line.value is None:
             return line
         settled: dict[str, Settled] = {}
+        stops: dict[str, str] = {}
         for sizes, other in self.problem.also:
             item = other.names.get(name)
             claim = item.without(sampled.NAME) if isinstance(item, Claim) else None
@@ -266,11 +267,12 @@ class _Loop:
                 answer = {functions[f.__name__]: g for f, g in self.answer.items() if f.__name__ in functions}
                 size = ", ".join(f"{k} = {n}" for k, n in sizes.items())
                 settled[size] = self._judge(other, max(3, self.judge.count // 3), proving=False).settle(claim, answer)
-        stopped = {size: s.reason for size, s in settled.items() if self.answer and line.ok and _stopped(s)}
-        found = {size: s.best.verdict.word for size, s in settled.items() if size not in stopped}
+                if answer and line.ok and stopped(settled[size], claim):
+                    stops[size] = settled[size].reason
+        found = {size: s.best.verdict.word for size, s in settled.items() if size not in stops}
         bad = [size for size, s in settled.items() if size in found and s.best.verdict not in HOLDS]
         if not bad or not line.ok:
-            remarks = [line.remark, *(f"not judged at {size}: {reason}" for size, reason in [*stopped.items()][:1])]
+            remarks = [line.remark, *(f"not judged at {size}: {reason}" for size, reason in [*stops.items()][:1])]
             return replace(line, sizes=found, remark="; ".join(filter(None, remarks)))
         worst = min(bad, key=lambda size: settled[size].best.verdict is not Verdict.REFUTED)
         why = settled[worst]
@@ -294,10 +296,10 @@ class _Loop:
             self.shards.add_mistake(name, answer)
         settled = self.judge.settle(mistake.breaks, answer, witness=False)
         claim = next((n for n, item in self.problem.names.items() if item is mistake.breaks), slug(mistake.breaks.says))
-        crashed = settled.best.left is None and not isinstance(mistake.breaks.that, Raises)
-        found = settled.best.verdict is Verdict.REFUTED and not crashed
-        became = "not evaluated" if crashed else settled.best.verdict.word
-        reason = settled.reason if found else f"with it {claim}: {became}. {settled.reason}".strip()
+        stops = stopped(settled, mistake.breaks)
+        found = settled.best.verdict is Verdict.REFUTED and not stops
+        became = f"{claim} stops, which anyone notices" if stops else f"{claim}: {settled.best.verdict.word}"
+        reason = settled.reason if found else f"with it {became}. {settled.reason}".strip()
         return Caught(
             name,
             mistake.says,

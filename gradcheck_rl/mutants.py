@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
@@ -23,12 +24,12 @@ from .calculus import has
 from .claims import Claim, Equal, Erratum, Raises, Relation
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
-from .errors import InputError, ProblemError, did_you_mean
+from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told
 from .evaluators import sampled
 from .judge import Judge
 from .laws import Draw, Slope, randoms, with_parents
 from .load import parse, variant
-from .loop import HOLDS, Progress
+from .loop import HOLDS, Progress, stopped
 from .normal_form import Budget, is_zero
 from .points import generator
 from .problem import Problem
@@ -37,18 +38,25 @@ from .same_code import same_code
 from .symbols import Atom, Named, Symbols, Variable, bare, entries, thaw
 from .verdict import Verdict
 
+SCHEMA = "gradcheck_rl/mutants/1"
+UNLOADED = "the page does not load"
 POINTS, MORE = 3, 24
 PREAMBLE = ast.parse("from gradcheck_rl import frozen").body
 
 
 class Mutant(NamedTuple):
-    """An edit, its line, and the claim that refutes it, or the proof that it changes nothing; neither: it survives."""
+    """An edit, its line, and the claim that refutes it, or the proof that it changes nothing; neither: it survives.
+
+    `stops`: no number refutes it, it gives none. `unforeseen`: an error of this package, which says nothing of the edit.
+    """
 
     name: str
     line: int
-    killed_by: str | None
-    equivalent: str
+    killed_by: str | None = None
+    equivalent: str = ""
     alike: bool = False
+    stops: bool = False
+    unforeseen: str = ""
 
     @property
     def survives(self) -> bool:
@@ -56,9 +64,31 @@ class Mutant(NamedTuple):
 
     @property
     def fate(self) -> str:
+        if self.unforeseen:
+            return f"SURVIVES an error that was not foreseen: {self.unforeseen}"
         if self.survives:
             return f"SURVIVES, the same at each of {MORE} points" if self.alike else "SURVIVES"
+        if self.stops:
+            return "does not load" if self.killed_by == UNLOADED else f"stops at {self.killed_by}"
         return f"killed by {self.killed_by}" if self.killed_by else "equivalent, proved"
+
+
+Became = dict[str, Any]  # fields of a Mutant
+
+
+def summary(found: Sequence[Mutant]) -> dict[str, int]:
+    return {
+        "killed": sum(bool(m.killed_by) for m in found),
+        "stopped": sum(m.stops for m in found),
+        "equivalent": sum(bool(m.equivalent) for m in found),
+        "surviving": sum(m.survives for m in found),
+        "alike": sum(m.alike for m in found),
+    }
+
+
+def as_json(problem: Problem, found: Sequence[Mutant]) -> str:
+    rows = [m._asdict() | {"survives": m.survives} for m in found]
+    return json.dumps({"schema": SCHEMA, "problem": problem.name, "summary": summary(found), "mutants": rows}, indent=2) + "\n"
 
 
 def mutants(
@@ -162,52 +192,57 @@ class _Page:
 
     def tried(self, name: str, change: Change) -> Mutant:
         with change.made():
-            became = self._as_answer(name) if name in self.functions else self._as_page(name)
-        return Mutant(f"{name}, {change.says}", change.line, *became)
+            try:
+                became = self._as_answer(name) if name in self.functions else self._as_page(name)
+            except (GradcheckError, ImportError):
+                raise
+            except Exception as error:
+                became: Became = {"unforeseen": told(error)}
+        return Mutant(f"{name}, {change.says}", change.line, **became)
 
-    def _as_answer(self, name: str) -> tuple[str | None, str, bool]:
+    def _as_answer(self, name: str) -> Became:
         function = self.functions[name]
         answer = {function: _executed(self.statements[name], function, str(self.path))}
         if killed := self._refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer):
-            return killed, "", False
+            return killed
         if same_code(self.statements[name], self.originals[name], self.originals):
-            return None, "the same once its calls are written out", False
+            return {"equivalent": "the same once its calls are written out"}
         return self._unrefuted(answer)
 
-    def _as_page(self, name: str) -> tuple[str | None, str, bool]:
+    def _as_page(self, name: str) -> Became:
         at = self.tree.body.index(self.statements[name])
         try:
             other, others = variant(self.path, ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], []))
         except ProblemError:
-            return "the page does not load", "", False
+            return {"killed_by": UNLOADED, "stops": True}
         judge, names = Judge(other, self.seed, POINTS), _bound(self.statements[name])
         claims = [(n, c) for n, c in _claims(other) if self._concerns(n, names)]
         if killed := self._refuted(judge, claims, {}):
-            return killed, "", False
+            return killed
         chains = {n: d for n, d in other.names.items() if isinstance(d, Derivation) and self._concerns(n, names)}
         for title, derivation in chains.items():
             steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
             judge = Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS)
             if killed := _refuted(judge, steps, {}, undecided=True):
-                return killed, "", False
+                return killed
         if chains and not claims and all(map(self._is_proved, chains.values())):
-            return None, "a chain about anything of this kind, proved with the edit too", False
+            return {"equivalent": "a chain about anything of this kind, proved with the edit too"}
         reaching = [f for f in self.functions if name in self.reach.get(f, ())]
         is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
         lines = [[] if is_function else [values[n] for n in names] for values in (self.values, others)]
         if not reaching and _same(self.problem, other, *lines):
-            return None, "the same formula, of which no claim takes a derivative", False
+            return {"equivalent": "the same formula, of which no claim takes a derivative"}
         changed = {self.functions[f]: others[f] for f in reaching if f in others}
         seen = set[str]().union(*map(self._named_by_claims, self.statements.values())) - set(self.homes.values())
         whole = {n for n in seen if name in self.reach.get(n, ())} <= {f.__name__ for f in changed}
         return self._unrefuted(changed, whole)
 
-    def _unrefuted(self, changed: Mapping[Any, Any], whole: bool = True) -> tuple[None, str, bool]:
+    def _unrefuted(self, changed: Mapping[Any, Any], whole: bool = True) -> Became:
         """What no claim refutes. Where functions that take nothing are the whole of the change, what they give is a proof."""
         alike = self._alike(changed)
         if alike and whole and all(map(_constant, changed, changed.values())):
-            return None, "it takes nothing, and gives the same", False
-        return None, "", alike
+            return {"equivalent": "it takes nothing, and gives the same"}
+        return {"alike": alike}
 
     def _alike(self, changed: Mapping[Any, Any]) -> bool:
         """Have the functions that the edit changes the same values and gradients at every point tried?"""
@@ -234,12 +269,14 @@ class _Page:
         home = self.homes.get(claim, "")
         return home not in self.reach or not self.reach[home].isdisjoint(names)
 
-    def _refuted(self, judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> str | None:
+    def _refuted(self, judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> Became | None:
         """The first claim that fails with the edit, and does not without it."""
-        name = _refuted(judge, claims, answer)
-        if name is not None and _refuted(self.judge, [pair for pair in self.claims if pair[0] == name], {}):
-            raise ProblemError(f"`{name}` of {self.problem.title!r} does not hold: mutants say nothing before it does.")
-        return name
+        found = _refuted(judge, claims, answer)
+        if found is not None:
+            name = found["killed_by"]
+            if _refuted(self.judge, [pair for pair in self.claims if pair[0] == name], {}):
+                raise ProblemError(f"`{name}` of {self.problem.title!r} does not hold: mutants say nothing before it does.")
+        return found
 
 
 def _constant(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
@@ -261,15 +298,17 @@ def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> A
     return made[function.__name__]
 
 
-def _refuted(judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any], undecided: bool = False) -> str | None:
+def _refuted(
+    judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any], undecided: bool = False
+) -> Became | None:
     """The first claim that fails, or cannot be computed any more. A step of generic functions is proved or `undecided`."""
     for name, claim in claims:
         try:
             settled = judge.settle(claim, answer, witness=False)
-        except Exception:  # an edited line may raise anything
-            return name
+        except GradcheckError:  # the edited page is wrong
+            return {"killed_by": name, "stops": True}
         if settled.best.verdict is Verdict.REFUTED or (undecided and settled.best.verdict is Verdict.UNDECIDED):
-            return name
+            return {"killed_by": name, "stops": stopped(settled, claim)}
     return None
 
 

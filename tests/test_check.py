@@ -910,3 +910,14 @@ def test_the_replay_line_gives_the_same_report(
 def test_what_has_no_name_in_python_is_left_open() -> None:
     found = check(page, {log_pi: lambda theta: theta.log_softmax(-1)}, points=2)
     assert found.replay == "check(problem, {'log_pi': ...}, seed=0, points=2)"
+
+
+def test_a_mistake_that_stops_is_told_to_be_none() -> None:
+    def stops(theta: Any) -> Any:
+        return theta.nothing
+
+    mistake = Mistake("It stops.", {log_pi: stops}, breaks=unbiased)
+    (found,) = check(Problem(title="B", claims=(unbiased,), mistakes=(mistake,))).mistakes
+    assert not found.caught and found.reason.startswith(
+        "with it reinforce_is_unbiased stops, which anyone notices. `reinforce` raised"
+    )

@@ -164,6 +164,20 @@ def test_the_list_names_what_is_shipped(capsys: Shown) -> None:
     assert capsys.readouterr().out == "problem1  two_logits  Two logits\n"
 
 
+def test_the_list_is_data_too(home: Path, capsys: Shown) -> None:
+    assert main(["list", "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["problems"]
+    path = home / "problems" / "problem1_two_logits.py"
+    assert found == {"id": "problem1", "name": "two_logits", "title": "Two logits", "path": str(path), "statements": 4}
+
+
+@pytest.mark.parametrize("typed", ["-v", "--version", "run -v", "problem1 --version", "lint --version", "nobody -v"])
+def test_the_version_is_said_wherever_it_is_asked_for(typed: str, capsys: Shown) -> None:
+    assert main(typed.split()) == 0
+    out, err = capsys.readouterr()
+    assert {row.split()[0] for row in out.splitlines()} >= {"python", "gradcheck_rl", "sympy", "torch"} and err == ""
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
@@ -175,6 +189,9 @@ def test_the_list_names_what_is_shipped(capsys: Shown) -> None:
         ("list --jobs", "`list` has no `--jobs`."),
         ("problem1 --only halvd", "no claim or statement here is called 'halvd'. Did you mean `halved`?"),
         ("problem1 --only T-01", "Did you mean `T-001`?"),
+        ("problem1 --only t-3", "Did you mean `T-003`?"),
+        ("explain T-1", "Did you mean `T-001`?"),
+        ("explain T-0004", "Did you mean `T-004`?"),
         (
             "explain T-04",
             "no problem speaks of 'T-04'. Did you mean `T-004`? 4 statements are decided here; `coverage` lists",
@@ -239,7 +256,8 @@ def test_a_number_of_samples_is_written_either_way(
         ("problem1 --answer absent.py", "there is no file absent.py"),
         ("problem1 --samples 1e3", "1000 samples were asked for, and nothing chosen is sampled"),
         ("learn problem99", "unknown problem 'problem99'"),
-        ("list", "`list` has no `--json`."),
+        ("mistakes problem9", "unknown problem 'problem9'."),
+        ("new page", "`new` has no `--json`."),
     ],
 )
 def test_with_json_what_cannot_be_run_is_json_too(typed: str, sentence: str, home: Path, capsys: Shown) -> None:
@@ -527,6 +545,13 @@ def test_mistakes_are_shown_with_what_caught_them(capsys: Shown) -> None:
     assert main(["mistakes", "problem1"]) == 0
     out = capsys.readouterr().out
     assert "✓  logits for log-probabilities  unbiased" in out and "Claims" not in out
+
+
+def test_mistakes_are_data_too(capsys: Shown) -> None:
+    assert main(["mistakes", "problem1", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    jsonschema.validate(data, SCHEMA)
+    assert [(m["id"], m["caught"]) for m in data["mistakes"]] == [("unnormalised", True)] and data["claims"] == []
 
 
 def test_explain_says_what_is_known_and_where(capsys: Shown) -> None:

@@ -185,7 +185,7 @@ def loaded(*arguments: str) -> set[str]:
 
 
 needs_cli = pytest.mark.skipif(not (PACKAGE / "cli.py").exists(), reason="gradcheck_rl/cli.py is not written yet")
-LIGHT = (("-c", "import gradcheck_rl.cli"), ("-m", "gradcheck_rl", "--help"), ("-m", "gradcheck_rl", "list"))
+LIGHT = (("-c", "import gradcheck_rl.cli"), ("-m", "gradcheck_rl", "--help"), ("-m", "gradcheck_rl", "list", "--json"))
 
 
 @needs_cli

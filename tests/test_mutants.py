@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import json as plain_json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from gradcheck_rl.cli import main
 from gradcheck_rl.edits import EDITS, changes, loads
 from gradcheck_rl.errors import InputError
+from gradcheck_rl.judge import Judge
 from gradcheck_rl.load import load, shipped
 from gradcheck_rl.mutants import Mutant, mutants
 from gradcheck_rl.problem import Problem
@@ -389,7 +392,9 @@ def test_a_step_of_generic_functions_that_is_proved_no_more_is_refuted(tmp_path:
 def test_the_command_counts_and_succeeds(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mistakes", str(TINY), "--mutants", "--no-color"]) == 0
     out = capsys.readouterr().out
-    assert f"{len(of_tiny())} killed, 0 equivalent, 0 surviving." in out and "killed by unbiased" in out
+    stops = sum(m.stops for m in of_tiny())
+    assert f"{len(of_tiny())} killed ({stops} of them stop or do not load), 0 equivalent, 0 surviving." in out
+    assert "killed by unbiased" in out and "stops at unbiased" in out
 
 
 def test_what_becomes_of_each_edit_is_told_as_it_is_known() -> None:
@@ -398,6 +403,33 @@ def test_what_becomes_of_each_edit_is_told_as_it_is_known() -> None:
     found = mutants(load(str(TINY)), limit=5, progress=lambda *told: heard.append(told))
     assert heard == [(n, 5, f"{m.fate}  {m.name}") for n, m in enumerate(found, start=1)]
     assert {m.fate for m in found} == {"killed by unbiased"}
+
+
+def test_mutants_that_stop_are_counted_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A row of logits has no axis -2. Two of a tuple of one are two, for one name, and it has no negative."""
+    assert [(m.name, m.fate) for m in of_tiny() if m.stops] == [("log_pi, off by one: -2 for -1", "stops at unbiased")]
+    path = page(tmp_path, {"J = E(reward[action])": "(J,) = (E(reward[action]),)[-1:]"})
+    unloaded = {m.name.partition(":")[0] for m in mutants(load(str(path)), functions=["J"]) if m.fate == "does not load"}
+    assert unloaded == {"J, factor 2", "J, sign"}
+    assert main(["mistakes", str(TINY), "--mutants", "--json"]) == 0
+    data = plain_json.loads(capsys.readouterr().out)
+    assert data["summary"] == {"killed": len(of_tiny()), "stopped": 1, "equivalent": 0, "surviving": 0, "alike": 0}
+    assert [(m["name"], m["line"], m["stops"]) for m in data["mutants"]] == [(m.name, m.line, m.stops) for m in of_tiny()]
+
+
+def test_an_error_of_this_package_kills_no_mutant(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what the page's own code or formulas cannot give does."""
+    settle = Judge.settle
+
+    def breaks(judge: Judge, claim: Any, answer: Any, *rest: Any, **options: Any) -> Any:
+        if answer:
+            raise IndexError("a slip of the tool")
+        return settle(judge, claim, answer, *rest, **options)
+
+    monkeypatch.setattr(Judge, "settle", breaks)
+    found = mutants(load(str(TINY)), functions=["log_pi"])
+    assert found and all(m.survives for m in found)
+    assert {m.fate for m in found} == {"SURVIVES an error that was not foreseen: IndexError: a slip of the tool"}
 
 
 def test_a_sample_is_drawn_by_the_seed() -> None:
