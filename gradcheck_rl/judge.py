@@ -29,13 +29,15 @@ from .evaluators import (
     proof,
     sampled,
     some_outcomes,
+    symbolic,
     unsure,
 )
 from .expressions import lawful
 from .laws import Bundle, Finite, Random, randoms, with_parents
 from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
-from .quantities import Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
+from .quantities import Combined, Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
+from .report import plain
 from .rings import written
 from .symbols import Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, combine, compare, nowhere
@@ -202,6 +204,8 @@ class Judge:
     def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:
         route, points, answer = scene.route, scene.points, scene.answer
         try:
+            if claim.at is not None and not strict:
+                self._given_numbers(that, scene)
             m = measure(that, scene, claim.where, smooth=True)
         except Unsuitable as reason:
             return Ruling(route or "none", Verdict.UNDECIDED, note=str(reason))
@@ -237,6 +241,24 @@ class Judge:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling
         other = self._other_estimator(that, scene) if answer else ""
         return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "kurtosis" in h)))))
+
+    def _given_numbers(self, that: Relation, scene: Scene) -> None:
+        """A formula of the page that is no number at the data which the page gives is the page's mistake, and no answer's."""
+        for q in itertools.chain(*map(self._formulas_in, that.sides)):
+            formulas = self.formulas(q) or []
+            if loose_atoms(q, scene) or not symbolic.applies(formulas):
+                continue
+            if (void := np.isnan(evaluate(q, replace(scene.anew(), route=None)).value)).any():
+                e = formulas[int(np.argwhere(void)[0, -1])]
+                at = ", ".join(f"{k} = {plain(x)}" for k, x in scene.points.witness(0, [*_homes([e])]).items())
+                wanted = "give a point where it is one, or claim NonFinite(...) of it."
+                raise ProblemError(f"`{e}` is no number{at and f' at {at}'}: {wanted}")
+
+    def _formulas_in(self, q: Quantity) -> Iterable[Quantity]:
+        if self.formulas(q) is not None:
+            yield q
+        elif isinstance(q, Combined):
+            yield from itertools.chain(*map(self._formulas_in, q.parts))
 
     def _apart(self, m: Measured, resolution: float, ruling: Ruling) -> Ruling:
         """Differs holds if at every point some coordinate is apart. What is not a number is apart from nothing."""
@@ -442,7 +464,7 @@ class Judge:
         b, names = r.at if r.verdict in (Verdict.REFUTED, Verdict.UNDECIDED) else 0, self._labels(that)
         return {
             "value": [number(r.left, b, i) for i in range(r.left.shape[1])],
-            "radius": [x if math.isfinite(x) else None for x in map(float, r.left.radius[b])],
+            "radius": r.left.radius[b].tolist(),
             "expected": [number(r.right, b, i) for i in range(r.right.shape[1])],
             "labels": names and names * (r.left.shape[1] // len(names)),
         }

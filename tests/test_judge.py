@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
+import sympy as sp
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sympy import Rational
 
-from gradcheck_rl import Categorical, Claim, Draw, Equal, Gaussian, Gradient, Mean, Parameter, Problem, Uniform, Value, check
+import gradcheck_rl
+from gradcheck_rl import (
+    AtMost,
+    Categorical,
+    Claim,
+    Differs,
+    Draw,
+    Equal,
+    Erratum,
+    Gaussian,
+    Gradient,
+    Mean,
+    Mistake,
+    NonFinite,
+    Normal,
+    OneOf,
+    Parameter,
+    Point,
+    Problem,
+    ProblemError,
+    Raises,
+    Uniform,
+    Value,
+    check,
+)
+from gradcheck_rl.cli import main
+from gradcheck_rl.render import json as json_renderer
 
 x = Parameter("x", over=Uniform(1, 2))
 y = Parameter("y", over=Uniform(1, 2))
@@ -108,3 +138,180 @@ def test_three_moments_tell_three_values_apart(ours: list[int], theirs: list[int
 
     page = Problem(title="Tables", claims=(Claim("So.", Equal(Mean(Value(declared)), x * Rational(sum(ours), 3))),))
     assert ("another estimator" in remark(page, {declared: answer})) == (sorted(ours) != sorted(theirs))
+
+
+# ---- what a page gives is a number there ----------------------------------------------------------------------------
+
+z = Parameter("z", over=Normal())
+
+
+def inverse(z: Any) -> Any:
+    return 1 / z
+
+
+def again(z: Any) -> Any:
+    return z**-1
+
+
+def page_of(that: Any, **options: Any) -> Problem:
+    return Problem(title="A page", claims=(Claim("So.", that, **options),))
+
+
+UNDEFINED = [
+    (Equal(Value(1 / z), 3), 0, "'So.': `1/z` is no number at z = 0: give a point where it is one"),
+    (Equal(Value(inverse), 1 / z), 0, "`1/z` is no number at z = 0"),
+    (Equal(Gradient(inverse), Gradient(1 / z)), 0, "`-1/z**2` is no number at z = 0"),
+    (Equal(Value(inverse) - Value(1 / z), 0), 0, "`1/z` is no number at z = 0"),
+    (AtMost(sp.sqrt(z.array[()]), Value(inverse)), -2, "`sqrt(z)` is no number at z = -2"),
+    (Differs(sp.log(z.array[()]), 0), -1, "`log(z)` is no number at z = -1"),
+]
+
+
+@pytest.mark.parametrize(("that", "at", "says"), UNDEFINED)
+def test_a_formula_without_a_number_at_given_data_is_the_mistake_of_the_page(that: Any, at: int, says: str) -> None:
+    problem = page_of(that, at=Point(z=at))
+    for answer in ({}, {inverse: again}) if that.left.code() else ({},):
+        with pytest.raises(ProblemError) as told:
+            check(problem, answer)
+        assert says in str(told.value)
+
+
+@given(st.integers(-3, 3), st.integers(-3, 3))
+def test_only_where_it_is_none(pole: int, at: int) -> None:
+    def shifted(z: Any) -> Any:
+        return 1 / (z - pole)
+
+    problem = page_of(Equal(Value(shifted), 1 / (z - pole)), at=Point(z=at))
+    if at == pole:
+        with pytest.raises(ProblemError, match="is no number at z = "):
+            check(problem)
+    else:
+        assert check(problem).exit_code == 0
+
+
+def test_at_given_data_an_infinity_may_be_meant_and_so_may_no_number() -> None:
+    logarithm = sp.log(z.array[()])
+    for that in (Equal(logarithm, -sp.oo), Equal(NonFinite(Value(1 / z)), 1), Equal(NonFinite(Value(inverse)), 1)):
+        assert check(page_of(that, at=Point(z=0))).exit_code == 0
+
+
+def test_what_is_printed_elsewhere_and_has_no_number_is_not_refuted_by_that() -> None:
+    wrong = Erratum("Printed.", Equal(Value(1 / z), 3), instead=Claim("So.", Equal(Value(z), 0), at=Point(z=0)), at=Point(z=0))
+    line = check(Problem(title="Errata", claims=(), errata=(wrong,))).claims[0]
+    assert not line.ok and "it was to be refuted, and is not" in line.reason
+
+
+def test_drawn_points_stay_as_they_are() -> None:
+    drawn = Parameter("drawn", over=OneOf(0, 1))
+    line = check(page_of(Equal(Value(1 / drawn), 1 / drawn + sp.Rational(0)), by="symbolic")).claims[0]
+    assert (line.verdict, line.witness) == ("undecided", {"drawn": "0"})
+
+
+def test_a_formula_that_cancels_is_a_number() -> None:
+    """log(1 - tanh(u)^2) = 2 log 2 - 2u up to exp(-2u): at u = 100 ten times the digits of a float are lost."""
+    far = sp.log(1 - sp.tanh(z.array[()]) ** 2)
+
+    def stable(z: Any) -> Any:
+        return 2 * (torch.log(torch.tensor(2.0, dtype=torch.float64)) - z - torch.nn.functional.softplus(-2 * z))
+
+    def off(z: Any) -> Any:
+        return stable(z) + 1e-3
+
+    claims = tuple(Claim(f"{code.__name__}.", Equal(Value(code), far), at=Point(z=100)) for code in (stable, off))
+    assert [line.verdict for line in check(Problem(title="Far", claims=claims)).claims] == ["agrees", "refuted"]
+
+
+PAGE = """
+from gradcheck_rl import Claim, Equal, Normal, Parameter, Point, Problem, Value
+
+x = Parameter("x", over=Normal())
+
+
+def inverse(x):
+    return 1 / x
+
+
+at_zero = Claim("At zero.", Equal(Value({left}), 1 / x), at=Point(x={at}))
+problem = Problem(title="Inverse", claims=(at_zero,))
+"""
+
+
+@pytest.mark.parametrize("answer", [False, True])
+def test_on_the_command_line_it_is_code_4(answer: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "page.py").write_text(PAGE.format(left="inverse", at=0))
+    (tmp_path / "mine.py").write_text("def inverse(x):\n    return x**-1\n")
+    typed = [str(tmp_path / "page.py"), *(["--answer", str(tmp_path / "mine.py")] if answer else [])]
+    assert main(typed) == 4
+    assert "'At zero.': `1/x` is no number at x = 0" in capsys.readouterr().err
+    (tmp_path / "page.py").write_text(PAGE.format(left="inverse", at=2))
+    assert main(typed) == 0
+
+
+# ---- a report of anything but health is what the schema says -------------------------------------------------------------------
+
+SCHEMA = json.loads((Path(gradcheck_rl.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
+
+
+def corner(z: Any) -> Any:
+    return 3 * torch.relu(z)
+
+
+def refuses(z: Any) -> Any:
+    raise ValueError("no")
+
+
+def nothing(z: Any) -> Any:
+    return z * torch.nan
+
+
+def detached(z: Any) -> Any:
+    return z.detach() ** 2
+
+
+def squared(z: Any) -> Any:
+    return z**2
+
+
+ZERO = Point(z=0)
+SICK = {
+    "kinked": Claim("Kinked.", Equal(Gradient(corner), 3), by="differences", at=ZERO),
+    "refuted": Claim("Refuted.", Equal(Gradient(squared), z)),
+    "infinite": Claim("Infinite.", Equal(Value(inverse), 3), at=ZERO),
+    "meant": Claim("Meant.", Equal(Value(inverse), sp.oo), at=ZERO),
+    "exactly infinite": Claim("Exactly.", Equal(sp.log(z.array[()]), 1), at=ZERO),
+    "no number": Claim("No number.", Equal(Value(nothing), 1)),
+    "of no slope": Claim("Of no slope.", Equal(Gradient(detached), 2 * z)),
+    "nowhere": Claim("Nowhere.", Equal(sp.sqrt(-1 - z**2), sp.log(-1 - z**2))),
+    "undecided": Claim("Samples.", Equal(Mean(Value(square)), x), by="sampled"),
+    "heavy": Claim("Heavy.", Equal(Mean(Value(heavy)), x)),
+    "raised": Claim("Raised.", Raises(refuses, ValueError)),
+    "not raised": Claim("Not raised.", Raises(squared, ValueError)),
+    "close": Claim("Close.", Equal(Value(squared), z**2 + Rational(1, 10**9)), by="differences"),
+}
+
+
+def valid(*reports: Any) -> Any:
+    data = json.loads(json_renderer.render(reports))
+    jsonschema.validate(data, SCHEMA, jsonschema.Draft202012Validator)
+    assert json_renderer.render(json_renderer.read(json.dumps(data))) == json_renderer.render(reports)
+    return data
+
+
+@pytest.mark.parametrize("name", SICK)
+def test_the_json_of_what_is_not_well_is_as_the_schema_says(name: str) -> None:
+    valid(check(Problem(title="Sick", claims=(SICK[name],)), samples=100 if name == "undecided" else None))
+
+
+def test_a_radius_that_is_not_finite_has_a_word() -> None:
+    (kinked,) = valid(check(Problem(title="Sick", claims=(SICK["kinked"],))))["claims"]
+    (none,) = valid(check(Problem(title="Sick", claims=(SICK["no number"],))))["claims"]
+    assert (kinked["radius"], none["value"]) == (["oo"], ["nan"])
+
+
+def test_the_json_of_answers_and_mistakes_that_have_no_number_is_as_the_schema_says() -> None:
+    claim = Claim("Squares.", Equal(Gradient(squared), 2 * z))
+    answers = (nothing, refuses, detached, corner, inverse)
+    mistakes = tuple(Mistake(f.__name__, {squared: f}, breaks=claim) for f in answers)
+    problem = Problem(title="Sick", claims=(claim,), mistakes=mistakes)
+    data = valid(check(problem), *(check(problem, {squared: f}) for f in answers))
+    assert {c["verdict"] for report in data["reports"][1:] for c in report["claims"]} == {"refuted"}
