@@ -149,6 +149,8 @@ class Judge:
         seen = next((r for r in [best, *rulings[::-1]] if r.left is not None), best)
         if best.verdict is not Verdict.REFUTED:
             told = [best.remark or seen.remark, *(r.note for r in rulings if r.verdict is Verdict.AGREES)]
+            if claim.routes and best.verdict is not Verdict.UNDECIDED:
+                told += [f"{r.route} was not counted: {r.note}" for r in rulings if r.verdict is Verdict.UNDECIDED]
             best = replace(best, points=seen.points, left=seen.left, right=seen.right, remark="; ".join(filter(None, told)))
             reason = best.note if best.verdict is Verdict.UNDECIDED else ""
             where = None
@@ -197,9 +199,11 @@ class Judge:
         ruling = self._ruled(claim, that, scene, strict)
         if route == sampled.NAME in scene.used and self.samples and ruling.verdict is Verdict.AGREES:
             ruling = replace(ruling, note=f"{self.samples} samples at each point agree to {ruling.slack:.1e}")
-        if route is None or route in scene.used or ruling.verdict is not Verdict.AGREES:
+        counts = ruling.verdict is Verdict.REFUTED or (ruling.verdict is Verdict.AGREES and route in scene.used)
+        if route is None or counts:
             return ruling
-        return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"it does not apply: {ruling.route} answers here")
+        note = ruling.note if ruling.verdict is Verdict.UNDECIDED else f"it does not apply: {ruling.route} answers here"
+        return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=note)
 
     def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:
         route, points, answer = scene.route, scene.points, scene.answer
@@ -233,9 +237,11 @@ class Judge:
             return replace(ruling, note=NOWHERE)
         if verdict is Verdict.UNDECIDED:
             wide = f"known only to {room:.1e}, wider than the resolution {claim.resolution:.0e}"
+            if not math.isfinite(room):
+                wide = [*scene.near, "its radius is not finite"][0]
             if scene.short:
                 wide = f"{wide}: it takes about {max(scene.short):.0e} draws (--samples)".replace("e+", "e")
-            return replace(ruling, note=wide if math.isfinite(room) else [*scene.near, "its radius is not finite"][0])
+            return replace(ruling, note=wide)
         hints = list(dict.fromkeys(scene.notes))
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling

@@ -315,3 +315,55 @@ def test_the_json_of_answers_and_mistakes_that_have_no_number_is_as_the_schema_s
     problem = Problem(title="Sick", claims=(claim,), mistakes=mistakes)
     data = valid(check(problem), *(check(problem, {squared: f}) for f in answers))
     assert {c["verdict"] for report in data["reports"][1:] for c in report["claims"]} == {"refuted"}
+
+
+# ---- routes that are named and do not tell -------------------------------------------------------------------------------------
+
+
+def paid(x: Any, arm: Any) -> Any:
+    return x * arm
+
+
+def routes_of(*by: str, wanted: Any = 1, samples: int | None = None) -> Any:
+    claim = Claim("So.", Equal(Mean(Gradient(paid)), wanted), by=by, resolution=0.05)
+    return check(Problem(title="Routes", claims=(claim,)), samples=samples).claims[0]
+
+
+def test_of_the_routes_that_are_named_the_one_that_is_too_wide_is_told() -> None:
+    few, enough = routes_of("listed", "sampled", samples=5), routes_of("listed", "sampled")
+    assert (few.verdict, [r.route for r in few.routes if r.verdict == "undecided"]) == ("agrees", ["sampled"])
+    assert "sampled was not counted: " in few.remark and "draws (--samples)" in few.remark
+    assert (enough.verdict, enough.remark, {r.verdict for r in enough.routes}) == ("agrees", "", {"agrees"})
+
+
+@pytest.mark.parametrize(
+    ("by", "says"),
+    [
+        (("listed", "integrated"), "integrated was not counted: nothing continuous is drawn that could be integrated"),
+        (("listed", "differences", "proof"), "proof was not counted: no proof was "),
+        (("sampled", "proof", "differences"), "proof was not counted: no proof was "),
+    ],
+)
+def test_a_route_that_does_not_apply_is_told(by: tuple[str, ...], says: str) -> None:
+    line = routes_of(*by)
+    assert line.verdict == "agrees" and says in line.remark
+    assert routes_of(*by, wanted=2).verdict == "refuted"
+
+
+def test_what_cannot_be_integrated_says_why() -> None:
+    many = Draw("many", Gaussian([0] * 4, 1))
+
+    def added(x: Any, many: Any) -> Any:
+        return x * many.sum()
+
+    finite = routes_of("integrated")
+    claim = Claim("So.", Equal(Mean(Value(added)), 0), by="integrated")
+    wide = check(Problem(title="Wide", claims=(claim,), world=(x, many))).claims[0]
+    assert (finite.verdict, wide.verdict) == ("undecided", "undecided")
+    assert finite.reason == "nothing continuous is drawn that could be integrated: write by='listed' on the claim"
+    assert wide.reason.startswith("more than 3 continuous coordinates")
+
+
+def test_a_route_that_leaves_the_work_to_others_is_told() -> None:
+    line = check(page_of(Equal(Value(z), z), by=("symbolic", "autodiff"))).claims[0]
+    assert (line.verdict, line.remark) == ("agrees", "autodiff was not counted: it does not apply: symbolic answers here")

@@ -35,13 +35,13 @@ from ..quantities import (
 )
 from ..rings import rational
 from ..symbols import entries
-from . import autodiff, differences, hull, integrated, listed, plain, sampled, symbolic
+from . import autodiff, differences, hull, integrated, listed, plain, proof, sampled, symbolic
 from .scene import Outcomes, Scene, World
 
 FEW = 16
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
 NAMES = (symbolic.NAME, *REDUCTIONS, autodiff.NAME, plain.NAME, differences.NAME)  # the order in which a report lists them
-ROUTES = (symbolic.NAME, "proof", *REDUCTIONS, autodiff.NAME, differences.NAME)
+ROUTES = (symbolic.NAME, proof.NAME, *REDUCTIONS, autodiff.NAME, differences.NAME)
 
 
 def evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None = None) -> Estimate:
@@ -188,12 +188,9 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     atoms = random_atoms(q.of, scene, q.over)
     averaged(atoms, q.over)
     route = scene.route if scene.route in REDUCTIONS else None
-    draws = [a.home for a in atoms]
     if route == sampled.NAME and isinstance(q, Mean):
         return sampled.evaluate(q, scene, atoms, evaluate)
-    if route == listed.NAME or (route is None and listed.applies(with_parents(atoms))):
-        return _moments(q, scene, listed.outcomes(atoms, names, scene))
-    if not draws:
+    if not atoms or route == listed.NAME or (route is None and listed.applies(with_parents(atoms))):
         return _moments(q, scene, listed.outcomes(atoms, names, scene))
     rounding: list[Floats] = []
 

@@ -48,6 +48,8 @@ def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
 
 def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene, order: int) -> Outcomes:
     draws = with_parents(atoms)
+    if not any(isinstance(d.law, Gaussian) for d in draws):
+        raise Unsuitable("nothing continuous is drawn that could be integrated: write by='listed' on the claim")
     if not applies(draws):
         raise Unsuitable(
             f"more than {COORDINATES} continuous coordinates are too many to integrate: add by='sampled' to the claim"
