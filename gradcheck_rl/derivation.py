@@ -25,6 +25,8 @@ from .symbols import Atom, Variable, bare, diff, entries, named_
 class Derivation:
     """`start`, then ((formula, reason), ...). `sizes={K: (2, 3, 5)}`: a chain for symbolic K, checked at each of these.
 
+    A line is proved where it holds for any K; else it agrees at these. A letter that no sum runs up to is an index.
+
     `at={"theta": (1, 1, 1)}`: numbers at which `derive` says what the last line comes to.
     """
 

@@ -151,18 +151,18 @@ class Judge:
             told = [best.remark or seen.remark, *(r.note for r in rulings if r.verdict is Verdict.AGREES)]
             if claim.routes and best.verdict is not Verdict.UNDECIDED:
                 told += [f"{r.route} was not counted: {r.note}" for r in rulings if r.verdict is Verdict.UNDECIDED]
-            best = replace(best, points=seen.points, left=seen.left, right=seen.right, remark="; ".join(filter(None, told)))
+            best = replace(best, points=seen.points, left=seen.left, right=seen.right, measured=seen.measured)
+            best = replace(best, remark="; ".join(filter(None, told)))
             reason = best.note if best.verdict is Verdict.UNDECIDED else ""
             where = None
             if reason and best.points is not None and not math.isfinite(best.slack):  # at this point nothing is known
                 where = best.points.witness(best.at, self.needed(claim))
-            return Settled(tuple(rulings), best, reason, where, shown=self._shown(that, best))
+            return Settled(tuple(rulings), best, reason, where, shown=self._shown(claim, that, best))
         if witness and claim.at is None and best.left is not None:
             best = self._shrunk(claim, that, best, answer)
         found = best.points.witness(best.at, self.needed(claim)) if best.points is not None else {}
-        return Settled(
-            tuple(rulings), best, best.note or self._difference(that, best), found | best.drawn, self._shown(that, best)
-        )
+        shown = self._shown(claim, that, best)
+        return Settled(tuple(rulings), best, best.note or self._difference(that, best), found | best.drawn, shown)
 
     def _routes(self, claim: Claim, that: Relation, points: Points, answer: Answer, strict: bool) -> list[Ruling]:
         asked = list(claim.routes)
@@ -219,7 +219,7 @@ class Judge:
             raise ProblemError(f"{claim.says!r}: {error}") from error
         name = " + ".join(sorted(scene.used, key=NAMES.index)) or "exact"
         if isinstance(that, Differs):
-            ruling = Ruling(name, Verdict.UNDECIDED, remark=m.left_out, left=m.left, right=m.right, points=points)
+            ruling = Ruling(name, Verdict.UNDECIDED, remark=m.left_out, left=m.left, right=m.right, points=points, measured=m)
             return self._apart(m, claim.resolution, ruling)
         if strict and not claim.code():
             m = m.defined()
@@ -228,7 +228,8 @@ class Judge:
             m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint, not claim.code()
         )
         remark = "; ".join(filter(None, (remark, m.left_out)))
-        ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, drawn=m.drawn(*at))
+        drawn = m.drawn(*at)
+        ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, 0, drawn, m)
         if strict and verdict is Verdict.REFUTED and gap <= claim.resolution * (1 + abs(float(m.right.value[at]))):
             return replace(
                 ruling, verdict=Verdict.UNDECIDED, note=f"the sides differ by {gap:.1e} only, less than the resolution"
@@ -464,15 +465,23 @@ class Judge:
     def _labels(self, that: Relation) -> list[str] | None:
         return labels(that.left, self.world.parameters) or labels(that.right, self.world.parameters)
 
-    def _shown(self, that: Relation, r: Ruling) -> dict[str, Any]:
-        if r.left is None or r.right is None:
+    def _shown(self, claim: Claim, that: Relation, r: Ruling) -> dict[str, Any]:
+        """Both sides at one point: where it was decided, else the first where the left side is not zero. Of a claim about each
+        outcome, at the one that was decided on, or has the largest number."""
+        if r.left is None or r.right is None or r.measured is None:
             return {}
-        b, names = r.at if r.verdict in (Verdict.REFUTED, Verdict.UNDECIDED) else 0, self._labels(that)
+        decided, names, width = r.verdict in (Verdict.REFUTED, Verdict.UNDECIDED), self._labels(that), r.measured.width
+        size = np.nan_to_num(np.abs(r.left.value))
+        b = r.at if decided else int(np.argmax(size.any(axis=1)))
+        far = r.coordinate if decided else int(np.argmax(size[b]))
+        start = far - far % width
+        one = range(start, start + width)
         return {
-            "value": [number(r.left, b, i) for i in range(r.left.shape[1])],
-            "radius": r.left.radius[b].tolist(),
-            "expected": [number(r.right, b, i) for i in range(r.right.shape[1])],
-            "labels": names and names * (r.left.shape[1] // len(names)),
+            "value": [number(r.left, b, i) for i in one],
+            "radius": [float(r.left.radius[b, i]) for i in one],
+            "expected": [number(r.right, b, i) for i in one],
+            "labels": names and names * (width // len(names)),
+            "point": r.points.witness(b, self.needed(claim)) | r.measured.drawn(b, far),
         }
 
 

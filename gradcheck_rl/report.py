@@ -32,7 +32,8 @@ class Route:
 class Line:
     """One claim, erratum or step of a derivation, and what became of it.
 
-    value, radius and expected are the two sides at the point that is shown: the given data, the witness, or the first point.
+    value, radius and expected are the two sides at `point`: the given data, the witness, or one of the points; of a claim about
+    every outcome at one outcome, which is in the point too.
     formula is the tree of what is stated, right_formula that of the line which is right instead of an erratum.
     """
 
@@ -47,6 +48,7 @@ class Line:
     radius: list[float] | None = None
     expected: list[Any] | None = None
     labels: list[str] | None = None
+    point: dict[str, Any] | None = None
     witness: dict[str, Any] | None = None
     reason: str = ""
     remark: str = ""

@@ -44,6 +44,7 @@ class Ruling:
     points: Any = None
     removed: int = 0
     drawn: dict[str, Any] = field(default_factory=dict)
+    measured: Any = None
 
     @property
     def evidence(self) -> Evidence:

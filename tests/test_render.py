@@ -10,12 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
+import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 import gradcheck_rl
+from gradcheck_rl import (
+    Categorical,
+    Claim,
+    Draw,
+    Equal,
+    Gradient,
+    LogRational,
+    Parameter,
+    Point,
+    Problem,
+    Variable,
+    array,
+    check,
+    log_softmax,
+    softmax,
+)
 from gradcheck_rl.render import html, junit, latex, markdown, text, typst
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.render.text import Screen
@@ -52,6 +70,7 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
         radius=st.none() | st.lists(floats, max_size=3),
         expected=numbers,
         labels=st.none() | some,
+        point=points,
         witness=points,
         reason=texts,
         remark=texts,
@@ -282,6 +301,26 @@ def test_of_many_components_those_that_differ_come_first() -> None:
     line = replace(PLAIN.claims[0], ok=False, verdict="refuted", value=value, expected=[0.0] * 21, labels=labels)
     written = text.render([replace(PLAIN, claims=(line,))])
     assert "w_20" in written and "and 13 more: --json has them" in written
+
+
+def test_the_two_sides_are_explained_at_their_point_and_outcome() -> None:
+    """A reward times the score of a softmax: 1 - pi at what was drawn, -pi elsewhere. At the first point there is none."""
+    theta, reward = Parameter("theta", 2, over=LogRational()), Variable("reward")
+    action = Draw("action", Categorical(logits=theta))
+    score = array(*(sp.KroneckerDelta(action[()], n) - softmax(theta)[n] for n in range(2)))
+    claim = Claim("The score.", Equal(Gradient(reward * log_softmax(theta)[action[()]]), reward * score))
+    report = check(Problem("P", claims=(claim,), corners=(Point(theta=(0, 0), reward=0),)))
+    (line,) = report.claims
+    assert line.ok and line.point is not None and line.labels == ["theta_0", "theta_1"]
+    number = {name: [float(sp.sympify(x)) for x in np.ravel(value)] for name, value in line.point.items()}
+    shares = np.exp(number["theta"])
+    wanted = number["reward"] * ((np.arange(2) == number["action"]) - shares / shares.sum())
+    for side in (line.value, line.expected):
+        assert [float(sp.sympify(x)) for x in side or ()] == pytest.approx(wanted)
+    assert number["reward"] != [0]
+    written = text.explain(report)
+    assert f"at action = {line.point['action']}\n" in written and "at theta = (" in written
+    assert written.count("theta_0 ") == written.count("theta_1 ") == 1
 
 
 def test_every_renderer_takes_reports_and_returns_text() -> None:

@@ -305,7 +305,9 @@ class _Page:
             self.say(line.remark),
         )
         parts: list[RenderableType] = [_text(text) for text in said if text]
-        parts += [_text(f"{self.say('at')} {name} = {plain(value)}") for name, value in (line.witness or {}).items()]
+        parts += [
+            _text(f"{self.say('at')} {name} = {plain(value)}") for name, value in (line.witness or line.point or {}).items()
+        ]
         if line.value is not None:
             parts.append(self.sides(line))
         return Group(head, Padding(Group(*parts), (0, 0, 0, 4)))
