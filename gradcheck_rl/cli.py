@@ -143,8 +143,15 @@ def run(options: argparse.Namespace) -> int:
                     if options.answer:
                         from .replay import command
 
-                        given: dict[str, Any] = {"points": options.points, "only": wanted, "answer": options.answer}
-                        report = replace(report, replay=command(problem, seed=options.seed, samples=samples, **given))
+                        line = command(
+                            problem,
+                            seed=options.seed,
+                            points=options.points,
+                            only=wanted,
+                            samples=samples,
+                            answer=options.answer,
+                        )
+                        report = replace(report, replay=line)
                     reports.append(report)
                     if not options.json:
                         _say(_text_of(reports[-1:], options))

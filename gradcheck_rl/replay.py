@@ -31,7 +31,7 @@ def replay(
     samples: int | None,
 ) -> str:
     """What `check` was given, as a shell takes it; a page without a file, functions and points are Python's."""
-    given: dict[str, Any] = {"seed": int(seed), "samples": samples, "points": points, "only": only}
+    given: dict[str, Any] = {"seed": int(seed), "points": points, "only": only, "samples": samples}
     if problem.path and not answer and not isinstance(points, Points) and only != []:
         return command(problem, **given)
     page = f"load({typed(Path(problem.path))!r})" if problem.path else "problem"
