@@ -18,7 +18,7 @@ from .estimate import Floats
 from .judge import Judge, measure
 from .loop import check
 from .problem import Problem
-from .quantities import Gradient, Value, is_code
+from .quantities import Gradient, Value, arguments, is_code
 from .report import Line, Report
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Parameter, Variable, entries
@@ -81,6 +81,9 @@ def _compared(
         if name not in variables:
             given = ", ".join(variables) or "nothing"
             raise InputError(f"wrt names `{name}`; the spaces given are of {given}.{did_you_mean(name, variables)}")
+    if not variables and is_code(f) and is_code(g):
+        first = next(iter(arguments(f)), "theta")
+        raise InputError(f"give a space for each argument of `{f.__name__}`, as {first}=(Normal(), 3).")
     left, right = _side(f, "first", variables), _side(g, "second", variables)
     if is_code(left) and is_code(right) and left.__name__ == right.__name__:
         right = _called(f"{right.__name__} (second)", right)

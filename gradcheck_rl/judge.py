@@ -242,6 +242,8 @@ class Judge:
                 wide = [*scene.near, "its radius is not finite"][0]
             if scene.short:
                 wide = f"{wide}: it takes about {max(scene.short):.0e} draws (--samples)".replace("e+", "e")
+            elif integrated.NAME in scene.used and claim.code() and math.isfinite(room):
+                wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
             return replace(ruling, note=wide)
         hints = list(dict.fromkeys(scene.notes))
         if verdict is Verdict.REFUTED:

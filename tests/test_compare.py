@@ -1000,3 +1000,11 @@ def test_misuse_of_differences_is_told_in_one_sentence(call: Callable[[], Report
         call()
     assert says in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_without_a_space_the_first_argument_is_named() -> None:
+    def loss(weights: Any) -> Any:
+        return (weights**2).sum()
+
+    with pytest.raises(InputError, match=r"give a space for each argument of `loss`, as weights=\(Normal\(\), 3\)"):
+        same_gradient(loss, loss)
