@@ -424,7 +424,9 @@ def spread(
     return values, mass, slopes
 
 
-def nodes(draws: Sequence[Any], columns: Mapping[Any, Floats], size: int, order: int) -> tuple[dict[Any, Floats], Floats]:
+def nodes(
+    draws: Sequence[Any], columns: Mapping[Any, Floats], size: int, order: int, sparing: bool = False
+) -> tuple[dict[Any, Floats], Floats]:
     """Nodes of draws (B, M) for each atom, and their weights (B, M)."""
     inputs = by_name(set().union(*(free(d.law) for d in draws)) - {a for d in draws for a in d.atoms})
     known = list(inputs)
@@ -434,7 +436,9 @@ def nodes(draws: Sequence[Any], columns: Mapping[Any, Floats], size: int, order:
         known += d.atoms
     outer = [np.broadcast_to(np.asarray(v, dtype=float), (size,)) for v in _lookup(inputs, columns)]
     laws, groups = [d.law for d in draws], [d.atoms for d in draws]
-    values, mass, _ = spread(Float(order), programs, laws, groups, outer, 0, CHEAP_FOR_CODE[order] / size)
+    values, mass, _ = spread(
+        Float(order), programs, laws, groups, outer, 0, min(CHEAP_FOR_CODE[order], SPARING if sparing else math.inf) / size
+    )
     atoms = [a for d in draws for a in d.atoms]
     shape = np.broadcast_shapes((size, *([1] * len(atoms))), mass.shape, *(v.shape for v in values))
     flat = [np.broadcast_to(v, shape).reshape(size, -1) for v in (mass, *values[len(inputs) :])]
@@ -518,6 +522,7 @@ UNSEEN = 1e-16  # nobody draws a node that is lighter: code that is no number th
 # is, and see what is narrow: the last ones how much of it the first has only touched.
 CHEAP = (1 << 17, 0, 1 << 16, 1 << 17, 1 << 17, 1 << 17)
 CHEAP_FOR_CODE = (1 << 15, 0, 1 << 13, 1 << 15, 1 << 15, 1 << 15)
+SPARING = 1 << 13  # of code that is called for one of them at a time
 
 # Where the nodes of each rule start in each coordinate, in steps. Rules that err alike do not see that they err: across a jump
 # along any line or plane with small whole numbers as its normal, some two of these start far from each other.

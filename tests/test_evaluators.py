@@ -835,3 +835,15 @@ def test_a_kink_of_the_last_probability_is_one_of_the_others() -> None:
     at = Point(chances=((quarter, half, quarter), (half, quarter, quarter)))
     claim = Claim("So.", Equal(Gradient(t_last_corner), (-3, -3, 0, 0, 0, 0)), by="differences", at=at)
     assert check(Problem(title="Simplex", claims=(claim,))).claims[0].verdict == "undecided"
+
+
+@pytest.mark.parametrize("wrong", [1, 1 + 1e-4])
+def test_code_that_is_called_for_one_draw_at_a_time_is_integrated_too(wrong: float) -> None:
+    def second_moment(location: Any, drawn: Any) -> Any:
+        return (drawn**2 if drawn.item() < 100 else drawn) * wrong + 0 * location
+
+    drawn = Draw("drawn", Gaussian(location, 1))
+    (line,) = check(
+        Problem("One by one", (Claim("So.", Equal(Mean(Value(second_moment)), location**2 + 1)),), world=(drawn,))
+    ).claims
+    assert line.verdict == ("agrees" if wrong == 1 else "refuted")

@@ -193,9 +193,17 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     if not atoms or route == listed.NAME or (route is None and listed.applies(with_parents(atoms))):
         return _moments(q, scene, listed.outcomes(atoms, names, scene))
     rounding: list[Floats] = []
+    sparing = False
 
     def rule(order: int) -> Floats:
-        found = _moments(q, scene, integrated.outcomes(atoms, names, scene, order))
+        nonlocal sparing
+        try:
+            found = _moments(q, scene, integrated.outcomes(atoms, names, scene, order, sparing))
+        except Unsuitable:
+            if sparing:
+                raise
+            sparing = True  # code that is called for one sample at a time
+            return rule(order)
         rounding.append(found.radius)
         return found.value
 

@@ -46,7 +46,7 @@ def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
     return found.map(lambda x: np.asarray(x)[:, None, :])
 
 
-def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene, order: int) -> Outcomes:
+def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene, order: int, sparing: bool = False) -> Outcomes:
     draws = with_parents(atoms)
     if not any(isinstance(d.law, Gaussian) for d in draws):
         raise Unsuitable("nothing continuous is drawn that could be integrated: write by='listed' on the claim")
@@ -54,6 +54,6 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene, o
         raise Unsuitable(
             f"more than {COORDINATES} continuous coordinates are too many to integrate: add by='sampled' to the claim"
         )
-    columns, weights = nodes(draws, scene.points.columns, len(scene.points), order)
+    columns, weights = nodes(draws, scene.points.columns, len(scene.points), order, sparing)
     scene.says(NAME)
     return Outcomes(columns, Estimate(weights, np.zeros(weights.shape), Evidence.FLOAT), names)
