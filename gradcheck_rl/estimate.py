@@ -148,6 +148,7 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
                 narrow = ~settled & (apart <= SETTLED * scale)
                 value = np.where(narrow, fine[0], value)
                 radius = np.where(settled, radius, np.where(narrow, np.maximum(2 * apart, LEAST * scale), UNSETTLED * spread))
-                elsewhere = np.where(settled | narrow, 0.0, radius / scale).max(axis=0, initial=0.0)
-                radius = np.maximum(radius, elsewhere * scale)
+                part = radius / scale
+                elsewhere = np.where(settled | narrow | ~np.isfinite(part), 0.0, part).max(axis=0, initial=0.0)
+                radius = np.where(elsewhere > 0, np.maximum(radius, elsewhere * scale), radius)
         return Estimate(value, radius + nodes * EPS * np.maximum(1.0, np.abs(value)), Evidence.FLOAT)

@@ -478,7 +478,7 @@ def corners(formulas: Sequence[Any], x: Any, known: set[Any]) -> list[Any]:
 
 def _sides(e: Any) -> Iterator[Any]:
     """The formula on each side of every corner inside it."""
-    f: Any = next(iter(e.atoms(*CORNERS)), None)
+    f: Any = min(e.atoms(*CORNERS), key=sp.default_sort_key, default=None)
     if f is None:
         yield e
         return
@@ -509,9 +509,11 @@ def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Seque
 
 # How far the nodes of each rule reach, in deviations of one normal coordinate, and of several: a tail that all of them cut off
 # alike would not be seen to be missing. Up to SMOOTH one piece is as long as its nodes are good for.
-SIGHT = 24
 REACHES = ((9, 10, 11, 13, 16, 20), (9, 10, 11, 12, 14, 16))
 SMOOTH = 10
+SIGHT = 24  # of equal steps on the whole line
+EVEN = {1: (SIGHT, 22), 2: (32, 30)}  # how far, and the least steps in one unit
+WIDE = {0: (4.0, 100), 3: (4.2, 110), 4: (4.4, 120), 5: (4.6, 130)}  # the same in t
 ENDS = (3.1, 3.2, 3.15, 3.05, 3.12, 3.18)  # of tanh-sinh, for the same reason: it sees no more of 1 / sqrt(x) than they let it
 NEGATIVE = "a standard deviation{} is {:.6g} at a point: write one that is not negative, as exp(...) or over=Uniform(0.5, 2)."
 NO_LAW, LAW = 1e-6, "write ones from 0 to 1 that sum to 1, or Categorical(logits=...)"
@@ -596,15 +598,12 @@ def tanh_sinh(rule: Rule, coordinate: int) -> tuple[Floats, Floats]:
 @lru_cache(maxsize=32)
 def line(rule: Rule) -> tuple[Floats, Floats]:
     """On the whole line: equal steps within sight by two rules, and by the others x = sinh(pi/2 sinh t), which has all sizes."""
-    order = rule.order
-    if order in (1, 2):
-        steps = rule.steps((22, 30)[order - 1], SIGHT)
-        reach = SIGHT + 8 * (order - 1)
-        x = (np.arange(-reach * steps, reach * steps + 1) + rule.start(0)) / steps
-        return x, np.full(x.shape, 1 / steps)
-    end = (4.0, 0, 0, 4.2, 4.4, 4.6)[order]
-    steps = rule.steps((100, 0, 0, 110, 120, 130)[order], end)
-    t = (np.arange(-end * steps, end * steps + 0.5) + rule.start(0)) / steps
+    even = rule.order in EVEN
+    reach, least = (EVEN if even else WIDE)[rule.order]
+    steps = rule.steps(least, reach)
+    t = (np.arange(-reach * steps, reach * steps + 0.5) + rule.start(0)) / steps
+    if even:
+        return t, np.full(t.shape, 1 / steps)
     s = math.pi / 2 * np.sinh(t)
     return np.sinh(s), np.cosh(s) * math.pi / 2 * np.cosh(t) / steps
 

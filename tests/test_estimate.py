@@ -13,7 +13,7 @@ from flint import arb, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_rl.estimate import EPS, Estimate, Evidence, weighted_sum
+from gradcheck_rl.estimate import EPS, Estimate, Evidence, quadrature, weighted_sum
 from gradcheck_rl.rings import log_of
 
 rationals = st.fractions(min_value=-1000, max_value=1000, max_denominator=10**6)
@@ -140,3 +140,14 @@ def test_a_rearrangement_moves_midpoint_radius_and_exact_entries_alike(numbers: 
     assert turned.shape == (3, 2) and (turned.value == expected).all()
     assert [float(Fraction(int(x.p), int(x.q))) for x in turned.exact.ravel()] == list(turned.value.ravel())
     assert (turned.radius <= EPS * np.abs(expected) + 2.0**-1074).all()
+
+
+def test_what_is_infinite_at_one_point_takes_nothing_from_what_is_known_at_another() -> None:
+    """A spread at one point is in the radius of every other, in proportion; what is no number there says nothing of them."""
+
+    def rule(order: int) -> Any:
+        return np.array([[1.0, 1.0, 1.0], [1.0, 2.0 + order / 10, [np.inf, np.nan][order % 2]]])
+
+    found = quadrature(rule, 1)
+    assert found.radius[0, 0] < 1e-9 and found.radius[0, 2] < 1e-9
+    assert 0.1 < found.radius[0, 1] <= found.radius[1, 1] < np.inf and not np.isfinite(found.radius[1, 2])
