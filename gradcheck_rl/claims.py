@@ -110,7 +110,8 @@ That = Relation | Raises
 class Claim:
     """One true sentence. `at` is the data on the page; without it the claim is about every point, or those where `where` holds.
 
-    `by` names the routes that must answer; by default the tool chooses. `resolution` is how small an error must be visible.
+    `by` names the routes that must answer; by default the tool chooses. `resolution` is how small an error must be visible:
+    a part of what is above 1, and of all that code returns where none of it is.
     """
 
     says: str

@@ -10,22 +10,19 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from flint import fmpq
 
 from .claims import COARSEST, Claim, Equal
-from .errors import CodeError, InputError, ProblemError, Unsuitable, did_you_mean
-from .estimate import Floats
-from .judge import Judge, measure
+from .errors import InputError, ProblemError, did_you_mean
+from .judge import Judge
 from .loop import check
 from .problem import Problem
 from .quantities import Gradient, Value, arguments, is_code
 from .report import Line, Report
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Parameter, Variable, entries
-from .verdict import Ruling, Verdict
+from .verdict import Ruling, Verdict, largest
 
 RESOLUTION = 1e-6
-NUDGE = 1 + fmpq(1, 2**22)  # float32 rounds another way there
 
 
 def same_gradient(
@@ -95,9 +92,6 @@ def _compared(
     if not problem.bound.parameters:
         raise InputError("there is nothing to differentiate by: give a space, as theta=(Normal(), 3), or name it in wrt=.")
     judge = Judge(problem, seed, points, proving=False)
-    gradient = _at_its_size(gradient, judge)
-    with suppress(ProblemError):
-        value = _at_its_size(value, judge)
     claims = (value, gradient) if values else (gradient,)
     report = check(Problem(title, claims, world=world, points=points, id="same_gradient"), seed=seed)
     lines = [_said(line, claim, judge) for line, claim in zip(report.claims, claims, strict=True)]
@@ -114,47 +108,14 @@ def _ruling(claim: Claim, judge: Judge) -> Ruling:
     return judge.settle(claim, {}, witness=False).best
 
 
-def _at_its_size(claim: Claim, judge: Judge) -> Claim:
-    """With the resolution as a part of the largest entry where that is below 1; what rounding moves is not seen. A formula's
-    rounding is known."""
-    found = _ruling(claim, judge)
-    if not claim.code() or found.left is None or found.right is None:
-        return claim
-    size = max(_largest(found.left.value), _largest(found.right.value))
-    if not 0 < size < 1:
-        return claim
-    rounding = max(_largest(found.left.radius + found.right.radius), 4 * _moved(claim, judge, found))
-    return replace(claim, resolution=min(claim.resolution, max(claim.resolution * size, rounding)))
-
-
-def _moved(claim: Claim, judge: Judge, found: Ruling) -> float:
-    """How far the sides move between numbers that float32 holds next to each other."""
-    assert isinstance(claim.that, Equal)
-    points = found.points
-    for v in judge.world.parameters:
-        points = points.with_(v.name, points.exact[v.name] * NUDGE)
-    try:
-        there = measure(claim.that, judge.scene(claim, points, {}))
-    except (CodeError, ProblemError, Unsuitable):
-        return np.inf
-    pairs = ((found.left, there.left), (found.right, there.right))
-    with np.errstate(all="ignore"):
-        return max(_largest(a.value - b.value) for a, b in pairs if a is not None)
-
-
-def _largest(x: Floats) -> float:
-    """Of those that are finite."""
-    return float(np.abs(x[np.isfinite(x)]).max(initial=0.0))
-
-
 def _said(line: Line, claim: Claim, judge: Judge) -> Line:
     """Where both sides are so small that rounding hides whether they are alike, they do not agree, unless one of them is zero."""
     found = _ruling(claim, judge)
     if line.verdict != Verdict.AGREES.word or not claim.code() or found.left is None or found.right is None:
         return line
-    sizes = [_largest(e.value) for e in (found.left, found.right)]
+    sizes = [largest(e.value) for e in (found.left, found.right)]
     with np.errstate(all="ignore"):
-        gap = _largest(found.left.value - found.right.value)
+        gap = largest(found.left.value - found.right.value)
     if gap <= COARSEST * max(sizes):
         return line
     most = f"at most {max(sizes):.0e}, where rounding hides even a wrong sign"

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
 from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
@@ -40,7 +41,7 @@ from .quantities import Combined, Covariance, Exact, Mean, Printed, Quantity, Va
 from .report import plain
 from .rings import written
 from .symbols import Variable, atoms_in, entries
-from .verdict import Ruling, Verdict, combine, compare, nowhere
+from .verdict import Ruling, Verdict, combine, compare, largest, nowhere
 
 EVALUATIONS = 200
 CELLS = 5 * 10**5  # numbers that all points tried for a witness have together, unless one group of points has more
@@ -49,6 +50,7 @@ SAMPLED_POINTS = 4
 ENOUGH = 4
 DRAWS = 12
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
+NUDGE = 1 + fmpq(1, 2**22)  # float32 rounds another way there
 NOUGHT = 1e-15  # what is shown as 0, where its radius says that it may be
 
 Answer = Mapping[Any, Any]
@@ -224,9 +226,10 @@ class Judge:
         if strict and not claim.code():
             m = m.defined()
         faint = bool(claim.code()) and not strict and not any(_on_a_page(q) for q in that.sides)
-        verdict, at, gap, room, remark = compare(
-            m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, faint, not claim.code()
-        )
+        judged = partial(compare, m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, formulas=not claim.code())
+        verdict, at, gap, room, remark = judged(faint=claim.resolution * faint)
+        if faint and verdict is Verdict.AGREES and remark:
+            verdict, at, gap, room, remark = judged(faint=self._faint(claim, that, m, scene))
         remark = "; ".join(filter(None, (remark, m.left_out)))
         drawn = m.drawn(*at)
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, 0, drawn, m)
@@ -250,6 +253,23 @@ class Judge:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling
         other = self._other_estimator(that, scene) if answer else ""
         return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "kurtosis" in h)))))
+
+    def _faint(self, claim: Claim, that: Relation, m: Measured, scene: Scene) -> float:
+        """How large a gap inexact arithmetic explains: the resolution, or that part of the largest entry at any point where it
+        is below 1, or what the sides move between numbers that float32 holds next to each other where that is more."""
+        size = max(largest(m.left.value), largest(m.right.value))
+        if size >= 1:
+            return claim.resolution
+        beside = scene.points
+        for v in self.world.parameters:
+            beside = beside.with_(v.name, beside.exact[v.name] * NUDGE)
+        with np.errstate(all="ignore"):
+            try:
+                there = measure(that, replace(scene.anew(), points=beside), claim.where, smooth=True)
+                moved = max(largest(m.left.value - there.left.value), largest(m.right.value - there.right.value))
+            except (CodeError, ProblemError, Unsuitable):
+                return claim.resolution
+        return min(claim.resolution, max(claim.resolution * size, 4 * moved))
 
     def _given_numbers(self, that: Relation, scene: Scene) -> None:
         """A formula of the page that is no number at the data which the page gives is the page's mistake, and no answer's."""
@@ -603,7 +623,7 @@ def _other_moment(moment: Quantity, theirs: Estimate, ours: Estimate, names: Seq
     """What sets a covariance, or a third moment, apart from the declared one, if anything does."""
     kind, same = "third moment", Equal(moment, moment)
     slack = same.slack(theirs, ours)
-    verdict, at, *_ = compare(same.excess(theirs, ours), theirs, ours, slack, slack, resolution, faint=True)
+    verdict, at, *_ = compare(same.excess(theirs, ours), theirs, ours, slack, slack, resolution, resolution)
     places: Sequence[int] = at[-1:]
     if isinstance(moment, Covariance):
         n = side(ours.shape[-1])

@@ -215,8 +215,8 @@ class _Slopes:
     def _ruled(self, path: _Path, slope: float, radius: float) -> _Direction:
         a, b, room = (np.array([x / self.unit]) for x in (path.slope, slope, radius + self.products))
         sides = Estimate(a, np.zeros(1)), Estimate(b, room)
-        verdict, _, _, _, remark = compare(np.abs(a - b), *sides, room, room, RESOLUTION, faint=True)
-        return _Direction(path, slope, radius, verdict, remark)
+        found = compare(np.abs(a - b), *sides, room, room, RESOLUTION, RESOLUTION)
+        return _Direction(path, slope, radius, found.verdict, found.remark)
 
     def _looked_into(self, d: _Direction) -> _Direction:
         """At the step size that says most, with rounding as it is measured."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NoReturn, Protocol, TypeVar
+from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 import numpy as np
 
@@ -51,6 +51,16 @@ class Ruling:
         return max((e.evidence for e in (self.left, self.right) if e is not None), default=Evidence.EXACT)
 
 
+class Compared(NamedTuple):
+    """The verdict, and the component that decided it: where it is, its gap, what explains as much, and a remark."""
+
+    verdict: Verdict
+    at: tuple[int, ...]
+    gap: float
+    slack: float
+    remark: str = ""
+
+
 def at_sight(excess: Any, slack: Any, blur: Any, size: Any, resolution: float) -> Any:
     """Within what is known, and that is enough: of numbers, or of arrays component by component. NaN and infinity are not."""
     return (excess <= slack) & (slack < np.inf) & (blur <= resolution * (1 + abs(size))) & (abs(size) < np.inf)
@@ -63,19 +73,18 @@ def compare(
     slack: Floats,
     blur: Floats,
     resolution: float,
-    faint: bool,
+    faint: float = 0.0,
     formulas: bool = False,
-) -> tuple[Verdict, tuple[int, ...], float, float, str]:
+) -> Compared:
     """Component by component. Finiteness comes first: NaN makes every comparison false, in a value and in a radius.
 
-    `faint`: code against the model, where a gap within the resolution is right mathematics in inexact arithmetic.
+    `faint`: of code, up to which gap beside a large number it is right mathematics in inexact arithmetic.
     `formulas`: no code, so that where neither side is a number there is nothing to compare.
-    Returns the verdict, the index and gap and slack of the deciding component, and a remark.
     """
     both = np.isfinite(left.value) & np.isfinite(right.value)
     if (both & at_sight(excess, slack, blur, right.value, resolution)).all():
         at = np.unravel_index(int(np.argmax(excess)), excess.shape)  # most of all comparisons
-        return Verdict.AGREES, tuple(map(int, at)), float(excess[at]), float(slack[at]), ""
+        return Compared(Verdict.AGREES, tuple(map(int, at)), float(excess[at]), float(slack[at]))
     same = np.where(left.value == right.value, ~(excess > 0), excess < 0) & ~both  # -oo is at most anything
     gap = np.where(both, np.where(np.isnan(excess), np.inf, excess), np.where(same, 0.0, np.inf))
     lone = np.isfinite(left.value) ^ np.isfinite(right.value)
@@ -91,18 +100,23 @@ def compare(
     wide = np.where(both, blur, 0.0)
     blind = ~known | ~np.isfinite(wide) | (wide > resolution * scale)
     if over.any():
-        far = over & (gap > resolution * scale) if faint else over
+        far = over & (gap > faint + resolution * (scale - 1)) if faint else over
         if far.any():
             at = _worst(gap - np.where(known, room, 0.0), far)
-            return Verdict.REFUTED, at, float(gap[at]), float(room[at]), ""
+            return Compared(Verdict.REFUTED, at, float(gap[at]), float(room[at]))
         if not blind.any():
             at = _worst(gap, over)
-            return Verdict.AGREES, at, float(gap[at]), float(room[at]), f"accurate only to {float(gap[at]):.0e} here"
+            return Compared(Verdict.AGREES, at, float(gap[at]), float(room[at]), f"accurate only to {float(gap[at]):.0e} here")
     at = _worst(
         np.where(known, gap, np.inf) if not blind.any() else np.where(known, room / scale, np.inf),
         blind if blind.any() else np.ones_like(both),
     )
-    return (Verdict.UNDECIDED if blind.any() else Verdict.AGREES), at, float(gap[at]), float(room[at]), ""
+    return Compared(Verdict.UNDECIDED if blind.any() else Verdict.AGREES, at, float(gap[at]), float(room[at]))
+
+
+def largest(x: Floats) -> float:
+    """Of those that are finite."""
+    return float(np.abs(x[np.isfinite(x)]).max(initial=0.0))
 
 
 def nowhere(left: Estimate, right: Estimate) -> Any:

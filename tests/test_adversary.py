@@ -86,9 +86,9 @@ def known(values: list[float], radii: list[float]) -> Estimate:
 def test_a_small_gap_in_one_coordinate_does_not_pass_another_that_is_not_known(wide: float, off: float) -> None:
     left, right = known([off, 5.0], [1e-13, wide]), known([0.0, 5.0], [0.0, 0.0])
     gap, slack = np.abs(left.value - right.value), left.radius
-    assert compare(gap, left, right, slack, slack, 1e-6, faint=True)[0] is Verdict.UNDECIDED
+    assert compare(gap, left, right, slack, slack, 1e-6, faint=1e-6)[0] is Verdict.UNDECIDED
     sure = np.minimum(np.nan_to_num(slack, nan=0), 1e-13)
-    assert compare(gap, left, right, sure, sure, 1e-6, faint=True)[0] is Verdict.AGREES
+    assert compare(gap, left, right, sure, sure, 1e-6, faint=1e-6)[0] is Verdict.AGREES
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_minus_infinity_is_at_most_anything_and_what_is_no_number_is_not(left: f
     relation = AtMost(0, 0)
     with np.errstate(all="ignore"):
         excess = relation.excess(a, b)
-    verdict = compare(excess, a, b, np.zeros((1, 1)), np.zeros((1, 1)), 1e-6, faint=False)[0]
+    verdict = compare(excess, a, b, np.zeros((1, 1)), np.zeros((1, 1)), 1e-6)[0]
     assert (verdict is Verdict.AGREES) is holds
 
 

@@ -367,3 +367,38 @@ def test_what_cannot_be_integrated_says_why() -> None:
 def test_a_route_that_leaves_the_work_to_others_is_told() -> None:
     line = check(page_of(Equal(Value(z), z), by=("symbolic", "autodiff"))).claims[0]
     assert (line.verdict, line.remark) == ("agrees", "autodiff was not counted: it does not apply: symbolic answers here")
+
+
+@given(st.integers(-40, 0), st.sampled_from([0, -1, 2, 1.001]), st.booleans())
+def test_a_gradient_is_judged_at_its_size(power: int, factor: float, drawn: bool) -> None:
+    """Of a loss that is as small as 1e-12, as of any other."""
+    x = Parameter("x", 2, over=Normal())
+    a = Draw("a", Categorical(logits=x))
+    small = 2.0**power
+
+    def loss(x: Any, a: Any, factor: float = 1) -> Any:
+        return small * factor * x.tanh().sum() * (1 + a * 0) if drawn else small * factor * x.tanh().sum()
+
+    def wrong(x: Any, a: Any) -> Any:
+        return loss(x, a, factor)
+
+    truth = Rational(small) * (sp.tanh(x[0]) + sp.tanh(x[1]))
+    claim = Claim("It is its gradient.", Equal(Mean(Gradient(loss), a) if drawn else Gradient(loss), Gradient(truth)))
+    page = Problem("small", (claim,), world=(x, a))
+    assert check(page).claims[0].verdict == "agrees"
+    assert check(page, {loss: wrong}).claims[0].verdict == "refuted"
+
+
+def test_what_single_precision_leaves_of_a_small_number_agrees_and_is_said() -> None:
+    x = Parameter("x", 3, over=Normal())
+
+    def single(x: Any) -> Any:
+        return 1e-4 * (1 - x.float().tanh() ** 2).sum().double()
+
+    def nought(x: Any) -> Any:
+        return x.float().softmax(-1).sum().double()
+
+    truth = sum(1 - sp.tanh(e) ** 2 for e in x) / 10000
+    for code, formula in ((single, truth), (nought, 0 * x[0])):
+        line = check(Problem("single", (Claim("It is right.", Equal(Gradient(code), Gradient(formula))),), world=(x,))).claims[0]
+        assert line.verdict == "agrees" and line.remark.startswith("accurate only to")

@@ -15,7 +15,7 @@ number = st.floats(-1e6, 1e6)
 size = st.floats(0, 1e-3)
 
 
-def judge(a: float, ra: float, b: float, rb: float, resolution: float = 1e-6, faint: bool = False) -> Verdict:
+def judge(a: float, ra: float, b: float, rb: float, resolution: float = 1e-6, faint: float = 0.0) -> Verdict:
     left, right = (Estimate(np.array([[x]]), np.array([[r]])) for x, r in ((a, ra), (b, rb)))
     with np.errstate(invalid="ignore"):
         excess = np.abs(left.value - right.value)
@@ -60,8 +60,8 @@ def test_code_that_is_right_but_inexact_agrees_and_says_so(b: float, error: floa
     a = b + error * (1 + abs(b))
     left, right = (Estimate(np.array([[x]]), np.array([[0.0]])) for x in (a, b))
     gap, slack = np.abs(left.value - right.value), np.zeros((1, 1))
-    assert compare(gap, left, right, slack, slack, 1e-6, faint=False)[0] is Verdict.REFUTED
-    verdict, *_, remark = compare(gap, left, right, slack, slack, 1e-6, faint=True)
+    assert compare(gap, left, right, slack, slack, 1e-6)[0] is Verdict.REFUTED
+    verdict, *_, remark = compare(gap, left, right, slack, slack, 1e-6, faint=1e-6)
     assert verdict is Verdict.AGREES
     assert "accurate only to" in remark
 
@@ -69,7 +69,7 @@ def test_code_that_is_right_but_inexact_agrees_and_says_so(b: float, error: floa
 def test_one_bad_coordinate_is_enough() -> None:
     left = Estimate(np.array([[0.0, 1.0], [0.0, 2.0]]), np.zeros((2, 2)))
     right = Estimate(np.zeros((2, 2)), np.zeros((2, 2)))
-    verdict, at, gap, _, _ = compare(np.abs(left.value), left, right, left.radius, left.radius, 1e-6, faint=True)
+    verdict, at, gap, _, _ = compare(np.abs(left.value), left, right, left.radius, left.radius, 1e-6, faint=1e-6)
     assert (verdict, at, gap) == (Verdict.REFUTED, (1, 1), 2.0)
 
 

@@ -147,7 +147,7 @@ class _Question:
             exact = m.left.exact is not None and m.right.exact is not None
             sides = _sharp(m.left), _sharp(m.right)
             resolution = RESOLUTION if exact else IN_FLOATS
-            verdict, at, gap, slack, _ = compare(m.excess, *sides, m.slack, m.blur, resolution, faint=False)
+            verdict, at, gap, slack, _ = compare(m.excess, *sides, m.slack, m.blur, resolution)
             return self._ruling(m, points, verdict, at[0], at[1], gap, slack), exact
 
     def _ruling(
