@@ -233,10 +233,11 @@ class Judge:
         remark = "; ".join(filter(None, (remark, m.left_out)))
         drawn = m.drawn(*at)
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, 0, drawn, m)
-        if strict and verdict is Verdict.REFUTED and gap <= claim.resolution * (1 + abs(float(m.right.value[at]))):
-            return replace(
-                ruling, verdict=Verdict.UNDECIDED, note=f"the sides differ by {gap:.1e} only, less than the resolution"
-            )
+        if strict and verdict is Verdict.REFUTED:
+            rest = gap - claim.resolution * abs(float(m.right.value[at]))
+            if rest <= claim.resolution and rest <= self._faint(claim, that, m, scene):
+                note = f"the sides differ by {gap:.1e} only, less than the resolution"
+                return replace(ruling, verdict=Verdict.UNDECIDED, note=note)
         if verdict is Verdict.UNDECIDED and not claim.code() and nowhere(m.left, m.right)[at]:
             return replace(ruling, note=NOWHERE)
         if verdict is Verdict.UNDECIDED:
@@ -255,7 +256,7 @@ class Judge:
         return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "kurtosis" in h)))))
 
     def _faint(self, claim: Claim, that: Relation, m: Measured, scene: Scene) -> float:
-        """How large a gap inexact arithmetic explains: the resolution, or that part of the largest entry at any point where it
+        """How large a gap is not looked at: the resolution, or that part of the largest entry at any point where it
         is below 1, or what the sides move between numbers that float32 holds next to each other where that is more."""
         size = max(largest(m.left.value), largest(m.right.value))
         if size >= 1:
