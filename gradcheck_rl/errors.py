@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from types import FrameType, TracebackType
@@ -34,6 +35,14 @@ class Unsuitable(GradcheckError):
 
 LIBRARIES = (os.path.dirname(os.__file__), os.path.dirname(__file__), "<frozen")
 RANDOM = "gives another result each time it is called: it draws random numbers of its own. Take the noise as an argument."
+ARRIVES = (
+    (
+        r"(as|for) ind(ices|ex)\b|index tensor of type|'indices' to have|dtype to be Long|only integers, slices",
+        "what a variable gives are floats: to index with them write x.long(), or x.astype(int) in numpy",
+    ),
+    (r"(?i)boolean (tensor|masks)|BoolTensor|'?invert\b|bitwise_", "what a mask gives are floats: write mask == 1"),
+    (r"0-d\b|0-dim|of dimension 0", "that is one number here: copies, rows and episodes are given by Mean(..., over=...)"),
+)
 SYMBOLIC = "returned a SymPy expression, and numbers were expected: take what it reads of the page as an argument."
 
 
@@ -54,8 +63,9 @@ def raised(name: str, error: BaseException) -> str:
     code = step.tb_frame.f_code
     said = f"`{name}` raised {told(error)} ({os.path.basename(code.co_filename)}:{step.tb_lineno})"
     if symbol := _symbol_in(step.tb_frame):
-        said += f"; `{symbol}` is a SymPy name there, and no number: take it as an argument"
-    return said
+        return said + f"; `{symbol}` is a SymPy name there, and no number: take it as an argument"
+    hint = next((hint for pattern, hint in ARRIVES if re.search(pattern, told(error))), "")
+    return f"{said}; {hint}" if hint else said
 
 
 def _symbol_in(frame: FrameType) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -52,6 +53,7 @@ class Quantity:
     """Closed under + - * /."""
 
     __array_ufunc__ = None  # array * quantity is a quantity, not an array of them
+    no_formula = "is a quantity, and a formula was expected: its expectation is Mean(q), not E(q)"
 
     def __add__(self, other: Any) -> Quantity:
         return Combined("+", self, quantity(other))
@@ -81,10 +83,19 @@ class Quantity:
         return Combined("*", Exact(-1), self)
 
     def __getitem__(self, index: int | slice) -> Quantity:
-        return Component(self, index)
+        if not isinstance(index, slice) and not hasattr(index, "__index__"):
+            given = ", ".join(map(str, index)) if isinstance(index, tuple) else index
+            wanted = "its coordinates stand in one row, as q[2], or q[n * i + j] in a matrix of n columns."
+            raise ProblemError(f"[{given}] is no index of a quantity: {wanted}")
+        return Component(self, index if isinstance(index, slice) else operator.index(index))
 
     def __iter__(self) -> NoReturn:
-        raise TypeError("how many coordinates a quantity has is known only when it is evaluated: write an index, as in q[0].")
+        wanted = "write an index, as in q[0], or q.sum()."
+        raise TypeError(f"how many coordinates a quantity has is known only when it is evaluated: {wanted}")
+
+    def sum(self) -> Quantity:
+        """Of its coordinates."""
+        return Sum(self)
 
     @property
     def parts(self) -> tuple[Any, ...]:
@@ -118,6 +129,12 @@ def quantity(x: Any) -> Quantity:
 class Leaf(Quantity):
     of: Of
 
+    def __post_init__(self) -> None:
+        if isinstance(self.of, Quantity):
+            own, given = type(self).__name__, type(self.of).__name__
+            wanted = "a quantity is claimed as it is, and a second derivative is Gradient(diff(x, y))."
+            raise ProblemError(f"{own} takes a formula or a function, not {given}: {wanted}")
+
     @property
     def parts(self) -> tuple[Any, ...]:
         return (self.of,)
@@ -130,6 +147,7 @@ class Value(Leaf):
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _known(self.dtype)
 
 
@@ -141,10 +159,12 @@ class Gradient(Leaf):
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _known(self.dtype)
         by = () if self.wrt is None else [self.wrt] if isinstance(self.wrt, Variable) else self.wrt
         if not isinstance(by, (tuple, list)) or not all(isinstance(v, Variable) for v in by):
-            raise ProblemError(f"a gradient by {self.wrt!r} was asked for: write a variable, or a tuple of them; then an index.")
+            wanted = "write a variable, or a tuple of them; then an index, as in Gradient(f, theta)[0]."
+            raise ProblemError(f"a gradient by {self.wrt!r} was asked for: {wanted}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,6 +250,11 @@ class Covariance(Over):
     """The covariance matrix, row by row."""
 
     over: Bundle | Draw | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Over):
+    """The sum of the coordinates: q.sum()."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -328,6 +353,9 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
         case Component(of=of):
             inner = lower(of)
             return None if inner is None else _some(inner, q)
+        case Sum(of=of):
+            inner = lower(of)
+            return None if inner is None else [sp.Add(*inner)]
         case Trace(of=of):
             inner = lower(of)
             return None if inner is None else [sp.Add(*inner[:: side(len(inner)) + 1])]

@@ -199,6 +199,8 @@ def formula(x: Any) -> Any:
     except sp.SympifyError:
         found = None
     if not isinstance(found, sp.Expr):
+        if hasattr(x, "no_formula"):
+            raise ProblemError(f"{type(x).__name__}(...) {x.no_formula}.")
         raise ProblemError(f"{x!r} is no formula: write numbers, variables and the words of gradcheck_rl.")
     return found
 

@@ -31,6 +31,7 @@ from gradcheck_rl import (
     Hull,
     Integers,
     LogRational,
+    Masks,
     Mean,
     Named,
     NonFinite,
@@ -64,7 +65,7 @@ from gradcheck_rl import (
 from gradcheck_rl.evaluators import Scene, evaluate, integrated, listed
 from gradcheck_rl.evaluators.hull import kinked
 from gradcheck_rl.judge import Judge, measure
-from gradcheck_rl.quantities import lowered
+from gradcheck_rl.quantities import Quantity, lowered
 
 x = Parameter("x", 3, over=Normal())
 y = Variable("y", 3, over=Normal())
@@ -847,3 +848,77 @@ def test_code_that_is_called_for_one_draw_at_a_time_is_integrated_too(wrong: flo
         Problem("One by one", (Claim("So.", Equal(Mean(Value(second_moment)), location**2 + 1)),), world=(drawn,))
     ).claims
     assert line.verdict == ("agrees" if wrong == 1 else "refuted")
+
+
+@pytest.mark.parametrize("q", [Gradient(t_softmax), Gradient((x * x * y).sum()), Value(lambda x: x * x), Value(x * y)])
+def test_a_quantity_sums_its_coordinates(q: Quantity) -> None:
+    written = q[0] + q[1] + q[2]
+    claims = (Claim("So.", Equal(q.sum(), written)), Claim("Two of them.", Equal(q.sum(), q[0] + q[1])))
+    assert [line.ok for line in check(Problem(title="Sum", claims=claims)).claims] == [True, False]
+
+
+def test_the_sum_of_a_mean_is_the_mean_of_the_sum() -> None:
+    action = Draw("action", Categorical(logits=x))
+
+    def t_score(x: Any, action: Any) -> Any:
+        return x.log_softmax(-1)[action]
+
+    score = Gradient(t_score)
+    along = (y * score).sum()  # code's gradient along a direction
+    claims = (
+        Claim("One.", Equal(Mean(score * score).sum(), Mean((score * score).sum()))),
+        Claim("Two.", Equal(Mean(along), Mean(y[0] * score[0] + y[1] * score[1] + y[2] * score[2]))),
+        Claim("Three.", Equal(Mean((score * score).sum()), Trace(Covariance(score)))),
+        Claim("Scores sum to zero.", Equal(score.sum(), 0)),
+        Claim("So do their squares.", Equal(Mean((score * score).sum()), 0)),
+    )
+    assert [line.ok for line in check(Problem(title="Sum", claims=claims, world=(x, action))).claims] == [True] * 4 + [False]
+
+
+# ---- what kind of number code is given ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (lambda x, at: x[at], "write x.long()"),
+        (lambda x, at: x.gather(0, at[None])[0], "write x.long()"),
+        (lambda x, at: torch.nn.functional.one_hot(at, 3) @ x, "write x.long()"),
+        (lambda x, at: torch.nn.functional.cross_entropy(x[None], at[None]), "write x.long()"),
+        (lambda x, mask: torch.where(mask, x, 0).sum(), "write mask == 1"),
+        (lambda x, mask: x.masked_fill(~mask, 0).sum(), "write mask == 1"),
+        (lambda x, mask: x.masked_fill(1 - mask, 0).sum(), "write mask == 1"),
+        (lambda x, at: at[0] * x.sum(), "copies, rows and episodes are given by Mean(..., over=...)"),
+    ],
+)
+def test_code_that_took_floats_for_something_else_is_told_what_to_write(code: Any, says: str) -> None:
+    at, mask = Variable("at", over=Integers(0, 2)), Variable("mask", 3, over=Masks())
+    with pytest.raises(ProblemError, match=re.escape(says)):
+        check(Problem(title="Kinds", claims=(Claim("So.", Equal(Gradient(code), 0)),), world=(at, mask)))
+
+
+def test_an_error_of_another_kind_is_left_as_it_is() -> None:
+    with pytest.raises(ProblemError, match=r"raised ValueError: an index of my own \(test_evaluators.py:\d+\)$"):
+        raise_it = Claim("So.", Equal(Value(t_raises), 0))
+        check(Problem(title="Kinds", claims=(raise_it,)))
+
+
+def t_raises(x: Any) -> Any:
+    raise ValueError("an index of my own")
+
+
+def test_copies_under_a_name_of_their_own_are_indices_outside_a_mean() -> None:
+    prompt = Draw("prompt", Categorical((sp.Rational(1, 2), sp.Rational(1, 2))))
+    score = Variable("score", (2, 3), over=Uniform(-1, 1))
+    answer = Draw("answer", Categorical((sp.Rational(1, 4), sp.Rational(1, 4), sp.Rational(1, 2))))
+    answers = Named("answers", batch((prompt, answer), 2, given=prompt)["answer"])
+
+    def t_advantage(score: Any, prompt: Any, answers: Any) -> Any:
+        got = score[prompt, answers]
+        return got - got.mean()
+
+    advantage = Value(t_advantage)
+    claims = (Claim("They sum to zero.", Equal(advantage.sum(), 0)), Claim("They are zero.", Equal(advantage, 0)))
+    found = check(Problem(title="Groups", claims=claims, world=(score, prompt, answers))).claims
+    assert [line.verdict for line in found] == ["agrees", "refuted"]
+    assert "answer0" in found[1].witness and "prompt" in found[1].witness

@@ -26,6 +26,7 @@ from ..quantities import (
     Over,
     Printed,
     Quantity,
+    Sum,
     Trace,
     Value,
     averaged,
@@ -79,10 +80,9 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
         case Trace(of=of):
             square = evaluate(of, scene, outcomes)
             step = side(square.shape[-1]) + 1
-            diagonal = square.map(lambda x: x[..., ::step])
-            return weighted_sum(Estimate(np.ones(diagonal.shape), np.zeros(diagonal.shape), Evidence.EXACT), diagonal, -1).map(
-                lambda x: x[..., None]
-            )
+            return _total(square.map(lambda x: x[..., ::step]))
+        case Sum(of=of):
+            return _total(evaluate(of, scene, outcomes))
         case NonFinite(of=of):
             x = evaluate(of, scene, outcomes)
             infinite = ~np.isfinite(x.value)
@@ -98,6 +98,11 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             return hull.evaluate(of, scene)
         case _:
             raise Unsuitable(f"{type(q).__name__} cannot be evaluated")
+
+
+def _total(x: Estimate) -> Estimate:
+    ones = Estimate(np.ones(x.shape), np.zeros(x.shape), Evidence.EXACT)
+    return weighted_sum(ones, x, -1).map(lambda total: total[..., None])
 
 
 def unsure(x: Estimate) -> Any:

@@ -15,7 +15,7 @@ from ..laws import Bundle, Column, Draw
 from ..points import Points
 from ..quantities import Quantity, arguments, is_code, lowered
 from ..spaces import Simplex
-from ..symbols import Symbols, Variable
+from ..symbols import Named, Symbols, Variable
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,9 +50,8 @@ class World:
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) or p.default is not p.empty:
                 continue
             if p.name not in names:
-                raise ProblemError(
-                    f"`{title}` asks for `{p.name}`; this problem has {', '.join(names)}.{did_you_mean(p.name, names)}"
-                )
+                known = ", ".join(names) or "no names"
+                raise ProblemError(f"`{title}` asks for `{p.name}`; this problem has {known}.{did_you_mean(p.name, names)}")
             found[p.name] = names[p.name]
         if not found and any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in arguments(code).values()):
             raise ProblemError(f"`{title}` is given its arguments by name, and names none: write them, as def {title}(theta).")
@@ -158,6 +157,8 @@ def is_index(symbols: Symbols) -> bool:
 
     if isinstance(symbols, Draw):
         return isinstance(symbols.law, Finite)
+    if isinstance(symbols, Named):
+        symbols = Column(symbols.name, [e.args[-1] for e in symbols.array.ravel()])
     return isinstance(symbols, Column) and symbols.whole
 
 
