@@ -30,6 +30,20 @@ _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
 ARGUMENTS = r"(\w+)(?:\.__\w+__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required)"
+SYMPYS = (
+    "Derivative",
+    "IndexedBase",
+    "Integer",
+    "Integral",
+    "KroneckerDelta",
+    "Rational",
+    "Sum",
+    "Symbol",
+    "oo",
+    "pi",
+    "symbols",
+)
+QUANTITIES = "Value|Gradient|Mean|Covariance|Exact|Printed|Combined|Component|Sum|Trace|Curl|Hull|NonFinite"
 FORMULAS = "in a formula write the words of gradcheck_rl, as in exp(x), softmax(theta), maximum(x, 0)"
 HINTS = (
     (
@@ -38,8 +52,16 @@ HINTS = (
     ),
     (r"does not support argument \d+ of type|convert expression to float|must be Tensor, not", FORMULAS),
     (
-        r"'(Parameter|Variable|Draw|Named)' object has no attribute",
+        r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute",
         f"a function of torch is named and not called, as in Gradient(f); {FORMULAS}",
+    ),
+    (
+        rf"'({QUANTITIES})' object has no|(operand|instances|bad) .*'({QUANTITIES})'",
+        "of a quantity there are + - * /, q[0] and q.sum(); write the rest inside, in the formula or the function it is of",
+    ),
+    (
+        r"Relation\.__init__\(\) got an unexpected keyword argument '(at|where|by|source|resolution)'",
+        "that is said of the claim, behind the relation, as in Claim('...', Equal(a, b), by='sampled')",
     ),
     ("No module named 'torch'", "type pip install torch"),
     ("'Exp1' object is not callable", "E is SymPy's number e here; import gradcheck_rl after sympy"),
@@ -290,8 +312,16 @@ def _meant(error: BaseException, says: str) -> str:
     package = sys.modules[__name__.partition(".")[0]]
     names: list[str] = package.__all__
     if isinstance(error, ImportError) and (found := re.search(f"cannot import name '(\\w+)' from '{package.__name__}'", says)):
-        return f".{did_you_mean(found[1], names)}"
+        return f".{_of_sympy(found[1]) or did_you_mean(found[1], names)}"
+    if isinstance(error, NameError) and error.name is not None:
+        missing = f" Write `from {package.__name__} import {error.name}`." if error.name in names else ""
+        return f".{missing or _of_sympy(error.name) or did_you_mean(error.name, names)}"
     if isinstance(error, TypeError) and (found := re.search(ARGUMENTS, says)) and found[1] in names:
         takes = list(inspect.signature(getattr(package, found[1])).parameters)
         return f": it takes {', '.join(takes)}.{did_you_mean(found[2] or '', takes)}"
     return next((f": {hint}." for pattern, hint in HINTS if re.search(pattern, says)), "")
+
+
+def _of_sympy(name: str) -> str:
+    """' It is SymPy's...' or nothing."""
+    return f" It is SymPy's: write `from sympy import {name}`." if name in SYMPYS else ""

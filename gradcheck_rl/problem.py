@@ -134,8 +134,9 @@ class Problem:
             for top in claim.code():
                 for f in slots(top):
                     if found.setdefault(f.__name__, f) is not f:
+                        wanted = "write them with def" if f.__name__ == "<lambda>" else "rename one"
                         raise ProblemError(
-                            f"two functions of this problem are called `{f.__name__}`: rename one, since answers name them."
+                            f"two functions of this problem are called `{f.__name__}`: {wanted}, since answers name them."
                         )
         return found
 

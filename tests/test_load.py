@@ -139,6 +139,25 @@ TINY_WRONG = [
         "def reinforce(*given, log_pi=log_pi)",
         "`reinforce` is given its arguments by name, and names none: write them, as def reinforce(theta).",
     ),
+    ("    Categorical,\n", "    Rational,\n", "It is SymPy's: write `from sympy import Rational`."),
+    ("J = E(reward[action])", "J = Sum(1, 2)", "name 'Sum' is not defined. It is SymPy's: write `from sympy import Sum`."),
+    ("J = E(reward[action])", "J = tanh(theta[0])", "not defined. Write `from gradcheck_rl import tanh`."),
+    ("J = E(reward[action])", "J = lnog(theta[0])", "name 'lnog' is not defined. Did you mean `log`?"),
+    ("J = E(reward[action])", "J = softmax(theta).log()", "write the words of gradcheck_rl, as in exp(x), softmax(theta)"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J), 0, by='proof'), s", "as in Claim('...', Equal(a, b), by="),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "E(Gradient(reinforce)), 0), s", "its expectation is Mean(q), not E(q)"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "sum(Gradient(J)), 0), s", "write an index, as in q[0], or q.sum()."),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J)[0, 1], 0), s", "[0, 1] is no index of a quantity"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J)[action], 0), s", "[action] is no index of a quantity"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(Gradient(J)), 0), s", "second derivative is Gradient(diff(x, y))"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J) ** 2, 0), s", "there are + - * /, q[0] and q.sum()"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "abs(Gradient(J)), 0), s", "there are + - * /, q[0] and q.sum()"),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "reward @ Gradient(J), 0), s", "there are + - * /, q[0] and q.sum()"),
+    (
+        "Mean(Gradient(reinforce)), Gradient(J)), s",
+        "Gradient(J), 0), where=(Equal(K, 2), Equal(K, 3)), s",
+        "for both of two, where=",
+    ),
 ]
 
 
@@ -269,3 +288,11 @@ def test_sources_are_read_without_running_the_page(tmp_path: Path) -> None:
 @given(st.lists(st.from_regex(r"[A-D]-[0-9]{3}", fullmatch=True)))
 def test_statements_are_separated_by_commas(ids: list[str]) -> None:
     assert statements(", ".join(ids)) == statements(" ,".join(ids)) == ids
+
+
+def test_two_functions_without_a_name_are_to_have_one(tmp_path: Path) -> None:
+    text = TINY.read_text().replace(
+        "Equal(Value(softmax(theta)) * K, 1)", "Equal(Value(lambda theta: theta), Value(lambda theta: 2))"
+    )
+    with pytest.raises(ProblemError, match="are called `<lambda>`: write them with def, since answers name them"):
+        _ = load(str(page(tmp_path, text))).functions
