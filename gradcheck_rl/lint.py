@@ -95,14 +95,15 @@ def _torch_at_once(tree: ast.Module) -> Iterable[tuple[int, str]]:
 
 
 def _written_twice(tree: ast.Module) -> Iterable[tuple[int, str]]:
-    """A name that a later line takes from an earlier one: what it stood for may be lost."""
+    """A name that a later line takes from an earlier one, without using it: what it stood for may be lost."""
     first: dict[str, int] = {}
     for node in tree.body:
         match node:
             case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
                 names = [name]
-            case ast.Assign(targets=targets):
-                names = [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+            case ast.Assign(targets=targets, value=value):
+                used = {n.id for n in ast.walk(value) if isinstance(n, ast.Name)}
+                names = [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name) and n.id not in used]
             case _:
                 names = []
         for name in names:
@@ -121,7 +122,7 @@ def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
 def _unprovoked(tree: ast.Module, problem: Problem, typed: str) -> Iterable[tuple[int, str]]:
     """Functions of which no planted mistake shows that a claim would notice."""
     replaced = {function for mistake in problem.mistakes for function in mistake.answer}
-    names = [name for name, function in problem.functions.items() if function not in replaced]
+    names = [name for name, function in problem.functions.items() if function not in replaced and name != "<lambda>"]
     for name in names[:MANY]:
         yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
     if len(names) > MANY:

@@ -138,3 +138,31 @@ def test_a_name_that_is_written_twice_is_told(tmp_path: Path) -> None:
     assert found[1:] == [
         f"`{name}` is written before, on line {lines[f'{name} =']}: give one of them another name." for name in ("J", "action")
     ]
+
+
+CHAIN = """from sympy import Derivative
+
+from gradcheck_rl import Derivation, Named, Parameter, collect, differentiate, expand_log, log, softmax, then
+
+theta = Parameter("theta", 3)
+pi = Named("pi", softmax(theta))
+score = Derivation("The score", Derivative(log(pi[0]), theta[0]))
+score = collect(differentiate(expand_log(score)), pi)
+score = then(score, pi[1] + pi[2], "the chances sum to 1")
+"""
+
+
+def test_a_chain_that_goes_on_under_its_name_is_not_written_twice(tmp_path: Path) -> None:
+    assert told(page(tmp_path, CHAIN)) == ([], [])
+    _, advice = told(page(tmp_path, CHAIN + 'score = Derivation("Another", theta[0], ((theta[0], "as it is"),))\n'))
+    assert advice == ["`score` is written before, on line 7: give one of them another name."]
+
+
+def test_of_a_function_without_a_name_no_mistake_is_expected(tmp_path: Path) -> None:
+    text = (
+        "from gradcheck_rl import Claim, Equal, Gradient, Parameter, Problem\n\n"
+        'x = Parameter("x")\nso = Claim("So.", Equal(Gradient(f), 2 * x))\nproblem = Problem(title="P", claims=(so,))\n'
+    )
+    assert told(page(tmp_path, text.replace("(f)", "(lambda x: x**2)"))) == ([], [])
+    named = text.replace("\n\nx =", "\n\n\ndef f(x):\n    return x**2\n\n\nx =")
+    assert "no mistake replaces `f`" in told(page(tmp_path, named))[1][0]
