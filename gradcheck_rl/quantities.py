@@ -415,8 +415,16 @@ def _apply(sign: str, a: Any, b: Any) -> Any:
     return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
 
 
+def unfit(one: int, other: int) -> str:
+    """What is said of two that cannot be combined entry by entry, or nothing."""
+    if one == other or 1 in (one, other):
+        return ""
+    by = "a gradient is by every Parameter, unless it names some, as in Gradient(f, theta)"
+    return f"{one} coordinates cannot be combined with {other}: {by}."
+
+
 def _paired(a: list[Any], b: list[Any]) -> tuple[list[Any], list[Any]]:
-    if len(a) != len(b) and 1 not in (len(a), len(b)):
-        raise ProblemError(f"{len(a)} coordinates cannot be combined with {len(b)}.")
+    if wrong := unfit(len(a), len(b)):
+        raise ProblemError(wrong)
     n = max(len(a), len(b))
     return a * (n // len(a)), b * (n // len(b))

@@ -922,3 +922,23 @@ def test_copies_under_a_name_of_their_own_are_indices_outside_a_mean() -> None:
     found = check(Problem(title="Groups", claims=claims, world=(score, prompt, answers))).claims
     assert [line.verdict for line in found] == ["agrees", "refuted"]
     assert "answer0" in found[1].witness and "prompt" in found[1].witness
+
+
+def test_quantities_of_unlike_sizes_are_not_combined() -> None:
+    u, v = Parameter("u", 2), Parameter("v", 3)
+
+    def t_both(u: Any, v: Any) -> Any:
+        return u.sum() + v.sum()
+
+    def t_value(u: Any) -> Any:
+        return 2 * u
+
+    says = "5 coordinates cannot be combined with 3: a gradient is by every Parameter, unless it names some"
+    for q in (Gradient(t_both), Gradient(u.sum() + v.sum())):
+        with pytest.raises(ProblemError, match=says):
+            check(Problem(title="Sizes", claims=(Claim("So.", Equal(q * v, v)),), world=(u, v)))
+    named = Claim("So.", Equal(Gradient(t_both, v) * v, v))
+    assert check(Problem(title="Sizes", claims=(named,), world=(u,))).claims[0].verdict == "agrees"
+    page = Problem(title="Sizes", claims=(Claim("So.", Equal(Value(t_value) + u, 3 * u)),))
+    (line,) = check(page, {t_value: lambda u: torch.cat([u, u, u])}).claims
+    assert line.verdict == "refuted" and "6 coordinates cannot be combined with 2" in line.reason

@@ -33,6 +33,7 @@ from ..quantities import (
     is_code,
     rename,
     side,
+    unfit,
 )
 from ..rings import rational
 from ..symbols import entries
@@ -72,6 +73,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
         case Combined(sign=sign, left=left, right=right):
             a = evaluate(left, scene, outcomes)
             b = a if right is left else evaluate(right, scene, outcomes)
+            if wrong := unfit(a.shape[-1], b.shape[-1]):
+                raise CodeError(None, wrong)
             return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
         case Mean() | Covariance():
             return _reduce(q, scene)
