@@ -40,9 +40,10 @@ def same_gradient(
 
     A loss and its surrogate differ in their values, which is remarked; with `values=True` the values are judged too.
 
-    A keyword says where an argument's values come from: `x=Uniform(1, 2)`, or with a shape `theta=(Normal(), 3)`. A formula
-    may use SymPy's symbols of those names (theta_0, theta_1, ... for an array), or Variables, which need no keyword. The
-    gradient is by all that varies smoothly, or by the names in `wrt`.
+    A keyword says where an argument's values come from: `x=Uniform(1, 2)`, or with a shape `theta=(Normal(), 3)`. They
+    arrive as floats: to index with `n=Integers(0, 2)` give it `lambda theta, n: f(theta, n.long())`. A formula may use
+    SymPy's symbols of those names (theta_0, theta_1, ... for an array), or Variables, which need no keyword. The gradient
+    is by all that varies smoothly, or by the names in `wrt`.
 
     `resolution` is how small a difference is seen. Where all entries of both sides at all points are below 1, it is that part
     of the largest, or what rounding moves where that is more: -1e-7 x is not 1e-7 x, and 1e-17 from 1 - 1 is 0.

@@ -37,6 +37,9 @@ class LogOf:
     def ball(self) -> Any:
         return arb(self.q).log()
 
+    def __float__(self) -> float:
+        return image(self)
+
     def __add__(self, other: Any) -> Any:
         if isinstance(other, LogOf):
             return log_of(self.q * other.q)

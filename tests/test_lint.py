@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -140,22 +141,14 @@ def test_a_name_that_is_written_twice_is_told(tmp_path: Path) -> None:
     ]
 
 
-CHAIN = """from sympy import Derivative
-
-from gradcheck_rl import Derivation, Named, Parameter, collect, differentiate, expand_log, log, softmax, then
-
-theta = Parameter("theta", 3)
-pi = Named("pi", softmax(theta))
-score = Derivation("The score", Derivative(log(pi[0]), theta[0]))
-score = collect(differentiate(expand_log(score)), pi)
-score = then(score, pi[1] + pi[2], "the chances sum to 1")
-"""
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+(CHAIN,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "Derivation(" in block)
 
 
 def test_a_chain_that_goes_on_under_its_name_is_not_written_twice(tmp_path: Path) -> None:
     assert told(page(tmp_path, CHAIN)) == ([], [])
     _, advice = told(page(tmp_path, CHAIN + 'score = Derivation("Another", theta[0], ((theta[0], "as it is"),))\n'))
-    assert advice == ["`score` is written before, on line 7: give one of them another name."]
+    assert advice == ["`score` is written before, on line 6: give one of them another name."]
 
 
 def test_of_a_function_without_a_name_no_mistake_is_expected(tmp_path: Path) -> None:

@@ -316,3 +316,9 @@ def test_corners_and_jumps_are_refused() -> None:
     for word in ("minimum", "maximum", "step", "side", "sign", "absolute", "pick"):
         with pytest.raises(Unsuitable, match="a corner or a jump"):
             getattr(ANALYTIC, word)(acb(1), acb(2))
+
+
+@given(st.integers(1, 50), st.integers(1, 50))
+def test_a_logarithm_is_a_float_when_it_is_asked(p: int, q: int) -> None:
+    found = np.array([log_of(fmpq(p, q))], dtype=object).astype(float)
+    assert np.allclose(found, np.log(p / q), rtol=0, atol=4e-16 * max(1, abs(np.log(p / q))))

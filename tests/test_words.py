@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -33,6 +34,7 @@ from gradcheck_rl import (
     batch,
     check,
     erfc,
+    exp,
     frozen,
     log,
     log_prob,
@@ -41,6 +43,7 @@ from gradcheck_rl import (
     sqrt,
     torch,
 )
+from gradcheck_rl.load import load_functions
 
 PAGE = Path(__file__).parents[1] / "docs" / "words.md"
 
@@ -69,6 +72,20 @@ def relaxed(location, noise):
     return torch.sigmoid(location + noise) ** 2
 
 
+score = Gradient(log_prob(action), theta)
+chances = np.asarray(softmax(theta))
+fisher = np.diag(chances) - np.outer(chances, chances)
+spread = Draw("spread", Gaussian(coin, 1 + coin))
+near, far = (log_prob(spread, Gaussian(k, 1 + k)) for k in (0, 1))
+mixed = log((1 - sigmoid(location)) * exp(near) + sigmoid(location) * exp(far))
+joint = log((1 - coin) * (1 - sigmoid(location)) * exp(near) + coin * sigmoid(location) * exp(far))
+answers = Named("answers", batch((coin, action), 2, given=coin)["action"])
+
+
+def centred(reward, answers):
+    return reward[answers] - reward[answers].mean()
+
+
 HOLDS = (
     Equal(Mean(Gradient(frozen(reward[action]) * log_prob(action), theta)), Gradient(E(reward[action]), theta)),
     Differs(Gradient(E(frozen(reward[action]) * log_prob(action)), theta), Gradient(E(reward[action]), theta)),
@@ -81,8 +98,14 @@ HOLDS = (
     Equal(Mean(Gradient(relaxed, location)), Gradient(E(sigmoid(location + noise) ** 2), location)),
     Equal(E(sp.KroneckerDelta(action, 1)), softmax(theta)[1]),
     Equal(E(batch(action, 2)["action"][0]), E(action)),
+    Equal(Value(centred).sum(), 0),
+    Differs(log_prob(spread), mixed),
+    Equal(log_prob(coin) + log_prob(spread), joint),
+    Equal(Mean((reward * score).sum() * score), Gradient(E(reward[action]), theta)),
+    Equal(Mean((reward * score).sum() * score), fisher @ np.asarray(reward)),
 )
 FAILS = (
+    Equal(Value(centred), 0),
     Equal(NonFinite(Value((pi * log(pi)).sum())), 0),
     Equal(Gradient((best * reward).sum() - (best * log(best)).sum(), off), 0),
     Equal(E(noise**2), sp.pi**2 / 6),
@@ -93,3 +116,14 @@ FAILS = (
 def test_what_is_worth_knowing_is_so(that: Equal) -> None:
     (line,) = check(Problem(title="Words", claims=(Claim("So.", that),), world=(z, coin))).claims
     assert line.verdict in (("proved", "agrees") if that in HOLDS else ("refuted",)), line.reason
+
+
+@pytest.mark.parametrize("name", ["test_probabilities_sum_to_one", "test_what_is_forbidden_has_no_chance"])
+def test_the_strategies_are_used_as_the_page_says(name: str, tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
+    right.write_text(code)
+    wrong.write_text(code.replace("< 1e-12", "> 1e-12").replace("forbidden] == 0", "forbidden] > 0"))
+    load_functions(str(right))[name]()
+    with pytest.raises(AssertionError):
+        load_functions(str(wrong))[name]()
