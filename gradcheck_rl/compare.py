@@ -19,7 +19,7 @@ from .problem import Problem
 from .quantities import Gradient, Value, arguments, is_code
 from .report import Line, Report
 from .spaces import Integers, Masks, OneOf, Simplex
-from .symbols import Atom, Parameter, Variable, entries
+from .symbols import Atom, Parameter, Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, largest
 
 RESOLUTION = 1e-6
@@ -169,6 +169,9 @@ def _side(x: Any, word: str, variables: dict[str, Variable]) -> Any:
         kind = type(x).__name__
         fix = ": write lambda x: f(x), with the names of its arguments" if callable(x) else ""
         raise InputError(f"the {word} of the two is {kind}; a torch function or a SymPy formula was expected{fix}.") from error
+    for home in {a.home for a in atoms_in(*cells) if isinstance(a.home, Variable)}:
+        if home.name in variables:
+            raise InputError(f"`{home.name}` of the {word} is a Variable, which has its space: leave out {home.name}=.")
     table = {str(a): a for v in variables.values() for a in v.atoms.ravel()}
     free = {s for e in cells for s in e.free_symbols if not isinstance(s, Atom)}
     for s in sorted(free, key=str):

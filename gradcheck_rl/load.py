@@ -63,6 +63,7 @@ HINTS = (
         r"Relation\.__init__\(\) got an unexpected keyword argument '(at|where|by|source|resolution)'",
         "that is said of the claim, behind the relation, as in Claim('...', Equal(a, b), by='sampled')",
     ),
+    (r"Relation\.__init__\(\) (takes|missing) ", "a relation has two sides, as in Equal(a, b)"),
     ("No module named 'torch'", "type pip install torch"),
     ("'Exp1' object is not callable", "E is SymPy's number e here; import gradcheck_rl after sympy"),
     (

@@ -288,6 +288,13 @@ def unknown(w: Any) -> Any:
     return w
 
 
+V = Parameter("V")
+
+
+def square(V: Any) -> Any:
+    return V**2
+
+
 SAME_MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
     (
         lambda: same_gradient(sp.sin(x), 1, y=Normal()),
@@ -301,6 +308,8 @@ SAME_MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
     (lambda: same_gradient(x, x, x=Normal), "is no space: write x=Normal()"),
     (lambda: same_gradient(x, x, wrt="X", x=Normal()), "wrt names `X`; the spaces given are of x."),
     (lambda: same_gradient(x, x, x=Integers(1, 3)), "there is nothing to differentiate by"),
+    (lambda: same_gradient(square, V**2, V=Normal()), "`V` of the second is a Variable, which has its space: leave out V=."),
+    (lambda: same_gradient(V**2, square, V=Normal()), "`V` of the first is a Variable, which has its space: leave out V=."),
     (lambda: same_gradient(unknown, x, x=Normal()), "`unknown` asks for `w`; this problem has x."),
     (lambda: same_gradient(vector, x, x=Normal()), "`vector` returned shape (2,); a gradient needs one number"),
 )
@@ -1008,3 +1017,7 @@ def test_without_a_space_the_first_argument_is_named() -> None:
 
     with pytest.raises(InputError, match=r"give a space for each argument of `loss`, as weights=\(Normal\(\), 3\)"):
         same_gradient(loss, loss)
+
+
+def test_a_variable_of_a_formula_brings_its_own_space() -> None:
+    assert same_gradient(square, V**2).ok and not same_gradient(square, V**3).ok

@@ -145,6 +145,8 @@ TINY_WRONG = [
     ("J = E(reward[action])", "J = lnog(theta[0])", "name 'lnog' is not defined. Did you mean `log`?"),
     ("J = E(reward[action])", "J = softmax(theta).log()", "write the words of gradcheck_rl, as in exp(x), softmax(theta)"),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J), 0, by='proof'), s", "as in Claim('...', Equal(a, b), by="),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J), theta, 0), s", "a relation has two sides, as in Equal(a, b)."),
+    ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J)), s", "a relation has two sides, as in Equal(a, b)."),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "E(Gradient(reinforce)), 0), s", "its expectation is Mean(q), not E(q)"),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "sum(Gradient(J)), 0), s", "write an index, as in q[0], or q.sum()."),
     ("Mean(Gradient(reinforce)), Gradient(J)), s", "Gradient(J)[0, 1], 0), s", "[0, 1] is no index of a quantity"),
