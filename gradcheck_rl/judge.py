@@ -49,8 +49,10 @@ GROUP = 8
 SAMPLED_POINTS = 4
 ENOUGH = 4
 DRAWS = 12
+FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),)"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 NUDGE = 1 + fmpq(1, 2**22)  # float32 rounds another way there
+LONGEST = 24  # characters of an exact number in a sentence, where its float says as much
 NOUGHT = 1e-15  # what is shown as 0, where its radius says that it may be
 
 Answer = Mapping[Any, Any]
@@ -143,7 +145,7 @@ class Judge:
             return self._raises(claim, that, answer)
         points, removed = self._where_checked(claim, that)
         if not len(points):
-            why = "every one lies on a kink" if removed else "none fulfils the condition"
+            why = "every one lies on a kink" if removed else f"none fulfils the condition: {FULFIL}"
             none = Ruling("points", Verdict.UNDECIDED, note=f"no point is left: {why}", removed=removed)
             return Settled((none,), none, none.note)
         rulings = [replace(r, removed=removed) for r in self._routes(claim, that, points, answer, strict)]
@@ -245,7 +247,9 @@ class Judge:
             if not math.isfinite(room):
                 wide = [*scene.near, "its radius is not finite"][0]
             if scene.short:
-                wide = f"{wide}: it takes about {max(scene.short):.0e} draws (--samples)".replace("e+", "e")
+                wide = f"{wide}: it takes about {max(scene.short):.0e} draws (--samples), or a coarser resolution=".replace(
+                    "e+", "e"
+                )
             elif integrated.NAME in scene.used and claim.code() and math.isfinite(room):
                 wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
             return replace(ruling, note=wide)
@@ -480,7 +484,11 @@ class Judge:
         if isinstance(that, Within) and that.bounds is not None:
             a, b = (float(e.value[r.at, r.coordinate]) for e in (r.left, r.right))
             words[Within] = "is less than" if a < b else "is larger than" if a > b else "lies outside the bound"
-        left, right = (number(e, r.at, r.coordinate) for e in (r.left, r.right))
+        place = (r.at, r.coordinate)
+        left, right = (number(e, *place) for e in (r.left, r.right))
+        rounded = [_plain(float(e.value[place])) for e in (r.left, r.right)]
+        if max(len(str(left)), len(str(right))) > LONGEST and rounded[0] != rounded[1]:
+            left, right = rounded
         by = [found[r.coordinate % len(found)] for q in that.sides if (found := labels(q, self.world.parameters))]
         other = f": the slope by {by[0]} beside that by {by[-1]}" if len(set(by)) > 1 else ""
         return f"{where}{left} {words.get(type(that), 'is not')} {right}{other}"
@@ -568,7 +576,8 @@ def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measur
     width = max(counts)
     if not {*counts} <= {1, width}:
         sizes = [f"{n} coordinate{'s' if n > 1 else ''}{_by(q, scene)}" for n, q in zip(counts, that.sides, strict=True)]
-        raise CodeError(None, f"the left side has {sizes[0]}, the right side {sizes[-1]}: they must be as many, or one.")
+        by = "; Gradient(f, x) is by x alone" if any(map(_by, that.sides, itertools.repeat(scene))) else ""
+        raise CodeError(None, f"the left side has {sizes[0]}, the right side {sizes[-1]}: they must be as many, or one{by}.")
     a, *others = (_flat(e, len(scene.points), width, outcomes) for e in found)
     if isinstance(that, Within) and that.bounds is not None:
         low, high = others
@@ -592,7 +601,9 @@ def _shaped(q: Quantity, e: Estimate, both: Sequence[Estimate], scene: Scene, ou
     """One number stands for many on a page, but an answer returns as many as the function it replaces."""
     count = e.shape[2]
     if not count:
-        raise CodeError(None, "a side has no coordinates: its index is out of range, or it is the gradient by nothing.")
+        raise CodeError(
+            None, "a side has no coordinates: its index is out of range, or it is a gradient and nothing it needs is a Parameter."
+        )
     if scene.answer and q.code() and len({x.shape[2] for x in both}) > 1:
         wanted = evaluate(q, scene.without_answer(), outcomes).shape[2]
         if count != wanted:

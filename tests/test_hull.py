@@ -37,6 +37,7 @@ from gradcheck_rl import (
     softmax,
     torch,
 )
+from gradcheck_rl.judge import FULFIL
 from gradcheck_rl.report import Line
 
 r = Parameter("r")
@@ -251,12 +252,13 @@ def test_a_condition_on_a_draw_chooses_outcomes() -> None:
     assert found.remark == "12 of 24 outcomes are left: the others lie outside the condition"
     assert ruling(Claim("slope", Equal(Gradient(torch_truncated), Gradient(ratio)), where=below)).verdict == "agrees"
     assert ruling(Claim("above", Equal(Gradient(torch_truncated), Gradient(ratio)), where=AtMost(1, ratio))).verdict == "refuted"
-    assert ruling(Claim("none", Equal(ratio, 1), where=AtMost(ratio, 0))).reason == "no point is left: none fulfils the condition"
+    none = ruling(Claim("none", Equal(ratio, 1), where=AtMost(ratio, 0)))
+    assert none.reason == f"no point is left: none fulfils the condition: {FULFIL}"
 
 
 def test_why_no_point_is_left_is_said() -> None:
     x, y = Parameter("x", over=Normal()), Variable("y", over=Normal())
     none = ruling(Claim("never", Equal(Gradient(x * y), y), where=Equal(x, y)))
-    assert none.reason == "no point is left: none fulfils the condition"
+    assert none.reason == f"no point is left: none fulfils the condition: {FULFIL}"
     kink = ruling(Claim("there", Equal(Gradient(abs(x)), 0), at=Point(x=0)))
     assert (kink.reason, kink.removed) == ("no point is left: every one lies on a kink", 1)

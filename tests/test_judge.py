@@ -332,7 +332,7 @@ def routes_of(*by: str, wanted: Any = 1, samples: int | None = None) -> Any:
 def test_of_the_routes_that_are_named_the_one_that_is_too_wide_is_told() -> None:
     few, enough = routes_of("listed", "sampled", samples=5), routes_of("listed", "sampled")
     assert (few.verdict, [r.route for r in few.routes if r.verdict == "undecided"]) == ("agrees", ["sampled"])
-    assert "sampled was not counted: " in few.remark and "draws (--samples)" in few.remark
+    assert "sampled was not counted: " in few.remark and "draws (--samples), or a coarser resolution=" in few.remark
     assert (enough.verdict, enough.remark, {r.verdict for r in enough.routes}) == ("agrees", "", {"agrees"})
 
 
@@ -403,3 +403,10 @@ def test_what_single_precision_leaves_of_a_small_number_agrees_and_is_said() -> 
     for code, formula in ((single, truth), (nought, 0 * x[0])):
         line = check(Problem("single", (Claim("It is right.", Equal(Gradient(code), Gradient(formula))),), world=(x,))).claims[0]
         assert line.verdict == "agrees" and line.remark.startswith("accurate only to")
+
+
+def test_a_long_fraction_beside_a_float_is_written_as_its_float() -> None:
+    x = Parameter("x", over=Normal())
+    long = Rational(12345678901234567891, 33333333333333333331)
+    page = Problem("long", (Claim("It is more.", Equal(Value(long), long + 1)), Claim("It is other.", Equal(x * 0 + 2, 3))))
+    assert [line.reason for line in check(page).claims] == [f"{float(long)} is not {float(long + 1)}", "2 is not 3"]
