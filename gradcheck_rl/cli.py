@@ -17,7 +17,7 @@ from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
-from .files import REPORT, STATEMENTS, writable
+from .files import REPORT, STATEMENTS, all_writable, put, writable
 from .load import load, load_functions, locate, shipped, sources, statements, why
 
 if TYPE_CHECKING:
@@ -113,18 +113,16 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("--plot draws the problem's own figures, not those of an answer: leave --plot or --answer out.")
     functions = load_functions(options.answer) if options.answer else None
     inputs = [locate(name) for name in names] + ([Path(options.answer)] if options.answer else [])
-    if options.output:
-        if Path(options.output).suffix in (".html", ".md", ".tex", ".pdf", ".xml"):
-            raise InputError(
-                f"-o {options.output}: a run writes JSON: write -o report.json, and then "
-                f"`gradcheck_rl report report.json -o {options.output}`."
-            )
-        writable(options.output, inputs, "-o", REPORT)
+    if options.output and Path(options.output).suffix in (".html", ".md", ".tex", ".pdf", ".xml"):
+        raise InputError(
+            f"-o {options.output}: a run writes JSON: write -o report.json, and then "
+            f"`gradcheck_rl report report.json -o {options.output}`."
+        )
     if options.plot:
         from .figures import plottable
 
         plottable(options.plot)
-        writable(options.plot, [*inputs, Path(options.output)] if options.output else inputs, "--plot")
+    all_writable({"-o": options.output, "--plot": options.plot}, inputs, REPORT)
     from .executors import executor
 
     reports: list[Report] = []
@@ -272,7 +270,7 @@ def coverage(options: argparse.Namespace) -> int:
     found = coverage.covered(statements, reports)
     data = {".md": coverage.as_markdown, ".json": coverage.as_json}
     if path is not None:
-        path.write_text(data[path.suffix](found), encoding="utf-8")
+        put(path, data[path.suffix](found))
     if options.json:
         if failed.sentences:
             _say_error("\n".join(failed.sentences))
@@ -337,12 +335,7 @@ def learn(options: argparse.Namespace) -> int:
         plottable(options.plot)
     functions = load_functions(options.answer) if options.answer else None
     files = [locate(options.problem), *([Path(options.answer)] if options.answer else [])]
-    for option, path, other, begins in (
-        ("-o", options.output, options.plot, REPORT),
-        ("--plot", options.plot, options.output, None),
-    ):
-        if path:
-            writable(path, [*files, *([Path(other)] if other else [])], option, begins)
+    all_writable({"-o": options.output, "--plot": options.plot}, files, REPORT)
     screen, quiet = sys.stdout, options.quiet or options.json
 
     def tell(text: str) -> None:
@@ -361,7 +354,7 @@ def learn(options: argparse.Namespace) -> int:
     if options.json:
         _say(json.render(found))
     if options.output:
-        Path(options.output).write_text(json.render(found), encoding="utf-8")
+        put(Path(options.output), json.render(found))
     if options.plot:
         from .figures import plot
 
@@ -407,9 +400,7 @@ def grade(options: argparse.Namespace) -> int:
     from .grading import command
 
     files = [locate(options.problem), *map(Path, options.submissions), *([Path(options.rubric)] if options.rubric else [])]
-    for option, path in (("-o", options.output), ("--resume", options.resume)):
-        if path:
-            writable(path, files, option)
+    all_writable({"-o": options.output, "--resume": options.resume}, files)
     with redirect_stdout(sys.stderr):
         rows = command.rows(
             options.problem,
@@ -429,7 +420,7 @@ def grade(options: argparse.Namespace) -> int:
         _complain(note, "note")
     text = command.written(rows, options.format or "text")
     if options.output:
-        command.put(Path(options.output), text)
+        put(Path(options.output), text)
     else:
         _say(text)
     return command.exit_code(rows, options.fail_under)
@@ -834,10 +825,8 @@ def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Fai
     from .render import json, text
 
     if reports and options.output:
-        try:
-            Path(options.output).write_text(json.render(reports), encoding="utf-8")
-        except OSError as error:
-            failed.add(f"-o {options.output} cannot be written: {error.strerror}.", 2)
+        with _told(failed):
+            put(Path(options.output), json.render(reports))
     if options.json:
         _say(json.render(reports, "\n".join(failed.sentences)))
     elif len(reports) > 1 and not options.quiet:

@@ -229,7 +229,7 @@ def _file(name: str, expected: str) -> Path:
     if os.path.isdir(path):  # which a name that is too long is not
         raise InputError(f"{path} is a directory; {expected} was expected.")
     if not os.path.isfile(path):
-        names = [str(other) for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
+        names = [str(other) for other in path.parent.glob("*.py")] if os.path.isdir(path.parent) else []
         raise InputError(f"there is no file {path}; {expected} was expected.{did_you_mean(str(path), names)}")
     return path
 

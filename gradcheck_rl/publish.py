@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as plain_json
 import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as XML
 
 from .errors import GradcheckError, InputError
-from .files import REPORT, writable
+from .files import REPORT, put, refused, writable
 from .languages import speaker
 from .load import load, shipped
 from .render import html, json, junit, latex, markdown, typst
@@ -67,20 +66,20 @@ class Target:
         if not self.folder:
             return self._file(self.path, reports, Setting(self.language, say), problems)
         names = _file_names(report.problem for report in reports)
-        with _refused(self.path):
+        with refused(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         for report, name in zip(reports, names, strict=True):
             self._file(self.path / f"{name}.html", [report], Setting(self.language, say, home=INDEX), problems)
-            _put(self.path / f"{name}.json", json.render([report]).encode())
+            put(self.path / f"{name}.json", json.render([report]))
         home = html.write(index(reports, [f"{name}.html" for name in names], Setting(self.language, say)))
-        return _put(self.path / INDEX, home.encode())
+        return put(self.path / INDEX, home)
 
     def _file(self, path: Path, reports: Sequence[Report], setting: Setting, problems: Mapping[str, Problem]) -> Path:
         kind = FORMATS[path.suffix.lower()]
         drawn = [_drawn(report, problems, kind) for report in reports] if kind.pictures else []
         pictures = _beside(path, reports, drawn, kind.pictures) if kind.beside else _inside(drawn)
         written = kind.render(reports, replace(setting, pictures=pictures))
-        return _put(path, written.encode() if isinstance(written, str) else written)
+        return put(path, written)
 
 
 def target(output: str | None, language: str, inputs: Iterable[Path]) -> Target:
@@ -88,7 +87,7 @@ def target(output: str | None, language: str, inputs: Iterable[Path]) -> Target:
     if not output:
         raise InputError(f"name the file to write: -o report.html (or {', '.join(list(FORMATS)[1:])}), or a folder: -o site/.")
     path = Path(output)
-    folder = output.endswith(("/", os.sep)) or path.is_dir()
+    folder = output.endswith(("/", os.sep)) or os.path.isdir(path)
     kind = ".html" if folder else path.suffix.lower()
     if kind not in FORMATS:
         raise InputError(f"-o {output} names no kind of report: end it in {', '.join(FORMATS)}, or in / for a folder of pages.")
@@ -99,13 +98,11 @@ def target(output: str | None, language: str, inputs: Iterable[Path]) -> Target:
         raise InputError("-o FILE.pdf needs typst, which is not installed: type pip install 'gradcheck_rl[pdf]'.")
     speaker(language)
     if folder:
-        nearest = next(place for place in (path, *path.absolute().parents) if place.exists())
+        nearest = next(place for place in (path, *path.absolute().parents) if os.path.exists(place))
         if not nearest.is_dir() or not os.access(nearest, os.W_OK):
             raise InputError(f"-o {output} cannot be written: {nearest} is not a folder that can be written to.")
     else:
         writable(output, inputs, "-o", REPORT if kind == ".json" else None)
-        with _refused(path):
-            tempfile.TemporaryFile(dir=path.absolute().parent).close()
     return Target(path, folder, language)
 
 
@@ -169,9 +166,9 @@ def _beside(path: Path, reports: Sequence[Report], drawn: Sequence[Mapping[str, 
     places = [{name: folder / f"{next(names)}{kind}" for name in part} for part in drawn]
     for part, where in zip(drawn, places, strict=True):
         for name, content in part.items():
-            with _refused(folder):
+            with refused(folder):
                 folder.mkdir(exist_ok=True)
-            _put(where[name], content)
+            put(where[name], content)
     return [{name: f"{folder.name}/{place.name}" for name, place in part.items()} for part in places]
 
 
@@ -192,32 +189,3 @@ def _file_names(words: Iterable[str]) -> list[str]:
         name = f"{name}_page" if name == "index" else name
         found.append(name if name not in found else next(n for i in range(2, 10**6) if (n := f"{name}_{i}") not in found))
     return found
-
-
-def _put(path: Path, content: bytes) -> Path:
-    """Whole or not at all: written beside it, then put in its place."""
-    with _refused(path):
-        handle, name = tempfile.mkstemp(dir=path.absolute().parent, prefix=f".{path.name}.")
-        try:
-            with open(handle, "wb") as file:
-                file.write(content)
-            os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            os.unlink(name)
-            raise
-    return path
-
-
-class _refused:
-    """What the system refuses, in a sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise InputError(f"-o {self.path} cannot be written: {error.strerror}.") from error

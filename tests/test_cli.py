@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 import gradcheck_rl.load as loading
 from gradcheck_rl import coverage
 from gradcheck_rl.cli import COMMANDS, OPTIONS, main
+from gradcheck_rl.files import put, writable
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.report import Caught, Line, Report
 
@@ -617,3 +618,88 @@ def test_versions_are_the_same_before_and_after_what_they_are_of_is_imported() -
     )
     assert first == second and "unknown" not in first
     assert f"'sympy': '{sympy.__version__}'" in first
+
+
+# ---- what is written to files ---------------------------------------------------------------------------------------------
+
+TOO_LONG = "a" * 300
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["{}/page.py", "problem1 -o {}.json", "problem1 --answer {}/f.py", "report problem1 -o {}.html", "report problem1 -o {}/x/"],
+)
+def test_a_name_that_is_too_long_is_told(typed: str, capsys: Shown) -> None:
+    assert main(typed.format(TOO_LONG).split()) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "option"),
+    [
+        ("grade p0.py p0.py -o rows.jsonl --resume rows.jsonl", "--resume"),
+        ("learn problem9 -o run.svg --plot run.svg", "--plot"),
+        ("p0.py -o run.svg --plot ./run.svg", "--plot"),
+    ],
+)
+def test_one_file_is_not_written_for_two_options(typed: str, option: str, answers: Any, home: Path, capsys: Shown) -> None:
+    answers([AssertionError("computed")])
+    (home / "problems" / "problem9_coin.py").write_text(TINY.read_text())
+    assert main(typed.split()) == 2
+    assert f"{option} {typed.split()[-1]} would overwrite what is to be read" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such limit elsewhere")
+@pytest.mark.parametrize("command", ["run problem1 --only uniform --quiet -o", "coverage -o"])
+def test_what_cannot_be_finished_leaves_the_file_as_it_was(command: str, home: Path) -> None:
+    (home / "r.json").write_text(SAVED)
+    program = (
+        "import resource, sys; from gradcheck_rl import cli, coverage, load; from pathlib import Path; "
+        "load.HOMES = coverage.HOMES = (Path('problems'),); "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); sys.exit(cli.main({[*command.split(), 'r.json']!r}))"
+    )
+    env = os.environ | {"PYTHONPATH": str(TINY.parents[2]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, cwd=home, env=env)
+    assert (done.returncode, done.stderr) == (2, "error: -o r.json cannot be written: File too large.\n")
+    assert (home / "r.json").read_text() == SAVED
+    assert {path.name for path in home.iterdir()} == {"problems", "r.json"}
+
+
+@given(before=st.none() | st.binary(max_size=9), content=st.binary(max_size=9), linked=st.booleans())
+def test_what_is_put_is_all_that_is_there(
+    before: bytes | None, content: bytes, linked: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("put")
+    target = folder / "real.bin"
+    if before is not None:
+        target.write_bytes(before)
+        target.chmod(0o640)
+    path = folder / "link.bin" if linked else target
+    if linked:
+        path.symlink_to(target)
+    put(path, content)
+    assert target.read_bytes() == content and path.is_symlink() == linked
+    assert before is None or target.stat().st_mode & 0o777 == 0o640
+    assert len(list(folder.iterdir())) == 1 + linked
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("linked", [True, False])
+def test_what_may_be_written_is_as_it_was(there: bool, linked: bool, home: Path) -> None:
+    target = home / "real.txt"
+    if there:
+        target.write_text("mine")
+    if linked:
+        (home / "link.txt").symlink_to(target)
+    before = sorted(home.iterdir())
+    writable("link.txt" if linked else "real.txt", [], "-o")
+    assert sorted(home.iterdir()) == before and (not there or target.read_text() == "mine")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no such pipes elsewhere")
+def test_a_pipe_stays_a_pipe(home: Path) -> None:
+    os.mkfifo(home / "pipe")
+    with subprocess.Popen(["cat", "pipe"], stdout=subprocess.PIPE, cwd=home) as reader:
+        put(home / "pipe", "all of it")
+        assert reader.stdout is not None and reader.stdout.read() == b"all of it"
+    assert (home / "pipe").is_fifo()
