@@ -7,30 +7,25 @@ import atexit
 import gc
 import keyword
 import os
+import re
 import sys
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
-from dataclasses import dataclass, field, replace
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass, replace
 from pathlib import Path
-from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, NoReturn, TextIO
+from typing import TYPE_CHECKING, Any, NoReturn
 
+from .console import Failed, complain, exit_code, printable, progress, say, say_error, screen, watched
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
 from .files import REPORT, STATEMENTS, all_writable, put, writable
 from .load import load, load_functions, locate, shipped, sources, statements, why
+from .options import OPTIONS
 
 if TYPE_CHECKING:
-    from concurrent.futures import Executor
-
     from .problem import Problem
-    from .render.text import Screen
     from .report import Report
 
 Function = Callable[..., Any]
-
-MOST_POINTS = 10_000
-MOST_SAMPLES = 10**15
 
 EPILOG = """\
 A problem is a name from `list` (problem1 or masked_softmax), `all`, or the path of a file.
@@ -61,15 +56,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options, unknown = parser.parse_known_args(words)
         if unknown:
-            wanted = COMMANDS[options.command][2]
-            raise InputError(f"`{options.command}` has no `{unknown[0]}`.{did_you_mean(unknown[0].partition('=')[0], wanted)}")
+            hint = did_you_mean(unknown[0].partition("=")[0], COMMANDS[options.command].options)
+            raise InputError(f"`{options.command}` has no `{unknown[0]}`.{hint}")
         if empty := next((name for name, value in vars(options).items() if value == ""), None):
             raise InputError(f"nothing is given for `{empty}`, as by an unset variable of the shell: write it, or leave it out.")
-        return COMMANDS[options.command][0](options)
+        return COMMANDS[options.command].run(options)
     except KeyboardInterrupt:
-        _complain("interrupted.")
+        complain("interrupted.")
         if as_json:
-            _say_error("interrupted.")
+            say_error("interrupted.")
         return 130
     except GradcheckError as error:
         return _refuse(error, as_json)
@@ -88,19 +83,6 @@ def leave() -> NoReturn:
     os._exit(code)
 
 
-@dataclass(frozen=True)
-class Failed:
-    """What could not be done, and the exit codes that it means."""
-
-    sentences: list[str] = field(default_factory=list[str])
-    codes: list[int] = field(default_factory=list[int])
-
-    def add(self, sentence: str, code: int) -> None:
-        _complain(sentence)
-        self.sentences.append(sentence)
-        self.codes.append(code)
-
-
 # ---- commands -------------------------------------------------------------------------------------------------------------
 
 
@@ -112,17 +94,12 @@ def run(options: argparse.Namespace) -> int:
     if options.plot and options.answer:
         raise InputError("--plot draws the problem's own figures, not those of an answer: leave --plot or --answer out.")
     functions = load_functions(options.answer) if options.answer else None
-    inputs = [locate(name) for name in names] + ([Path(options.answer)] if options.answer else [])
     if options.output and Path(options.output).suffix in (".html", ".md", ".tex", ".pdf", ".xml"):
         raise InputError(
             f"-o {options.output}: a run writes JSON: write -o report.json, and then "
             f"`gradcheck_rl report report.json -o {options.output}`."
         )
-    if options.plot:
-        from .figures import plottable
-
-        plottable(options.plot)
-    all_writable({"-o": options.output, "--plot": options.plot}, inputs, REPORT)
+    _outputs({"-o": options.output, "--plot": options.plot}, [*map(locate, names), options.answer], REPORT)
     from .executors import executor
 
     reports: list[Report] = []
@@ -132,37 +109,30 @@ def run(options: argparse.Namespace) -> int:
         with executor(options.jobs, options.dask) as on:
             for problem, wanted in _problems(names, options.only, failed):
                 answer = None if functions is None else _answer(problem, functions, options.answer)
-                with _told(failed):
+                with failed.told():
                     if options.plot and not problem.figures:
                         raise InputError(f"{problem.id} has no figure: leave --plot out.")
                     samples = options.samples if len(names) == 1 or _is_sampled(problem, wanted) else None
                     figures = bool(options.plot) or (saved and answer is None and wanted is None)
-                    report = _check(problem, options, wanted, answer, figures, saved, samples, on)
+                    how = {"figures": figures, "formulas": saved, "samples": samples, "executor": on}
+                    report = _check(problem, options, wanted, answer, **how)
                     if options.answer:
                         from .replay import command
 
-                        line = command(
-                            problem,
-                            seed=options.seed,
-                            points=options.points,
-                            only=wanted,
-                            samples=samples,
-                            answer=options.answer,
-                        )
+                        seed, points = options.seed, options.points
+                        line = command(problem, seed=seed, points=points, only=wanted, samples=samples, answer=options.answer)
                         report = replace(report, replay=line)
                     reports.append(report)
                     if not options.json:
-                        _say(_text_of(reports[-1:], options))
+                        say(_text_of([report], options))
                     if options.plot:
                         from .figures import plot
 
-                        plot(problem.figures, reports[-1].figures, options.plot)
+                        plot(problem.figures, report.figures, options.plot)
     except KeyboardInterrupt:
         failed.add("interrupted; what was finished is reported.", 130)
     _deliver(reports, options, failed)
-    from .report import worst
-
-    return worst(failed.codes + [report.exit_code for report in reports])
+    return failed.worst(reports)
 
 
 def show_list(options: argparse.Namespace) -> int:
@@ -170,18 +140,15 @@ def show_list(options: argparse.Namespace) -> int:
         import json
 
         data = [
-            {"id": p.id, "name": p.slug, "title": p.title, "path": str(p.path), "statements": _count(p.path)} for p in shipped()
+            {"id": p.id, "name": p.slug, "title": p.title, "path": str(p.path), "statements": len(_stated(p.path))}
+            for p in shipped()
         ]
-        _say(json.dumps({"schema": "gradcheck_rl/list/1", "problems": data}, indent=2) + "\n")
+        say(json.dumps({"schema": "gradcheck_rl/list/1", "problems": data}, indent=2) + "\n")
         return 0 if data else 5
     rows = [(problem.id, problem.slug, problem.title) for problem in shipped()]
     widths = [max((len(row[n]) for row in rows), default=0) for n in (0, 1)]
-    _say("".join(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}\n" for row in rows))
+    say("".join(f"{row[0]:{widths[0]}}  {row[1]:{widths[1]}}  {row[2]}\n" for row in rows))
     return 0 if rows else 5
-
-
-def _count(path: Path) -> int:
-    return len({statement for source, _ in sources(path) for statement in statements(source)})
 
 
 def mistakes(options: argparse.Namespace) -> int:
@@ -192,7 +159,7 @@ def mistakes(options: argparse.Namespace) -> int:
     if options.mutants:
         return _mutants(problem, options)
     report = _check(problem, options, only=[name for name, item in problem.names.items() if isinstance(item, Mistake)])
-    _say(json.render([report]) if options.json else text.mistakes(report, _screen(options)))
+    say(json.render([report]) if options.json else text.mistakes(report, screen(options)))
     return report.exit_code
 
 
@@ -200,55 +167,58 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
     from .mutants import as_json, mutants, summary
     from .render import text
 
-    shown = sys.stderr.isatty() and not options.quiet
-    try:
-        with redirect_stdout(sys.stderr):
-            found = mutants(problem, options.seed, progress=_progress if shown else None)
-    finally:
-        if shown:
-            _progress_line("")
+    _apart("--mutants", {"--points": options.points, "--lang": options.lang != "en"})
+    with progress(options) as told:
+        found = mutants(problem, options.seed, progress=told)
     found.sort(key=lambda m: m.survives)  # those to be looked at stand last
     counts = summary(found)
     if options.json:
-        _say(as_json(problem, found))
+        say(as_json(problem, found))
     else:
         rows = [(m.name, str(m.line), m.fate) for m in found]
-        _say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, _screen(options)))
+        say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, screen(options)))
         stops = f" ({counts['stopped']} of them stop or do not load)" if counts["stopped"] else ""
         same = f", {counts['alike']} of them the same at every point tried" if counts["alike"] else ""
-        _say(f"\n{counts['killed']} killed{stops}, {counts['equivalent']} equivalent, {counts['surviving']} surviving{same}.\n")
+        say(f"\n{counts['killed']} killed{stops}, {counts['equivalent']} equivalent, {counts['surviving']} surviving{same}.\n")
     return 5 if not found else 1 if counts["surviving"] else 0
 
 
 def explain(options: argparse.Namespace) -> int:
     from . import coverage
     from .render import text
-    from .report import worst
 
     word = options.id
-    pages = [(problem, sources(problem.path)) for problem in shipped()]
-    places = {problem: [line for source, line in found if word in statements(source)] for problem, found in pages}
+    pages = {page: _stated(page.path) for page in shipped()}
     stated = next((s for s in coverage.known() if s.id == word), None)
     if stated is not None:
-        _say(f"{word}: {stated.says}\n")
+        say(f"{word}: {stated.says}\n")
     if stated is not None and stated.left:
-        _say(f"No problem decides it: {stated.left}\n")
+        say(f"No problem decides it: {stated.left}\n")
         return 5
-    if not any(places.values()):
-        known = {statement for _, found in pages for source, _ in found for statement in statements(source)}
+    known = {statement for found in pages.values() for statement in found}
+    if word not in known:
         raise InputError(
             f"no problem speaks of '{word}'.{_meant(word, known)} {len(known)} statements are decided here; "
             "`coverage` lists them, and those that are left with a reason."
         )
-    failed, codes = Failed(), list[int]()
-    for page, lines in places.items():
-        if lines:
-            _say(f"It is decided at {', '.join(f'{page.path.name}:{line}' for line in lines)}\n\n")
-            with _told(failed):
-                report = _check(_load(str(page.path)), options, only=[word])
-                _say(text.explain(report, _screen(options)) + "\n")
-                codes.append(report.exit_code)
-    return worst(failed.codes + codes)
+    failed = Failed()
+    reports: list[Report] = []
+    for page, found in pages.items():
+        if word in found:
+            say(f"It is decided at {', '.join(f'{page.path.name}:{line}' for line in found[word])}\n\n")
+            with failed.told():
+                reports.append(_check(_load(str(page.path)), options, only=[word]))
+                say(text.explain(reports[-1], screen(options)) + "\n")
+    return failed.worst(reports)
+
+
+def _stated(path: Path) -> dict[str, list[int]]:
+    """The statements that a page decides, each with the lines that name it."""
+    found: dict[str, list[int]] = {}
+    for source, line in sources(path):
+        for statement in statements(source):
+            found.setdefault(statement, []).append(line)
+    return found
 
 
 def coverage(options: argparse.Namespace) -> int:
@@ -257,68 +227,71 @@ def coverage(options: argparse.Namespace) -> int:
     from .report import worst
 
     path = Path(options.output) if options.output else None
+    data = {".md": coverage.as_markdown, ".json": coverage.as_json}
     if path is not None:
-        if path.suffix not in (".md", ".json"):
+        if path.suffix not in data:
             raise InputError(f"-o {path} is neither .md nor .json: write docs/statements.md, or statements.json.")
         begins = REPORT if path.suffix == ".json" else STATEMENTS
         writable(options.output, [page.path for page in shipped()], "-o", begins)
     statements, failed = coverage.known(), Failed()
     reports: list[Report] = []
     for problem, _ in _problems(_names(["all"]), None, failed):
-        with _told(failed):
+        with failed.told():
             reports.append(_check(problem, options))
     found = coverage.covered(statements, reports)
-    data = {".md": coverage.as_markdown, ".json": coverage.as_json}
+    gaps, left = coverage.gaps(found), [s for s in found if s.left]
     if path is not None:
         put(path, data[path.suffix](found))
     if options.json:
         if failed.sentences:
-            _say_error("\n".join(failed.sentences))
+            say_error("\n".join(failed.sentences))
         else:
-            _say(coverage.as_json(found))
-    elif path is None:
-        rows = [("" if s.ok else "✗", s.id, s.says, s.problem, s.verdict or s.left) for s in found]
-        _say(text.table("Statements", ("", "id", "statement", "problem", "verdict"), rows, _screen(options)))
-    gaps, left = coverage.gaps(found), [s for s in found if s.left]
-    if not options.json:
+            say(coverage.as_json(found))
+    else:
+        if path is None:
+            shown = gaps if options.quiet else found
+            rows = [("" if s.ok else "✗", s.id, s.says, s.problem, s.verdict or s.left) for s in shown]
+            say(text.table("Statements", ("", "id", "statement", "problem", "verdict"), rows, screen(options)))
         decided = len(found) - len(left) - sum(not s.by for s in gaps)
-        _say(f"\n{decided} of {len(found)} decided, {len(left)} left with a reason, {len(gaps)} with a gap.\n")
+        say(f"\n{decided} of {len(found)} decided, {len(left)} left with a reason, {len(gaps)} with a gap.\n")
     return worst([*failed.codes, 1 if gaps else 0])
 
 
 def derive(options: argparse.Namespace) -> int:
-    from .derive import derivations, derived, holds, other_lines, printed_lines, read_values, sizes, stamps
+    from .derive import derivations, derived, other_lines, printed_lines, read_values, stamps
     from .render import derivation, json, text
-    from .report import worst
 
+    as_code = options.format in ("numpy", "torch")
+    beside = {"--lang": options.lang != "en" and options.format != "text", "--at": options.at and as_code}
+    _apart(f"--format {options.format}", beside | {"--stamp": options.stamp and options.format == "json"})
     if options.at is not None:
         read_values(options.at)
     failed = Failed()
     reports: list[Report] = []
     for name in _names(options.problems):
-        with _told(failed):
+        with failed.told():
             problem = _load(name)
             chosen = derivations(problem, options.only, options.symbolic_k)
-            errata = [] if options.only or options.at or options.format in ("numpy", "torch") else printed_lines(problem)
-            with redirect_stdout(sys.stderr):
-                report = derived(problem, chosen, options.at or "", options.seed, errata)
+            errata = [] if options.only or options.at or as_code else printed_lines(problem)
+            with redirect_stdout(sys.stderr), _foreseen(problem):
+                asked = {"only": options.only, "symbolic_k": options.symbolic_k}
+                report = derived(problem, chosen, options.at or "", options.seed, errata, **asked)
             reports.append(report)
             notes = stamps(report) if options.stamp else []
             others = [] if options.only or options.at else other_lines(problem, errata)
             if options.format in derivation.FORMATS:
-                _say(derivation.FORMATS[options.format](report, notes, others))
+                say(derivation.FORMATS[options.format](report, notes, others))
             elif options.format == "text":
-                _say(text.derivations(report, _screen(options), notes, others) + "\n")
-            elif options.format != "json":
+                say(text.derivations(report, screen(options), notes, others) + "\n")
+            elif as_code:
                 from .generate import functions
 
-                shown = {c.forms[0].name.rpartition(".")[0] for c in report.derivations if holds(report, c)}
-                sound = {name: d for name, d in chosen.items() if name in shown}
-                code = functions(sound, {name: sizes(d) for name, d in sound.items()}, options.format, options.seed)
-                _say("".join(f"# {_printable(note)}\n" for note in notes) + code)
+                shown = {c.forms[0].name.rpartition(".")[0] for c in report.derivations if report.holds(c)}
+                code = functions({name: d for name, d in chosen.items() if name in shown}, options.format, options.seed)
+                say("".join(f"# {printable(note)}\n" for note in notes) + code)
     if options.format == "json" and reports:
-        _say(json.render(reports))
-    return worst(failed.codes + [report.exit_code for report in reports])
+        say(json.render(reports))
+    return failed.worst(reports)
 
 
 def learn(options: argparse.Namespace) -> int:
@@ -329,30 +302,24 @@ def learn(options: argparse.Namespace) -> int:
     from .report import worst
 
     lesson = lesson_of(options.problem)
-    if options.plot:
-        from .figures import plottable
-
-        plottable(options.plot)
+    if options.three:
+        _apart("--three", {"--seed": options.seed})
     functions = load_functions(options.answer) if options.answer else None
-    files = [locate(options.problem), *([Path(options.answer)] if options.answer else [])]
-    all_writable({"-o": options.output, "--plot": options.plot}, files, REPORT)
-    screen, quiet = sys.stdout, options.quiet or options.json
+    _outputs({"-o": options.output, "--plot": options.plot}, [locate(options.problem), options.answer], REPORT)
+    out, quiet = sys.stdout, options.quiet or options.json
 
     def tell(text: str) -> None:
         if not quiet:
-            with redirect_stdout(screen):
-                _say(f"{_printable(text)}\n")
+            with redirect_stdout(out):
+                say(f"{printable(text)}\n")
 
-    seeds = SEEDS if options.three else (options.seed,)
-    shown = sys.stderr.isatty() and not options.quiet
+    seeds, size = SEEDS if options.three else (options.seed,), (options.epochs or 0, options.steps or 0)
     with redirect_stdout(sys.stderr):
-        found = runs(
-            lesson, options.env or "", seeds, options.epochs or 0, options.steps or 0, functions, options.answer, tell, shown
-        )
+        found = runs(lesson, options.env or "", seeds, *size, functions, options.answer, tell, watched(options))
     if options.three:
         tell(typical(found))
     if options.json:
-        _say(json.render(found))
+        say(json.render(found))
     if options.output:
         put(Path(options.output), json.render(found))
     if options.plot:
@@ -364,27 +331,26 @@ def learn(options: argparse.Namespace) -> int:
 
 def report(options: argparse.Namespace) -> int:
     from . import publish
-    from .report import worst
 
     saved = [word for word in options.problems if word.endswith(".json")]
     names = _names([word for word in options.problems if word not in saved])
+    failed = Failed()
     if saved and not names and not options.output:
         reports = [report for path in saved for report in publish.read(path)]
-        _say(_text_of(reports, options))
-        return worst([report.exit_code for report in reports])
+        say(_text_of(reports, options))
+        return failed.worst(reports)
     target = publish.target(options.output, options.lang, [*map(Path, saved), *map(locate, names)])
-    failed = Failed()
     reports = [report for path in saved for report in publish.read(path)]
     problems: dict[str, Problem] = {}
     for problem, _ in _problems(names, None, failed):
-        with _told(failed):
+        with failed.told():
             reports.append(_check(problem, options, figures=True, formulas=True))
             problems[problem.name] = problem
             if not options.quiet:
-                _say(f"{_printable(reports[-1].text())}\n")
+                say(f"{printable(reports[-1].text())}\n")
     if reports:
-        _say(f"{_printable(str(target.write(reports, problems)))} is written.\n")
-    return worst([*failed.codes, *(report.exit_code for report in reports)])
+        say(f"{printable(str(target.write(reports, problems)))} is written.\n")
+    return failed.worst(reports)
 
 
 def template(options: argparse.Namespace) -> int:
@@ -392,15 +358,15 @@ def template(options: argparse.Namespace) -> int:
 
     with redirect_stdout(sys.stderr):
         page = templated(options.problem, options.rubric)
-    _say(page)
+    say(page)
     return 0
 
 
 def grade(options: argparse.Namespace) -> int:
     from .grading import command
 
-    files = [locate(options.problem), *map(Path, options.submissions), *([Path(options.rubric)] if options.rubric else [])]
-    all_writable({"-o": options.output, "--resume": options.resume}, files)
+    read = [locate(options.problem), *options.submissions, options.rubric]
+    _outputs({"-o": options.output, "--resume": options.resume}, read)
     with redirect_stdout(sys.stderr):
         rows = command.rows(
             options.problem,
@@ -414,15 +380,15 @@ def grade(options: argparse.Namespace) -> int:
             options.dask,
             options.resume,
             options.format or "text",
-            sys.stderr.isatty() and not options.quiet,
+            watched(options),
         )
     if not options.quiet and (note := command.note(rows)):
-        _complain(note, "note")
+        complain(note, "note")
     text = command.written(rows, options.format or "text")
     if options.output:
         put(Path(options.output), text)
     else:
-        _say(text)
+        say(text)
     return command.exit_code(rows, options.fail_under)
 
 
@@ -440,203 +406,80 @@ def new(options: argparse.Namespace) -> int:
         raise InputError(f"{path} exists already and was left alone: choose another name.") from None
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from error
-    _say(f"{path} is written: fill it in, then `python -m gradcheck_rl {path}`.\n")
+    say(f"{path} is written: fill it in, then `python -m gradcheck_rl {path}`.\n")
     return 0
 
 
 def lint(options: argparse.Namespace) -> int:
     from .lint import linted
-    from .report import worst
 
     failed = Failed()
     for name in options.files:
-        with _told(failed):
+        with failed.told():
             with redirect_stdout(sys.stderr):
                 faults, advice = linted(name)
             for fault in faults:
                 failed.add(fault, 4)
-            _say("".join(f"{line}\n" for line in advice) if faults or advice else f"{name}: nothing to say.\n")
-    return worst(failed.codes)
+            say("".join(f"{line}\n" for line in advice) if faults or advice else f"{name}: nothing to say.\n")
+    return failed.worst()
 
 
-Command = tuple[Callable[[argparse.Namespace], int], str, tuple[str, ...]]
+@dataclass(frozen=True)
+class Command:
+    """What runs, what it is for in a few words, and the words that may follow it."""
+
+    run: Callable[[argparse.Namespace], int]
+    says: str
+    words: str
+
+    @property
+    def options(self) -> list[str]:
+        return self.words.split()
+
 
 COMMANDS: dict[str, Command] = {
-    "run": (
+    "run": Command(
         run,
         "check problems",
-        (
-            "problems",
-            "--json",
-            "--output",
-            "--seed",
-            "--points",
-            "--samples",
-            "--jobs",
-            "--dask",
-            "--only",
-            "--answer",
-            "--plot",
-            "--lang",
-            "--quiet",
-            "--no-color",
-        ),
+        "problems --json --output --seed --points --samples --jobs --dask --only --answer --plot --lang --quiet --no-color",
     ),
-    "list": (show_list, "the problems that come with the package", ("--json",)),
-    "mistakes": (
+    "list": Command(show_list, "the problems that come with the package", "--json"),
+    "mistakes": Command(
         mistakes,
         "what people get wrong in a problem, and the claims that catch it",
-        ("problem", "--mutants", "--json", "--seed", "--points", "--lang", "--quiet", "--no-color"),
+        "problem --mutants --json --seed --points --lang --quiet --no-color",
     ),
-    "explain": (
-        explain,
-        "what is known of one statement, by its id",
-        ("id", "--seed", "--points", "--lang", "--quiet", "--no-color"),
-    ),
-    "coverage": (
+    "explain": Command(explain, "what is known of one statement, by its id", "id --seed --points --lang --quiet --no-color"),
+    "coverage": Command(
         coverage,
         "every statement of the sources, where it is decided, and which are left",
-        ("--json", "--output", "--seed", "--points", "--quiet", "--no-color"),
+        "--json --output --seed --points --quiet --no-color",
     ),
-    "derive": (
+    "derive": Command(
         derive,
         "closed forms step by step, each equals sign checked",
-        ("problems", "--format", "--only", "--at", "--symbolic-k", "--stamp", "--lang", "--seed", "--no-color"),
+        "problems --format --only --at --symbolic-k --stamp --lang --seed --no-color",
     ),
-    "learn": (
+    "learn": Command(
         learn,
         "a small training run from a problem's losses, checked against the model while it learns",
-        (
-            "problem",
-            "--env",
-            "--epochs",
-            "--steps",
-            "--seed",
-            "--three",
-            "--answer",
-            "--plot",
-            "--json",
-            "--output",
-            "--quiet",
-        ),
+        "problem --env --epochs --steps --seed --three --answer --plot --json --output --quiet",
     ),
-    "report": (
+    "report": Command(
         report,
         "a page to read, or results for other programs: .html, .md, .tex, .pdf, .json, .xml, or a folder of pages; "
         "a saved report alone is printed",
-        ("problems", "--output", "--lang", "--seed", "--points", "--quiet", "--no-color"),
+        "problems --output --lang --seed --points --quiet --no-color",
     ),
-    "template": (template, "the file that a student fills in", ("problem", "--rubric")),
-    "grade": (
+    "template": Command(template, "the file that a student fills in", "problem --rubric"),
+    "grade": Command(
         grade,
         "points and feedback for what students hand in, each kept apart while it runs",
-        (
-            "problem",
-            "submissions",
-            "--rubric",
-            "--map",
-            "--as",
-            "--output",
-            "--fail-under",
-            "--isolation",
-            "--seconds",
-            "--memory",
-            "--jobs",
-            "--dask",
-            "--resume",
-            "--quiet",
-        ),
+        "problem submissions --rubric --map --as --output --fail-under --isolation --seconds --memory --jobs --dask --resume "
+        "--quiet",
     ),
-    "new": (new, "write a page to fill in", ("name",)),
-    "lint": (lint, "what is wrong with a problem file, and advice", ("files",)),
-}
-
-
-def _whole(low: int, high: int | None) -> Callable[[str], int]:
-    expected = f"a whole number from {low}" + (f" to {high}" if high is not None else "")
-
-    def read(text: str) -> int:
-        # Only ASCII digits: int() also takes underscores, spaces and other scripts, and refuses very long ones by another error.
-        if not (text.isascii() and text.isdigit() and len(text) <= 18 and low <= int(text) <= (high or 10**18)):
-            raise argparse.ArgumentTypeError(f"{expected} was expected, not {text!r}")
-        return int(text)
-
-    return read
-
-
-def _many(text: str) -> int:
-    """A whole number, also as 1e10."""
-    try:
-        found = Decimal(text) if text.isascii() and len(text) <= 18 and "_" not in text else Decimal(0)
-    except InvalidOperation:
-        found = Decimal(0)
-    if not (found.is_finite() and 1 <= found <= MOST_SAMPLES and found == found.to_integral_value()):
-        raise argparse.ArgumentTypeError(f"a whole number from 1 to 1e15 was expected, not {text!r}")
-    return int(found)
-
-
-def _percent(text: str) -> float:
-    try:
-        found = float(text) if text.isascii() and len(text) <= 18 else -1.0
-    except ValueError:
-        found = -1.0
-    if not 0 <= found <= 100:
-        raise argparse.ArgumentTypeError(f"a number from 0 to 100 was expected, not {text!r}")
-    return found
-
-
-OPTIONS: dict[str, dict[str, Any]] = {
-    "problems": {"nargs": "+", "metavar": "NAME", "help": "a name from `list`, a path, or `all`"},
-    "problem": {"metavar": "NAME", "help": "a name from `list`, or a path"},
-    "id": {"metavar": "ID", "help": "as in A-005"},
-    "name": {"metavar": "NAME", "help": "NAME.py is written; nothing is overwritten"},
-    "files": {"nargs": "+", "metavar": "FILE", "help": "problem files"},
-    "--json": {"action": "store_true", "help": "print it as JSON"},
-    "--output": {"metavar": "FILE", "help": "write to FILE; `report` writes what its ending says, others JSON"},
-    "--lang": {"choices": ("en", "zh"), "default": "en", "metavar": "LANG", "help": "the language of the words: en, zh"},
-    "--seed": {"type": _whole(0, None), "default": 0, "metavar": "N", "help": "draw other points (0)"},
-    "--points": {"type": _whole(1, MOST_POINTS), "metavar": "N", "help": "how many points (as the problem says)"},
-    "--samples": {"type": _many, "metavar": "N", "help": "draw N, as in 1e8, for each sampled mean (as its resolution needs)"},
-    "--only": {"action": "append", "metavar": "ID", "help": "only this claim or statement; may be repeated"},
-    "--answer": {"metavar": "FILE", "help": "check the functions of FILE in place of the problem's own"},
-    "--plot": {"metavar": "FILE", "help": "draw the problem's figures to FILE (.png, .svg or .pdf)"},
-    "--format": {
-        "choices": ("text", "latex", "markdown", "typst", "json", "numpy", "torch"),
-        "default": "text",
-        "help": "what to print: text, latex, markdown, typst, json, or the closed form as a function: numpy, torch",
-        "metavar": "FORMAT",
-    },
-    "--at": {"metavar": "VALUES", "help": 'exact numbers too, as in --at "theta=(1, 1, 1), s0=1/2"'},
-    "--symbolic-k": {"action": "store_true", "help": 'only what holds for any size; --at "K=3" writes it out at one'},
-    "--stamp": {"action": "store_true", "help": "say in a comment what was checked and how, with versions and seed"},
-    "--env": {"metavar": "NAME", "help": "a gymnasium environment (CartPole-v1, Pendulum-v1; extra `gym`)"},
-    "--epochs": {"type": _whole(1, 10_000), "metavar": "N", "help": "how many epochs (as docs/learning.md says)"},
-    "--steps": {"type": _whole(1, 10_000_000), "metavar": "N", "help": "steps of the environment in an epoch"},
-    "--three": {"action": "store_true", "help": "learn with the seeds 0, 1 and 2, and say the median return"},
-    "submissions": {"nargs": "+", "metavar": "SUBMISSION", "help": "a file, a notebook, a folder, or several"},
-    "--rubric": {"metavar": "FILE", "help": "parts, points and what is shown of them, as TOML"},
-    "--map": {"action": "append", "metavar": "MAP", "help": "reparam_grad=their_name, or an adapter.py; may be repeated"},
-    "--as": {
-        "dest": "format",
-        "choices": ("text", "json", "gradescope", "classroom", "github", "summary", "junit", "check50", "csv"),
-        "metavar": "FORMAT",
-        "help": "text, json, csv, junit, github (annotations), summary (Markdown); of one: gradescope, classroom, check50",
-    },
-    "--fail-under": {"type": _percent, "metavar": "N", "help": "exit code 1 where a submission has under N percent"},
-    "--isolation": {
-        "choices": ("auto", "require", "bubblewrap", "landlock", "rlimits"),
-        "default": "auto",
-        "metavar": "TIER",
-        "help": "auto; require (nothing runs without a strong tier); bubblewrap, landlock, rlimits",
-    },
-    "--seconds": {"type": _whole(1, 3600), "metavar": "N", "help": "for one submission, without importing torch (10)"},
-    "--memory": {"type": _whole(64, 1 << 20), "metavar": "MIB", "help": "beyond what Python and torch need (1024)"},
-    "--jobs": {"type": _whole(1, 256), "default": 1, "metavar": "N", "help": "in N processes of this machine (1)"},
-    "--dask": {"metavar": "ADDRESS", "help": "on the Dask cluster at ADDRESS, or `local` (extra `dask`)"},
-    "--resume": {"metavar": "FILE", "help": "keep each row in FILE as it comes, and make none twice"},
-    "--mutants": {"action": "store_true", "help": "change the problem's own lines, and see whether a claim notices"},
-    "--quiet": {"action": "store_true", "help": "only what is not as it should be"},
-    "--no-color": {"action": "store_true", "help": "no colour (also by the environment variable NO_COLOR)"},
+    "new": Command(new, "write a page to fill in", "name"),
+    "lint": Command(lint, "what is wrong with a problem file, and advice", "files"),
 }
 
 
@@ -655,14 +498,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-v", "--version", action="store_true", help="the versions of what is used")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, (_, says, options) in COMMANDS.items():
-        command = commands.add_parser(name, help=says, description=f"{says[0].upper()}{says[1:]}.", allow_abbrev=False)
-        for option in options:
+    for name, known in COMMANDS.items():
+        says = f"{known.says[0].upper()}{known.says[1:]}."
+        command = commands.add_parser(name, help=known.says, description=says, allow_abbrev=False)
+        for option in known.options:
             command.add_argument(*(["-o"] if option == "--output" else []), option, **OPTIONS[option])
     return parser
 
 
 # ---- input ----------------------------------------------------------------------------------------------------------------
+
+
+def _apart(option: str, others: Mapping[str, Any]) -> None:
+    """What an option would pass over in silence is not typed beside it."""
+    for other, typed in others.items():
+        if typed:
+            raise InputError(f"{other} does not go with {option}: leave one of them out.")
+
+
+def _outputs(files: Mapping[str, str | None], read: Sequence[Path | str | None], begins: re.Pattern[str] | None = None) -> None:
+    """Can all of these be written, and none that is read is lost? Found out before anything is computed."""
+    if plot := files.get("--plot"):
+        from .figures import plottable
+
+        plottable(plot)
+    all_writable(files, [Path(path) for path in read if path], begins)
 
 
 def _names(typed: Sequence[str]) -> list[str]:
@@ -698,20 +558,24 @@ def _meant(word: str, known: Collection[str]) -> str:
 
 def _loaded(names: Sequence[str], failed: Failed) -> Generator[Problem]:
     for name in names:
-        with _told(failed):
-            problem = _load(name)
-            yield problem
+        with failed.told():
+            yield _load(name)
 
 
-def _is_sampled(problem: Problem, only: Sequence[str] | None) -> bool:
+def _is_sampled(problem: Problem, only: Collection[str] | None) -> bool:
     from .loop import is_sampled
 
-    found = {word: item for name, item in problem.names.items() for word in (name, *statements(item.source)) if is_sampled(item)}
-    return any(word in found for word in only) if only else bool(found)
+    items = problem.names.items()
+    return any(is_sampled(item) for name, item in items if only is None or not _words(name, item).isdisjoint(only))
 
 
 def _ids(problem: Problem) -> set[str]:
-    return {word for name, item in problem.names.items() for word in (name, *statements(item.source))}
+    return {word for name, item in problem.names.items() for word in _words(name, item)}
+
+
+def _words(name: str, item: Any) -> set[str]:
+    """By what it can be asked for: its name, and the statements that it decides."""
+    return {name, *statements(item.source)}
 
 
 def _load(name: str) -> Problem:
@@ -732,7 +596,7 @@ def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> d
         expected = f"{problem.id} asks for {', '.join(slots)}" if slots else f"{problem.id} has no function to replace"
         raise InputError(" ".join([f"{path} defines none of the functions: {expected}.", *near]))
     for sentence in near:
-        _complain(sentence, "note")
+        complain(sentence, "note")
     return found
 
 
@@ -740,34 +604,19 @@ def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> d
 
 
 def _check(
-    problem: Problem,
-    options: argparse.Namespace,
-    only: Sequence[str] | None = None,
-    answer: Any = None,
-    figures: bool = False,
-    formulas: bool = False,
-    samples: int | None = None,
-    on: Executor | None = None,
+    problem: Problem, options: argparse.Namespace, only: Sequence[str] | None = None, answer: Any = None, **how: Any
 ) -> Report:
     from .loop import check
 
-    shown = sys.stderr.isatty() and not options.quiet
+    with _foreseen(problem), progress(options) as told:
+        return check(problem, answer, options.seed, options.points, only, told, **how)
+
+
+@contextmanager
+def _foreseen(problem: Problem) -> Generator[None]:
+    """What a page breaks is told in a sentence, which names the page."""
     try:
-        # What the functions print must not end up in the report.
-        with redirect_stdout(sys.stderr):
-            progress = _progress if shown else None
-            return check(
-                problem,
-                answer,
-                options.seed,
-                options.points,
-                only,
-                progress,
-                figures=figures,
-                formulas=formulas,
-                samples=samples,
-                executor=on,
-            )
+        yield
     except ProblemError as error:
         told = str(error)
         raise ProblemError(told if told.startswith(problem.path) else f"{problem.path}: {told}") from error
@@ -775,15 +624,12 @@ def _check(
         raise
     except ImportError as error:
         raise _lacking(error) from error
-    except Exception as error:  # a page is anybody's code: what it breaks is told in a sentence too
+    except Exception as error:  # a page is anybody's code
         if _was_interrupted(error):
             raise KeyboardInterrupt from None
         raise ProblemError(
             f"{why(Path(problem.path), error).rstrip('.')}. This was not foreseen; in Python, check(...) shows where."
         ) from error
-    finally:
-        if shown:
-            _progress_line("")
 
 
 def _lacking(error: ImportError) -> InputError:
@@ -802,22 +648,12 @@ def _was_interrupted(error: BaseException) -> bool:
     return any(isinstance(e, KeyboardInterrupt) for e in seen)
 
 
-def _progress(done: int, total: int, says: str) -> None:
-    _progress_line(f"[{done}/{total}] {says}")
-
-
-def _progress_line(text: str) -> None:
-    width = get_terminal_size().columns - 1
-    sys.stderr.write(f"\r{_writable_on(sys.stderr, _printable(text))[:width]:{width}}\r")
-    sys.stderr.flush()
-
-
 def _text_of(reports: Sequence[Report], options: argparse.Namespace) -> str:
     if options.quiet:
-        return "".join(f"{_printable(report.text())}\n" for report in reports)
+        return "".join(f"{printable(report.text())}\n" for report in reports)
     from .render import text
 
-    return text.render(reports, _screen(options)) + "\n"
+    return text.render(reports, screen(options)) + "\n"
 
 
 def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Failed) -> None:
@@ -825,78 +661,23 @@ def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Fai
     from .render import json, text
 
     if reports and options.output:
-        with _told(failed):
+        with failed.told():
             put(Path(options.output), json.render(reports))
     if options.json:
-        _say(json.render(reports, "\n".join(failed.sentences)))
+        say(json.render(reports, "\n".join(failed.sentences)))
     elif len(reports) > 1 and not options.quiet:
-        _say(text.overview(reports, _screen(options)))
-
-
-def _screen(options: argparse.Namespace) -> Screen:
-    from .languages import speaker
-    from .render.text import Screen
-
-    plain = options.no_color or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    say = speaker(getattr(options, "lang", "en"))
-    return Screen(min(get_terminal_size().columns, 120), sys.stdout.isatty() and not plain, sys.stdout.encoding or "utf-8", say)
-
-
-def _say(text: str) -> None:
-    try:
-        sys.stdout.write(_writable_on(sys.stdout, text))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has enough. Without this the interpreter complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InputError(f"standard output cannot be written: {error.strerror}.") from error
-
-
-def _writable_on(stream: TextIO, text: str) -> str:
-    encoding = stream.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)
-
-
-def _printable(text: str) -> str:
-    from .report import printable
-
-    return printable(text)
-
-
-@contextmanager
-def _told(failed: Failed) -> Generator[None]:
-    """One problem's error is told and counted; the others go on."""
-    try:
-        yield
-    except GradcheckError as error:
-        failed.add(str(error), _code(error))
+        say(text.overview(reports, screen(options)))
 
 
 def _refuse(error: GradcheckError, as_json: bool = False) -> int:
-    _complain(str(error))
+    complain(str(error))
     if as_json:
-        _say_error(str(error))
-    return _code(error)
-
-
-def _code(error: GradcheckError) -> int:
-    return 2 if isinstance(error, InputError) else 4
-
-
-def _say_error(sentence: str) -> None:
-    from .render import json
-
-    _say(json.render([], sentence))
-
-
-def _complain(sentence: str, kind: str = "error") -> None:
-    sys.stderr.write(_writable_on(sys.stderr, f"{kind}: {_printable(sentence)}\n"))
+        say_error(str(error))
+    return exit_code(error)
 
 
 def _version() -> int:
     from .report import versions
 
-    _say("".join(f"{name} {version}\n" for name, version in versions().items()))
+    say("".join(f"{name} {version}\n" for name, version in versions().items()))
     return 0

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from operator import add, mul, sub, truediv
 from types import MappingProxyType
 from typing import Any
 
@@ -21,7 +22,7 @@ from .loop import check
 from .notation import size, stated
 from .problem import Problem
 from .replay import command
-from .report import Chain, Report
+from .report import Chain, Report, plain
 from .spaces import Simplex
 from .symbols import Atom, array, bare, entries, formula
 
@@ -32,6 +33,7 @@ READABLE = 130  # parts of a formula
 WORDS = {char: word for word, char in typeset.LETTERS.items()}
 
 FUNCTIONS = {"log": sp.log, "exp": sp.exp, "sqrt": sp.sqrt}
+OPERATORS: dict[type[ast.operator], Callable[[Any, Any], Any]] = {ast.Add: add, ast.Sub: sub, ast.Mult: mul, ast.Div: truediv}
 AT, AT_GIVEN = "_at", "_at_given"
 ANY_PARAMETER = "theta"
 
@@ -47,7 +49,7 @@ def derivations(problem: Problem, only: Collection[str] | None = None, in_letter
             raise InputError(f"{problem.title!r} has no derivation `{word}`: {known}.{did_you_mean(word, found)}")
     chosen = {name: d for name, d in found.items() if only is None or name in only}
     if in_letters:
-        chosen = {name: d for name, d in chosen.items() if sizes(d)}
+        chosen = {name: d for name, d in chosen.items() if d.counts}
         if not chosen:
             raise InputError(f"no derivation of {problem.title!r} is for any size; without --symbolic-k: {known}.")
     return chosen
@@ -71,9 +73,12 @@ def other_lines(problem: Problem, errata: Collection[str]) -> list[tuple[str, st
 
 
 def derived(
-    problem: Problem, chosen: Mapping[str, Derivation], typed: str = "", seed: int = 0, errata: Collection[str] = ()
+    problem: Problem, chosen: Mapping[str, Derivation], typed: str = "", seed: int = 0, errata: Collection[str] = (), **asked: Any
 ) -> Report:
-    """The report of these derivations and errata alone; with values, as they were typed, of what each comes to there too."""
+    """The report of these derivations and errata alone; with values, as they were typed, of what each comes to there too.
+
+    `asked`: the options that chose them, for the line that replays.
+    """
     worked_out = at_values(problem, chosen, read_values(typed)) if typed else at_given(chosen)
     items: dict[str, Derivation] = {}
     for name, d in chosen.items():
@@ -84,7 +89,7 @@ def derived(
     chains = {chain.forms[0].name.rpartition(".")[0]: chain for chain in report.derivations}
     for name, at in worked_out:
         chains[name + at] = _shown(chains[name], chains[name + at])
-    replay = command(problem, "derive", seed=seed, at=typed or None)
+    replay = command(problem, "derive", seed=seed, at=typed or None, **asked)
     return replace(report, derivations=tuple(chains.values()), replay=replay)
 
 
@@ -96,11 +101,6 @@ def _shown(chain: Chain, there: Chain) -> Chain:
     tree = half[0][0] if len(half) == 1 else [kind, *half]
     form = replace(value, math=tree, text=typeset.text(tree), latex=typeset.latex(tree))
     return replace(there, forms=(replace(chain.forms[-1], name=there.forms[0].name, reason=""), form))
-
-
-def holds(report: Report, chain: Chain) -> bool:
-    """Is every equals sign of it as it should be?"""
-    return report.holds(chain)
 
 
 def stamps(report: Report) -> list[str]:
@@ -117,12 +117,7 @@ def stamps(report: Report) -> list[str]:
     return said
 
 
-# ---- sizes and letters ----------------------------------------------------------------------------------------------------
-
-
-def sizes(d: Derivation) -> list[Any]:
-    """The letters of a chain that stand for how many there are: those that a sum runs up to."""
-    return d.counts
+# ---- letters --------------------------------------------------------------------------------------------------------------
 
 
 def letters(d: Derivation) -> dict[str, Any]:
@@ -205,7 +200,7 @@ def _fit(d: Derivation, values: Values) -> bool:
     """Have all indexed letters as many entries as is said? What a page gives is for its own number of them."""
     here = {home: values[letter] for letter, home in letters(d).items() if letter in values}
     counts = {len(row) if isinstance(row, tuple) else 0 for home, row in here.items() if isinstance(home, sp.IndexedBase)}
-    return len(counts | {here[k] for k in sizes(d) if k in here}) <= 1
+    return len(counts | {here[k] for k in d.counts if k in here}) <= 1
 
 
 def _at(d: Derivation, values: Values, given: Values = MappingProxyType({})) -> Derivation:
@@ -213,7 +208,7 @@ def _at(d: Derivation, values: Values, given: Values = MappingProxyType({})) -> 
     case, rule = _rule(d, {**values, **given})
     first, last = ([_substituted(e, c, rule) for c in case for e in entries(line)] for line in (d.start, d.lines[-1][0]))
     worth = [_simplest(e) for e in last]
-    said, page = (", ".join(f"{name} = {_said(value)}" for name, value in part.items()) for part in (values, given))
+    said, page = (", ".join(f"{name} = {plain(value)}" for name, value in part.items()) for part in (values, given))
     said += f" and, on the page, {page}" if page else ""
     reached = [e for e in first if not e.has(Expected, Slope, sp.Integral)]
     before = [*(first if len(reached) == len(first) else last), *last]
@@ -230,21 +225,21 @@ def _rule(d: Derivation, values: Values) -> tuple[list[dict[Any, int]], dict[Any
         letter = here[name]
         if letter in d.sizes:
             if not isinstance(value, sp.Integer) or not 0 <= value <= 100:
-                raise InputError(f"--at gives {name} = {_said(value)}: a whole number from 0 to 100 was expected.")
+                raise InputError(f"--at gives {name} = {plain(value)}: a whole number from 0 to 100 was expected.")
             case[letter] = int(value)
         elif isinstance(letter, sp.IndexedBase):
             cells = np.array(value, dtype=object)
             if cells.ndim == 0:
-                raise InputError(f"--at gives {name} = {_said(value)}: write one number for each, as in {name}=(1, 2, 3).")
+                raise InputError(f"--at gives {name} = {plain(value)}: write one number for each, as in {name}=(1, 2, 3).")
             lengths[name] = len(cells)
             rule |= {letter[index]: e for index, e in np.ndenumerate(cells)}
         elif isinstance(letter, sp.Symbol):
             if isinstance(value, tuple):
-                raise InputError(f"--at gives {name} = {_said(value)}: one number was expected.")
+                raise InputError(f"--at gives {name} = {plain(value)}: one number was expected.")
             rule[letter] = value
         else:
             rule |= _entries_of(name, letter, value)
-    counts = sizes(d)
+    counts = d.counts
     if len(set(lengths.values())) > 1:
         raise InputError(
             f"--at gives {', '.join(f'{n} entries of {name}' for name, n in lengths.items())}: write as many of each."
@@ -275,9 +270,9 @@ def _entries_of(name: str, home: Any, value: Any) -> dict[Any, Any]:
     if not hasattr(home, "over") or atoms is None:
         raise InputError(f"--at gives `{name}`, which is drawn: only what is no draw has a value.")
     if cells.ndim and cells.shape != home.shape:
-        raise InputError(f"--at gives {name} = {_said(value)}: shape {home.shape} was expected.")
+        raise InputError(f"--at gives {name} = {plain(value)}: shape {home.shape} was expected.")
     if isinstance(home.over, Simplex) and cells.ndim and any(sum(row) != 1 for row in cells.reshape(-1, cells.shape[-1])):
-        raise InputError(f"--at gives {name} = {_said(value)}: probabilities that sum to 1 were expected.")
+        raise InputError(f"--at gives {name} = {plain(value)}: probabilities that sum to 1 were expected.")
     return dict(zip(atoms.ravel(), np.broadcast_to(cells, home.shape).ravel(), strict=True))
 
 
@@ -299,10 +294,6 @@ def _simplest(e: Any) -> Any:
         return min(ways, key=lambda way: (sp.count_ops(way), str(way)))
     except (sp.PolynomialError, NotImplementedError):
         return e
-
-
-def _said(value: Any) -> str:
-    return f"({', '.join(map(_said, value))})" if isinstance(value, tuple) else str(value)
 
 
 # ---- what is typed --------------------------------------------------------------------------------------------------------
@@ -355,19 +346,11 @@ def _read(node: ast.expr, text: str, wrong: InputError, depth: int) -> Any:
             return row
         case ast.UnaryOp(op=ast.USub(), operand=part):
             return -inner(part)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() | ast.Div() as op, right=right):
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
             a, b = inner(left), inner(right)
             if isinstance(op, ast.Div) and b == 0:
                 raise wrong
-            return (
-                a + b
-                if isinstance(op, ast.Add)
-                else a - b
-                if isinstance(op, ast.Sub)
-                else a * b
-                if isinstance(op, ast.Mult)
-                else a / b
-            )
+            return OPERATORS[type(op)](a, b)
         case ast.Call(func=ast.Name(id=name), args=[part], keywords=[]) if name in FUNCTIONS:
             value = FUNCTIONS[name](inner(part))
             if not (value.is_real and value.is_finite):

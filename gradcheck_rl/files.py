@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,7 +55,7 @@ def put(path: Path, content: str | bytes) -> Path:
             with beside.open("xb") as file:
                 file.write(written)
             if place.exists():
-                shutil.copymode(place, beside)
+                beside.chmod(place.stat().st_mode)
             beside.replace(place)
         finally:
             beside.unlink(missing_ok=True)

@@ -603,21 +603,21 @@ class Text:
         return f" + {self._write(at, PRODUCT)}"
 
 
-def functions(chosen: Mapping[str, Derivation], sizes: Mapping[str, Sequence[Any]], library: str, seed: int = 0) -> str:
+def functions(chosen: Mapping[str, Derivation], library: str, seed: int = 0) -> str:
     """The closed forms of several derivations as one module; where there is no code, a comment says why."""
     texts: list[str] = []
     for name, d in chosen.items():
         try:
-            texts.append(function(name, d, sizes[name], library, seed))
+            texts.append(function(name, d, library, seed))
         except Unsuitable as error:
             texts.append(f"# {name}: {error}.\n")
     return "\n\n".join([MODULES[library][1] + "\n", *texts])
 
 
-def function(name: str, d: Derivation, sizes: Sequence[Any], library: str, seed: int = 0) -> str:
+def function(name: str, d: Derivation, library: str, seed: int = 0) -> str:
     """The last line of a derivation as a function of `library`, after it has agreed with the exact model."""
     cells = [closed(e) for e in entries(d.lines[-1][0])]
-    graph = Graph(sizes, WORDS[library])
+    graph = Graph(d.counts, WORDS[library])
     for entry in sorted({i for e in cells for i in bare(e).atoms(sp.Indexed) if i.free_symbols & set(d.sizes)}, key=str):
         graph.visit(entry)  # how far its letters run is known before a Kronecker delta asks
     placed = [graph.visit(stable(e)) for e in cells]

@@ -13,12 +13,13 @@ from .problem import Problem
 
 
 def command(problem: Problem, verb: str = "", **options: Any) -> str:
-    """`python -m gradcheck_rl problem1 --seed 0`: an option that is None is left out, one with several values is repeated."""
+    """`python -m gradcheck_rl problem1 --seed 0`: what is None or False is left out, what has several values is repeated."""
     page = typed(Path(problem.path)) if problem.path else "FILE"
     words = ["python", "-m", "gradcheck_rl", *filter(None, [verb]), page]
     for name, value in options.items():
         for one in value if isinstance(value, (list, tuple)) else [value]:
-            words += [] if one is None else [f"--{name}", str(one)]
+            if one is not None and one is not False:
+                words += [f"--{name.replace('_', '-')}", *([] if one is True else [str(one)])]
     return shlex.join(words)
 
 

@@ -703,3 +703,78 @@ def test_a_pipe_stays_a_pipe(home: Path) -> None:
         put(home / "pipe", "all of it")
         assert reader.stdout is not None and reader.stdout.read() == b"all of it"
     assert (home / "pipe").is_fifo()
+
+
+# ---- what would be passed over in silence ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("mistakes problem1 --mutants --points 5", "--points does not go with --mutants: leave one of them out."),
+        ("mistakes problem1 --mutants --lang zh", "--lang does not go with --mutants"),
+        ("learn problem9 --three --seed 1", "--seed does not go with --three"),
+        ("derive problem1 --format latex --lang zh", "--lang does not go with --format latex"),
+        ("derive problem1 --format torch --at theta=1", "--at does not go with --format torch"),
+        ("derive problem1 --format json --stamp", "--stamp does not go with --format json"),
+    ],
+)
+def test_an_option_that_nothing_would_read_is_refused(typed: str, sentence: str, home: Path, capsys: Shown) -> None:
+    (home / "problems" / "problem9_coin.py").write_text(TINY.read_text())
+    assert main(typed.split()) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and sentence in err and err.count("\n") == 1
+
+
+def test_a_quiet_coverage_lists_the_gaps_alone(home: Path, capsys: Shown) -> None:
+    (home / "problems" / "statements.toml").write_text(
+        DECIDED + LEFT + '\n[T-010]\nsays = "Nobody looks."\nproblem = "problem1"\n'
+    )
+    assert main(["coverage", "--quiet"]) == 1
+    out = capsys.readouterr().out
+    assert "Nobody looks." in out and "T-010" in out and "T-009" not in out and "T-001" not in out
+
+
+@pytest.mark.parametrize("command", ["run", "derive"])
+def test_whatever_breaks_in_a_page_is_told_with_its_name(command: str, home: Path, capsys: Shown) -> None:
+    page = (
+        TINY.read_text()
+        .replace("square = Derivation", BREAKS + "\nsquare = Derivation")
+        .replace("theta[0] + 1) **", "Bad(theta[0])) **")
+    )
+    (home / "broken.py").write_text(page)
+    assert main([command, "broken.py"]) == 4
+    assert "broken.py:" in (err := capsys.readouterr().err) and "not today" in err and "Traceback" not in err
+
+
+BREAKS = """
+import sympy
+class Bad(sympy.Function):
+    def _eval_derivative(self, s): raise ValueError("not today")
+    def doit(self, **hints): raise ValueError("not today")
+    def _sympystr(self, printer): raise ValueError("not today")
+"""
+
+
+@pytest.mark.parametrize("typed", ["--only square --seed 3", "--symbolic-k", "--at theta=(1,1) --only square", ""])
+def test_the_line_that_replays_a_derivation_derives_the_same(typed: str, home: Path, capsys: Shown) -> None:
+    page = TINY.read_text().replace("Derivation,", "Derivation, Named,", 1)
+    (home / "page.py").write_text(page + SUMMED)
+    outputs: list[Any] = []
+    words = ["derive", "page.py", *typed.split()]
+    for _ in range(2):
+        assert main([*words, "--format", "json"]) == 0
+        outputs.append(json.loads(capsys.readouterr().out))
+        words = shlex.split(outputs[-1]["replay"])[3:]
+    first, second = outputs
+    assert first["replay"] == second["replay"]
+    assert [chain["title"] for chain in first["derivations"]] == [chain["title"] for chain in second["derivations"]]
+
+
+SUMMED = """
+import sympy as sp
+N, k = sp.symbols("N k", integer=True, positive=True)
+count = Derivation("Ones", sp.Sum(1, (k, 0, N - 1)), ((N, "counted"),), sizes={N: (2, 3)})
+from dataclasses import replace
+problem = replace(problem, derivations=(square, count))
+"""

@@ -47,7 +47,7 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.cli import main
 from gradcheck_rl.derivation import at_size
-from gradcheck_rl.derive import called, derivations, derived, other_lines, printed_lines, read_values, sizes
+from gradcheck_rl.derive import called, derivations, derived, other_lines, printed_lines, read_values
 from gradcheck_rl.errors import InputError, Unsuitable
 from gradcheck_rl.generate import function
 from gradcheck_rl.languages import speaker
@@ -520,7 +520,7 @@ def softmax_by_hand(x: Any, axis: int = 0) -> Any:
 
 def test_a_softmax_is_shared_and_does_not_overflow() -> None:
     chain = Derivation("slope", pi[0] * pi[1] * (reward[0] - reward[1]))
-    text = function("slope", chain, [], "numpy")
+    text = function("slope", chain, "numpy")
     assert text.count("np.logaddexp") == text.count("pi_0 =") == 1
     x, r = np.array([[0.0, 800.0, -800.0], [1.0, -800.0, 0.0]]), np.array([[1.0, 1.0, 1.0], [-1.0, 2.0, 0.0]])
     p = softmax_by_hand(x)
@@ -534,7 +534,7 @@ def test_what_is_masked_may_be_the_largest() -> None:
         return weight[n] * sp.exp(W[n]) / sp.Sum(weight[k] * sp.exp(W[k]), (k, 0, K - 1))
 
     chain = Derivation("share", share(i) + sp.log(sp.Sum(weight[k] * sp.exp(W[k]), (k, 0, K - 1))), sizes={K: (2, 3), i: (0,)})
-    text = function("share", chain, sizes(chain), "numpy")
+    text = function("share", chain, "numpy")
     assert text.count(".max(") == text.count("np.exp(") == 1  # the logarithm and the shares have the same exponentials
     x, m = np.array([[900.0, -900.0], [1.0, -901.0], [0.0, 3.0]]), np.array([[0.0, 1.0], [1.0, 2.0], [0.5, 0.0]])
     allowed = np.where(m > 0, x + np.log(np.where(m > 0, m, 1)), -np.inf)
@@ -545,7 +545,7 @@ def test_what_is_masked_may_be_the_largest() -> None:
 
 def test_shares_are_divided_in_place_unless_their_exponentials_are_needed() -> None:
     def text(line: Any) -> str:
-        return function("share", Derivation("share", line, sizes={K: (2, 3), i: (0,)}), [K], "numpy")
+        return function("share", Derivation("share", line, sizes={K: (2, 3), i: (0,)}), "numpy")
 
     total = sp.Sum(sp.exp(W[k]), (k, 0, K - 1))
     share = Named("pi_i", sp.exp(W[i]) / total)[()]
@@ -578,7 +578,7 @@ def test_letters_become_axes() -> None:
     chain = Derivation(
         "centred", weight * (R[i] - sp.Sum(R[k] * weight.xreplace({i: k}), (k, 0, K - 1))), sizes={K: (2, 3), i: (0,)}
     )
-    text = function("centred", chain, sizes(chain), "numpy")
+    text = function("centred", chain, "numpy")
     rng = np.random.default_rng(0)
     for n in (1, 4):
         r, w = rng.normal(size=(2, n, 5))
@@ -588,7 +588,7 @@ def test_letters_become_axes() -> None:
 
 def test_the_slope_of_tanh_keeps_its_digits() -> None:
     u = Variable("u")
-    text = function("log_slope", Derivation("s", log(1 - tanh(u[()]) ** 2)), [], "numpy")
+    text = function("log_slope", Derivation("s", log(1 - tanh(u[()]) ** 2)), "numpy")
     # log(1 - tanh^2 u) = 2 log 2 - 2 |u| - 2 log(1 + e^(-2|u|)); the last is 2 e^-40 at u = 20.
     expected = 2 * np.log(2) - 40 - 2 * np.exp(-40.0)
     np.testing.assert_allclose(_run(text, "log_slope")(np.array([20.0, -20.0])), expected, rtol=1e-15)
@@ -599,14 +599,14 @@ def test_code_that_is_wrong_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> Non
     for word, planted in (("logaddexp", "np.maximum({0}, {1})"), ("logaddexp", "np.log(np.exp({0}) + np.exp({1}))")):
         monkeypatch.setitem(generate.WORDS["numpy"], word, planted)
         with pytest.raises(Unsuitable, match=r"its code gives .* it is not shown"):
-            function("slope", chain, [], "numpy")
+            function("slope", chain, "numpy")
 
 
 @pytest.mark.parametrize("word", ["lambda", "x; import os", "import", "np", "len", "__class__", "a b", "1a", "θ", "f'{1}'"])
 def test_no_name_becomes_code(word: str) -> None:
     base = sp.IndexedBase(sp.Symbol(word), real=True)
     chain = Derivation('"""\nimport os\n"""', sp.Sum(base[k], (k, 0, K - 1)), sizes={K: (2, 3)})
-    text = function("total", chain, sizes(chain), "numpy")
+    text = function("total", chain, "numpy")
     assert "import os" not in text.split("\n")[0] and text.count('"""') == 2
     np.testing.assert_allclose(_run(text, "total")(np.arange(6.0).reshape(3, 2)), [6, 9])
 
@@ -621,4 +621,4 @@ def test_every_closed_form_that_has_code_agrees_with_the_model(library: str) -> 
 
 def test_exp_is_untouched_where_it_cannot_overflow() -> None:
     u = Variable("u")
-    assert "np.exp(-u ** 2)" in function("bell", Derivation("bell", exp(-(u[()] ** 2))), [], "numpy")
+    assert "np.exp(-u ** 2)" in function("bell", Derivation("bell", exp(-(u[()] ** 2))), "numpy")

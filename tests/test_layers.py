@@ -42,7 +42,7 @@ LAYERS = (
         "shards",
     ),
     ("render", "mutants", "compare", "slopes", "coverage", "strategies", "languages", "lint", "publish", "learn", "grading"),
-    ("cli", "pytest_plugin"),
+    ("cli", "console", "options", "pytest_plugin"),
     ("__init__", "__main__", "extend"),
 )
 # What every renderer may use; they are no renderers, and otherwise renderers stand alone.

@@ -9,8 +9,8 @@ from .timing import Options, Row, processes
 MODEL, ALL = "import sympy, numpy", "import torch, sympy, numpy"
 FIRST = """
 import os, sys
-from gradcheck_rl import cli
-cli._progress = lambda *_: os._exit(0)
+from gradcheck_rl import cli, console
+console._step = lambda *_: os._exit(0)
 sys.stderr.isatty = lambda: True
 cli.main(["problem1"])
 """
