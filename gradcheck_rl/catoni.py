@@ -212,11 +212,6 @@ def looks_at(draws: int, alpha: float) -> tuple[Look, ...]:
     return tuple(Look(n, alpha / LOOKS) for n in sorted({-(-draws // 4**k) for k in range(LOOKS)}))
 
 
-def planned_looks(variance: ArrayLike, margin: ArrayLike, alpha: float) -> tuple[Look, ...]:
-    """Looks at as many draws as make the radius at most the margin, and earlier."""
-    return looks_at(draws_needed(variance, margin, alpha / LOOKS), alpha)
-
-
 def interval(tally: Tally, variance: ArrayLike, alpha: float) -> tuple[Floats, Floats]:
     """Midpoint and radius, such that P(the interval misses the mean in any coordinate) <= alpha, for any law whose variance is
     at most `variance` in each coordinate, at any number of draws fixed beforehand.

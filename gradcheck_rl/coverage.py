@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from .errors import ProblemError
 from .load import HOMES, statements
@@ -68,7 +68,7 @@ def covered(found: Iterable[Statement], reports: Sequence[Report]) -> list[State
         verdicts = sorted({verdict for _, verdict, _ in lines}, key=WORDS.index)
         ok = bool(s.left) != bool(lines) and all(ok for *_, ok in lines) and (not s.problem or s.problem in homes.get(s.id, ()))
         names = tuple(dict.fromkeys(name for name, _, _ in lines))
-        out.append(Statement(s.id, s.says, s.problem, s.left, ", ".join(verdicts), names, ok))
+        out.append(replace(s, verdict=", ".join(verdicts), by=names, ok=ok))
     return out
 
 

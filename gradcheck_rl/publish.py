@@ -14,7 +14,7 @@ from xml.etree import ElementTree as XML
 
 from .errors import GradcheckError, InputError
 from .files import REPORT, put, refused, writable
-from .languages import speaker
+from .languages import LANGUAGES, speaker
 from .load import load, shipped
 from .render import html, json, junit, latex, markdown, typst
 from .render.document import Setting, index
@@ -41,8 +41,8 @@ class Format:
 
 
 FORMATS: Mapping[str, Format] = {
-    ".html": Format(html.render, ".svg", languages=("en", "zh")),
-    ".md": Format(markdown.render, ".svg", beside=True, languages=("en", "zh")),
+    ".html": Format(html.render, ".svg", languages=LANGUAGES),
+    ".md": Format(markdown.render, ".svg", beside=True, languages=LANGUAGES),
     ".tex": Format(latex.render, ".pdf", beside=True),
     ".pdf": Format(lambda reports, setting: typst.pdf(typst.render(reports, setting)), ".svg"),
     ".json": Format(lambda reports, _: json.render(reports)),

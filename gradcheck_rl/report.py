@@ -14,8 +14,6 @@ SCHEMA = "gradcheck_rl/report/1"
 
 VERDICTS = ("proved", "agrees", "refuted", "undecided")
 
-NUMBER = "a float, or a string for an exact number: -1/3, log(2), oo"
-
 
 @dataclass(frozen=True)
 class Route:

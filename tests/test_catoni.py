@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gradcheck_rl.catoni import Outliers, Tally, departs, draws_needed, interval, planned_looks, psi, variance_from_kurtosis
+from gradcheck_rl.catoni import LOOKS, Outliers, Tally, departs, draws_needed, interval, looks_at, psi, variance_from_kurtosis
 
 Verdict = Callable[[int], int]  # of k successes: -1 the interval lies below the mean, 0 it holds it, 1 it lies above
 
@@ -293,7 +293,7 @@ def test_what_cannot_be_planned() -> None:
 
 def test_looks_share_alpha_and_see_a_gross_bias_early() -> None:
     p, alpha = 0.5, 1e-6
-    looks = planned_looks(p * (1 - p), 0.0125, alpha)
+    looks = looks_at(draws_needed(p * (1 - p), 0.0125, alpha / LOOKS), alpha)
     assert sum(look.alpha for look in looks) <= alpha
     n = looks[-1].draws
     assert n == draws_needed(p * (1 - p), 0.0125, alpha / 4)

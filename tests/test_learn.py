@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, partial
@@ -373,3 +374,17 @@ def test_the_median_of_three_seeds_passes_the_goal(name: str) -> None:
     runs = [learn(LESSONS[name], page_of(name), seed=seed) for seed in (0, 1, 2)]
     assert all(run.exit_code == 0 for run in runs)
     assert median(run.epochs[-1].mean for run in runs) >= LESSONS[name].goal
+
+
+def test_the_line_that_replays_has_the_same_answer(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "my answer.py"
+    file.write_text(SIGN)
+    words = ["learn", "problem9", "--answer", str(file), "--seed", "3"]
+    seen: list[Any] = []
+    for _ in range(2):
+        assert main([*words, "--json"]) == 1
+        seen.append(json.loads(capsys.readouterr().out))
+        words = shlex.split(seen[-1]["replay"])[3:]
+    first, second = (data["checkpoints"][0]["claims"] for data in seen)
+    assert [line["value"] for line in first] == [line["value"] for line in second]
+    assert seen[0]["replay"] == seen[1]["replay"]

@@ -14,11 +14,12 @@ from ..answers import fitted
 from ..backends.networks import Rows, floats, precision
 from ..errors import InputError, did_you_mean
 from ..evaluators.scene import Scene
-from ..load import identity, load_at, locate
+from ..load import identity, load_at, locate, read_from
 from ..loop import check
 from ..points import Points, drawn, generator, stack
 from ..problem import Problem
 from ..quantities import arguments
+from ..replay import command
 from ..report import Line, versions
 from .environment import Environment
 from .learned import Checkpoint, Epoch, Learned
@@ -112,7 +113,8 @@ def learn(
         pass
     except KeyboardInterrupt:
         interrupted = True
-    options = [f"--env {name}"] + [f"--{k} {v}" for k, v in (("epochs", epochs), ("steps", steps), ("seed", seed))]
+    read = (read_from(f) for f in (answer or {}).values())
+    file = next((found[0] for found in read if found is not None), None)
     return Learned(
         problem=lesson.problem,
         title=problem.title,
@@ -123,7 +125,7 @@ def learn(
         versions=versions(),
         epochs=tuple(done),
         checkpoints=tuple(checked),
-        replay=f"python -m gradcheck_rl learn {lesson.problem} {' '.join(options)}",
+        replay=command(problem, "learn", env=name, epochs=epochs, steps=steps, seed=seed, answer=file),
         interrupted=interrupted,
         elapsed_s=round(time.perf_counter() - start, 2) if timed else 0.0,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gradcheck_rl.catoni import Tally, interval, planned_looks
+from gradcheck_rl.catoni import LOOKS, Tally, draws_needed, interval, looks_at
 
 from .timing import Options, Row, least
 
@@ -18,7 +18,7 @@ CHUNK = 1 << 16
 
 
 def rows(options: Options) -> Iterator[Row]:
-    looks = planned_looks(VARIANCE, MARGIN * (40 if options.smoke else 1), ALPHA)
+    looks = looks_at(draws_needed(VARIANCE, MARGIN * (40 if options.smoke else 1), ALPHA / LOOKS), ALPHA)
     draws = looks[-1].draws
 
     def verdict() -> float:
