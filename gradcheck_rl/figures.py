@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .errors import GradcheckError, InputError, ProblemError
 from .evaluators import Scene, evaluate
+from .files import put
 from .points import Point, given
 from .quantities import quantity
 
@@ -84,14 +85,20 @@ def bars(values: Mapping[str, float], ax: Axes, notes: Mapping[str, str] | None 
 
 def picture(figure: Figure, data: Any, kind: str, **style: Any) -> bytes:
     """One figure as .svg, .pdf or .png, on no background of its own. The same data give the same bytes."""
+    return _drawn([figure], {figure.name: data}, kind, style, transparent=True)
+
+
+def _drawn(figures: Sequence[Figure], data: Mapping[str, Any], kind: str, style: Any, transparent: bool) -> bytes:
+    """The figures side by side. Without pyplot: no window, no state, and a fast import."""
     import matplotlib as mpl
     from matplotlib.figure import Figure as Sheet
 
+    written = BytesIO()
     with mpl.rc_context(STYLE | style):
-        sheet = Sheet(figsize=(WIDTH, HEIGHT), layout="constrained")
-        figure.calls(figure.draw, data, sheet.subplots())
-        written = BytesIO()
-        sheet.savefig(written, format=kind[1:], dpi=DOTS, metadata=FORMATS[kind], transparent=True)
+        sheet = Sheet(figsize=(WIDTH * len(figures), HEIGHT), layout="constrained")
+        for figure, ax in zip(figures, sheet.subplots(1, len(figures), squeeze=False).flat, strict=True):
+            figure.calls(figure.draw, data[figure.name], ax)
+        sheet.savefig(written, format=kind[1:], dpi=DOTS, metadata=FORMATS[kind], transparent=transparent)
     return written.getvalue()
 
 
@@ -104,15 +111,5 @@ def plottable(path: str) -> None:
 
 
 def plot(figures: Sequence[Figure], data: Mapping[str, Any], path: str) -> None:
-    """The figures side by side in one file. Without pyplot: no window, no state, and a fast import."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure as Sheet
-
-    with mpl.rc_context(STYLE):
-        sheet = Sheet(figsize=(WIDTH * len(figures), HEIGHT), layout="constrained")
-        for figure, ax in zip(figures, sheet.subplots(1, len(figures), squeeze=False).flat, strict=True):
-            figure.calls(figure.draw, data[figure.name], ax)
-        try:
-            sheet.savefig(path, dpi=DOTS, metadata=FORMATS[Path(path).suffix.lower()])
-        except OSError as error:
-            raise InputError(f"--plot {path} cannot be written: {error.strerror}.") from error
+    """The figures side by side in one file."""
+    put(Path(path), _drawn(figures, data, Path(path).suffix.lower(), {}, transparent=False), "--plot")

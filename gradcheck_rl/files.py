@@ -42,12 +42,12 @@ def all_writable(files: Mapping[str, str | None], inputs: Iterable[Path], begins
             taken.append(Path(typed))
 
 
-def put(path: Path, content: str | bytes) -> Path:
+def put(path: Path, content: str | bytes, option: str = "-o") -> Path:
     """The whole file or none of it: written beside it, then put in its place. A link, a device or a pipe stays one."""
     written = content.encode() if isinstance(content, str) else content
     place = Path(os.path.realpath(path))
     beside = place.with_name(f".{os.urandom(8).hex()}.part")
-    with refused(path):
+    with refused(path, option):
         if path.exists() and not (path.is_file() and os.access(place.parent, os.W_OK)):
             path.write_bytes(written)
             return path

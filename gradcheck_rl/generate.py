@@ -20,7 +20,7 @@ from .derivation import Derivation, at_size, evaluable
 from .errors import Unsuitable
 from .expressions import values
 from .laws import closed
-from .notation import parts
+from .notation import divided, parts
 from .points import generator
 from .rings import image
 from .spaces import Masks, Normal, Simplex
@@ -63,7 +63,6 @@ WORDS: dict[str, dict[str, str]] = {
 }
 MODULES = {"numpy": ("np", "import numpy as np"), "torch": ("torch", "import torch")}
 FUNCTIONS: dict[Any, str] = {
-    sp.exp: "exp",
     sp.log: "log",
     sp.tanh: "tanh",
     sp.sin: "sin",
@@ -166,14 +165,14 @@ def _inside(factor: Any, log: Any) -> Any:
 def _lowered(e: Any, log: Any) -> Any:
     """e exp(-log), where the weights of an exponential go up into it."""
     factors = list(parts(e))
-    exponents = [_inner(f) for f in factors if isinstance(f, sp.exp)]
+    exponents = _exponents(factors)
     weights = [f for f in factors if exponents and _is_weight(f)]
     rest = [f for f in factors if not isinstance(f, sp.exp) and f not in weights]
     return sp.Mul(*rest) * sp.exp(_weighted(weights, sp.Add(*exponents)) - log)
 
 
-def _inner(power: Any) -> Any:
-    return power.args[0]
+def _exponents(factors: Sequence[Any]) -> list[Any]:
+    return [f.args[0] for f in factors if isinstance(f, sp.exp)]
 
 
 def _weighted(weights: Sequence[Any], exponent: Any) -> Any:
@@ -200,7 +199,7 @@ def _log_sum(e: Any) -> Any:
 
 def _exponent(term: Any) -> Any:
     factors = parts(term)
-    powers = [_inner(f) for f in factors if isinstance(f, sp.exp)]
+    powers = _exponents(factors)
     numbers = [f for f in factors if f.is_number and not isinstance(f, sp.exp)]
     weights = [f for f in factors if _is_weight(f)]
     if len(powers) + len(numbers) + len(weights) < len(factors) or not all(n.is_positive for n in numbers):
@@ -234,7 +233,6 @@ class Graph:
         self.words = words
         self.nodes: list[Node] = []
         self.names: dict[int, str] = {}
-        self.shapes: dict[str, str] = {}
         self.inputs: dict[str, tuple[Any, int]] = {}
         self.sizes = set(sizes)
         self._known: dict[Node, int] = {}
@@ -377,11 +375,7 @@ class Graph:
 
     def _multiplied(self, e: Any) -> Placed:
         number, rest = e.as_coeff_Mul()
-        above: list[Any] = []
-        below: list[Any] = []
-        for f in parts(rest):
-            inverse = f.is_Pow and f.exp.is_Rational and f.exp.is_negative
-            (below if inverse else above).append(1 / f if inverse else f)
+        above, below = divided(parts(rest))
         if number.is_Rational and number.q != 1:
             below.insert(0, sp.Integer(number.q))
             number = sp.Integer(number.p)
@@ -396,20 +390,13 @@ class Graph:
         if exponent == sp.Rational(1, 2):
             return self.node("sqrt", base)
         if exponent.is_negative:
-            one = self.node("number", extra="1")
-            return self.node("/", one, self._raised(base, -exponent) if exponent != -1 else base)
-        return self.node(
-            "**", base, self.node("number", extra=str(exponent.p) if exponent.q == 1 else f"{exponent.p} / {exponent.q}")
-        )
+            return self.node("/", self.visit(sp.S.One)[0], self._raised(base, -exponent) if exponent != -1 else base)
+        return self.node("**", base, self.visit(exponent)[0])
 
     def _atom(self, e: Any) -> Placed:
         home = e.home
         at = self.input(home.name, home, len(home.shape))
-        if not home.shape:
-            return at, ()
-        cells = getattr(home, "atoms", None)
-        position = next(n for n, a in np.ndenumerate(np.reshape(np.asarray(cells, dtype=object), home.shape)) if a == e)
-        return self.node("item", at, extra=", ".join(map(str, position))), ()
+        return self.node("item", at, extra=", ".join(map(str, _position(e)))) if home.shape else at, ()
 
     def _letter(self, e: Any) -> Placed:
         if e in self._ranges:

@@ -320,14 +320,20 @@ def parts(product: Any) -> tuple[Any, ...]:
     return sp.Mul.make_args(product)
 
 
-def _product(e: Any, inline: bool) -> Piece:
-    number, factors = _numbered(e)
-    negative, number = number.is_negative, -number if number.is_negative else number
+def divided(factors: Iterable[Any]) -> tuple[list[Any], list[Any]]:
+    """What stands over the line of a fraction, and what under it."""
     above: list[Any] = []
     below: list[Any] = []
     for factor in factors:
         inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp.is_negative
         (below if inverse else above).append(1 / factor if inverse else factor)
+    return above, below
+
+
+def _product(e: Any, inline: bool) -> Piece:
+    number, factors = _numbered(e)
+    negative, number = number.is_negative, -number if number.is_negative else number
+    above, below = divided(factors)
     if not number.is_Rational:
         above.insert(0, number)
         number = sp.S.One

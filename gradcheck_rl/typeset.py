@@ -366,9 +366,9 @@ def typst_string(text: str) -> str:
 # ---- MathML ---------------------------------------------------------------------------------------------------------------
 
 
-def mathml(tree: Tree, display: str = "block") -> str:
+def mathml(tree: Tree) -> str:
     """The formula as a <math> element of MathML Core."""
-    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="{display}">{_ml(tree)}</math>'
+    return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{_ml(tree)}</math>'
 
 
 def _ml(tree: Tree) -> str:
@@ -578,20 +578,10 @@ def _stack(parts: Sequence[Box | None], base: int) -> Box:
 
 def _script(base: Box, script: Box, signs: Mapping[str, str], up: bool) -> Box:
     if len(script.lines) == 1 and all(c in signs for c in script.lines[0].replace(" ", "")):
-        small = Box(["".join(signs[c] for c in script.lines[0].replace(" ", ""))], 0)
-        row = base.lines[-1] if not up else base.lines[0]
-        if len(base.lines) == 1:
-            return Box([row + small.lines[0]], 0)
-        pad = [
-            line + (small.lines[0] if n == (0 if up else len(base.lines) - 1) else " " * small.width)
-            for n, line in enumerate(base.lines)
-        ]
-        return Box(pad, base.base)
-    if up:
-        lines = [" " * base.width + line for line in script.lines] + [line + " " * script.width for line in base.lines]
-        return Box(lines, base.base + len(script.lines))
-    lines = [line + " " * script.width for line in base.lines] + [" " * base.width + line for line in script.lines]
-    return Box(lines, base.base)
+        small, at = "".join(signs[c] for c in script.lines[0].replace(" ", "")), 0 if up else len(base.lines) - 1
+        return Box([line + (small if n == at else " " * len(small)) for n, line in enumerate(base.lines)], base.base)
+    beside, own = [" " * base.width + line for line in script.lines], [line + " " * script.width for line in base.lines]
+    return Box([*beside, *own], base.base + len(beside)) if up else Box([*own, *beside], base.base)
 
 
 def _bracketed(left: str, right: str, inside: Box) -> Box:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -161,3 +163,17 @@ def test_along_gives_each_quantity_at_each_point() -> None:
     page = Problem(title="P", claims=(Claim("So.", Equal(Value(x[0]), x[0])),), world=(x,))
     points = [Point(x=(n, n + 1)) for n in range(3)]
     assert along(page, {"product": x[0] * x[1], "one": 1}, points) == {"product": [0, 2, 6], "one": [1, 1, 1]}
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.svg", "a.pdf"])
+def test_a_picture_that_cannot_be_finished_leaves_the_file_as_it_was(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("mine")
+    program = (
+        "import resource; from gradcheck_rl.figures import Figure, plot; "
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100)); "
+        f"plot([Figure('f', dict, lambda data, ax: ax.plot(data['x']))], {{'f': {{'x': [1, 2]}}}}, {name!r})"
+    )
+    env = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1]), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, cwd=tmp_path, env=env)
+    assert done.stderr.endswith(f"InputError: --plot {name} cannot be written: File too large.\n")
+    assert (tmp_path / name).read_text() == "mine"

@@ -72,7 +72,7 @@ def markdown(report: Report, notes: Sequence[str] = (), others: Pairs = ()) -> s
         for form, line in _steps(chain, lines)[1:]:
             parts += [f"{markdown_text(_reason(form, line))}{_marked(line)}", _math(["row", ["op", "="], form.math])]
     for line in _printed(report):
-        parts += [f"## Printed: {markdown_text(line.says)}", f"{_math(line.formula)}", f"({line.verdict})"]
+        parts += [f"## Printed: {markdown_text(line.says)}", _math(line.formula), f"({line.verdict})"]
         parts += [f"Right: {markdown_text(line.correction)}", _math(line.right_formula)]
     if others:
         rows = (f"* {markdown_text(wrong)}  \n  → {markdown_text(right)}" for wrong, right in others)

@@ -46,7 +46,7 @@ def render(reports: Sequence[Report], setting: Setting | None = None) -> str:
 def framed(report: Report) -> str:
     """The same page in a frame of its own, for a notebook, whose style it neither takes nor changes."""
     style = "width: 100%; height: 40rem; border: 1px solid #8888; border-radius: 6px"
-    title, page = _text(printable(report.title)), _text(render([report]))
+    title, page = escape(printable(report.title)), escape(render([report]))
     return f'<iframe sandbox="" title="{title}" style="{style}" srcdoc="{page}"></iframe>'
 
 
@@ -56,16 +56,16 @@ def write(doc: Document) -> str:
     body = (
         parts
         if alone
-        else [f"<h1>{_text(doc.title)}</h1>", _contents([(p.title, p.anchor) for p in doc.parts], doc.contents), *parts]
+        else [f"<h1>{escape(doc.title)}</h1>", _contents([(p.title, p.anchor) for p in doc.parts], doc.contents), *parts]
     )
     return "\n".join(
         [
             "<!DOCTYPE html>",
-            f'<html xmlns="http://www.w3.org/1999/xhtml" lang="{_text(doc.lang)}" xml:lang="{_text(doc.lang)}">',
+            f'<html xmlns="http://www.w3.org/1999/xhtml" lang="{escape(doc.lang)}" xml:lang="{escape(doc.lang)}">',
             "<head>",
             '<meta charset="utf-8" />',
             '<meta name="viewport" content="width=device-width, initial-scale=1" />',
-            f"<title>{_text(doc.title)}</title>",
+            f"<title>{escape(doc.title)}</title>",
             f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>",
             "</head>",
             "<body>",
@@ -82,16 +82,16 @@ def write(doc: Document) -> str:
 
 def _part(part: Part, contents: str, level: int) -> str:
     sections = [(block.short, block.anchor) for block in part.blocks if isinstance(block, Section)]
-    name = f'<p class="name"><code>{_text(part.name)}</code></p>' if part.name else ""
-    head = f'<header id="{part.anchor}"><h{level}>{_text(part.title)}</h{level}>{name}</header>'
+    name = f'<p class="name"><code>{escape(part.name)}</code></p>' if part.name else ""
+    head = f'<header id="{part.anchor}"><h{level}>{escape(part.title)}</h{level}>{name}</header>'
     first = [_block(block, level) for block in part.blocks if not isinstance(block, Section)]
     rest = [_block(block, level) for block in part.blocks if isinstance(block, Section)]
     return "\n".join([head, *first, *([_contents(sections, contents)] if sections else []), *rest])
 
 
 def _contents(places: Sequence[tuple[str, str]], title: str) -> str:
-    items = "".join(f'<li><a href="#{anchor}">{_text(says)}</a></li>' for says, anchor in places)
-    return f'<nav aria-label="{_text(title)}"><ul>{items}</ul></nav>'
+    items = "".join(f'<li><a href="#{anchor}">{escape(says)}</a></li>' for says, anchor in places)
+    return f'<nav aria-label="{escape(title)}"><ul>{items}</ul></nav>'
 
 
 def _block(block: Block, level: int) -> str:
@@ -103,10 +103,10 @@ def _block(block: Block, level: int) -> str:
         case Command(text=text):
             return f"<pre><code>{escape(text)}</code></pre>"
         case Summary(verdict=verdict, tallies=tallies):
-            items = "".join(f"<li><b>{_text(tally.count)}</b><span>{_text(tally.label)}</span></li>" for tally in tallies)
-            return f'<div class="summary {verdict.state}"><p class="verdict">{_text(verdict.text)}</p><ul>{items}</ul></div>'
+            items = "".join(f"<li><b>{escape(tally.count)}</b><span>{escape(tally.label)}</span></li>" for tally in tallies)
+            return f'<div class="summary {verdict.state}"><p class="verdict">{escape(verdict.text)}</p><ul>{items}</ul></div>'
         case Facts(rows=rows):
-            return f"<dl>{''.join(f'<dt>{_text(name)}</dt><dd>{_pieces(pieces)}</dd>' for name, pieces in rows)}</dl>"
+            return f"<dl>{''.join(f'<dt>{escape(name)}</dt><dd>{_pieces(pieces)}</dd>' for name, pieces in rows)}</dl>"
         case Table():
             return _table(block)
         case Steps(steps=steps):
@@ -115,27 +115,27 @@ def _block(block: Block, level: int) -> str:
             return _entry(block, level)
         case Pair():
             left, right = ("".join(_block(b, level) for b in blocks) for blocks in (block.left, block.right))
-            titles = (f"<h4>{_text(title)}</h4>" for title in (block.left_title, block.right_title))
+            titles = (f"<h4>{escape(title)}</h4>" for title in (block.left_title, block.right_title))
             sides = f'<div class="wrong">{next(titles)}{left}</div><div class="right">{next(titles)}{right}</div>'
             return f'<div class="pair">{sides}</div>'
         case Picture():
             shown = block.drawn or _table(block.data)
-            return f"<figure><figcaption>{_text(block.alternative)}</figcaption>{shown}</figure>"
+            return f"<figure><figcaption>{escape(block.alternative)}</figcaption>{shown}</figure>"
         case Section():
             inner = "\n".join(_block(b, level + 1) for b in block.blocks)
             n = min(level + 1, 6)
-            return f'<section id="{block.anchor}">\n<h{n}>{_text(block.title)}</h{n}>\n{inner}\n</section>'
+            return f'<section id="{block.anchor}">\n<h{n}>{escape(block.title)}</h{n}>\n{inner}\n</section>'
 
 
 def _entry(entry: Entry, level: int) -> str:
-    says = f'<p class="says">{_text(entry.says)}</p>' if entry.says else ""
+    says = f'<p class="says">{escape(entry.says)}</p>' if entry.says else ""
     blocks = "".join(_block(b, level) for b in entry.blocks)
     spans = "".join(f"<span>{_pieces(note)}</span>" for note in entry.notes)
     notes = f'<p class="notes">{spans}</p>' if spans else ""
     inner = "".join(_block(b, level) for b in entry.evidence)
-    details = f"<details><summary>{_text(entry.evidence_title)}</summary>{inner}</details>" if inner else ""
+    details = f"<details><summary>{escape(entry.evidence_title)}</summary>{inner}</details>" if inner else ""
     return (
-        f'<article class="entry {entry.verdict.state}" id="{entry.anchor}"><p class="verdict">{_text(entry.verdict.text)}</p>'
+        f'<article class="entry {entry.verdict.state}" id="{entry.anchor}"><p class="verdict">{escape(entry.verdict.text)}</p>'
         f"<div>{says}{blocks}{notes}{details}</div></article>"
     )
 
@@ -144,7 +144,7 @@ def _step(chain: Steps, n: int, level: int) -> str:
     step = chain.steps[n]
     equals = '<span class="equals">=</span>' if n else '<span class="equals"></span>' if len(chain.steps) > 1 else ""
     verdict = _piece(step.verdict) if step.verdict else ""
-    why = f'<div class="why">{verdict}{_text(step.reason)}</div>'
+    why = f'<div class="why">{verdict}{escape(step.reason)}</div>'
     more = "".join(_block(b, level) for b in step.blocks)
     place = f' id="{step.anchor}"' if step.anchor else ""
     below = f'<div class="more">{more}</div>' if more else ""
@@ -152,7 +152,7 @@ def _step(chain: Steps, n: int, level: int) -> str:
 
 
 def _table(table: Table) -> str:
-    head = "".join(f'<th scope="col">{_text(column)}</th>' for column in table.columns)
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in table.columns)
     rows = "".join(f"<tr>{''.join(f'<td>{_pieces(cell)}</td>' for cell in row)}</tr>" for row in table.rows)
     heads = f"<thead><tr>{head}</tr></thead>" if any(table.columns) else ""
     return f'<div class="scroll"><table>{heads}<tbody>{rows}</tbody></table></div>' if table.columns else ""
@@ -165,19 +165,15 @@ def _pieces(pieces: Pieces) -> str:
 def _piece(piece: str | Code | Verdict | Link | Formula) -> str:
     match piece:
         case str():
-            return _text(piece)
+            return escape(piece)
         case Code(text=text):
-            return f"<code>{_text(text)}</code>"
+            return f"<code>{escape(text)}</code>"
         case Verdict(state=state, text=text):
-            return f'<span class="verdict {state}">{_text(text)}</span>'
+            return f'<span class="verdict {state}">{escape(text)}</span>'
         case Link(text=text, anchor=anchor):
             address = anchor if "." in anchor and anchor.endswith(".html") else f"#{anchor}"
-            return f'<a href="{_text(address)}">{_text(text)}</a>'
+            return f'<a href="{escape(address)}">{escape(text)}</a>'
         case Formula(tree=tree, text=text):
             lines = "".join(f"<div>{mathml(line)}</div>" for line in piece.lines)
             wide = max(1.0, piece.width / WIDE)
             return f'<div style="--wide: {wide:.2f}">{lines}</div>' if tree else f"<pre>{escape(text)}</pre>"
-
-
-def _text(text: str) -> str:
-    return escape(text)

@@ -126,7 +126,7 @@ class _Page:
         self.say = (screen or Screen()).say
 
     def section(self, title: str, *parts: RenderableType) -> list[RenderableType]:
-        return _section(self.say(title), *parts)
+        return ["", _text(self.say(title), "bold underline"), Padding(Group(*parts), (0, 0, 0, 2))]
 
     def grid(self, *columns: str) -> Table:
         return _grid(*map(self.say, columns))
@@ -386,10 +386,6 @@ def _time(seconds: float) -> str:
 
 def _number(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else plain(value)
-
-
-def _section(title: str, *parts: RenderableType) -> list[RenderableType]:
-    return ["", _text(title, "bold underline"), Padding(Group(*parts), (0, 0, 0, 2))]
 
 
 def _grid(*columns: str) -> Table:
