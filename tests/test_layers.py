@@ -184,11 +184,9 @@ def loaded(*arguments: str) -> set[str]:
     return {row.strip().split(".")[0] for row in rows}
 
 
-needs_cli = pytest.mark.skipif(not (PACKAGE / "cli.py").exists(), reason="gradcheck_rl/cli.py is not written yet")
 LIGHT = (("-c", "import gradcheck_rl.cli"), ("-m", "gradcheck_rl", "--help"), ("-m", "gradcheck_rl", "list", "--json"))
 
 
-@needs_cli
 @pytest.mark.parametrize("arguments", LIGHT, ids=" ".join)
 def test_what_needs_neither_torch_nor_sympy_loads_neither(arguments: tuple[str, ...]) -> None:
     packages = loaded(*arguments)

@@ -63,16 +63,6 @@ def written(found: Sequence[Row], form: str) -> str:
     return OUTPUTS[form](found)
 
 
-def put(path: Path, text: str) -> None:
-    """The whole file or none of it: who reads results.json must not find half of one."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        raise InputError(f"-o {path} cannot be written: {error.strerror}.") from error
-
-
 def note(found: Sequence[Row]) -> str:
     """What a teacher should know of how these rows came about."""
     said: list[str] = []
