@@ -10,7 +10,6 @@ import sympy as sp
 import torch
 
 from gradcheck_rl import Derivation
-from gradcheck_rl.derive import sizes
 from gradcheck_rl.generate import function
 from gradcheck_rl.rings import Float
 
@@ -66,5 +65,5 @@ def written() -> Callable[..., np.ndarray]:
     slope = (share(i) * (reward[i] - value), "the quotient rule")
     chain = Derivation("The gradient", sp.Derivative(value, theta[i]), (slope,), sizes={size: (2, 3), i: (0, 1)})
     names: dict[str, Any] = {"np": np}
-    exec(function("gradient", chain, sizes(chain), "numpy"), names)  # noqa: S102  the text is made from the formula above
+    exec(function("gradient", chain, "numpy"), names)  # noqa: S102  the text is made from the formula above
     return names["gradient"]
