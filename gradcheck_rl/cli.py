@@ -19,7 +19,7 @@ from .console import Failed, complain, exit_code, printable, progress, say, say_
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean
 from .files import REPORT, STATEMENTS, all_writable, put, writable
 from .load import load, load_functions, locate, shipped, sources, statements, why
-from .options import OPTIONS
+from .options import OPTIONS, SHORT
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -318,10 +318,10 @@ def learn(options: argparse.Namespace) -> int:
         found = runs(lesson, options.env or "", seeds, *size, functions, options.answer, tell, watched(options))
     if options.three:
         tell(typical(found))
-    if options.json:
-        say(json.render(found))
     if options.output:
         put(Path(options.output), json.render(found))
+    elif options.json:
+        say(json.render(found))
     if options.plot:
         from .figures import plot
 
@@ -502,7 +502,7 @@ def _parser() -> argparse.ArgumentParser:
         says = f"{known.says[0].upper()}{known.says[1:]}."
         command = commands.add_parser(name, help=known.says, description=says, allow_abbrev=False)
         for option in known.options:
-            command.add_argument(*(["-o"] if option == "--output" else []), option, **OPTIONS[option])
+            command.add_argument(*SHORT.get(option, ()), option, **OPTIONS[option])
     return parser
 
 
@@ -657,14 +657,17 @@ def _text_of(reports: Sequence[Report], options: argparse.Namespace) -> str:
 
 
 def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Failed) -> None:
-    """What is said of all together."""
+    """What is said of all together. What a file has is not printed too."""
     from .render import json, text
 
+    rest = reports
     if reports and options.output:
         with failed.told():
             put(Path(options.output), json.render(reports))
+            rest = ()
     if options.json:
-        say(json.render(reports, "\n".join(failed.sentences)))
+        if rest or failed.sentences or not options.output:
+            say(json.render(rest, "\n".join(failed.sentences)))
     elif len(reports) > 1 and not options.quiet:
         say(text.overview(reports, screen(options)))
 

@@ -48,6 +48,7 @@ def _number(text: str) -> Decimal | None:
     return found if found is not None and found.is_finite() else None
 
 
+SHORT = {"--output": ("-o",), "--quiet": ("-q",)}
 OPTIONS: dict[str, dict[str, Any]] = {
     "problems": {"nargs": "+", "metavar": "NAME", "help": "a name from `list`, a path, or `all`"},
     "problem": {"metavar": "NAME", "help": "a name from `list`, or a path"},
@@ -55,7 +56,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"metavar": "NAME", "help": "NAME.py is written; nothing is overwritten"},
     "files": {"nargs": "+", "metavar": "FILE", "help": "problem files"},
     "--json": {"action": "store_true", "help": "print it as JSON"},
-    "--output": {"metavar": "FILE", "help": "write to FILE; `report` writes what its ending says, others JSON"},
+    "--output": {"metavar": "FILE", "help": "write to FILE, as JSON; `report` writes what its ending says"},
     "--lang": {"choices": LANGUAGES, "default": "en", "metavar": "LANG", "help": "the language of the words: en, zh"},
     "--seed": {"type": whole(0, None), "default": 0, "metavar": "N", "help": "draw other points (0)"},
     "--points": {"type": whole(1, MOST_POINTS), "metavar": "N", "help": "how many points (as the problem says)"},

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 import gradcheck_rl.load as loading
 from gradcheck_rl import coverage
 from gradcheck_rl.cli import COMMANDS, OPTIONS, main
+from gradcheck_rl.errors import ProblemError
 from gradcheck_rl.files import put, writable
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.report import Caught, Line, Report
@@ -79,6 +80,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[[list[Any]]
                 raise code
             return REPORTS[code]
 
+        importlib.import_module("gradcheck_rl.derive")  # it would keep this one, if it were loaded later
         monkeypatch.setattr(CHECKING, "check", check)
         for n in range(len(codes)):
             (home / f"p{n}.py").write_text("from gradcheck_rl import Problem\nproblem = Problem(title='P', claims=())\n")
@@ -778,3 +780,13 @@ count = Derivation("Ones", sp.Sum(1, (k, 0, N - 1)), ((N, "counted"),), sizes={N
 from dataclasses import replace
 problem = replace(problem, derivations=(square, count))
 """
+
+
+def test_json_goes_to_the_file_that_is_named_and_not_to_the_screen_too(answers: Any, home: Path, capsys: Shown) -> None:
+    assert main([*answers([0]), "--json", "-o", "r.json", "-q"]) == 0
+    assert capsys.readouterr().out == "" and (home / "r.json").read_text() == SAVED
+    assert main([*answers([ProblemError("broken")]), "--json", "-o", "r.json"]) == 4
+    assert json.loads(capsys.readouterr().out) == {"error": "p0.py: broken"} and (home / "r.json").read_text() == SAVED
+    assert main([*answers([0]), "--json", "-o", "/dev/full"]) == 2
+    lost = json.loads(capsys.readouterr().out)  # what cannot be written is printed
+    assert "cannot be written" in lost["error"] and lost["reports"] == [json.loads(SAVED)]
