@@ -45,7 +45,9 @@ FUNCTIONS: dict[Any, str] = {
 }
 CONSTANTS: dict[Any, str] = {sp.pi: "pi", sp.E: "e", sp.oo: "oo", -sp.oo: "-oo", sp.nan: "nan", sp.zoo: "nan"}
 
-VISITS = 400_000
+VISITS = 1 << 14  # histories of finite draws at one point
+NODES = 1 << 25  # of an integral, at all points and outcomes together
+SMALLER = "shorten the horizon, or state the claim at a smaller size."
 IN_BALLS = 1 << 13
 
 
@@ -260,6 +262,8 @@ class Walk:
             needed = (needed - set(group)) | free(law)
             self._live.append([i for i, a in enumerate(known[len(self.inputs) :]) if a in needed])
         self._live.reverse()
+        drawn = known[len(self.inputs) :]
+        self._parents = [[i for i, a in enumerate(drawn) if a in free(law)] for law in self.laws]
 
     @property
     def continuous(self) -> bool:
@@ -275,6 +279,7 @@ class Walk:
     def _listed(self, ring: Any, outer: Sequence[Any]) -> list[Any]:
         """Backwards over the draws: what is to come depends only on the draws that live on, and is worked out once for each."""
         memo: dict[Any, list[Any]] = {}
+        laws: dict[Any, list[Any]] = {}
 
         def rest(k: int, path: tuple[Any, ...], at: tuple[int, ...]) -> list[Any]:
             if k == len(self.laws):
@@ -282,13 +287,17 @@ class Walk:
             key = (k, *(at[i] for i in self._live[k]))
             if key not in memo:
                 if len(memo) >= VISITS:
-                    wanted = "shorten the horizon, or state the claim at a smaller size."
-                    raise Unsuitable(f"the draws have more than {VISITS} histories: {wanted}")
-                law = self._laws[k](ring, [*outer, *path])
-                if ring is EXACT:
-                    whole_law(self.atoms[k], law[: len(law) // (1 + len(self.xs))])
-                memo[key] = self._mixed(ring, law, lambda j: rest(k + 1, (*path, whole(j)), (*at, j)))
+                    raise Unsuitable(f"the draws have more than {VISITS} histories: {SMALLER}")
+                memo[key] = self._mixed(ring, law_of(k, path, at), lambda j: rest(k + 1, (*path, whole(j)), (*at, j)))
             return memo[key]
+
+        def law_of(k: int, path: tuple[Any, ...], at: tuple[int, ...]) -> list[Any]:
+            key = (k, *(at[i] for i in self._parents[k]))
+            if key not in laws:
+                laws[key] = self._laws[k](ring, [*outer, *path])
+                if ring is EXACT:
+                    whole_law(self.atoms[k], laws[key][: len(laws[key]) // (1 + len(self.xs))])
+            return laws[key]
 
         @cache
         def whole(j: int) -> Any:
@@ -412,6 +421,10 @@ def spread(
     slopes: list[Any] = [np.zeros(())] * xs
     normal = sum(len(group) for law, group in zip(laws, atoms, strict=True) if not isinstance(law, Finite))
     outcomes = math.prod(len(law.weights) for law in laws if isinstance(law, Finite))
+    if normal and math.prod(np.broadcast_shapes(*map(np.shape, values))) * outcomes * max(200, 24**normal) > NODES:
+        raise Unsuitable(
+            f"an integral with {normal} normal coordinates and {outcomes} finite outcomes has too many nodes: {SMALLER}"
+        )
     rule = Rule(ring.order, normal, int((cheap / outcomes) ** (1 / max(normal, 1))))
     first = 0
     for program, law, group in zip(programs, laws, atoms, strict=True):

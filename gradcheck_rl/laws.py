@@ -324,16 +324,43 @@ class Expected(sp.Expr):
         return self.terms(self.body)
 
     def terms(self, body: Any) -> list[Any]:
-        """The expectation of a sum, term by term, each over the draws that it needs: the others are never listed."""
-        return [self._over_needed(term) for term in sp.Add.make_args(body)]
+        """The expectation of a sum, term by term, each over the draws that it needs: the others are never listed. What has too
+        many outcomes for that is multiplied out before, and in a product draws of their own are averaged on their own."""
+        return [self._apart(part) for term in sp.Add.make_args(body) for part in self._parts(term)]
 
-    def _over_needed(self, body: Any) -> Any:
+    def _parts(self, term: Any) -> Sequence[Any]:
+        if (
+            _outcomes(self._needed(term)) <= OUTCOMES_IN_A_FORMULA
+            or has(term, Expected, Slope)
+            or _terms(term) > TERMS_IN_A_FORMULA
+        ):
+            return [term]
+        return sp.Add.make_args(sp.expand(term, log=False, power_base=False, power_exp=False))
+
+    def _apart(self, term: Any) -> Any:
+        groups: list[tuple[set[Any], Any]] = []
+        for factor in sp.Mul.make_args(term):
+            pairs = set(self._needed(factor))
+            met = [g for g in groups if g[0] & pairs]
+            groups = [g for g in groups if g not in met]
+            groups.append((pairs.union(*(g[0] for g in met)), sp.Mul(*(g[1] for g in met), factor)))
+        alone = [body for pairs, body in groups if pairs]
+        if len(alone) < 2:
+            return self._over_needed(term)
+        return sp.Mul(*(body for pairs, body in groups if not pairs), *map(self._over_needed, alone))
+
+    def _needed(self, body: Any) -> list[Any]:
+        """The draws and laws that a body needs, and those that these need."""
         needed: set[Any] = set(free(body))
         kept: list[Any] = []
         for pair in reversed(self.pairs):
             if needed & set(pair[0]):
                 needed |= free(pair[1])
                 kept.insert(0, pair)
+        return kept
+
+    def _over_needed(self, body: Any) -> Any:
+        kept = self._needed(body)
         return sp.Expr.__new__(Expected, body, *kept) if kept else body
 
     def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
@@ -439,6 +466,11 @@ OUTCOMES_IN_A_FORMULA = 512
 TERMS_IN_A_FORMULA = 500
 
 
+def _outcomes(pairs: Sequence[Any]) -> int:
+    """How many these draws have together; three normal coordinates, which can be integrated, have as many as a formula holds."""
+    return math.prod(len(law.weights) if isinstance(law, Finite) else 8 ** len(atoms) for atoms, law in pairs)
+
+
 def closed(e: Any) -> Any:
     """The formula with its expectations worked out: finite sums, and Gaussian moments of polynomials and half-lines."""
     if isinstance(e, Expected):
@@ -453,7 +485,7 @@ def closed(e: Any) -> Any:
 @lru_cache(maxsize=512)
 def _eliminate(e: Any) -> Any:
     if not isinstance(e, Expected):
-        return e
+        return sp.Mul(*map(_eliminate, e.args)) if e.is_Mul and any(isinstance(a, Expected) for a in e.args) else e
     outcomes = math.prod(len(law.weights) for _, law in e.pairs if isinstance(law, Finite))
     if outcomes > OUTCOMES_IN_A_FORMULA:
         raise Unsuitable(f"{outcomes} outcomes are too many for one formula")

@@ -23,12 +23,14 @@ from gradcheck_rl import (
     E,
     Equal,
     Gaussian,
+    Gradient,
     LogRational,
     Parameter,
     Problem,
     ProblemError,
     Uniform,
     Variable,
+    array,
     check,
     clip,
     episode,
@@ -602,3 +604,61 @@ def test_a_corner_inside_a_corner_is_cut_on_each_of_its_sides(name: str) -> None
     claims = [Claim("so", Equal(left, right)), Claim("not so", Equal(left, right + R(1, 10**5)))]
     so, not_so = check(Problem("t", claims)).claims
     assert so.verdict in ("agrees", "proved") and not_so.verdict == "refuted"
+
+
+# ---- draws that are independent of each other -----------------------------------------------------------------------------
+
+
+def test_thirty_coins_are_averaged_one_by_one() -> None:
+    p, n = Parameter("p", over=Uniform(0.1, 0.9)), 30
+    coins = [Draw(f"c{k}", Bernoulli(p)) for k in range(n)]
+    mean = sum(c * 1 for c in coins) / sp.Integer(n)
+    product, square = E(math.prod(1 + c for c in coins)), E(mean**2)
+    claims = [
+        Claim("product", Equal(product, (1 + p) ** n)),
+        Claim("its slope", Equal(Gradient(product), n * (1 + p) ** (n - 1))),
+        Claim("square", Equal(square, p**2 + p * (1 - p) / n)),
+        Claim("its slope", Equal(Gradient(square), 2 * p + (1 - 2 * p) / n)),
+        Claim("as if they were one coin", Equal(product, 1 + p * (2**n - 1))),
+        Claim("as if they were one coin", Equal(square, p)),
+    ]
+    assert [line.verdict for line in check(Problem("t", claims)).claims] == ["proved"] * 4 + ["refuted"] * 2
+
+
+@settings(max_examples=25)
+@given(st.lists(st.integers(-3, 3), min_size=12, max_size=12), st.sets(st.integers(1, 4)), st.integers(1, 3))
+def test_factors_are_averaged_apart_where_no_draw_is_shared(numbers: list[int], followers: set[int], power: int) -> None:
+    """By listing all outcomes: the draws that follow the first one are not independent of it, nor of each other."""
+    p = Parameter("p", over=Uniform(0.1, 0.9))[()]
+    first = Draw("c0", Bernoulli(p))
+    coins = [first, *(Draw(f"c{k}", Bernoulli((1 + first) * p / 2 if k in followers else p * p)) for k in range(1, 5))]
+    tables = [numbers[2 * k : 2 * k + 2] for k in range(5)]
+    factors = [array(*table)[coin] for table, coin in zip(tables, coins, strict=True)]
+    body = factors[0] * factors[1] * (factors[2] + numbers[10] * factors[3]) ** power * (numbers[11] + factors[4])
+    at = Fraction(1, 3)
+
+    def listed(p: Any) -> Any:
+        total = 0
+        for c in itertools.product((0, 1), repeat=5):
+            ones = [p, *((1 + c[0]) * p / 2 if k in followers else p * p for k in range(1, 5))]
+            f = [table[one] for table, one in zip(tables, c, strict=True)]
+            weight = math.prod(q if one else 1 - q for q, one in zip(ones, c, strict=True))
+            total += weight * f[0] * f[1] * (f[2] + numbers[10] * f[3]) ** power * (numbers[11] + f[4])
+        return total
+
+    slope = sp.diff(listed(x), x).subs(x, R(1, 3))
+    for few in (512, 1):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("gradcheck_rl.laws.OUTCOMES_IN_A_FORMULA", few)
+            found = values([E(body), E(body).diff(p)], [{p: of(at)}]).exact[0]
+        assert fraction(found[0]) == listed(at) and fraction(found[1]) == Fraction(slope.p, slope.q)
+
+
+def test_too_many_nodes_are_refused_and_not_waited_for() -> None:
+    coins = [Draw(f"c{k}", Bernoulli(R(1, 2))) for k in range(18)]
+    normal = [Draw(f"n{k}", Gaussian(0, 1)) for k in range(7)]
+    together = sum(c[()] for c in coins) + normal[0][()]
+    for body in (sp.tanh(together), sp.tanh(sum(z[()] for z in normal))):
+        with pytest.raises(Unsuitable, match="has too many nodes: shorten the horizon, or state the claim at a smaller size"):
+            integrals([E(body)], {})
+    assert integrals([E(together * sp.tanh(normal[1][()]) + 1)], {}).value[0, 0] == pytest.approx(1)
