@@ -36,6 +36,7 @@ from .symbols import (
     plain,
     softmax,
     step_,
+    thaw,
 )
 
 # ---- laws: final records that own log-probability, support or standardisation, and sampler --------------------------------
@@ -187,9 +188,10 @@ def _cholesky(covariance: Any, shape: Shape) -> list[list[Any]]:
     for i in range(n):
         for j in range(i + 1):
             rest = covariance[i, j] - sum(factor[i][k] * factor[j][k] for k in range(j))
-            if i == j and sp.sympify(rest).is_negative:
+            if sp.sympify(rest).is_negative if i == j else (factor[j][j] == 0 != rest):
                 raise ProblemError(f"covariance {covariance.tolist()} has a negative variance in some direction: it is none.")
-            factor[i][j] = sp.sqrt(rest) if i == j else rest / factor[j][j]
+            if rest != 0:
+                factor[i][j] = sp.sqrt(rest) if i == j else rest / factor[j][j]
     return factor
 
 
@@ -280,8 +282,23 @@ def log_prob(value: Any, law: Law | None = None) -> Any:
         raise ProblemError(f"log_prob({', '.join(map(str, maps))}) needs {wanted}")
     if any(isinstance(draw.law, Finite) for draw in draws):
         raise ProblemError(f"log_prob({maps[0]}) maps a finite draw: write log_prob of the draw itself.")
-    stretch = sum(sp.log(sp.Abs(_steady(slope(e, a)))) for e, a in zip(maps, atoms, strict=True))
-    return sum(draw.log_prob() for draw in draws) - stretch
+    slopes = [slope(e, a) for e, a in zip(maps, atoms, strict=True)]
+    if folded := [e for e, a, rise in zip(maps, atoms, slopes, strict=True) if _turns(rise, a)]:
+        wanted = "write the log of its density yourself, or log_prob of the draw."
+        raise ProblemError(f"log_prob({folded[0]}) needs a map that always rises, or always falls: {wanted}")
+    return sum(draw.log_prob() for draw in draws) - sum(sp.log(sp.Abs(_steady(rise))) for rise in slopes)
+
+
+PLACES = [sp.Rational(n, 12) for n in (-43, -17, -4, 3, 19, 47)]
+
+
+def _turns(rise: Any, atom: Any) -> bool:
+    """Has this slope, but for factors without the draw, two signs at these places, or is it zero at several?"""
+    moving = [f for f in sp.Mul.make_args(thaw(bare(rise))) if atom in free(f)]
+    if any(free(f) - {atom} for f in moving):
+        return False
+    there = [sp.Mul(*moving).xreplace({atom: at}) for at in PLACES]
+    return (any(x.is_positive for x in there) and any(x.is_negative for x in there)) or sum(x.is_zero is True for x in there) > 1
 
 
 def _steady(slope: Any) -> Any:

@@ -148,6 +148,11 @@ def image(x: Any) -> float:
         return math.inf if x > 0 else -math.inf
 
 
+def is_finite(x: Any) -> bool:
+    """Is it a number? exp(800) is one, and its float image is infinite."""
+    return not isinstance(x, arb) or bool(x.is_finite())
+
+
 def blur(x: Any) -> float:
     """A radius around `image(x)` that contains the true value."""
     near = image(x)

@@ -942,3 +942,28 @@ def test_quantities_of_unlike_sizes_are_not_combined() -> None:
     page = Problem(title="Sizes", claims=(Claim("So.", Equal(Value(t_value) + u, 3 * u)),))
     (line,) = check(page, {t_value: lambda u: torch.cat([u, u, u])}).claims
     assert line.verdict == "refuted" and "6 coordinates cannot be combined with 2" in line.reason
+def test_what_only_a_float_cannot_hold_is_a_number() -> None:
+    power = Variable("power")
+    claims = [
+        Claim("exp(800) is one.", Equal(NonFinite(Value(exp(800 * power))), 0), at=Point(power=1)),
+        Claim("1/0 is none.", Equal(NonFinite(Value(1 / power)), 1), at=Point(power=0)),
+        Claim("log 0 is none.", Equal(NonFinite(Value(log(power))), 1), at=Point(power=0)),
+        Claim("exp(800) is none.", Equal(NonFinite(Value(exp(800 * power))), 1), at=Point(power=1)),
+    ]
+    lines = check(Problem(title="Large", claims=claims)).claims
+    assert [line.verdict for line in lines] == ["agrees", "agrees", "agrees", "refuted"]
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_code_that_writes_into_its_draw_is_given_its_own_on_every_rung(wrong: int) -> None:
+    """It fails once the draw is concrete and the parameters are mapped, and is called again, one by one."""
+    scores, pay = Parameter("scores", 2), Variable("pay", 2)
+    arm = Draw("arm", Categorical(logits=scores))
+
+    def counted_from_one(scores: Any, pay: Any, arm: Any) -> Any:
+        arm += 1
+        chosen = (arm - 1 + wrong) % 2
+        return scores.log_softmax(-1)[chosen] * pay[arm - 1] if float(scores[0]) < 1e9 else scores.sum()
+
+    claim = Claim("Unbiased.", Equal(Mean(Gradient(counted_from_one)), Gradient(E(pay[arm]))))
+    assert check(Problem(title="Arms", claims=(claim,), world=(arm,))).claims[0].verdict == ("refuted" if wrong else "agrees")

@@ -38,6 +38,7 @@ from gradcheck_rl import (
     array,
     batch,
     check,
+    clip,
     diff,
     episode,
     exp,
@@ -563,3 +564,36 @@ def test_copies_of_several_draws_share_what_is_given() -> None:
     assert set(both.names) == {"first", "second"} and both["second"].shape == (3,)
     with pytest.raises(ProblemError, match="needs draws or an episode"):
         batch("first", 2)  # pyright: ignore[reportArgumentType]
+
+
+def test_a_covariance_may_have_no_width_in_a_direction() -> None:
+    """Its factor is the matrix's root, whichever coordinate is fixed."""
+    x = Variable("x")
+    for rows in ([[0, 0], [0, 4]], [[4, 0], [0, 0]], [[1, 2], [2, 4]]):
+        u = Draw("u", Gaussian([x, 1], covariance=rows))
+        second = [[closed(E(u[i] * u[j])) - closed(E(u[i])) * closed(E(u[j])) for j in range(2)] for i in range(2)]
+        assert [[sp.expand(e) for e in row] for row in second] == rows
+    for rows in ([[0, 1], [1, 1]], [[1, 2], [2, 3]]):
+        with pytest.raises(ProblemError, match="negative variance in some direction"):
+            Gaussian([0, 0], covariance=rows)
+
+
+z, stretch = Draw("z", Gaussian(0, 1)), Parameter("stretch", over=Uniform(1, 2))
+
+
+@pytest.mark.parametrize("folds", [abs(z), z**2, z**2 * stretch, sp.sin(z[()]), maximum(z, 0), clip(z, -1, 1), log(abs(z))])
+def test_what_folds_the_line_has_no_density_by_change_of_variables(folds: Any) -> None:
+    """|z| has twice the density of z: the logarithm would be off by log 2."""
+    with pytest.raises(ProblemError, match="needs a map that always rises, or always falls"):
+        log_prob(folds)
+
+
+@pytest.mark.parametrize("rises", [z**3, stretch * tanh(5 * z), 1 - sp.exp(z[()]), maximum(z, z / 10), z + z * abs(z)])
+def test_what_rises_or_falls_has_one(rises: Any) -> None:
+    """The chance to be within a step of the value, by differences of the normal distribution's."""
+    at, h = 0.3, 1e-4
+    row = {z[()]: np.array([at - h, at, at + h]), stretch[()]: np.full(3, 1.5)}
+    value = floats([sp.sympify(rises)], row)[0]
+    chance = (math.erf((at + h) / math.sqrt(2)) - math.erf((at - h) / math.sqrt(2))) / 2
+    density = floats([log_prob(rises)], row)[0][1]
+    assert density == pytest.approx(math.log(chance / abs(value[2] - value[0])), abs=1e-5)

@@ -209,7 +209,7 @@ class _Call:
         columns = []
         for m in range(self.M):
             drawn = {k: x[:, m] for k, x in self.o.items()}
-            same = {k: x[0] for k, x in drawn.items() if bool((x == x[:1]).all()) and not x.dtype.is_floating_point}
+            same = {k: x[0].clone() for k, x in drawn.items() if bool((x == x[:1]).all()) and not x.dtype.is_floating_point}
             other = {k: x for k, x in drawn.items() if k not in same}
             row = {k: x[:, m] for k, x in leaves.items()}
             columns.append(

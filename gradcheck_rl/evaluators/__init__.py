@@ -35,7 +35,7 @@ from ..quantities import (
     side,
     unfit,
 )
-from ..rings import rational
+from ..rings import each, is_finite, rational
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, proof, sampled, symbolic
 from .scene import Outcomes, Scene, World
@@ -88,8 +88,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             return _total(evaluate(of, scene, outcomes))
         case NonFinite(of=of):
             x = evaluate(of, scene, outcomes)
-            infinite = ~np.isfinite(x.value)
-            return Estimate(infinite.astype(float), (unsure(x) & ~infinite).astype(float), x.evidence)
+            infinite = ~(np.isfinite(x.value) if x.exact is None else each(is_finite, x.exact).astype(bool))
+            return Estimate(infinite.astype(float), (unsure(x) & np.isfinite(x.value)).astype(float), x.evidence)
         case Printed(digits=digits):
             value, radius = np.array([float(d) for d in digits]), np.array([float(r) for r in q.radii])
             shape = (len(scene.points), 1, len(digits))
