@@ -967,3 +967,25 @@ def test_code_that_writes_into_its_draw_is_given_its_own_on_every_rung(wrong: in
 
     claim = Claim("Unbiased.", Equal(Mean(Gradient(counted_from_one)), Gradient(E(pay[arm]))))
     assert check(Problem(title="Arms", claims=(claim,), world=(arm,))).claims[0].verdict == ("refuted" if wrong else "agrees")
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_formula_on_tensors_knows_what_floats_do_to_it(wrong: int) -> None:
+    """10^8 swallows half of the digits of z; 1 - tanh(20)^2 is zero in floats: neither refutes what is true."""
+    z, large = Parameter("z", over=Uniform(0.5, 2)), 10**8
+    claims = (
+        Claim("swallowed", Equal(Gradient((large + z) ** 2 - 2 * large * z), 2 * z + wrong), by="autodiff"),
+        Claim("flat", Equal(Gradient(log(1 - tanh(20 * z) ** 2)), -40 * tanh(20 * z) + wrong), by="autodiff"),
+    )
+    lines = check(Problem(title="Floats", claims=claims)).claims
+    assert [line.verdict == "refuted" for line in lines] == [bool(wrong)] * 2
+
+
+def test_what_is_no_real_number_has_no_slope_by_differences() -> None:
+    z = Parameter("z", over=Uniform(0.5, 2))
+    complex_, real = log(-1 - z**2), log(1 + z**2)
+    claims = (
+        Claim("So.", Equal(NonFinite(Gradient(complex_)), 1), by="differences"),
+        Claim("So.", Equal(Gradient(real), 2 * z / (1 + z**2)), by="differences"),
+    )
+    assert [line.verdict for line in check(Problem(title="Logs", claims=claims)).claims] == ["agrees", "agrees"]

@@ -14,6 +14,7 @@ import threading
 import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -309,16 +310,18 @@ class Tensors(Ring):
         return table[flat_index(shape, index)]
 
 
-def of_formulas(program: Any, rows: Floats, by: Sequence[int]) -> Floats:
-    """The derivatives of a program's outputs by some of its inputs: (rows, outputs x inputs)."""
+def of_formulas(program: Any, rows: Floats, by: Sequence[int], shaken: int = 0) -> Floats:
+    """The derivatives of a program's outputs by some of its inputs: (rows, outputs x inputs); with a seed, at results that are
+    off in their last digit."""
     found: list[Any] = []
-    for row in torch.tensor(rows, dtype=torch.float64):
-        inputs = [x.clone().requires_grad_(n in by) for n, x in enumerate(row)]
-        leaves = [inputs[n] for n in by]
-        for y in program(Tensors(), inputs):
-            flows = y.requires_grad
-            grads = torch.autograd.grad(y, leaves, allow_unused=True, retain_graph=True) if flows else [None] * len(by)
-            found += [0.0 if g is None else float(g) for g in grads]
+    with _Shaken(shaken) if shaken else nullcontext():
+        for row in torch.tensor(rows, dtype=torch.float64):
+            inputs = [x.clone().requires_grad_(n in by) for n, x in enumerate(row)]
+            leaves = [inputs[n] for n in by]
+            for y in program(Tensors(), inputs):
+                flows = y.requires_grad
+                grads = torch.autograd.grad(y, leaves, allow_unused=True, retain_graph=True) if flows else [None] * len(by)
+                found += [0.0 if g is None else float(g) for g in grads]
     return np.array(found).reshape(len(rows), -1)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..calculus import free
+from ..calculus import free, slope
 from ..errors import CodeError, ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
 from ..expressions import compiled, needs_integration
@@ -22,10 +22,12 @@ from ..laws import Draw
 from ..quantities import Gradient, Value, blocks
 from ..rings import EPS
 from ..symbols import Symbols, Variable, entries, frozen_
+from . import symbolic
 from .scene import Outcomes, Scene, arrays, possible, tangent
 
 NAME = "autodiff"
 SINGLE = 2.0**-24
+SHAKEN = 2  # times that a formula on tensors is run with every result off in its last digit
 
 
 def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
@@ -101,13 +103,19 @@ def of_formulas(q: Gradient, scene: Scene) -> Estimate:
     run, inputs = compiled(formulas)
     atoms = [a for v in blocks(q.wrt, scene.world.parameters) for a in v.atoms.ravel()]
     at = [i for i, a in enumerate(atoms) if a in inputs]
-    x = np.zeros((len(scene.points), len(formulas), len(atoms)))
+    x, *shaken = np.zeros((1 + SHAKEN, len(scene.points), len(formulas), len(atoms)))
     if at:
-        rows = np.stack([scene.points.columns[a] for a in inputs], axis=-1)
-        x[..., at] = backend.of_formulas(run, rows, [inputs.index(atoms[i]) for i in at]).reshape(*x.shape[:2], len(at))
+        rows, by = np.stack([scene.points.columns[a] for a in inputs], axis=-1), [inputs.index(atoms[i]) for i in at]
+        for seed, found in enumerate((x, *shaken)):
+            found[..., at] = backend.of_formulas(run, rows, by, seed).reshape(*x.shape[:2], len(at))
     scene.says(NAME)
-    x = x.reshape(len(x), 1, -1)
-    return Estimate(x, 2**10 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
+    x, *shaken = (found.reshape(len(x), 1, -1) for found in (x, *shaken))
+    with np.errstate(invalid="ignore"):
+        room = 16 * np.max(np.abs(np.stack(shaken) - x), axis=0) + 2**10 * EPS * np.maximum(1.0, np.abs(x))
+    if (lost := ~np.isfinite(x)).any():  # floats may saturate where the model is a number
+        lost &= np.isfinite(symbolic.evaluate([slope(e, a) for e in formulas for a in atoms], scene.anew()).value)
+        x, room = np.where(lost, 0.0, x), np.where(lost, np.inf, room)
+    return Estimate(x, room, Evidence.FLOAT)
 
 
 def radius(fine: Floats, coarse: Floats, nudged: Floats) -> Floats:

@@ -23,7 +23,7 @@ from ..expressions import compiled, values
 from ..laws import Random, randoms
 from ..points import Points, stack
 from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code, pairs
-from ..rings import ANALYTIC, ball
+from ..rings import ANALYTIC, EXACT, ball, is_finite
 from ..spaces import Simplex
 from ..symbols import Variable, entries, frozen_
 from .scene import Outcomes, Scene
@@ -122,12 +122,14 @@ def _formula(q: Gradient, variables: list[Variable], scene: Scene) -> Estimate:
 
 
 def _imaginary_step(held: Sequence[Any], row: dict[Any, Any], atoms: Sequence[Any]) -> list[list[Any]]:
-    """For each atom the slope of each formula."""
+    """For each atom the slope of each formula, where its value is a real number."""
     run, inputs = compiled(held)
     here = [acb(ball(row[s])) for s in inputs]
     step = acb(0, arb(TINY))
     moved = ([x + step if s == atom else x for s, x in zip(inputs, here, strict=True)] for atom in atoms)
-    return [[y.imag / TINY for y in run(ANALYTIC, there)] for there in moved]
+    slopes = [[y.imag / TINY for y in run(ANALYTIC, there)] for there in moved]
+    real = [is_finite(y) for y in run(EXACT, [row[s] for s in inputs])]
+    return [[s if known else arb.nan() for s, known in zip(column, real, strict=True)] for column in slopes]
 
 
 def _real_steps(held: Sequence[Any], here: Points, variables: Sequence[Variable], fixed: dict[Any, Any]) -> list[list[Any]]:
