@@ -295,20 +295,26 @@ class Judge:
             yield from itertools.chain(*map(self._formulas_in, q.parts))
 
     def _apart(self, m: Measured, resolution: float, ruling: Ruling) -> Ruling:
-        """Differs holds if at every point some coordinate is apart. What is not a number is apart from nothing."""
+        """Differs holds if at every point, and each outcome there, some coordinate is apart. What is not a number is apart from
+        nothing."""
         void = np.isnan(m.left.value) | np.isnan(m.right.value)
         if void.any():
             b, i = (int(x) for x in np.argwhere(void)[0])
             return replace(ruling, verdict=Verdict.REFUTED, gap=math.inf, at=b, coordinate=i, note="a side is not a number")
         gap = np.where(np.isnan(m.excess), 0.0, m.excess)
         limit = resolution * (1 + np.abs(np.where(np.isfinite(m.right.value), m.right.value, 0)))
-        far = ((gap > m.slack) & (gap > limit)).any(axis=1)
-        close = ((gap <= m.slack) & (m.slack <= limit)).all(axis=1)
-        b = int(np.argmin(far)) if not far.all() else int(np.argmin(gap.max(axis=1)))
-        i = int(np.argmax(gap[b]))
-        verdict = Verdict.AGREES if far.all() else Verdict.REFUTED if np.asarray(close)[b] else Verdict.UNDECIDED
+        shape = (len(gap), -1, m.width)
+        most = gap.reshape(shape).max(axis=2)
+        can = np.ones(most.shape, dtype=bool) if m.outcomes is None else m.outcomes.weights.value != 0
+        near = can & ~((gap > m.slack) & (gap > limit)).reshape(shape).any(axis=2)
+        same = near & ((gap <= m.slack) & (m.slack <= limit)).reshape(shape).all(axis=2)
+        verdict = Verdict.REFUTED if same.any() else Verdict.UNDECIDED if near.any() else Verdict.AGREES
+        among = next(places for places in (same, near, can) if places.any())
+        b, k = np.unravel_index(int(np.argmin(np.where(among, most, np.inf))), most.shape)
+        i = int(k) * m.width + int(np.argmax(gap.reshape(shape)[b, k]))
         note = "the sides are not known well enough to tell them apart" if verdict is Verdict.UNDECIDED else ""
-        return replace(ruling, verdict=verdict, gap=float(gap[b, i]), slack=float(m.slack[b, i]), at=b, coordinate=i, note=note)
+        where = {"at": int(b), "coordinate": i}
+        return replace(ruling, verdict=verdict, gap=float(gap[b, i]), slack=float(m.slack[b, i]), note=note, **where)
 
     def _raises(self, claim: Claim, that: Raises, answer: Answer) -> Settled:
         points = given(self.world.variables, claim.at, []) if claim.at is not None else self.take(self.points, [0])

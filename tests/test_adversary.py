@@ -386,3 +386,25 @@ def test_given_data_keep_what_the_model_assumes_of_them() -> None:
 
 def test_data_that_are_not_finite_reach_the_code() -> None:
     assert line(slope, corners=(Point(x=math.inf), Point(y=1))).verdict == "agrees"
+
+
+# ---- a claim about each outcome -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [False, True])
+@pytest.mark.parametrize("allowed", [(1, 1), (0, 1)])
+def test_what_differs_for_some_outcomes_only_does_not_differ(allowed: tuple[int, int], code: bool) -> None:
+    """A coordinate that is apart speaks for its own outcome; one that cannot happen has no say."""
+    arm = Draw("arm", Categorical(logits=x, allowed=allowed))
+
+    def pay(y: Any, arm: Any) -> Any:
+        return torch.stack([y[arm] ** 2 + 1, y[arm]])
+
+    left, first = Value(pay) if code else Value([y[arm] ** 2 + 1, y[arm]]), [y[0] ** 2 + 1, y[0]]
+    claims = (
+        Claim("The two are apart.", Differs(left, [0, y[arm]])),
+        Claim("The second arm pays another sum.", Differs(left, first), where=Differs(arm, 0)),
+        Claim("No arm pays what the first one pays.", Differs(left, first)),
+    )
+    found = [c.verdict for c in check(Problem(title="Page", claims=claims, world=(arm,))).claims]
+    assert found == ["agrees", "agrees", "refuted" if allowed[0] else "agrees"]
