@@ -33,6 +33,8 @@ from .test_coverage import DECIDED, LEFT
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 SCHEMA = json.loads((Path(loading.__file__).parent / "report.schema.json").read_text(encoding="utf-8"))
 CHECKING = importlib.import_module("gradcheck_rl.loop")
+for taker in ("derive", "compare", "learn.session"):  # loaded while `check` is replaced, they would keep what replaced it
+    importlib.import_module(f"gradcheck_rl.{taker}")
 
 DOUBLED = "from gradcheck_rl import torch\ndef log_pi(theta):\n    print('noise')\n    return 2 * theta.log_softmax(-1)\n"
 
@@ -80,7 +82,6 @@ def answers(monkeypatch: pytest.MonkeyPatch, home: Path) -> Callable[[list[Any]]
                 raise code
             return REPORTS[code]
 
-        importlib.import_module("gradcheck_rl.derive")  # it would keep this one, if it were loaded later
         monkeypatch.setattr(CHECKING, "check", check)
         for n in range(len(codes)):
             (home / f"p{n}.py").write_text("from gradcheck_rl import Problem\nproblem = Problem(title='P', claims=())\n")
@@ -286,7 +287,7 @@ def test_with_json_a_page_that_does_not_load_is_an_error_beside_the_others(home:
             jsonschema.validate(wrong, SCHEMA)
 
 
-typed_words = st.sampled_from([*(set(COMMANDS) - {"new"}), "problem1", "all", "-o", *(w for w in OPTIONS if w[0] == "-")])
+typed_words = st.sampled_from([*sorted(set(COMMANDS) - {"new"}), "problem1", "all", "-o", *(w for w in OPTIONS if w[0] == "-")])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
