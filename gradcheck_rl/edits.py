@@ -148,6 +148,8 @@ def _in_arithmetic(node: ast.AST, field: str) -> tuple[bool, bool]:
             return not _is_complement(node), True
         case ast.BinOp(op=ast.Mult() | ast.Div()):
             return False, True
+        case ast.Call(func=ast.Attribute(attr="Categorical")) if field == "args":
+            return False, True  # torch divides chances by their sum
         case ast.Call():
             of_law = field == "args" and _called(node) in LAWS
             return of_law, of_law
@@ -191,9 +193,9 @@ def _infinite(node: ast.AST) -> bool:
 
 
 def _nothing(node: ast.AST) -> bool:
-    """Zeros and what is empty have no sign, and twice them is the same."""
+    """Zeros, what is empty and what is true or false have no sign, and twice them is the same."""
     match node:
-        case ast.List(elts=[]):
+        case ast.List(elts=[]) | ast.Compare() | ast.BoolOp() | ast.UnaryOp(op=ast.Not()):
             return True
         case ast.Call():
             return _called(node) in ("zeros", "zeros_like")
@@ -231,6 +233,14 @@ def _sign(node: ast.AST) -> Iterator[ast.AST]:
             pass  # the axis 1 may be the axis -1
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             yield operand
+        case _:
+            pass
+
+
+def _connective(node: ast.AST) -> Iterator[ast.AST]:
+    match node:
+        case ast.BoolOp(op=op, values=values):
+            yield ast.BoolOp(ast.And() if isinstance(op, ast.Or) else ast.Or(), values)
         case _:
             pass
 
@@ -332,6 +342,7 @@ EDITS: dict[str, Callable[[ast.AST], Iterator[ast.AST]]] = {
     "another function": _another_function,
     "forgotten function": _forgotten_function,
     "comparison turned round": _comparison,
+    "and for or": _connective,
     "arguments swapped": _arguments,
 }
 

@@ -61,7 +61,7 @@ def _stopped(value: ast.expr) -> ast.expr:
     match value:
         case ast.Tuple(elts=parts):
             return ast.Tuple([_stopped(part) for part in parts], ast.Load())
-        case ast.Call(func=ast.Attribute(attr="detach")):
+        case ast.Call(func=ast.Attribute(attr="detach")) | ast.Subscript(value=ast.Call(func=ast.Attribute(attr="detach"))):
             return value
         case _:
             return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])

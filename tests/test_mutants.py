@@ -73,6 +73,8 @@ TABLE = (
     ("forgotten function", "return w.masked_fill(x == 0, 1.5)", "return w"),
     ("comparison turned round", "return w * (x == 0)", "return w * (x != 0)"),
     ("comparison turned round", "return w * (x < 0)", "return w * (x >= 0)"),
+    ("and for or", "return w or x", "return w and x"),
+    ("and for or", "return w and x", "return w or x"),
     ("arguments swapped", "return torch.where(c, w, x)", "return torch.where(c, x, w)"),
     ("frozen where live", "return w * x", "return w.detach() * x"),
     ("frozen where live", "return w * x", "return (w * x).detach()"),
@@ -107,6 +109,10 @@ def test_every_row_of_the_table_is_tried_above() -> None:
         ("return torch.zeros(2)", "return 2 * torch.zeros(2)"),
         ("return torch.zeros_like(w)", "return -torch.zeros_like(w)"),
         ("y = []\n    return y", "y = 2 * []\n    return y"),
+        ("return w <= x", "return 2 * (w <= x)"),  # what is true or false
+        ("return w or x", "return -(w or x)"),
+        ("return not w", "return 2 * (not w)"),
+        ("return torch.distributions.Categorical(w)", "return torch.distributions.Categorical(2 * w)"),  # chances over their sum
         ("return torch.maximum(w, x)", "return torch.maximum(x, w)"),
         ("return Draw('w', x)", "return Draw(x, 'w')"),
         ("return Gaussian(w, x, breaks=(0, 1))", "return Gaussian(w, x, breaks=(1, 1))"),  # where quadrature looks
@@ -197,6 +203,9 @@ def looped(a, b):
         ("(-w) ** 2", "w ** 2", True),
         ("(-w) ** 3", "w ** 3", False),
         ("least(w, x)", "least(x, w)", True),
+        ("w.detach()[x]", "w.detach()[x].detach()", True),
+        ("w[x]", "w[x].detach()", False),
+        ("(w.detach() + x)[0]", "(w.detach() + x)[0].detach()", False),
         ("least(w, x)", "least(b=w, a=x)", True),
         ("still(w, x)", "still(x, w)", True),
         ("still(w, x)", "still(w, x).detach()", True),
