@@ -32,7 +32,8 @@ ROUTES = {
     "wrong_sign two_of_them turned truly slope_there leaks_there number_there encouraged",
     BOTH: "stepwise scaled solved_too scaled_too crossed crossed_value table_formula table_coded table_crossed pushed_down "
     "forever_there forever_slope tangent curved same_surrogate at_zero bend_at_zero backpropagated repeated taken_as_chances "
-    "over_in_time never_over five_thousand more not_many_more thirteenths sized",
+    "over_in_time never_over thirteenths sized",
+    "symbolic + numpy": "five_thousand more not_many_more",
     SAMPLE: "weightless samplewise scored typed other_score",
     "autodiff": "entropic",
     "symbolic": "in_the_limit truth",
@@ -230,7 +231,7 @@ SIGNATURES: dict[str, tuple[str, list[Any]]] = {
     "weights forgotten: maximum likelihood": ("table_coded", [0, 0, F(-1, 24), F(1, 24)]),
     "sum for mean": ("table_coded", [F(-5, 2), F(5, 2), F(-3, 2), F(3, 2)]),
     "one return for both episodes": ("five_and_eight", [13] * 13),
-    "truncation ignored": ("over_in_time", [3000]),
+    "truncation ignored": ("over_in_time", [6000]),
 }
 
 
@@ -240,3 +241,24 @@ def test_a_mistake_leaves_its_signature(says: str) -> None:
     mistake = next(m for m in page().mistakes if m.says == says)
     value = check(page(), mistake.answer, only=[claim]).claims[0].value
     assert numbers(value) == pytest.approx([float(x) for x in expected], rel=1e-12, abs=1e-12)
+
+
+# ---- what a loop may get wrong and still stop -----------------------------------------------------------------------------
+
+
+def test_a_loop_that_asks_in_the_wrong_order_is_told_where_truncation_is_ignored() -> None:
+    ends = source().ends
+
+    def balanced(ends: Any = ends) -> float:
+        return source().balanced(ends=lambda terminated, truncated: ends(truncated, terminated))
+
+    found = {c.id: c.verdict for c in check(page(), {"balanced": balanced}).claims}
+    assert found == {"over_in_time": "agrees", "never_over": "refuted"}
+
+
+def test_states_of_five_numbers_are_told() -> None:
+    def collected(size: float, falls: float) -> tuple[int, int]:
+        return source().collected(size, falls)[0], 5
+
+    found = {c.id: c.verdict for c in check(page(), {"collected": collected}).claims}
+    assert found == {"more": "agrees", "not_many_more": "agrees", "five_thousand": "refuted"}
