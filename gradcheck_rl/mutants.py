@@ -207,7 +207,8 @@ class _Page:
             return killed
         if same_code(self.statements[name], self.originals[name], self.originals):
             return {"equivalent": "the same once its calls are written out"}
-        return self._unrefuted(answer)
+        others = {f for _, claim in self.claims for top in claim.code() for f in slots(top) if f is not top}
+        return self._unrefuted(answer, whole=function not in others or not inspect.signature(function).parameters)
 
     def _as_page(self, name: str) -> Became:
         at = self.tree.body.index(self.statements[name])
@@ -280,10 +281,10 @@ class _Page:
 
 
 def _constant(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
-    """Do both take nothing, draw nothing, and give the same to the last bit?"""
+    """Do both take nothing but functions, draw nothing, and give the same to the last bit?"""
     from .backends import torch as backend
 
-    if any(inspect.signature(f).parameters for f in (one, other)):
+    if any(not is_code(p.default) for f in (one, other) for p in inspect.signature(f).parameters.values()):
         return False
     before = backend.chance()
     pairs = [[backend.run(f, {}, {}, {}, dtype, False, f).values for f in (one, other)] for dtype in ("float64", "float32")]

@@ -493,3 +493,25 @@ def test_no_mutant_of_a_line_of_the_first_problem_survives() -> None:
 @pytest.mark.parametrize("name", [problem.id for problem in shipped()])
 def test_no_mutant_at_all_survives(name: str) -> None:
     assert surviving(mutants(load(name))) == []
+
+
+# ---- what takes nothing but functions -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given_to_another", [False, True])
+def test_what_takes_functions_alone_is_its_one_value_unless_it_is_handed_on(tmp_path: Path, given_to_another: bool) -> None:
+    """With a 4 for the 3 `levels` gives the same, and `others`, which has another top for it, does not."""
+    other = "def others(levels=levels):\n    return levels(top=lambda: 3)\n\n\n" if given_to_another else ""
+    few = "few = Claim('Few.', AtMost(Value(others), 5))\n" if given_to_another else ""
+    level = f"def top():\n    return 2\n\n\ndef levels(top=top):\n    return len({{0, 3, top()}})\n\n\n{other}"
+    path = page(
+        tmp_path,
+        {
+            "def log_pi(theta):": f"{level}def log_pi(theta):",
+            'unbiased = Claim("': f'three = Claim("Three.", Equal(Value(levels), 3))\n{few}unbiased = Claim("',
+            "from gradcheck_rl import (": "from gradcheck_rl import (\n    AtMost,",
+            "claims=(unbiased": f"claims=(three,{' few,' * given_to_another} unbiased",
+        },
+    )
+    (four,) = (m for m in mutants(load(str(path)), functions=["levels"]) if "4" in m.name)
+    assert (four.killed_by, bool(four.equivalent)) == (None, not given_to_another)
