@@ -123,16 +123,12 @@ shared1, shared2 = (E((head * tanh(trunk[0] + trunk[1] * s[row]) - r[row]) ** 2)
 
 # Noise in the critics, and the smaller of them: by one number z for their mean and one for half their difference.
 value, sd = Variable("value"), Variable("sd", over=Uniform(0.2, 2))
-errors = [2 * Draw(f"error{i}", Bernoulli(half)) - 1 for i in (1, 2)]
+errors = [2 * Draw(name, Bernoulli(half)) - 1 for name in ("error1", "error2")]
 common = Draw("common", Gaussian(0, 1))
 apart_by = Draw("apart_by", Gaussian(0, 1), breaks=lambda x: ((0,),))
 noisy = [value + sd * (common + sign * apart_by) / sqrt(2) for sign in (1, -1)]
 smaller = E(minimum(*noisy))
-z = Draw("z", Gaussian(0, 1), breaks=lambda x: ((-Rational(5, 2), Rational(5, 2)),))
-
-
-def below(x):
-    return (1 + erf(x / sqrt(2))) / 2
+z = Draw("z", Gaussian(0, 1))
 
 
 def density(x):
@@ -211,12 +207,12 @@ def other_critic(phi1, phi2, slow1, slow2, slow_theta, s, a, r, s2, done, noise)
     return ((q_net(phi2, s, a) - bootstrap(slow1, slow2, slow_theta, r, s2, done, noise)) ** 2).mean()
 
 
-def listed_noise(z):
-    return 0.2 * z
+def listed_noise(z, sd):
+    return sd * z
 
 
-def listed_clipped_noise(z):
-    return listed_noise(z).clamp(-0.5, 0.5)
+def listed_clipped_noise(z, sd, bound, listed_noise=listed_noise):
+    return listed_noise(z, sd).clamp(-bound, bound)
 
 
 # Networks.
@@ -224,8 +220,8 @@ def two_layers():
     class TwoLayers(torch.nn.Module):
         def __init__(self, inputs):
             super().__init__()
-            self.weight1, self.bias1 = torch.nn.Parameter(torch.zeros(2, inputs)), torch.nn.Parameter(torch.zeros(2))
-            self.weight2, self.bias2 = torch.nn.Parameter(torch.zeros(1, 2)), torch.nn.Parameter(torch.zeros(1))
+            self.weight1, self.bias1 = torch.nn.Parameter(torch.ones(2, inputs)), torch.nn.Parameter(torch.ones(2))
+            self.weight2, self.bias2 = torch.nn.Parameter(torch.ones(1, 2)), torch.nn.Parameter(torch.ones(1))
 
         def forward(self, *inputs):
             hidden = torch.nn.functional.linear(torch.stack(inputs, -1), self.weight1, self.bias1).relu()
@@ -236,8 +232,8 @@ def two_layers():
 
 def network(weights, *inputs):
     net = two_layers()(len(inputs))
-    parts = weights.split([p.numel() for p in net.parameters()])
-    named = {name: part.view_as(p) for (name, p), part in zip(net.named_parameters(), parts, strict=True)}
+    parts = weights.split([own.numel() for own in net.parameters()])
+    named = {name: part.view_as(own) for (name, own), part in zip(net.named_parameters(), parts, strict=True)}
     return torch.func.functional_call(net, named, inputs)
 
 
@@ -286,33 +282,27 @@ def hard(loose, clip_action=clip_action):
 
 
 # The agent of the listings: networks, deep copies, one optimiser for both critics and one for the actor.
-def agent():
-    critics = (torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1)) for _ in range(2))
-    actor = torch.nn.Sequential(torch.nn.Linear(1, 2), torch.nn.ReLU(), torch.nn.Linear(2, 1), torch.nn.Tanh())
-    online = torch.nn.ModuleDict(dict(zip(("q1", "q2", "pi"), (*critics, actor), strict=True)))
-    for p in online.parameters():
-        p.data.abs_()  # so that every ReLU is awake
+def agent():  # all weights are 1, so that every ReLU is awake
+    net = two_layers()
+    online = torch.nn.ModuleDict({"q1": net(2), "q2": net(2), "pi": net(1)})
     return online, copy.deepcopy(online).requires_grad_(False)
 
 
 def given():  # any data will do
-    return torch.rand(6, N)
-
-
-def q_value(net, s, a):
-    return net(torch.stack([s, a], -1)).squeeze(-1)
+    return torch.ones(6, N)
 
 
 def losses_q(online, slow, data):
     s, a, r, s2, done, noise = data
     with torch.no_grad():
-        a2 = clip_action(2 * slow["pi"](s2[:, None]).squeeze(-1) + clip_noise(noise))
-        y = backed_up(r, done, q_value(slow["q1"], s2, a2), q_value(slow["q2"], s2, a2))
-    return [((q_value(online[name], s, a) - y) ** 2).mean() for name in ("q1", "q2")]
+        a2 = clip_action(2 * slow["pi"](s2).tanh() + clip_noise(noise))
+        y = backed_up(r, done, *(slow[name](s2, a2) for name in ("q1", "q2")))
+    return [((online[name](s, a) - y) ** 2).mean() for name in ("q1", "q2")]
 
 
-def loss_pi(online, s):
-    return -q_value(online["q1"], s, 2 * online["pi"](s[:, None]).squeeze(-1)).mean()
+def loss_pi(online, data):
+    s, *_ = data
+    return -online["q1"](s, 2 * online["pi"](s).tanh()).mean()
 
 
 def with_weights(nets, **weights):
@@ -331,7 +321,7 @@ def q_backward(w1, w2, slow_w1, slow_w2, slow_w_mu, s, a, r, s2, done, noise):
 def pi_backward(w1, w_mu, s):
     online, _ = agent()
     with_weights(online, q1=w1, pi=w_mu)
-    loss_pi(online, s).backward()
+    loss_pi(online, s[None]).backward()
     return torch.cat([p.grad.ravel() for p in online["pi"].parameters()])
 
 
@@ -344,7 +334,7 @@ def update(online, slow, data, q_run, pi_run, timer, policy_delay=2, kept=0.995)
         for p in critics:
             p.requires_grad = False
         pi_run.zero_grad()
-        loss_pi(online, data[0]).backward()
+        loss_pi(online, data).backward()
         pi_run.step()
         for p in critics:
             p.requires_grad = True
@@ -365,14 +355,14 @@ def one_update(timer, update):  # the weights of both critics and the actor, the
 
 
 def who_moves(timer, update=update):
-    return torch.stack([(x != y).any() * 1.0 for x, y in zip(*one_update(timer, update), strict=True)])
+    return torch.stack([(x != y).any() for x, y in zip(*one_update(timer, update), strict=True)])
 
 
 def share_of_the_way(update=update):  # of each slow copy towards its net
     before, after = one_update(0, update)
     rows = zip(before[3:], after[3:], after[:3], strict=True)
     shares = [((y - x) @ (net - x)) / (net - x).square().sum() for x, y, net in rows]
-    return torch.stack(shares).round(decimals=6)  # whatever the weights were
+    return torch.stack(shares)
 
 
 def who_moves_first(update=update):
@@ -400,21 +390,21 @@ def after_steps(online, slow, data, separate):
     return torch.nn.utils.parameters_to_vector(online.parameters())
 
 
-def separately():  # how many weights are different if each critic has its own optimiser
+def separately():  # how many weights have moved, and how many are others if each critic has its own optimiser
     (online, slow), data = agent(), given()
-    together = after_steps(copy.deepcopy(online), slow, data, separate=False)
-    return (after_steps(online, slow, data, separate=True) != together).sum()
+    before = torch.nn.utils.parameters_to_vector(online.parameters())
+    together, apart = (after_steps(copy.deepcopy(online), slow, data, separate) for separate in (False, True))
+    return torch.stack([(together != before).sum(), (apart != together).sum()])
 
 
 def frozen_and_thawed(parameters):
-    parameters = parameters if isinstance(parameters, list) else iter(parameters)
     frozen = sum(p.requires_grad_(False) is p for p in parameters)
     thawed = sum(p.requires_grad_(True) is p for p in parameters)
     return torch.tensor([frozen, thawed])
 
 
 def chained(online):
-    return itertools.chain(online["q1"].parameters(), online["q2"].parameters())
+    return itertools.chain(*(online[name].parameters() for name in ("q1", "q2")))
 
 
 def with_a_list():
@@ -441,7 +431,7 @@ def training_on():
 
 def one_critic_only():  # the listing's PyTorch half makes a single critic, q
     nets = SimpleNamespace(q=agent()[0]["q1"], pi=agent()[0]["pi"])
-    q_value(nets.q1, *given()[:2])
+    nets.q1(*given()[:2])
 
 
 def q_loss_of_the_listing(agent, target, tape, states, actions, rewards, next_states, dones, gamma, limit, noise, reach):
@@ -628,9 +618,9 @@ allowed = tuple(
 
 # Smoothing.
 one_scale = Claim(
-    "target_noise is a standard deviation: 0.2 makes a variance of 0.04.",
+    "target_noise is a standard deviation: the variance is its square.",
     source="B-057",
-    that=Equal(Covariance(Value(listed_noise)), Rational(1, 5) ** 2),
+    that=Equal(Covariance(Value(listed_noise)), sd**2),
 )
 centred = Claim("Clipped noise has mean zero,", Equal(E(clipped_noise), 0), source="B-058")
 less = Claim(
@@ -646,10 +636,9 @@ rarely = Claim(
 )
 listed_values = Point(sd=Rational(1, 5), bound=half, centre=Rational(9, 5))
 coded_noise = Claim(
-    "So the listing's noise has it.",
-    at=listed_values,
+    "In every draw the listing's noise is that.",
     source="B-058",
-    that=Equal(Covariance(Value(listed_clipped_noise)), spread),
+    that=Equal(Value(listed_clipped_noise), clip(sd * z, -bound, bound)),
 )
 shifted = Claim(
     "Near a limit the mean action is moved inwards, by what the nearer clip cuts off.",
@@ -684,7 +673,9 @@ delayed = Claim(
     that=Equal(Value(who_moves_next), array(1, 1, 0, 0, 0, 0)),
 )
 same_steps = Claim(
-    "One optimiser for both critics or one for each: no weight differs.", Equal(Value(separately), 0), source="B-064"
+    "One optimiser for both critics or one for each: all their 18 weights move, and none differs.",
+    source="B-064",
+    that=Equal(Value(separately), array(18, 0)),
 )
 from_a_list = Claim(
     "A list of twice four parameters is frozen and thawed,", Equal(Value(with_a_list), array(8, 8)), source="B-071"
@@ -708,7 +699,7 @@ squashed = Erratum(
     ),
 )
 as_variance = Erratum(
-    "target_noise is a variance.", Equal(Covariance(Value(listed_noise)), Rational(1, 5)), source="B-057", instead=one_scale
+    "target_noise is a variance.", Equal(Covariance(Value(listed_noise)), sd), source="B-057", instead=one_scale
 )
 kept_mean = Erratum(
     "Smoothing leaves the mean action where it is.", Equal(E(next_action), centre), source="B-059", instead=shifted
@@ -739,7 +730,7 @@ slow_each_time = Erratum(
 # Why the smaller of two is too low.
 smaller_of_two = Derivation(
     "The smaller of two standard normals",
-    E(2 * z * (1 - below(z))),
+    E(z * erfc(z / sqrt(2))),  # twice, since either may be it, z times the chance that the other is above
     (
         (E(-2 * density(z)), "E z f(z) is E f'(z) for a standard normal z"),
         (-1 / sqrt(pi), "the density's mean is the density of a difference at 0"),
@@ -914,8 +905,8 @@ def rates_swapped(online, slow, data, q_run, pi_run, timer):
     return update(online, slow, data, q_run, pi_run, timer, kept=0.005)
 
 
-def noise_as_variance(z):
-    return 0.2**0.5 * z
+def noise_as_variance(z, sd):
+    return sd.sqrt() * z
 
 
 problem = Problem(

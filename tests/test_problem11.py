@@ -161,11 +161,11 @@ ROUTES = {
     TWO: "regress regression by_features aimed smoothed still climbs worth judged leaks unseen seen regress_there still_there "
     "climbs_there leaks_there networks_regress networks_aimed networks_still networks_climb networks_judged networks_backward "
     "networks_backward_too edge together slowly delayed same_steps from_a_list used_up not_thawed",
-    "autodiff": "own",
+    "autodiff": "own coded_noise",
     "proof, symbolic": "model_judged coins alone unmixed independent fair",
     "symbolic": "model_still low_for_coins shrunk",
     "symbolic + integrated": "low high centred less rarely shifted inwards",
-    "symbolic + integrated + autodiff": "one_scale coded_noise",
+    "symbolic + integrated + autodiff": "one_scale",
     "called": "stuck no_twin too_few",
 }
 # Of claims made in a row: how their names begin.
@@ -220,7 +220,9 @@ def test_the_listings_noise() -> None:
     mass = np.concatenate([(b - a) / 2 * w for a, b in pieces]) * np.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     noise = np.clip(x / 5, -0.5, 0.5)
     assert float(mass @ noise**2) == pytest.approx(0.039102399338112269)
-    assert numbers(line(report(), "coded_noise").value) == pytest.approx([float(mass @ noise**2)])
+    spread = page().names["less"].that.right.of
+    listed = {x: {"sd": 0.2, "bound": 0.5}[x.name] for x in spread.free_symbols}
+    assert float(spread.subs(listed)) == pytest.approx(float(mass @ noise**2))
     assert 2 * NormalDist().cdf(-2.5) == pytest.approx(0.01241933065155227)
     mean = float(mass @ np.clip(1.8 + noise, -2, 2))
     assert mean == pytest.approx(1.7837377333182884)
@@ -275,3 +277,18 @@ def test_every_statement_that_a_program_can_decide_is_decided() -> None:
     """Left out: a label (69), a listing in TensorFlow (72), a mistranslation (73)."""
     ids = {s.strip() for c in report().claims for s in c.source.split(",")}
     assert {f"B-{n:03}" for n in range(54, 74)} - ids == {f"B-{n:03}" for n in (69, 72, 73)}
+
+
+# ---- what a number that is 0 or even does not tell ------------------------------------------------------------------------
+
+
+def test_critics_that_never_move_are_not_the_same_steps() -> None:
+    """With one optimiser or two: no weight differs where none moves."""
+    found = check(page(), {"separately": lambda: (0, 0)}).claims
+    assert [(c.id, c.verdict) for c in found] == [("same_steps", "refuted")]
+
+
+def test_the_listings_noise_with_another_sign_is_another() -> None:
+    """Its variance is the same, and its law too."""
+    found = check(page(), {"listed_noise": lambda z, sd: -sd * z}).claims
+    assert {c.id: c.verdict for c in found} == {"one_scale": "agrees", "coded_noise": "refuted"}
