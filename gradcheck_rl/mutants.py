@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
-from .calculus import has
+from .calculus import free, has
 from .claims import Claim, Equal, Erratum, Raises, Relation
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
@@ -35,7 +35,7 @@ from .points import generator
 from .problem import Problem
 from .quantities import Covariance, Gradient, Quantity, Value, blocks, is_code, lowered, slots
 from .same_code import same_code
-from .symbols import Atom, Named, Symbols, Variable, bare, entries, thaw
+from .symbols import Atom, Named, Symbols, Variable, bare, entries, frozen_, rebuilt, thaw
 from .verdict import Verdict
 
 SCHEMA = "gradcheck_rl/mutants/1"
@@ -431,10 +431,14 @@ def _of_line(values: list[Any]) -> Iterator[Any]:
 
 
 def _meaning(problem: Problem) -> Iterator[Any]:
-    """All formulas that the claims and the code of a page see. A stop-gradient may go once every derivative is taken."""
+    """All formulas that the claims see, and those that code, of which nothing is edited, could be given by name.
+
+    A stop-gradient may go where no derivative is to be taken, as of what code is given, and where it has nothing to stop.
+    """
     world = problem.bound
     cells = [e for name in sorted(world.names) for e in entries(world.names[name])]
-    yield from map(_by_names, [*cells, *(part for draw in with_parents(randoms(*cells)) for part in draw.law.args)])
+    laws = [part for draw in with_parents(randoms(*cells)) for part in draw.law.args]
+    yield from (thaw(_by_names(e)) for e in [*cells, *laws])
     for name, claim in _claims(problem):
         yield name
         stack = list(claim.that.sides) if isinstance(claim.that, Relation) else []
@@ -453,8 +457,16 @@ def _meaning(problem: Problem) -> Iterator[Any]:
 
 
 def _held(e: Any) -> Any:
-    """With its stop-gradients while a derivative is to be taken, and without them after."""
-    return e if has(e, Slope, sp.Derivative) else thaw(e)
+    """Without the stop-gradients that stop nothing: what they hold has none of what derivatives in it are to be taken by."""
+    return e if has(e, sp.Derivative) else _released(e, frozenset(node.args[1] for node in e.atoms(Slope)))
+
+
+def _released(e: Any, by: frozenset[Any]) -> Any:
+    if not has(e, frozen_):
+        return e
+    if isinstance(e, frozen_) and by.isdisjoint(free(e)):
+        return thaw(e)
+    return rebuilt(e, *(_released(a, by) for a in e.args))
 
 
 def _by_names(e: Any) -> Any:

@@ -515,3 +515,36 @@ def test_what_takes_functions_alone_is_its_one_value_unless_it_is_handed_on(tmp_
     )
     (four,) = (m for m in mutants(load(str(path)), functions=["levels"]) if "4" in m.name)
     assert (four.killed_by, bool(four.equivalent)) == (None, not given_to_another)
+
+
+@pytest.mark.parametrize(("factor", "proved"), [("phi", True), ("theta[0]", False)])
+def test_what_has_nothing_that_a_derivative_is_taken_by_may_be_frozen(tmp_path: Path, factor: str, proved: bool) -> None:
+    """The draw in it depends on theta by its law alone, which no stop-gradient stops."""
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": (
+                f"phi = Parameter('phi')\nworth = E({factor} * reward[action])\n"
+                "small = Claim('Small.', AtMost(Gradient(worth, theta)[0], 100))\nuniform = Claim("
+            ),
+            "claims=(unbiased, uniform),": "claims=(unbiased, uniform, small),",
+            "from gradcheck_rl import (": "from gradcheck_rl import (\n    AtMost,",
+        },
+    )
+    (inside,) = (m for m in mutants(load(str(path)), functions=["worth"]) if f"frozen({factor})" in m.name)
+    assert (inside.killed_by, bool(inside.equivalent)) == (None, proved)
+
+
+def test_the_chances_of_a_draw_may_be_frozen_where_no_derivative_is_taken(tmp_path: Path) -> None:
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": (
+                "chances = softmax(theta)\nother = Draw('other', Categorical([chances[k] * 1 for k in range(K)]))\n"
+                "fair = Claim('Its mean.', Equal(E(reward[other]), J))\nuniform = Claim("
+            ),
+            "claims=(unbiased, uniform),": "claims=(unbiased, uniform, fair),",
+        },
+    )
+    (frozen,) = (m for m in mutants(load(str(path)), functions=["other"]) if "frozen(chances[k])" in m.name)
+    assert (frozen.killed_by, bool(frozen.equivalent)) == (None, True)
