@@ -137,14 +137,13 @@ def density(x):
 
 # Target smoothing: noise with deviation 1/5 clipped at 1/2 as in the listing, or any deviation and any bound.
 bound = Variable("bound", over=Uniform(0.3, 1.5))
-smoothing = Draw("smoothing", Gaussian(0, sd), breaks=lambda x: ((-bound, bound),))
-clipped_noise = clip(smoothing, -bound, bound)
-ratio = bound / sd
-spread = sd**2 * (erf(ratio / sqrt(2)) - 2 * ratio * density(ratio)) + bound**2 * erfc(ratio / sqrt(2))
 centre = Variable("centre", over=Uniform(-2, 2))
-room = limit - centre
-near = Draw("near", Gaussian(0, sd), breaks=lambda x: ((-bound, bound, limit - centre, -limit - centre),))
-next_action = clip(centre + clip(near, -bound, bound), -limit, limit)
+ratio = bound / sd
+xi = Draw("xi", Gaussian(0, 1), breaks=lambda x: ((-ratio, ratio, (limit - centre) / sd, (-limit - centre) / sd),))
+smoothing = sd * xi
+clipped_noise = clip(smoothing, -bound, bound)
+next_action = clip(centre + clipped_noise, -limit, limit)
+spread = sd**2 * (erf(ratio / sqrt(2)) - 2 * ratio * density(ratio)) + bound**2 * erfc(ratio / sqrt(2))
 loose = Variable("loose", over=Uniform(-3, 3))
 u, v = Variable("u"), Variable("v")
 
@@ -207,12 +206,12 @@ def other_critic(phi1, phi2, slow1, slow2, slow_theta, s, a, r, s2, done, noise)
     return ((q_net(phi2, s, a) - bootstrap(slow1, slow2, slow_theta, r, s2, done, noise)) ** 2).mean()
 
 
-def listed_noise(z, sd):
-    return sd * z
+def listed_noise(xi, sd):
+    return sd * xi
 
 
-def listed_clipped_noise(z, sd, bound, listed_noise=listed_noise):
-    return listed_noise(z, sd).clamp(-bound, bound)
+def listed_clipped_noise(xi, sd, bound, listed_noise=listed_noise):
+    return listed_noise(xi, sd).clamp(-bound, bound)
 
 
 # Networks.
@@ -638,7 +637,7 @@ listed_values = Point(sd=Rational(1, 5), bound=half, centre=Rational(9, 5))
 coded_noise = Claim(
     "In every draw the listing's noise is that.",
     source="B-058",
-    that=Equal(Value(listed_clipped_noise), clip(sd * z, -bound, bound)),
+    that=Equal(Value(listed_clipped_noise), clipped_noise),
 )
 shifted = Claim(
     "Near a limit the mean action is moved inwards, by what the nearer clip cuts off.",
@@ -905,8 +904,8 @@ def rates_swapped(online, slow, data, q_run, pi_run, timer):
     return update(online, slow, data, q_run, pi_run, timer, kept=0.005)
 
 
-def noise_as_variance(z, sd):
-    return sd.sqrt() * z
+def noise_as_variance(xi, sd):
+    return sd.sqrt() * xi
 
 
 problem = Problem(

@@ -290,5 +290,5 @@ def test_critics_that_never_move_are_not_the_same_steps() -> None:
 
 def test_the_listings_noise_with_another_sign_is_another() -> None:
     """Its variance is the same, and its law too."""
-    found = check(page(), {"listed_noise": lambda z, sd: -sd * z}).claims
+    found = check(page(), {"listed_noise": lambda xi, sd: -sd * xi}).claims
     assert {c.id: c.verdict for c in found} == {"one_scale": "agrees", "coded_noise": "refuted"}
