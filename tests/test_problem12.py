@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Any
 
 import pytest
+import torch
 
 from gradcheck_rl import check
 from gradcheck_rl.load import load
@@ -407,3 +409,24 @@ def test_a_mistake_leaves_its_signature(name: str) -> None:
 
 def test_only_mistakes_beside_the_two_losses_have_no_signature() -> None:
     assert {called(m) for m in page().mistakes} - set(SIGNATURES) == {"paid_no_entropy", "smoothly_clamped"}
+
+
+# ---- what an even function does not tell ----------------------------------------------------------------------------------
+
+
+def test_a_batch_on_the_other_side_of_zero_is_told_by_the_score() -> None:
+    """x^2 is the same there, and its slope by the path."""
+
+    def reach(place: Any, log_width: Any, noises: Any) -> Any:
+        return -(place + log_width.exp() * noises)
+
+    found = {c.id: c.verdict for c in check(page(), {"reach": reach}, only={"score_of_batch", "path_of_batch"}).claims}
+    assert found == {"score_of_batch": "refuted", "path_of_batch": "agrees"}
+
+
+def test_another_action_near_1_is_told_in_float64_alone() -> None:
+    def one_deviation_away(log_sd: Any) -> Any:
+        return torch.distributions.Normal(torch.ones(()), log_sd.exp()).log_prob(1 + log_sd.exp())
+
+    found = {c.id: c.verdict for c in check(page(), {"likelihood_at_one": one_deviation_away}).claims}
+    assert found == {"rounded": "agrees", "told_apart": "refuted"}
