@@ -172,13 +172,16 @@ class Program:
         if e.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum):
             raise Unsuitable("generic functions and symbolic sums have no value")
         if e.is_Float:
-            raise ProblemError(f"{e} is a rounded number inside a formula: write Rational(...) so that the model stays exact.")
+            exactly = f"write Rational('{float(e)!r}') so that the model stays exact."
+            raise ProblemError(f"{float(e)!r} is a rounded number inside a formula: {exactly}")
         if e.is_Symbol:
             raise ProblemError(f"`{e}` has no value here: it is no variable of this problem and no draw under an expectation.")
         if isinstance(e, sp.DiracDelta):
             ways = "let the law of the draw depend on the parameter instead, or write frozen(...) around the jump."
             raise ProblemError(f"a derivative meets a jump, where {str(e.args[0])[:80]} is 0: {ways}")
-        wanted = "write step, minimum, maximum or clip, and KroneckerDelta(draw, k) for 1 where a draw is k (docs/words.md)."
+        wanted = (
+            "write step, minimum, maximum or clip, and KroneckerDelta(draw, k) for 1 where a draw is k; docs/words.md has all."
+        )
         raise ProblemError(f"no way to evaluate {type(e).__name__} in {str(e)[:80]}: {wanted}")
 
     def _power(self, base: Any, exponent: Any) -> int:

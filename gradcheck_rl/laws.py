@@ -80,7 +80,10 @@ class Categorical(Finite):
                 raise ProblemError("Categorical takes either probabilities or logits=..., one of them.")
             if np.ndim(plain(probs if logits is None else logits)) != 1:
                 shape = np.shape(plain(probs if logits is None else logits))
-                raise ProblemError(f"Categorical takes one row, of shape (K,), not {shape}: write an index, as in policy[state].")
+                wanted = (
+                    "write an index, as in policy[state]." if shape else "write one number for each outcome, as in (1, 0, 0)."
+                )
+                raise ProblemError(f"Categorical takes one row, of shape (K,), not {shape}: {wanted}")
             if logits is not None:
                 scores = array(*entries(logits))
                 probs = softmax(scores, allowed)

@@ -210,6 +210,8 @@ class _Found:
             if not isinstance(atom, Random):
                 if self.variables.get(home.name) is not home:
                     self.add(home)
+            elif home.bundle is None and isinstance(self.names.get(home.name), Draw):
+                self._name(home)
             elif home.name not in self.names and (home.bundle is None or not set(home.bundle.names) <= set(self.names)):
                 self._draw(home)
 
@@ -230,13 +232,12 @@ class _Found:
     def globals(self, function: Callable[..., Any]) -> None:
         """What the function asks for and its file defines with that name."""
         wanted = [p.name for p in arguments(function).values() if p.default is p.empty and p.name not in self.names]
-        if wanted:
-            around = getattr(inspect.unwrap(function), "__globals__", {})
-            known = sorted((k == x.name, n, x) for n, (k, x) in enumerate(around.items()) if isinstance(x, Symbols))
-            named = {x.name: x for _, _, x in known}  # the one that the file calls so too, where there are several
-            for name in wanted:
-                if name in named:
-                    self.add(named[name])
+        around = getattr(inspect.unwrap(function), "__globals__", {}) if wanted else {}
+        for name in wanted:
+            found = {k: x for k, x in around.items() if isinstance(x, Symbols) and x.name == name}
+            # The one that the file calls so too, where there are several.
+            for x in [found[name]] if name in found else found.values():
+                self.add(x)
 
 
 def _quantities(claim: Claim) -> Iterable[Quantity]:

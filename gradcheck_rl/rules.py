@@ -89,5 +89,7 @@ def _applied(chain: Derivation, change: Any, why: str, rule: str, missing: str) 
     for at in np.ndindex(*cells.shape):
         after[at] = change(formula(plain(cells[at])))
     if all(a == formula(plain(b)) for a, b in zip(after.flat, cells.flat, strict=True)):
-        raise ProblemError(f"{rule} finds {missing} in the last line of {chain.title!r}: it changes nothing.")
+        raise ProblemError(
+            f"{rule} finds {missing} in the last line of {chain.title!r}: write the line itself, as then(chain, line, why)."
+        )
     return then(chain, after[()] if cells.ndim == 0 else after.view(Array), why)

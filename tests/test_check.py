@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ from gradcheck_rl import (
     Masks,
     Mean,
     Mistake,
+    Named,
     NonFinite,
     Normal,
     OneOf,
@@ -921,3 +923,16 @@ def test_a_mistake_that_stops_is_told_to_be_none() -> None:
     assert not found.caught and found.reason.startswith(
         "with it reinforce_is_unbiased stops, which anyone notices. `reinforce` raised"
     )
+
+
+def test_two_things_of_one_name_are_told_and_none_is_taken_for_the_other() -> None:
+    x = Parameter("x", 2, over=Normal())
+    namespace: dict[str, Any] = {"first": Named("u", x[0] + 1), "second": Named("u", x[1] - 1)}
+    code = FunctionType((lambda u: 1 * u).__code__, namespace, "code")
+    both = [Draw("a", Bernoulli(1 / (1 + exp(-cell)))) for cell in x]
+    for claim in (Equal(Value(code), Value(namespace["first"])), Equal(E(both[0]), E(both[1]))):
+        with pytest.raises(ProblemError, match=r"two things of this problem are called `[ua]`: rename one"):
+            check(Problem("two", (Claim("They are alike.", claim),), world=(x,)))
+    namespace["u"] = namespace.pop("second")  # the one that the file calls so
+    page = Problem("one", (Claim("It is that.", Equal(Value(code), Value(x[1] - 1))),), world=(x,))
+    assert check(page).claims[0].verdict == "agrees"

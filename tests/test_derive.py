@@ -105,7 +105,7 @@ def test_a_substitution_that_is_no_identity_is_refuted() -> None:
 
 @pytest.mark.parametrize("rule", [expand_log, differentiate, take_expectation], ids=lambda rule: rule.__name__)
 def test_a_rule_with_nothing_to_do_says_so(rule: Any) -> None:
-    with pytest.raises(ProblemError, match=f"^{rule.__name__} finds no .* 'Plain': it changes nothing"):
+    with pytest.raises(ProblemError, match=f"^{rule.__name__} finds no .* 'Plain': write the line itself, as then"):
         rule(Derivation("Plain", theta[0] + 1))
 
 
