@@ -669,3 +669,32 @@ def test_what_cannot_be_graded_is_told(
     code, out, err = run(capsys, *typed)
     assert (code, out) == (2, "")
     assert sentence in err
+
+
+RIGHT = "(w * s0).masked_fill(allowed == 0, -torch.inf).log_softmax(-1)[action] * reward[action]"
+EXPECTED = "(w * s0).masked_fill(allowed == 0, -torch.inf).softmax(-1) @ reward"
+
+
+def estimating(grader: Grader, folder: Path, formula: str, before: str = "") -> Row:
+    asked = "w, s0, allowed, reward, action"
+    return row(grader, folder, f"import torch\n{before}\ndef reinforce({asked}):\n    return {formula}\n")
+
+
+@pytest.mark.parametrize("extra", ["w[0] * (action - 1)", "w[2] * (action - 1) * (2 + reward.sum())"])
+def test_a_bias_that_the_published_data_cannot_see_is_not_called_unbiased(
+    torch_grader: Grader, tmp_path: Path, extra: str
+) -> None:
+    """Over each action once it is zero in the mean, which the claims about given data are content with."""
+    assert "unbiased" not in said(estimating(torch_grader, tmp_path, f"{RIGHT} + {extra}"))
+
+
+def test_an_estimator_is_called_by_the_name_of_one_with_its_mean_and_its_variance(torch_grader: Grader, tmp_path: Path) -> None:
+    """The expectation itself has no variance, and so has every function over a single row; their means differ."""
+    found = said(estimating(torch_grader, tmp_path, EXPECTED))
+    assert "unbiased, but this is another estimator: its variance is not the declared one's" in found
+
+
+def test_a_submission_that_has_switched_gradients_off_is_graded_all_the_same(torch_grader: Grader, tmp_path: Path) -> None:
+    off = "torch.set_grad_enabled(False)"
+    assert words(estimating(torch_grader, tmp_path, RIGHT, off))[0] == "PASS"
+    assert words(estimating(torch_grader, tmp_path, f"-{RIGHT}", off))[0] == "FAIL"

@@ -100,7 +100,7 @@ class Grader:
         self.total = sum(part.rule.points for part in self.parts)
         self._asked: dict[str, _Asked] = {}
         self._judges: dict[Any, Judge] = {}
-        self._spreads: dict[tuple[Mean, int], Floats | None] = {}
+        self._spreads: dict[tuple[Mean, int], _Moments | None] = {}
         self._aside = {part.claim for part in self.parts if part.claim is not None}
 
     @cached_property
@@ -291,35 +291,36 @@ class Grader:
         return any(isinstance(q, Gradient) and q.of is slot for c in self._claims(self.problem, slot, ()) for q in _walk(c))
 
     def _other_estimator(self, remote: Remote, answer: Answer) -> str:
-        """Right in the mean, another law: whose is it?"""
+        """Right in the mean at every point, another law: whose is it?"""
         slot = remote.slot
         judge = self._judge(self.problem, remote.numpy).anew()
-        for claim in self.problem.claims:
-            if not (claim.reaches({slot: slot}) and not isinstance(claim.that, Raises)):
-                continue
-            mean = next((q for q in claim.that.sides if isinstance(q, Mean) and slot in q.code()), None)
-            if mean is None or judge.settle(claim, answer, witness=False).best.verdict not in (Verdict.PROVED, Verdict.AGREES):
+        means = _means(self.problem)
+        claims = [(c, q, judge.settle(c, answer, witness=False).best.verdict) for c, q in means if slot in q.code()]
+        if any(verdict is Verdict.REFUTED for _, _, verdict in claims):
+            return ""
+        for claim, mean, verdict in claims:
+            if verdict is Verdict.UNDECIDED:
                 continue
             scene = judge.scene(claim, judge.points, answer)
-            theirs, ours = _spread(mean, scene), self._spread(mean, scene)
+            theirs, ours = _moments(mean, scene), self._moments(mean, scene)
             if theirs is None or ours is None:
                 continue
-            if not apart(theirs, ours).any():
+            if not apart(theirs.spread, ours.spread).any():
                 return ""
-            for function, quantity in _estimators(self.problem, claim):
-                if function is slot:
+            for _, other in means:
+                function = other.code()[0]
+                if function is slot or not isinstance(other.of, (Gradient, Value)):
                     continue
-                spread = self._spread(quantity, scene)
-                if spread is not None and not apart(theirs, spread).any():
+                if (law := self._moments(other, scene)) is not None and law.agree(theirs):
                     return f"unbiased, but this is the estimator of `{function.__name__}`, not that of `{slot.__name__}`"
             return "unbiased, but this is another estimator: its variance is not the declared one's"
         return ""
 
-    def _spread(self, mean: Mean, scene: Scene) -> Floats | None:
-        """The variance that the page's own function has."""
+    def _moments(self, mean: Mean, scene: Scene) -> _Moments | None:
+        """Those of the page's own function."""
         key = (mean, len(scene.points))
         if key not in self._spreads:
-            self._spreads[key] = _spread(mean, scene.without_answer())
+            self._spreads[key] = _moments(mean, scene.without_answer())
         return self._spreads[key]
 
     def _shape(self, slot: Any, reason: str) -> tuple[str, ...]:
@@ -486,10 +487,21 @@ def _bounded(seconds: float) -> Generator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _spread(mean: Mean, scene: Scene) -> Floats | None:
-    """The variance at each point, its coordinates added up; None where it cannot be worked out."""
+class _Moments(NamedTuple):
+    """Of an estimator at each point: its mean, and its variances added up."""
+
+    mean: Floats
+    spread: Floats
+
+    def agree(self, other: _Moments) -> bool:
+        same = self.mean.shape == other.mean.shape and not apart(self.mean, other.mean).any()
+        return same and not apart(self.spread, other.spread).any()
+
+
+def _moments(mean: Mean, scene: Scene) -> _Moments | None:
+    """None where they cannot be worked out."""
     try:
-        return evaluate(Trace(Covariance(mean.of, mean.over)), scene).value[:, 0, 0]
+        return _Moments(evaluate(mean, scene).value[:, 0], evaluate(Trace(Covariance(mean.of, mean.over)), scene).value[:, 0, 0])
     except GradcheckError:
         return None
 
@@ -517,17 +529,11 @@ def _cost(claim: Claim) -> int:
     return 2 if any(isinstance(q, Covariance) for q in _walk(claim)) else int(claim.at is None)
 
 
-def _estimators(problem: Problem, like: Claim) -> list[tuple[Any, Mean]]:
-    """Functions whose mean a claim says to be what this claim says."""
-    assert not isinstance(like.that, Raises)
-    out: list[tuple[Any, Mean]] = []
-    for claim in problem.claims:
-        if isinstance(claim.that, Raises) or claim.at is not None:
-            continue
-        for q in claim.that.sides:
-            if isinstance(q, Mean) and isinstance(q.of, (Gradient, Value)) and len(code := q.code()) == 1:
-                out.append((code[0], q))
-    return out
+def _means(problem: Problem) -> list[tuple[Claim, Mean]]:
+    """The means of one function that claims about every point speak of, by the exact routes."""
+    stated = (exact for c in problem.claims if c.at is None and (exact := c.without(sampled.NAME)) is not None)
+    claims = [c for c in stated if not isinstance(c.that, Raises)]
+    return [(c, q) for c in claims for q in c.that.sides if isinstance(q, Mean) and len(q.code()) == 1]
 
 
 def _bent(ask: Any, found: Sequence[Sample], by: Sequence[str]) -> bool:
