@@ -55,9 +55,11 @@ def _fitted(problem: Problem, slot: Callable[..., Any], own: Any) -> Callable[..
     bound = own.keywords if isinstance(own, functools.partial) else {}
     named = [p for p in parameters if p.kind not in VARIADIC and p.name not in bound]
     wanted = [p for p in named if p.default is p.empty or p.name in asked]
-    if inspect.isfunction(own) and all(p.kind in ORDINARY and (p.default is p.empty or p not in wanted) for p in parameters):
+    names = [p.name for p in wanted]
+    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD and (p.default is p.empty or p not in wanted) for p in parameters)
+    if inspect.isfunction(own) and plain and (names == asked or not {*names} <= {*asked}):  # by position it is given the same
         return own
-    return _by_name(title, own, parameters, [p.name for p in wanted], order, asked)
+    return _by_name(title, own, parameters, names, order, asked)
 
 
 def _by_name(
@@ -67,11 +69,14 @@ def _by_name(
     kinds = {p.kind for p in parameters}
     first = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
     names = list(dict.fromkeys([*wanted, *(asked if kinds & set(VARIADIC) else ())]))
+    unread = set(asked) - {p.name for p in parameters}
 
     def forward(*values: Any, **arguments: Any) -> Any:
         given = dict(zip(order, values, strict=False)) | arguments
         if kinds & set(VARIADIC) == {inspect.Parameter.VAR_POSITIONAL}:
             return own(*(given[name] for name in names if name in given))
+        if inspect.Parameter.VAR_KEYWORD not in kinds:
+            given = {name: value for name, value in given.items() if name not in unread}
         return own(*[given.pop(name) for name in first if name in given], **given)
 
     kept = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters if p.kind in ORDINARY and p.name not in names]

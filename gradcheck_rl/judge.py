@@ -542,7 +542,8 @@ def measure(that: Relation, scene: Scene, where: Relation | None = None, smooth:
 def _outcomes(that: Relation, where: Relation | None, scene: Scene) -> Outcomes | None:
     """What the draws that stand outside every mean came out as, in a statement or its condition."""
     sides = [*that.sides, *(where.sides if where is not None else ())]
-    atoms = list(dict.fromkeys(a for q in sides for a in loose_atoms(q, scene)))
+    scenes = (scene, scene.without_answer()) if scene.answer else (scene,)  # an answer may read fewer draws than the page
+    atoms = list(dict.fromkeys(a for s in scenes for q in sides for a in loose_atoms(q, s)))
     return some_outcomes(atoms, scene.world.names, scene) if atoms else None
 
 

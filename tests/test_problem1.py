@@ -166,3 +166,48 @@ def test_the_triangles_show_gradient_flow() -> None:
         pull = p * (np.array([[-1], [0], [1]]) - (p[2] - p[0]))
         assert p.sum(axis=0) == pytest.approx(1)
         assert speed == pytest.approx(p * (pull - (p * pull).sum(axis=0)))
+
+
+# ---- answers --------------------------------------------------------------------------------------------------------------
+
+
+def right(w: Any, s0: Any, allowed: Any) -> Any:
+    return (w * s0).masked_fill(allowed == 0, -torch.inf).log_softmax(-1)
+
+
+TAKEN: dict[str, Callable[..., Any]] = {
+    "in another order": lambda allowed, s0, w: right(w, s0, allowed),
+    "by name": lambda *, w, s0, allowed: right(w, s0, allowed),
+    "first by position": lambda s0, w, /, allowed: right(w, s0, allowed),
+    "last by name": lambda w, *, allowed, s0: right(w, s0, allowed),
+}
+
+
+@pytest.mark.parametrize("how", TAKEN)
+def test_an_answer_takes_its_arguments_as_it_likes(how: str) -> None:
+    """`log_prob` and `by_shared_descent`, which are the page's own, call it by position."""
+    found = check(page(), {"log_pi": TAKEN[how]}, points=2, only=["scores", "moved"])
+    assert found.ok, found.text()
+    turned = check(page(), {"log_pi": lambda s0, allowed, w: -right(w, s0, allowed)}, points=2, only=["scores", "moved"])
+    assert {c.verdict for c in turned.claims} == {"refuted"}
+
+
+def test_an_answer_need_not_take_what_it_does_not_read() -> None:
+    """Without the mask it is the page's mistake, at the same point, and no error."""
+    mistake = next(m for m in page().mistakes if m.says == "mask forgotten")
+    short = check(page(), {"log_pi": lambda w, s0: (w * s0).log_softmax(-1)}, points=2, only=["unbiased"])
+    (whole,) = check(page(), mistake.answer, points=2, only=["unbiased"]).claims
+    assert whole.verdict == "refuted" and line(short, "unbiased").witness == whole.witness
+    assert line(short, "unbiased").reason == whole.reason
+
+
+def expected(w: Any, s0: Any, allowed: Any, reward: Any) -> Any:
+    return right(w, s0, allowed).exp() @ reward
+
+
+def test_an_answer_that_reads_no_draw_is_judged_at_every_outcome() -> None:
+    """A claim about each outcome is one also where the answer is the same at all of them."""
+    found = check(page(), {"reinforce": expected}, points=4, only=["unbiased", "silent", "parabola"])
+    assert {c.id: c.verdict for c in found.claims} == {"unbiased": "agrees", "silent": "agrees", "parabola": "refuted"}
+    leaky = check(page(), {"reinforce": lambda w, s0, allowed, reward: w @ reward}, points=4, only=["silent"])
+    assert line(leaky, "silent").verdict == "refuted"
