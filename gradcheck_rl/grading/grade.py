@@ -531,9 +531,9 @@ def _cost(claim: Claim) -> int:
 
 def _means(problem: Problem) -> list[tuple[Claim, Mean]]:
     """The means of one function that claims about every point speak of, by the exact routes."""
-    stated = (exact for c in problem.claims if c.at is None and (exact := c.without(sampled.NAME)) is not None)
-    claims = [c for c in stated if not isinstance(c.that, Raises)]
-    return [(c, q) for c in claims for q in c.that.sides if isinstance(q, Mean) and len(q.code()) == 1]
+    claims = [exact for c in problem.claims if c.at is None and (exact := c.without(sampled.NAME)) is not None]
+    sides = [(c, q) for c in claims if not isinstance(c.that, Raises) for q in c.that.sides]
+    return [(c, q) for c, q in sides if isinstance(q, Mean) and len(q.code()) == 1]
 
 
 def _bent(ask: Any, found: Sequence[Sample], by: Sequence[str]) -> bool:
