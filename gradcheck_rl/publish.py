@@ -19,6 +19,7 @@ from .load import load, shipped
 from .render import html, json, junit, latex, markdown, typst
 from .render.document import Setting, index
 from .report import Report
+from .schema import damage
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -109,13 +110,17 @@ def target(output: str | None, language: str, inputs: Iterable[Path]) -> Target:
 def read(path: str) -> list[Report]:
     """The reports that `--json -o` or a folder of pages saved."""
     try:
-        found = json.read(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        wrong = damage(plain_json.loads(text))
+        found = [] if wrong else json.read(text)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except (plain_json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} is not JSON: {error}. A report is saved by `problem1 --json -o report.json`.") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path} is JSON, but not a report: save one by `problem1 --json -o report.json`.") from error
+    if wrong:
+        raise InputError(f"{path} is JSON, but not a report, for {wrong}: save one by `problem1 --json -o report.json`.")
     return found
 
 

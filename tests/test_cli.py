@@ -10,7 +10,9 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +23,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gradcheck_rl.load as loading
-from gradcheck_rl import coverage
+from gradcheck_rl import check, coverage
 from gradcheck_rl.cli import COMMANDS, OPTIONS, main
 from gradcheck_rl.errors import ProblemError
 from gradcheck_rl.files import put, writable
+from gradcheck_rl.load import load
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.report import Caught, Line, Report
+from gradcheck_rl.schema import damage
 
 from .test_coverage import DECIDED, LEFT
 
@@ -791,3 +795,70 @@ def test_json_goes_to_the_file_that_is_named_and_not_to_the_screen_too(answers: 
     assert main([*answers([0]), "--json", "-o", "/dev/full"]) == 2
     lost = json.loads(capsys.readouterr().out)  # what cannot be written is printed
     assert "cannot be written" in lost["error"] and lost["reports"] == [json.loads(SAVED)]
+# ---- saved reports that are damaged ---------------------------------------------------------------------------------------
+
+
+def places(value: Any, *at: Any) -> list[tuple[Any, ...]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [at, *(place for name, part in inner for place in places(part, *at, name))]
+
+
+def damaged(whole: Any, place: tuple[Any, ...], by: Any) -> Any:
+    if not place:
+        return by
+    copy = whole.copy()
+    copy[place[0]] = damaged(whole[place[0]], place[1:], by)
+    return copy
+
+
+def without_required(rule: Any) -> Any:
+    if isinstance(rule, list):
+        return [without_required(part) for part in rule]
+    if not isinstance(rule, dict):
+        return rule
+    return {name: without_required(part) for name, part in rule.items() if name != "required" or not isinstance(part, list)}
+
+
+@cache
+def whole() -> Any:
+    """A report with every part: claims that hold and fail, an erratum, a mistake, a derivation, figures, blind spots."""
+    page = load(str(TINY.parents[2] / "problems" / "problem1_masked_softmax.py"))
+    only = ["slope", "first", "same", "shows", "mask_forgotten", "shares"]
+    return json.loads(json_renderer.render([check(page, only=only, points=2, formulas=True)]))
+
+
+INSTEAD = st.sampled_from([None, True, 7, -1, 1.5, "great", "nan", [], [3], [[]], {}, {"a": {}}, ["id", ["x"]]])
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(data=st.data())
+def test_a_damaged_report_is_told_in_a_sentence_and_is_what_the_schema_refuses(data: st.DataObject, home: Path) -> None:
+    """Keys that are missing aside: reports of before have fewer."""
+    place, by = data.draw(st.sampled_from(places(whole()))), data.draw(INSTEAD)
+    broken = damaged(whole(), place, by)
+    rule = without_required({**SCHEMA, "oneOf": [{"$ref": "#/$defs/report"}]})
+    assert (damage(broken) == "") == jsonschema.Draft202012Validator(rule).is_valid(broken)
+    Path("r.json").write_text(json.dumps(broken))
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()) as said:
+        codes = {main(["report", "r.json", *words]) for words in ([], ["--quiet"], ["--lang", "zh", "-o", "r.html", "--quiet"])}
+    if damage(broken):
+        assert codes == {2} and said.getvalue().startswith("error: r.json is JSON, but not a report")
+    assert codes <= {0, 1, 2, 3, 4, 5}
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "ok", "fits"),
+    [
+        ("claim", "proved", True, True),
+        ("step", "agrees", True, True),
+        ("erratum", "refuted", True, True),
+        ("claim", "refuted", True, False),
+        ("claim", "undecided", True, False),
+        ("erratum", "agrees", True, False),
+        ("claim", "agrees", False, True),
+        ("erratum", "refuted", False, True),
+    ],
+)
+def test_a_line_is_as_it_should_be_only_with_such_a_verdict(kind: str, verdict: str, ok: bool, fits: bool) -> None:
+    data = json.loads(json_renderer.render([replace(REPORTS[0], claims=(Line("a", "A.", kind, "", verdict, ok),))]))
+    assert jsonschema.Draft202012Validator(SCHEMA).is_valid(data) == (damage(data) == "") == fits

@@ -39,6 +39,7 @@ LAYERS = (
         "variances",
         "derive",
         "load",
+        "schema",
         "shards",
     ),
     ("render", "mutants", "compare", "slopes", "coverage", "strategies", "languages", "lint", "publish", "learn", "grading"),
