@@ -862,3 +862,13 @@ def test_a_damaged_report_is_told_in_a_sentence_and_is_what_the_schema_refuses(d
 def test_a_line_is_as_it_should_be_only_with_such_a_verdict(kind: str, verdict: str, ok: bool, fits: bool) -> None:
     data = json.loads(json_renderer.render([replace(REPORTS[0], claims=(Line("a", "A.", kind, "", verdict, ok),))]))
     assert jsonschema.Draft202012Validator(SCHEMA).is_valid(data) == (damage(data) == "") == fits
+
+
+@pytest.mark.parametrize("hides", ["random", "string", "numpy", "sympy", "torch", "concurrent", "argparse"])
+def test_a_file_hides_no_module_where_a_person_stands(hides: str, home: Path) -> None:
+    (home / f"{hides}.py").write_text(DOUBLED)
+    (home / "page.py").write_text(TINY.read_text())
+    env = os.environ | {"PYTHONPATH": str(TINY.parents[2])}
+    program = [sys.executable, "-m", "gradcheck_rl", "page.py", "--answer", f"{hides}.py", "--only", "unbiased"]
+    done = subprocess.run(program, cwd=home, env=env, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and "refuted" in done.stdout, done.stderr
