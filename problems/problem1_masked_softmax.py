@@ -120,6 +120,14 @@ def added_large(w, s0, allowed, action):
     return (w * s0 + torch.where(allowed == 0, -1e9, 0.0)).log_softmax(-1)[action]
 
 
+def added_in_half(w, s0, allowed, action):  # float16 ends at 65504
+    return ((w * s0).half() + torch.where(allowed == 0, -6e4, 0.0).half()).log_softmax(-1)[action]
+
+
+def filled_in_half(w, s0, allowed):
+    return (w * s0).half().masked_fill(allowed == 0, -1e9).log_softmax(-1)
+
+
 def removed(w, s0, allowed, action):  # the forbidden logits are not there at all
     kept = allowed.nonzero().flatten().tolist()
     return (w * s0)[kept].log_softmax(-1)[kept.index(action)]
@@ -453,6 +461,15 @@ ways = tuple(
         ("", "log-probabilities", Value(f), action.log_prob()),
     )
 )
+half_score, half_log = (
+    Claim(
+        f"In float16 `added_in_half` has the same {what}, to two digits.", Equal(found, expected), resolution=0.01, source="A-015"
+    )
+    for what, found, expected in (
+        ("scores", Gradient(added_in_half), score),
+        ("log-probabilities", Value(added_in_half), action.log_prob()),
+    )
+)
 far_score, far_log = (
     Claim(f"The middle action has the {what} there.", Equal(found, expected), at=steep, source="A-015")
     for what, found, expected in (
@@ -495,9 +512,15 @@ never = Claim("Its log-probability is -inf.", Equal(Mean(Value(log_prob), over=m
 pushes_too = Claim(
     "A Categorical does the same.", Equal(estimate(by_categorical, middle), (-half, 0, -half)), at=masked, source="A-016"
 )
-pulls, pulls_large = (
+pulls, pulls_large, pulls_half = (
     Claim(f"Through an added {x} it sends it 1.", Equal(estimate(f, middle), (-half, 1, -half)), at=masked, source="A-016")
-    for x, f in (("-inf", added), ("-1e9", added_large))
+    for x, f in (("-inf", added), ("-1e9", added_large), ("-6e4 in float16", added_in_half))
+)
+pulls_single = Claim(
+    "Through an added -1e9 in float32 too.",
+    Equal(Mean(Gradient(added_large, dtype="float32"), over=middle), (-half, 1, -half)),
+    at=masked,
+    source="A-016",
 )
 breaks = Claim(
     "Through the logarithm of a probability 0 it sends the others no number.",
@@ -521,6 +544,13 @@ unlikely_large = Claim(
     resolution=1e-5,
     source="A-016",
 )
+unlikely_half = Claim(
+    "In float16 `added_in_half` gives it -6e4: log 2 is lost.",
+    Equal(Mean(Value(added_in_half), over=middle), -60000),
+    at=masked,
+    source="A-016",
+)
+too_large = Claim("In float16 masked_fill refuses -1e9.", Raises(filled_in_half, RuntimeError), at=masked, source="A-016")
 absent = Claim(
     "Where the action is removed there is no such datum.", Raises(removed_middle, ValueError), at=masked, source="A-016"
 )
@@ -869,6 +899,8 @@ problem = Problem(
         noise,
         quiet,
         large,
+        half_score,
+        half_log,
         far_score,
         far_log,
         *ways,
@@ -883,9 +915,13 @@ problem = Problem(
         pushes_too,
         pulls,
         pulls_large,
+        pulls_half,
+        pulls_single,
         breaks,
         *unlikely,
         unlikely_large,
+        unlikely_half,
+        too_large,
         absent,
         nothing_left,
         nothing_added,

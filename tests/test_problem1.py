@@ -27,7 +27,7 @@ from .reading import line, numbers
 # Which routes must answer: an evaluator that stops applying is noticed here.
 LISTED = "symbolic + listed + autodiff"
 ROUTES = {
-    "listed + autodiff": "scores of_state likely_of_state mask_ignored lower same "
+    "listed + autodiff": "scores of_state likely_of_state mask_ignored lower same half_score half_log "
     "added_has_the_same_scores in_float32_added_has_the_same added_has_the_same_log_probabilities "
     "added_large_has_the_same_scores in_float32_added_large_has_the added_large_has_the_same_log "
     "removed_has_the_same_scores in_float32_removed_has_the_same removed_has_the_same_log_probabilities "
@@ -39,13 +39,14 @@ ROUTES = {
     "lucky skewed log_share noise quiet large far_score far_log "
     "added_has_the_right_score_for added_has_the_right_log_probability added_large_has_the_right_score "
     "added_large_has_the_right_log removed_has_the_right_score_for removed_has_the_right_log_probability "
-    "by_categorical_has_the_right_score by_categorical_has_the_right_log sunk lost pushes pushes_too pulls pulls_large breaks "
+    "by_categorical_has_the_right_score by_categorical_has_the_right_log sunk lost pushes pushes_too pulls pulls_large "
+    "pulls_half pulls_single breaks unlikely_half "
     "never added_gives_a_forbidden_action_the by_categorical_gives_a_forbidden_action "
     "chosen_first_gives_a_forbidden_action unlikely_large nothing_added nothing_chosen",
     "symbolic + sampled + autodiff": "drawn",
     "symbolic + autodiff": "policy improbable surprise disorder leaning residual residual_20 residual_40 log_20 log_40 log_104 "
     "underflow_32 underflow_64 divergent twins torn nothing_left illegal absorbed still decayed moved pushed_on followed later",
-    "called": "absent refused",
+    "called": "absent refused too_large",
     "symbolic": "faster",
     "symbolic + integrated": "arrival",
 }
@@ -57,8 +58,8 @@ LEFT = {
     40: (2.124177127645794493152489e-18, -1.062088563822897246576244e-18),
 }
 
-# Of these only the gradient is meant; the last one is to raise.
-WITHOUT_A_VALUE = {"reinforce", "with_baseline", "unmasked", "finite_mask", "removed_middle"}
+# Of these only the gradient is meant; the last two are to raise.
+WITHOUT_A_VALUE = {"reinforce", "with_baseline", "unmasked", "finite_mask", "removed_middle", "filled_in_half"}
 
 
 @cache
