@@ -698,3 +698,28 @@ def test_a_submission_that_has_switched_gradients_off_is_graded_all_the_same(tor
     off = "torch.set_grad_enabled(False)"
     assert words(estimating(torch_grader, tmp_path, RIGHT, off))[0] == "PASS"
     assert words(estimating(torch_grader, tmp_path, f"-{RIGHT}", off))[0] == "FAIL"
+
+
+@pytest.mark.parametrize("key", ["", "a", "b"])
+@pytest.mark.parametrize(
+    "formula",
+    [
+        f"({RIGHT}).float() + 3 * reward.sum()",
+        f"({RIGHT.replace('w * s0', '(w * s0).float()')}) + reward.sum()",
+        f"({RIGHT}).half()",
+    ],
+)
+def test_what_is_computed_in_fewer_digits_is_not_called_written_by_hand(
+    torch_grader: Grader, tmp_path: Path, formula: str, key: str
+) -> None:
+    """Its slopes are right, and its values, which are others than the page's, are known to few digits."""
+    other = Grader(torch_grader.problem, torch_grader.rubric, torch_grader.tier, Limits(), key)
+    found = estimating(other, tmp_path, formula)
+    assert words(found)[0] == "PASS", said(found)
+
+
+@pytest.mark.parametrize("kind", ["to('meta')", "reshape(1).to_sparse()"])
+def test_a_tensor_of_another_kind_is_told_and_no_crash(torch_grader: Grader, tmp_path: Path, kind: str) -> None:
+    found = estimating(torch_grader, tmp_path, f"({RIGHT}).{kind}")
+    assert words(found)[0] == "FAIL" and "`reinforce` returned what cannot be read: " in said(found)
+    assert "Traceback" not in found.output

@@ -50,6 +50,8 @@ PART_S = 120.0
 LIVES = 3
 NUMPY_POINTS = 2
 SHOWN_NUMBERS = 8
+# Steps of a difference, and how near it comes to the slope.
+STEPS = {1e-5: 1e-3, 1e-4: 1e-3, 1e-3: 1e-3, 1e-2: 1e-3, 0.1: 0.05}
 
 Answer = Mapping[Any, Any]
 
@@ -537,7 +539,7 @@ def _means(problem: Problem) -> list[tuple[Claim, Mean]]:
 
 
 def _bent(ask: Any, found: Sequence[Sample], by: Sequence[str]) -> bool:
-    """Do slopes disagree with differences of values along a line, where two steps of the difference agree?"""
+    """Do slopes disagree with every difference of values along a line? Code in float32 or float16 is known by wide ones."""
     rng = np.random.default_rng(1)
     for sample in found:
         floats = [k for k, v in sample.arguments.items() if v.dtype.kind == "f"]
@@ -547,10 +549,12 @@ def _bent(ask: Any, found: Sequence[Sample], by: Sequence[str]) -> bool:
         _, slopes = answered(ask, sample, False)
         along = np.concatenate([line[k].reshape(sample.count, -1) for k in floats], axis=1)
         slope = (slopes * along).sum(axis=1)
-        near, far = (_difference(ask, sample, line, step) for step in (1e-5, 2e-5))
-        with np.errstate(all="ignore"):
-            steady = np.abs(near - far) <= 1e-4 * (1 + np.abs(near))
-            off = steady & np.isfinite(slope) & (np.abs(slope - near) > 1e-3 * (1 + np.abs(near)))
+        off = np.isfinite(slope)
+        for step, near in STEPS.items():
+            if off.any():
+                difference = _difference(ask, sample, line, step)
+                with np.errstate(all="ignore"):
+                    off &= np.abs(slope - difference) > near * (1 + np.abs(difference))
         if off.any():
             return True
     return False

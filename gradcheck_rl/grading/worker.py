@@ -427,15 +427,16 @@ def main(source: int, sink: int) -> None:
     send(sink, {"functions": {name: described(f) for name, f in functions.items()}})
     while True:
         request, payload = received(source)
+        numbers = b""
         try:
             header, numbers = caller.answer(request, payload)
-            send(sink, {"id": request["id"], **header}, numbers)
         except Refused as error:
-            send(sink, {"id": request["id"], "refused": error.says, "ended": error.ended})
+            header = {"refused": error.says, "ended": error.ended}
         except MemoryError:
-            send(
-                sink, {"id": request["id"], "refused": f"`{request['name']}` needs more memory than it may have.", "ended": True}
-            )
+            header = {"refused": f"`{request['name']}` needs more memory than it may have.", "ended": True}
+        except Exception as error:  # as of a tensor that is sparse, or on another device
+            header = {"refused": f"`{request['name']}` returned what cannot be read: {told(error)}", "ended": False}
+        send(sink, {"id": request["id"], **header}, numbers)
 
 
 def _line_of(error: BaseException, sources: Mapping[str, str]) -> str:
