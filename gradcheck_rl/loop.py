@@ -68,7 +68,7 @@ def check(
     if executor is not None:
         from .shards import Shards
 
-        loop.draws_on(Shards(problem, answer or {}, executor))
+        loop.draws_on(Shards(problem, answer or {}, given, executor))
     found: dict[str, list[Line] | Caught] = {}
     if progress is not None and samples is not None:
         tell = progress

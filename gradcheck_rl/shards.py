@@ -85,9 +85,9 @@ class Task:
 
 
 class Shards:
-    """Makes the draws of a problem's means on an executor."""
+    """Makes the draws of a problem's means on an executor. An answer is found there as it was read, and known here as it fits."""
 
-    def __init__(self, problem: Problem, answer: Answer, executor: Executor) -> None:
+    def __init__(self, problem: Problem, answer: Answer, fits: Answer, executor: Executor) -> None:
         self.executor = executor
         if not problem.path:
             raise InputError(
@@ -97,7 +97,7 @@ class Shards:
         self.places = {claim: (name, line) for name, item in problem.names.items() for line, claim in _lines(item)}
         self._answers = {frozenset[Any](): Replaced()}
         if answer:
-            self._answers[frozenset(fitted(problem, answer).items())] = _replaced(answer)
+            self._answers[frozenset(fits.items())] = _replaced(answer)
 
     def add_mistake(self, name: str, answer: Answer) -> None:
         self._answers[frozenset(answer.items())] = Replaced(mistake=name)

@@ -257,7 +257,7 @@ def test_a_worker_with_another_file_is_told(page: Path, processes: Executor, tmp
     path = tmp_path / "square.py"
     path.write_text(page.read_text())
     problem = load(str(path))
-    stale = shards.Shards(problem, {}, processes)
+    stale = shards.Shards(problem, {}, {}, processes)
     path.write_text(page.read_text() + "\n# edited\n")
     assert stale.page != shards.File.of(str(path))
     for edit, sentence in ((path.touch, "a worker has another version of"), (path.unlink, "a worker cannot read")):
@@ -333,3 +333,12 @@ def test_the_command_line_draws_in_processes_and_keeps_its_output_clean(page: Pa
     [report] = json.read(done.stdout)
     assert done.returncode == 0 and "2000000 samples at each point" in report.claims[0].remark
     assert "noise" in done.stderr
+
+
+def test_an_answer_that_takes_its_arguments_by_name_is_drawn_elsewhere_too(problem: Problem, tmp_path: Path) -> None:
+    own = answer(problem, tmp_path, RIGHT)
+    (tmp_path / "mine.py").write_text((HEAD + RIGHT).replace("(mu, x)", "(*, x, mu)"))
+    named = {slot: load_functions(str(tmp_path / "mine.py"))["score"] for slot in own}
+    each = Shuffled(0)
+    there = sampling(problem, each, named, only=["slope"])
+    assert each.begun and data(there) == data(sampling(problem, None, named, only=["slope"]))
