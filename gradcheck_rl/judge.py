@@ -266,8 +266,8 @@ class Judge:
         if size >= 1:
             return claim.resolution
         beside = scene.points
-        for v in self.world.parameters:
-            beside = beside.with_(v.name, beside.exact[v.name] * NUDGE)
+        for name in beside.exact.keys() & {v.name for v in self.world.parameters}:
+            beside = beside.with_(name, beside.exact[name] * NUDGE)
         with np.errstate(all="ignore"):
             try:
                 there = measure(that, replace(scene.anew(), points=beside), claim.where, smooth=True)

@@ -171,10 +171,14 @@ def slug(text: str) -> str:
     return "_".join(words[:6]) or "claim"
 
 
+TWO = "two things of this problem are called `{}`: rename one, since code asks for them by name."
+
+
 class _Found:
     def __init__(self) -> None:
         self.variables: dict[str, Variable] = {}
         self.names: dict[str, Symbols] = {}
+        self.alike: set[str] = set()  # names of several draws: no code may ask for them
 
     def add(self, x: Any) -> None:
         if isinstance(x, Bundle):
@@ -193,7 +197,7 @@ class _Found:
 
     def _name(self, x: Symbols) -> None:
         if self.names.setdefault(x.name, x) is not x:
-            raise ProblemError(f"two things of this problem are called `{x.name}`: rename one, since code asks for them by name.")
+            raise ProblemError(TWO.format(x.name))
 
     def _draw(self, draw: Draw) -> None:
         for d in with_parents(draw.atoms):
@@ -210,8 +214,8 @@ class _Found:
             if not isinstance(atom, Random):
                 if self.variables.get(home.name) is not home:
                     self.add(home)
-            elif home.bundle is None and isinstance(self.names.get(home.name), Draw):
-                self._name(home)
+            elif home.bundle is None and isinstance(known := self.names.get(home.name), Draw):
+                self.alike |= {home.name} if known is not home else set()
             elif home.name not in self.names and (home.bundle is None or not set(home.bundle.names) <= set(self.names)):
                 self._draw(home)
 
@@ -231,7 +235,10 @@ class _Found:
 
     def globals(self, function: Callable[..., Any]) -> None:
         """What the function asks for and its file defines with that name."""
-        wanted = [p.name for p in arguments(function).values() if p.default is p.empty and p.name not in self.names]
+        asked = [p.name for p in arguments(function).values() if p.default is p.empty]
+        if several := self.alike.intersection(asked):
+            raise ProblemError(TWO.format(min(several)))
+        wanted = [name for name in asked if name not in self.names]
         around = getattr(inspect.unwrap(function), "__globals__", {}) if wanted else {}
         for name in wanted:
             found = {k: x for k, x in around.items() if isinstance(x, Symbols) and x.name == name}

@@ -929,9 +929,10 @@ def test_two_things_of_one_name_are_told_and_none_is_taken_for_the_other() -> No
     x = Parameter("x", 2, over=Normal())
     namespace: dict[str, Any] = {"first": Named("u", x[0] + 1), "second": Named("u", x[1] - 1)}
     code = FunctionType((lambda u: 1 * u).__code__, namespace, "code")
-    both = [Draw("a", Bernoulli(1 / (1 + exp(-cell)))) for cell in x]
-    for claim in (Equal(Value(code), Value(namespace["first"])), Equal(E(both[0]), E(both[1]))):
-        with pytest.raises(ProblemError, match=r"two things of this problem are called `[ua]`: rename one"):
+    one, other = (Draw("u", Bernoulli(1 / (1 + exp(-cell)))) for cell in x)
+    assert check(Problem("two", (Claim("They are other.", Differs(E(one), E(other))),), world=(x,))).ok
+    for claim in (Equal(Value(code), Value(namespace["first"])), Equal(Mean(Value(code)), E(one) + E(other))):
+        with pytest.raises(ProblemError, match=r"two things of this problem are called `u`: rename one"):
             check(Problem("two", (Claim("They are alike.", claim),), world=(x,)))
     namespace["u"] = namespace.pop("second")  # the one that the file calls so
     page = Problem("one", (Claim("It is that.", Equal(Value(code), Value(x[1] - 1))),), world=(x,))

@@ -795,6 +795,8 @@ def test_json_goes_to_the_file_that_is_named_and_not_to_the_screen_too(answers: 
     assert main([*answers([0]), "--json", "-o", "/dev/full"]) == 2
     lost = json.loads(capsys.readouterr().out)  # what cannot be written is printed
     assert "cannot be written" in lost["error"] and lost["reports"] == [json.loads(SAVED)]
+
+
 # ---- saved reports that are damaged ---------------------------------------------------------------------------------------
 
 
