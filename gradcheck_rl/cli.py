@@ -56,7 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options, unknown = parser.parse_known_args(words)
         if unknown:
-            hint = did_you_mean(unknown[0].partition("=")[0], COMMANDS[options.command].options)
+            known = [word for word in COMMANDS[options.command].options if word.startswith("-")]
+            hint = did_you_mean(unknown[0].partition("=")[0], known)
             raise InputError(f"`{options.command}` has no `{unknown[0]}`.{hint}")
         if empty := next((name for name, value in vars(options).items() if value == ""), None):
             raise InputError(f"nothing is given for `{empty}`, as by an unset variable of the shell: write it, or leave it out.")
@@ -347,7 +348,7 @@ def report(options: argparse.Namespace) -> int:
             reports.append(_check(problem, options, figures=True, formulas=True))
             problems[problem.name] = problem
             if not options.quiet:
-                say(f"{printable(reports[-1].text())}\n")
+                say(_in_short(reports[-1], options))
     if reports:
         say(f"{printable(str(target.write(reports, problems)))} is written.\n")
     return failed.worst(reports)
@@ -650,10 +651,16 @@ def _was_interrupted(error: BaseException) -> bool:
 
 def _text_of(reports: Sequence[Report], options: argparse.Namespace) -> str:
     if options.quiet:
-        return "".join(f"{printable(report.text())}\n" for report in reports)
+        return "".join(_in_short(report, options) for report in reports)
     from .render import text
 
     return text.render(reports, screen(options)) + "\n"
+
+
+def _in_short(report: Report, options: argparse.Namespace) -> str:
+    from .languages import speaker
+
+    return f"{printable(report.text(speaker(options.lang)))}\n"
 
 
 def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Failed) -> None:

@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
@@ -69,7 +69,9 @@ def say_error(sentence: str) -> None:
 
 
 def complain(sentence: str, kind: str = "error") -> None:
-    sys.stderr.write(_writable_on(sys.stderr, f"{kind}: {printable(sentence)}\n"))
+    with suppress(OSError):  # where nobody hears it, the exit code still says it
+        sys.stderr.write(_writable_on(sys.stderr, f"{kind}: {printable(sentence)}\n"))
+        sys.stderr.flush()
 
 
 def printable(text: str) -> str:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from .errors import InputError
 from .load import HOMES
+from .report import Say
 
 LANGUAGES = ("en", "zh")
-
-Say = Callable[..., str]
-
-
-def english(sentence: str, *parts: object) -> str:
-    return sentence.format(*parts) if parts else sentence
 
 
 def speaker(language: str) -> Say:

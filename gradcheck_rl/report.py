@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from importlib.util import find_spec
@@ -11,6 +12,13 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = "gradcheck_rl/report/1"
+
+Say = Callable[..., str]
+
+
+def english(sentence: str, *parts: object) -> str:
+    return sentence.format(*parts) if parts else sentence
+
 
 VERDICTS = ("proved", "agrees", "refuted", "undecided")
 
@@ -161,23 +169,20 @@ class Report:
     def __repr__(self) -> str:
         return self.text()
 
-    def text(self) -> str:
+    def text(self, say: Say = english) -> str:
         """What is not as it should be, in a few lines; all that is, in one."""
         counts = self.summary
-        words = {"proved": "proved", "agrees": "agree", "refuted": "refuted", "undecided": "undecided"}
-        head = f"{self.title}: {', '.join(f'{counts[v]} {word}' for v, word in words.items())}"
-        rows = [head if self.claims else f"{self.title}: nothing was checked"]
+        words = {"proved": "{} proved", "agrees": "{} agree", "refuted": "{} refuted", "undecided": "{} undecided"}
+        said = ", ".join(say(word, counts[v]) for v, word in words.items()) if self.claims else say("nothing was checked")
+        rows = [f"{say(self.title)}: {said}"]
         for c in self.claims:
             if not c.ok:
-                rows.append(f"  {c.id}: {c.says} {c.verdict.upper()}. {c.reason}".rstrip())
-                rows += [f"      at {name} = {plain(value)}" for name, value in (c.witness or {}).items()]
-        rows += [
-            f"  {m.id}: the mistake '{m.says}' was not caught by {m.breaks}. {m.reason}".rstrip()
-            for m in self.mistakes
-            if not m.caught
-        ]
+                rows.append(f"  {c.id}: {say(c.says)} {say(c.verdict).upper()}. {say(c.reason)}".rstrip())
+                rows += ["      " + say("at {}", f"{name} = {plain(value)}") for name, value in (c.witness or {}).items()]
+        missed = [m for m in self.mistakes if not m.caught]
+        rows += [f"  {m.id}: {say(m.says)}: {say('NOT caught by {}.', m.breaks)} {say(m.reason)}".rstrip() for m in missed]
         if not self.ok:
-            rows.append(f"  replay: {self.replay}")
+            rows.append("  " + say("replay: {}", self.replay))
         return "\n".join(rows)
 
     def to_dict(self) -> dict[str, Any]:

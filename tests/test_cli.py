@@ -6,6 +6,7 @@ import importlib
 import io
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -874,3 +875,23 @@ def test_a_file_hides_no_module_where_a_person_stands(hides: str, home: Path) ->
     program = [sys.executable, "-m", "gradcheck_rl", "page.py", "--answer", f"{hides}.py", "--only", "unbiased"]
     done = subprocess.run(program, cwd=home, env=env, capture_output=True, text=True, timeout=120)
     assert done.returncode == 1 and "refuted" in done.stdout, done.stderr
+
+
+def test_the_exit_code_is_said_where_no_sentence_can_be() -> None:
+    line = f"{shlex.quote(sys.executable)} -m gradcheck_rl problem99 2>/dev/full"
+    assert subprocess.run(line, shell=True, check=False).returncode == 2
+
+
+def test_a_second_name_is_taken_for_no_option(capsys: Shown) -> None:
+    assert main(["mistakes", "problem1", "problem2"]) == 2
+    assert capsys.readouterr().err == "error: `mistakes` has no `problem2`.\n"
+
+
+@pytest.mark.parametrize("code", [0, 1, 4, 5])
+def test_in_short_it_is_said_in_its_language_too(code: int, answers: Any, capsys: Shown) -> None:
+    assert main([*answers([code]), "-q", "--lang", "zh"]) == code
+    chinese = capsys.readouterr().out
+    assert main([*answers([code]), "-q"]) == code
+    english = capsys.readouterr().out
+    assert english == f"{REPORTS[code].text()}\n" and len(chinese.splitlines()) == len(english.splitlines())
+    assert re.search("[\u4e00-\u9fff]", chinese) and not re.search("[\u4e00-\u9fff]", english)

@@ -9,8 +9,7 @@ from fractions import Fraction
 from itertools import chain, count, repeat
 from typing import Any
 
-from ..languages import Say, english
-from ..report import VERDICTS, Caught, Chain, Line, Report, plain, printable
+from ..report import VERDICTS, Caught, Chain, Line, Report, Say, english, plain, printable
 from .blocks import (
     BAD,
     GOOD,

@@ -12,8 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..languages import Say, english
-from ..report import Caught, Chain, Line, Report, plain, printable
+from ..report import Caught, Chain, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
 
