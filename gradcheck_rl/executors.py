@@ -159,6 +159,8 @@ def _called(function: Callable[[T], R], task: T, attempt: int) -> R:
 def _result(future: Future[R]) -> R | Lost:
     try:
         return future.result()
+    except SystemExit:  # Ctrl-C came there first
+        raise KeyboardInterrupt from None
     except CancelledError as error:
         return Lost(RuntimeError(str(error) or "it was cancelled"), died=True)
     except Exception as error:

@@ -357,9 +357,11 @@ def test_two_on_a_cluster(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert err == ""
 
 
+@pytest.mark.parametrize("reached", ["all", "workers"])
 def test_ctrl_c_keeps_the_rows_that_are_there_and_the_same_command_goes_on(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    reached: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """As a terminal interrupts all processes; those of the pool may hear of it first."""
     typed = ["grade", "problem3", "class", "--rubric", "rubric.toml", "--jobs", "2", "--resume", "rows.jsonl", "--as", "json"]
     process = subprocess.Popen(
         [sys.executable, "-m", "gradcheck_rl", *typed],
@@ -372,7 +374,11 @@ def test_ctrl_c_keeps_the_rows_that_are_there_and_the_same_command_goes_on(
     rows = here / "rows.jsonl"
     while process.poll() is None and not (rows.exists() and rows.read_text()):
         time.sleep(0.02)
-    os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+    if reached == "all":
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        for worker in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
+            os.kill(int(worker), signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (130, "")
     assert err.splitlines() == ["the rows so far are in rows.jsonl: the same command goes on from there.", "error: interrupted."]
