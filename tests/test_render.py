@@ -81,7 +81,7 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
         removed=st.integers(0, 9),
         elapsed_s=floats,
         sizes=st.dictionaries(texts, verdicts, max_size=2),
-    )
+    ).map(lambda line: replace(line, ok=line.ok and line.verdict in GOOD[line.kind]))
     mistakes = st.builds(
         Caught, id=texts, says=texts, breaks=texts, caught=st.booleans(), by=some, reason=texts, witness=points, signature=numbers
     )
@@ -107,6 +107,8 @@ def reports(texts: st.SearchStrategy[str], floats: st.SearchStrategy[float]) -> 
         figures=st.dictionaries(texts, st.lists(finite, max_size=3), max_size=2),
     )
 
+
+GOOD = {"claim": ("proved", "agrees"), "step": ("proved", "agrees"), "erratum": ("refuted",)}
 
 PLAIN = Report(
     "tiny",
