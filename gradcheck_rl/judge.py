@@ -227,7 +227,7 @@ class Judge:
             return self._apart(m, claim.resolution, ruling)
         if strict and not claim.code():
             m = m.defined()
-        faint = bool(claim.code()) and not strict
+        faint = bool(claim.code()) and not strict and not any(_on_a_page(q) for q in that.sides)
         judged = partial(compare, m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, formulas=not claim.code())
         verdict, at, gap, room, remark = judged(faint=claim.resolution * faint)
         if faint and verdict is Verdict.AGREES and remark:
