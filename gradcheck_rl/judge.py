@@ -247,9 +247,8 @@ class Judge:
             if not math.isfinite(room):
                 wide = [*scene.near, "its radius is not finite"][0]
             if scene.short:
-                wide = f"{wide}: it takes about {max(scene.short):.0e} draws (--samples), or a coarser resolution=".replace(
-                    "e+", "e"
-                )
+                draws = f"{max(scene.short):.0e}".replace("e+", "e")
+                wide = f"{wide}: it takes about {draws} draws (--samples), or a coarser resolution="
             elif integrated.NAME in scene.used and claim.code() and math.isfinite(room):
                 wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
             return replace(ruling, note=wide)
