@@ -53,6 +53,7 @@ FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),)"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 NUDGE = 1 + fmpq(1, 2**22)  # float32 rounds another way there
 LONGEST = 24  # characters of an exact number in a sentence, where its float says as much
+SINGLE = 2.0**-20  # what float32 loses in a few operations
 NOUGHT = 1e-15  # what is shown as 0, where its radius says that it may be
 
 Answer = Mapping[Any, Any]
@@ -253,6 +254,8 @@ class Judge:
                 wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
             return replace(ruling, note=wide)
         hints = list(dict.fromkeys(scene.notes))
+        if claim.code() and gap <= SINGLE * (1 + abs(float(m.right.value[at]))):
+            hints.append("six digits agree, and float32 has no more: compute in float64")
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling
         other = self._other_estimator(that, scene) if answer else ""

@@ -410,3 +410,22 @@ def test_a_long_fraction_beside_a_float_is_written_as_its_float() -> None:
     long = Rational(12345678901234567891, 33333333333333333331)
     page = Problem("long", (Claim("It is more.", Equal(Value(long), long + 1)), Claim("It is other.", Equal(x * 0 + 2, 3))))
     assert [line.reason for line in check(page).claims] == [f"{float(long)} is not {float(long + 1)}", "2 is not 3"]
+
+
+def test_an_answer_that_differs_from_a_page_by_single_precision_is_told_so() -> None:
+    x = Parameter("x", 2, over=Normal())
+
+    def slope(x: Any) -> Any:
+        return x[0] / (3 * x[1])
+
+    def single(x: Any) -> Any:
+        return slope(x.float())
+
+    def rounded(x: Any) -> Any:
+        return 0.33333 * x[0] / x[1]
+
+    claim = Claim("It is a third.", Equal(Gradient(slope), (Rational(1, 3), -Rational(1, 3))), at=Point(x=(1, 1)))
+    page = Problem("third", (claim,), world=(x,))
+    few, wrong = (check(page, {slope: f}).claims[0] for f in (single, rounded))
+    assert few.verdict == wrong.verdict == "refuted"
+    assert few.reason.endswith("six digits agree, and float32 has no more: compute in float64") and "float32" not in wrong.reason
