@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from .errors import InputError
 from .load import HOMES
-from .report import Say
+
+if TYPE_CHECKING:
+    from .report import Say
 
 LANGUAGES = ("en", "zh")
 
