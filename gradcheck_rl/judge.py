@@ -254,7 +254,7 @@ class Judge:
                 wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
             return replace(ruling, note=wide)
         hints = list(dict.fromkeys(scene.notes))
-        if claim.code() and gap <= SINGLE * (1 + abs(float(m.right.value[at]))):
+        if claim.code() and gap <= SINGLE * abs(float(m.right.value[at])):
             hints.append("six digits agree, and float32 has no more: compute in float64")
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling

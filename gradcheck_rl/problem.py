@@ -215,7 +215,8 @@ class _Found:
                 if self.variables.get(home.name) is not home:
                     self.add(home)
             elif home.bundle is None and isinstance(known := self.names.get(home.name), Draw):
-                self.alike |= {home.name} if known is not home else set()
+                if known is not home:
+                    self.alike.add(home.name)
             elif home.name not in self.names and (home.bundle is None or not set(home.bundle.names) <= set(self.names)):
                 self._draw(home)
 
