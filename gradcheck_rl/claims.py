@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Real
@@ -12,6 +12,7 @@ import numpy as np
 
 from .errors import ProblemError
 from .estimate import Estimate, Floats
+from .laws import Bundle, Draw
 from .points import Point
 from .quantities import Hull, Quantity, quantity, slots
 from .rings import each
@@ -99,6 +100,8 @@ class Within(Relation):
 class Raises:
     """Calling the function at the point raises this error."""
 
+    sides: tuple[Quantity, ...] = ()
+
     def __init__(self, function: Callable[..., Any], error: type[BaseException]) -> None:
         self.function, self.error = function, error
 
@@ -150,6 +153,10 @@ class Claim:
         """The claim by its other routes; none is left of one that has no other."""
         left = tuple(r for r in self.routes if r != route)
         return self if len(left) == len(self.routes) else replace(self, by=left) if left else None
+
+    def quantities(self) -> Iterator[tuple[Quantity, Bundle | Draw | None]]:
+        """All it is stated of, each with the rows or draws it is averaged over."""
+        return (found for side in self.that.sides for found in side.walk())
 
     def code(self) -> list[Callable[..., Any]]:
         """The functions this claim runs, without those they call."""

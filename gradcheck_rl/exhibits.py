@@ -10,7 +10,7 @@ import numpy as np
 from flint import fmpq
 
 from . import typeset
-from .claims import Claim, Equal, Relation
+from .claims import Claim, Equal
 from .derivation import Derivation
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate
@@ -19,7 +19,7 @@ from .judge import Answer, Judge, Settled
 from .notation import notation
 from .points import Points, given, stack
 from .problem import Problem
-from .quantities import Exact, Gradient, Mean, Printed, Quantity, is_code
+from .quantities import Exact, Gradient, Mean, Printed, is_code
 from .report import BlindSpot, Chain, Flow, Form
 from .verdict import Ruling, Verdict
 
@@ -78,9 +78,8 @@ def flows(problem: Problem, judge: Judge, answer: Answer) -> list[Flow]:
     for claim in problem.claims:
         if answer and not claim.reaches(answer):
             continue
-        for q, over in _gradients(claim):
-            name = q.of.__name__
-            if name in found or plain.is_numpy(q.of):
+        for q, over in claim.quantities():
+            if not isinstance(q, Gradient) or not is_code(q.of) or plain.is_numpy(q.of) or (name := q.of.__name__) in found:
                 continue
             scene = Scene(judge.world, points, answer, seed=judge.seed, name=name)
             try:
@@ -90,22 +89,6 @@ def flows(problem: Problem, judge: Judge, answer: Answer) -> list[Flow]:
             except (CodeError, Unsuitable, ProblemError):
                 continue
     return list(found.values())
-
-
-def _gradients(claim: Claim) -> list[tuple[Gradient, Any]]:
-    """Gradients of code in a claim, each with the rows or draws it is averaged over."""
-    found: list[tuple[Gradient, Any]] = []
-
-    def walk(q: Quantity, over: Any) -> None:
-        if isinstance(q, Gradient) and is_code(q.of):
-            found.append((q, over))
-        for part in q.parts:
-            if isinstance(part, Quantity):
-                walk(part, over if (own := getattr(q, "over", None)) is None else own)
-
-    for side in claim.that.sides if isinstance(claim.that, Relation) else ():
-        walk(side, None)
-    return found
 
 
 def chains(problem: Problem, names: Collection[str]) -> list[Chain]:

@@ -429,7 +429,7 @@ class Judge:
     def needed(self, claim: Claim) -> list[str]:
         """The variables a claim depends on."""
         used: set[str] = set()
-        for q in claim.that.sides if isinstance(claim.that, Relation) else ():
+        for q in claim.that.sides:
             for leaf in q.leaves():
                 if is_code(leaf):
                     for symbols in self.world.asked(leaf, {**self.world.names, **_bundled(q)}).values():

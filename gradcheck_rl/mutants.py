@@ -21,7 +21,7 @@ import numpy as np
 import sympy as sp
 
 from .calculus import free, has
-from .claims import Claim, Equal, Erratum, Raises, Relation
+from .claims import Claim, Equal, Erratum, Raises
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told
@@ -334,20 +334,12 @@ def _claims(problem: Problem) -> list[tuple[str, Claim]]:
 def _cost(claim: Claim) -> int:
     """Code at given data, then at every point, then covariances, then formulas, whose identity is to be proved."""
     if claim.code():
-        return 2 if any(isinstance(q, Covariance) for q in _walk(claim)) else int(claim.at is None)
+        return 2 if any(isinstance(q, Covariance) for q, _ in claim.quantities()) else int(claim.at is None)
     return 3 if claim.at is not None else 4
 
 
-def _walk(claim: Claim) -> Iterator[Quantity]:
-    stack: list[Any] = list(claim.that.sides) if isinstance(claim.that, Relation) else []
-    while stack:
-        q = stack.pop()
-        yield q
-        stack += [part for part in q.parts if isinstance(part, Quantity)]
-
-
 def _gradients(claim: Claim) -> list[Gradient]:
-    return [q for q in _walk(claim) if isinstance(q, Gradient) and is_code(q.of)]
+    return [q for q, _ in claim.quantities() if isinstance(q, Gradient) and is_code(q.of)]
 
 
 # ---- the names of a page --------------------------------------------------------------------------------------------------
@@ -441,7 +433,7 @@ def _meaning(problem: Problem) -> Iterator[Any]:
     yield from (thaw(_by_names(e)) for e in [*cells, *laws])
     for name, claim in _claims(problem):
         yield name
-        stack = list(claim.that.sides) if isinstance(claim.that, Relation) else []
+        stack = list(claim.that.sides)
         while stack:
             q = stack.pop()
             formulas = lowered(q, world.parameters, world.names)

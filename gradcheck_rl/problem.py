@@ -271,13 +271,4 @@ def _code(claim: Claim) -> Iterable[tuple[Callable[..., Any], Any]]:
 
 def _leaves(claim: Claim) -> Iterable[tuple[Any, Any]]:
     """Functions and formulas, and the rows or draws they are averaged over."""
-
-    def walk(q: Quantity, over: Any) -> Iterable[tuple[Any, Any]]:
-        for part in q.parts:
-            if isinstance(part, Quantity):
-                yield from walk(part, over if (own := getattr(q, "over", None)) is None else own)
-            else:
-                yield part, over
-
-    for side in claim.that.sides if isinstance(claim.that, Relation) else ():
-        yield from walk(side, None)
+    return ((part, over) for q, over in claim.quantities() for part in q.parts if not isinstance(part, Quantity))

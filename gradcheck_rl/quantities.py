@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, lru_cache
@@ -102,13 +102,17 @@ class Quantity:
         """The quantities and leaves this one is made of."""
         return ()
 
-    def leaves(self) -> Iterable[Any]:
-        """The expressions and functions at the bottom."""
+    def walk(self, over: Bundle | Draw | None = None) -> Iterator[tuple[Quantity, Bundle | Draw | None]]:
+        """This quantity and those it is made of, each with the rows or draws it is averaged over."""
+        yield self, over
+        inside = over if (own := getattr(self, "over", None)) is None else own
         for part in self.parts:
             if isinstance(part, Quantity):
-                yield from part.leaves()
-            else:
-                yield part
+                yield from part.walk(inside)
+
+    def leaves(self) -> Iterator[Any]:
+        """The expressions and functions at the bottom."""
+        return (part for q, _ in self.walk() for part in q.parts if not isinstance(part, Quantity))
 
     def code(self) -> list[Callable[..., Any]]:
         return self._code

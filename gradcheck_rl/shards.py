@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from .answers import fitted
-from .claims import Claim, Erratum, Relation
+from .claims import Claim, Erratum
 from .errors import GradcheckError, InputError, Unsuitable, told
 from .evaluators import Scene, evaluate, random_atoms, sampled
 from .evaluators.sampled import Block, Sampler, Tallied
@@ -26,7 +26,7 @@ from .executors import Lost, in_order
 from .load import load, load_functions, locate, read_from, shipped
 from .points import Points
 from .problem import Problem
-from .quantities import Mean, Quantity
+from .quantities import Mean
 
 Answer = Mapping[Any, Any]
 Here = Callable[[Block], Tallied]
@@ -205,14 +205,4 @@ def _lines(item: object) -> list[tuple[str, Claim]]:
 
 
 def _means(claim: Claim) -> list[Mean]:
-    found: list[Mean] = []
-
-    def walk(q: Any) -> None:
-        if isinstance(q, Mean):
-            found.append(q)
-        for part in q.parts if isinstance(q, Quantity) else ():
-            walk(part)
-
-    for side in claim.that.sides if isinstance(claim.that, Relation) else ():
-        walk(side)
-    return found
+    return [q for q, _ in claim.quantities() if isinstance(q, Mean)]

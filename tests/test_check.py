@@ -937,3 +937,18 @@ def test_two_things_of_one_name_are_told_and_none_is_taken_for_the_other() -> No
     namespace["u"] = namespace.pop("second")  # the one that the file calls so
     page = Problem("one", (Claim("It is that.", Equal(Value(code), Value(x[1] - 1))),), world=(x,))
     assert check(page).claims[0].verdict == "agrees"
+
+
+def test_a_claim_knows_what_each_of_its_quantities_is_averaged_over() -> None:
+    def score(theta: Any, action: Any) -> Any:
+        return theta.log_softmax(-1)[action]
+
+    theta = Parameter("theta", 3)
+    draw = Draw("action", Categorical([Rational(1, 3)] * 3))
+    rows, inner = Rows(action=(0, 2)), Gradient(score)
+    claim = Claim("Nested.", Equal(2 * Mean(Mean(inner, over=rows).sum(), over=draw) - theta[0], Mean(Value(score))[:1]))
+    found = dict(claim.quantities())
+    assert found[inner] is rows
+    assert {type(q).__name__: over for q, over in found.items() if over is draw} == {"Sum": draw, "Mean": draw}
+    assert [q for q in found if isinstance(q, Value)] and list(claim.code()) == [score]
+    assert not list(Claim("None.", Raises(score, ValueError)).quantities())

@@ -27,7 +27,7 @@ from ..evaluators.plain import is_numpy
 from ..judge import Judge
 from ..points import drawn
 from ..problem import Problem
-from ..quantities import Covariance, Gradient, Mean, Trace, Value, blocks, is_code, slots
+from ..quantities import Covariance, Gradient, Leaf, Mean, Trace, Value, blocks, is_code, slots
 from ..report import plain
 from ..symbols import array, entries
 from ..verdict import Verdict
@@ -221,10 +221,11 @@ class Grader:
         """What the gradients are by, where the claims speak of nothing else of this function."""
         by: dict[str, None] = {}
         for claim in self._claims(self.problem, slot, named):
-            leaves = [q for q in _walk(claim) if is_code(getattr(q, "of", None)) and slot in slots(q.of)]
-            if not leaves or not all(isinstance(q, Gradient) and q.of is slot for q in leaves):
+            leaves = [q for q, _ in claim.quantities() if isinstance(q, Leaf) and is_code(q.of) and slot in slots(q.of)]
+            gradients = [q for q in leaves if isinstance(q, Gradient) and q.of is slot]
+            if not gradients or len(gradients) < len(leaves):
                 return []
-            by |= {v.name: None for q in leaves for v in blocks(q.wrt, self.problem.bound.parameters)}
+            by |= {v.name: None for q in gradients for v in blocks(q.wrt, self.problem.bound.parameters)}
         return list(by)
 
     def _refuted(self, remote: Remote, answer: Answer, rule: Sequence[str]) -> Judgement | None:
@@ -290,7 +291,9 @@ class Grader:
     def _by_slopes(self, asked: _Asked) -> bool:
         """Do the claims speak of gradients of this function? Then an example shows one."""
         slot = asked.function.slot
-        return any(isinstance(q, Gradient) and q.of is slot for c in self._claims(self.problem, slot, ()) for q in _walk(c))
+        return any(
+            isinstance(q, Gradient) and q.of is slot for c in self._claims(self.problem, slot, ()) for q, _ in c.quantities()
+        )
 
     def _other_estimator(self, remote: Remote, answer: Answer) -> str:
         """Right in the mean at every point, another law: whose is it?"""
@@ -517,24 +520,15 @@ def _settles(judge: Judge, claim: Claim) -> bool:
     return True
 
 
-def _walk(claim: Claim) -> list[Any]:
-    found: list[Any] = [] if isinstance(claim.that, Raises) else list(claim.that.sides)
-    at = 0
-    while at < len(found):
-        found += [p for p in getattr(found[at], "parts", ()) if hasattr(p, "parts") and not isinstance(p, sp.Basic)]
-        at += 1
-    return found
-
-
 def _cost(claim: Claim) -> int:
     """Given data first, covariances last."""
-    return 2 if any(isinstance(q, Covariance) for q in _walk(claim)) else int(claim.at is None)
+    return 2 if any(isinstance(q, Covariance) for q, _ in claim.quantities()) else int(claim.at is None)
 
 
 def _means(problem: Problem) -> list[tuple[Claim, Mean]]:
     """The means of one function that claims about every point speak of, by the exact routes."""
     claims = [exact for c in problem.claims if c.at is None and (exact := c.without(sampled.NAME)) is not None]
-    sides = [(c, q) for c in claims if not isinstance(c.that, Raises) for q in c.that.sides]
+    sides = [(c, q) for c in claims for q in c.that.sides]
     return [(c, q) for c, q in sides if isinstance(q, Mean) and len(q.code()) == 1]
 
 
