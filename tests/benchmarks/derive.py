@@ -16,7 +16,7 @@ from gradcheck_rl.rings import Float
 
 from .timing import Options, Row, least, once
 
-SIMPLIFY_UP_TO = 10  # actions; 30 take twenty seconds, 100 minutes
+SIMPLIFY_UP_TO, ONE_UP_TO = 10, 30  # actions; of 30 one entry takes ten seconds, of 100 more than eight minutes
 DIFF_UP_TO = 30
 
 
@@ -28,9 +28,12 @@ def rows(options: Options) -> Iterator[Row]:
         if options.slow or actions <= DIFF_UP_TO:
             diff = once(lambda k=actions: sympy_gradient(k))
             yield Row(f"derive: K = {actions}", ours, ("SymPy diff", diff), floor)
-        if options.slow or actions <= SIMPLIFY_UP_TO:
+        if actions <= SIMPLIFY_UP_TO:
             simplified = once(lambda k=actions: sympy_gradient(k, simplify=True))
             yield Row(f"derive: K = {actions}", ours, ("SymPy diff + simplify", simplified), floor)
+        elif options.slow and actions <= ONE_UP_TO:
+            simplified = once(lambda k=actions: sympy_gradient(k, simplify=True, entries=1))
+            yield Row(f"derive: K = {actions}", ours, ("SymPy diff + simplify, one entry", simplified), floor)
         if not options.slow and actions > DIFF_UP_TO:
             yield Row(f"derive: K = {actions}", ours, None, floor)
 
