@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from numbers import Real
 from typing import Any, NoReturn
@@ -14,7 +14,7 @@ from .errors import ProblemError
 from .estimate import Estimate, Floats
 from .laws import Bundle, Draw
 from .points import Point
-from .quantities import Hull, Quantity, quantity, slots
+from .quantities import Hull, Quantity, quantity, shown, slots
 from .rings import each
 
 COARSEST = 0.05
@@ -26,6 +26,9 @@ class Relation:
     def __init__(self, left: Any, right: Any) -> None:
         self.left: Quantity = quantity(left)
         self.right: Quantity = quantity(right)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(map(shown, self.sides))})"
 
     def __bool__(self) -> NoReturn:
         raise ProblemError("a relation is not true or false before it is checked: write a claim for each, not `and` or `if`.")
@@ -89,6 +92,11 @@ class Within(Relation):
         if not pair and not isinstance(self.right, Hull):
             raise ProblemError("Within needs a set on its right: write Hull(Gradient(L)) or a pair (low, high).")
 
+    def __repr__(self) -> str:
+        left, *inside = map(shown, self.sides)
+        right = ", ".join(inside)
+        return f"Within({left}, {right if self.bounds is None else f'({right})'})"
+
     @property
     def sides(self) -> tuple[Quantity, ...]:
         return (self.left, self.right) if self.bounds is None else (self.left, self.bounds[0].left, self.right)
@@ -104,6 +112,9 @@ class Raises:
 
     def __init__(self, function: Callable[..., Any], error: type[BaseException]) -> None:
         self.function, self.error = function, error
+
+    def __repr__(self) -> str:
+        return f"Raises({shown(self.function)}, {getattr(self.error, '__name__', self.error)})"
 
 
 That = Relation | Raises
@@ -198,6 +209,6 @@ class Mistake:
     """What people get wrong, {function: replacement}, and the claim that must catch it."""
 
     says: str
-    answer: Mapping[Callable[..., Any], Callable[..., Any]]
+    answer: Mapping[Callable[..., Any], Callable[..., Any]] = field(repr=False)
     breaks: Claim
     source: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -39,8 +39,8 @@ class Figure:
     """`data(problem, seed)` is what JSON can hold; `draw(data, ax)` puts it on a matplotlib Axes."""
 
     name: str
-    data: Callable[[Any, int], Mapping[str, Any]]
-    draw: Callable[[Mapping[str, Any], Axes], None]
+    data: Callable[[Any, int], Mapping[str, Any]] = field(repr=False)
+    draw: Callable[[Mapping[str, Any], Axes], None] = field(repr=False)
 
     def calls(self, part: Callable[..., Any], *arguments: Any) -> Any:
         """What a part of this figure returns; its own error in a sentence."""

@@ -611,6 +611,9 @@ class Bundle:
     def __init__(self, names: Mapping[str, Any], index: Iterable[str] = ()) -> None:
         self.names: dict[str, Column] = {name: Column(name, values, self, name in index) for name, values in names.items()}
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(self.names)})"
+
     @property
     def draws(self) -> list[Draw]:
         return with_parents(randoms(*(e for named in self.names.values() for e in entries(named))))

@@ -75,6 +75,11 @@ class Problem:
 
     bound: World = field(init=False)
 
+    def __repr__(self) -> str:
+        parts = {kind: getattr(self, kind) for kind in ("claims", "errata", "derivations", "mistakes")}
+        counts = [f"{kind}: {len(items)}" for kind, items in parts.items() if items]
+        return f"<Problem {': '.join(filter(None, [self.id, self.title]))} ({', '.join(counts)})>"
+
     # ---- names ------------------------------------------------------------------------------------------------------------
 
     def _bind(self) -> World:

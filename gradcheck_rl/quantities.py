@@ -6,7 +6,7 @@ import inspect
 import math
 import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 from functools import cached_property, lru_cache
 from typing import Any, NoReturn
@@ -19,6 +19,7 @@ from .errors import ProblemError
 from .laws import Bundle, Draw, E, Expected, Random, randoms, with_parents
 from .symbols import Variable, entries, thaw
 
+READABLE = 300  # letters of a formula
 Of = Any  # an expression, an array of them, or a function of torch or numpy
 
 
@@ -47,6 +48,12 @@ def slots(function: Callable[..., Any]) -> Iterable[Callable[..., Any]]:
     for p in arguments(function).values():
         if is_code(p.default):
             yield from slots(p.default)
+
+
+def shown(x: Any) -> str:
+    """As it is written on a page: a function by its name, a formula as far as it is short."""
+    text = x.__name__ if is_code(x) else repr(x)
+    return text if isinstance(x, Quantity) or len(text) <= READABLE else f"{text[:READABLE]}..."
 
 
 class Quantity:
@@ -102,6 +109,11 @@ class Quantity:
         """The quantities and leaves this one is made of."""
         return ()
 
+    def __repr__(self) -> str:
+        options = {f.name: getattr(self, f.name) for f in fields(self)[1:]} if isinstance(self, (Leaf, Over)) else {}
+        given = [f"{name}={shown(value)}" for name, value in options.items() if value not in (None, "float64")]
+        return f"{type(self).__name__}({', '.join([*map(shown, self.parts), *given])})"
+
     def walk(self, over: Bundle | Draw | None = None) -> Iterator[tuple[Quantity, Bundle | Draw | None]]:
         """This quantity and those it is made of, each with the rows or draws it is averaged over."""
         yield self, over
@@ -129,7 +141,7 @@ def quantity(x: Any) -> Quantity:
     return x if isinstance(x, Quantity) else Exact(x)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Leaf(Quantity):
     of: Of
 
@@ -144,7 +156,7 @@ class Leaf(Quantity):
         return (self.of,)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Value(Leaf):
     """The value of an expression, or what a function returns."""
 
@@ -155,7 +167,7 @@ class Value(Leaf):
         _known(self.dtype)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Gradient(Leaf):
     """What autograd returns: stop-gradients and samples are constants, expectations are differentiated with their law."""
 
@@ -171,7 +183,7 @@ class Gradient(Leaf):
             raise ProblemError(f"a gradient by {self.wrt!r} was asked for: {wanted}")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Exact(Leaf):
     """Exact numbers or expressions."""
 
@@ -196,23 +208,29 @@ class Printed(Quantity):
                 raise ProblemError(f"Printed({d!r}) is no decimal number: write its digits, as in Printed('0.2645').")
         self.digits = digits
 
+    def __repr__(self) -> str:
+        return f"Printed({', '.join(map(repr, self.digits))})"
+
     @property
     def radii(self) -> list[Decimal]:
         return [Decimal(1).scaleb(int(Decimal(d).as_tuple().exponent)) / 2 for d in self.digits]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Combined(Quantity):
     sign: str
     left: Quantity
     right: Quantity
+
+    def __repr__(self) -> str:
+        return f"({shown(self.left)} {self.sign} {shown(self.right)})"
 
     @property
     def parts(self) -> tuple[Any, ...]:
         return (self.left, self.right)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Over(Quantity):
     """A quantity of a quantity."""
 
@@ -231,42 +249,50 @@ class Over(Quantity):
         return (self.of,)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Component(Over):
     """Some coordinates of a quantity: q[1], q[:2]."""
 
     index: int | slice
+
+    def __repr__(self) -> str:
+        at = self.index
+        written = f"{at.start}:{at.stop}:{at.step}".replace("None", "").removesuffix(":") if isinstance(at, slice) else at
+        return f"{self.of}[{written}]"
 
     @property
     def slice(self) -> slice:
         return self.index if isinstance(self.index, slice) else slice(self.index, self.index + 1 or None)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Mean(Over):
     """The expectation over every draw inside; `over` gives rows or copies, or the draw, that stand under the names inside."""
 
     over: Bundle | Draw | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Covariance(Over):
     """The covariance matrix, row by row."""
 
     over: Bundle | Draw | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sum(Over):
     """The sum of the coordinates: q.sum()."""
 
+    def __repr__(self) -> str:
+        return f"{self.of}.sum()"
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Trace(Over):
     """The trace of a square quantity."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Curl(Over):
     """The antisymmetric part of the derivative of a field: zero exactly when the field is somebody's gradient.
 
@@ -274,12 +300,12 @@ class Curl(Over):
     """
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Hull(Over):
     """Clarke's interval of a gradient: what it spans when every tied switch is taken both ways. A set, not an uncertainty."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class NonFinite(Over):
     """1 where the quantity is NaN or infinite, else 0."""
 

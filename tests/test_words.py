@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
+from hypothesis import given
+from hypothesis import strategies as st
 
 import gradcheck_rl
 from gradcheck_rl import (
+    AtMost,
     Bernoulli,
     Categorical,
     Claim,
+    Covariance,
     Differs,
     Draw,
     E,
     Equal,
+    Erratum,
+    Exact,
+    Figure,
     Gaussian,
     Gradient,
     LogRational,
     Masks,
     Mean,
+    Mistake,
     Named,
     NonFinite,
     OneOf,
     Parameter,
+    Printed,
     Problem,
+    Raises,
+    Rows,
     Uniform,
     Value,
     Variable,
+    Within,
     batch,
     check,
     erfc,
@@ -43,7 +57,9 @@ from gradcheck_rl import (
     sqrt,
     torch,
 )
+from gradcheck_rl.claims import Relation
 from gradcheck_rl.load import load_functions
+from gradcheck_rl.quantities import Quantity
 
 PAGE = Path(__file__).parents[1] / "docs" / "words.md"
 
@@ -127,3 +143,52 @@ def test_the_strategies_are_used_as_the_page_says(name: str, tmp_path: Path) -> 
     load_functions(str(right))[name]()
     with pytest.raises(AssertionError):
         load_functions(str(wrong))[name]()
+
+
+# ---- how they show themselves ---------------------------------------------------------------------------------------------
+
+
+def code(theta: Any, action: Any) -> Any:
+    return theta.log_softmax(-1)[action]
+
+
+LEAVES = [Value(code), Gradient(code), Gradient(code, reward), Gradient(code, dtype="float32"), Printed("0.5", "-1.20"), Exact(3)]
+quantities = st.recursive(
+    st.sampled_from(LEAVES),
+    lambda inner: st.one_of(
+        inner.map(Mean) | inner.map(NonFinite) | inner.map(lambda q: Covariance(q, over=action)),
+        inner.map(lambda q: q.sum()) | inner.map(lambda q: -q),
+        st.tuples(inner, st.integers(-2, 2)).map(lambda two: two[0][two[1]]),
+        st.tuples(inner, st.sampled_from([slice(1, 2), slice(1, None), slice(None, None, 2), slice(None)])).map(
+            lambda two: two[0][two[1]]
+        ),
+        st.tuples(st.sampled_from([operator.add, operator.sub, operator.mul, operator.truediv]), inner, inner).map(
+            lambda three: three[0](three[1], three[2])
+        ),
+    ),
+    max_leaves=5,
+)
+
+
+def inside(x: Any) -> Any:
+    if isinstance(x, tuple):
+        return tuple(map(inside, x))
+    return (type(x), {name: inside(part) for name, part in vars(x).items()}) if isinstance(x, (Quantity, Relation)) else x
+
+
+@given(left=quantities, right=quantities, relation=st.sampled_from([Equal, AtMost, Differs]))
+def test_a_relation_shows_itself_as_it_is_written(left: Quantity, right: Quantity, relation: Any) -> None:
+    for stated in (relation(left, right), Within(left, (left, right))):
+        assert inside(eval(repr(stated), globals())) == inside(stated)  # noqa: S307  made here
+
+
+def test_nothing_that_a_page_is_made_of_shows_an_address() -> None:
+    holds = Claim("It holds.", Equal(Mean(Gradient(code), over=batch(action, 2)), Gradient(E(reward[action]))))
+    wrong = Erratum("It is a third.", Raises(code, ValueError), instead=holds)
+    mistake = Mistake("none", {code: code}, breaks=holds)
+    figure = Figure("a figure", lambda problem, seed: {}, lambda data, ax: None)
+    page = Problem("A page", (holds,), (wrong,), (), (mistake,), figures=(figure,))
+    for part in (holds, wrong, mistake, figure, page, Rows(action=(0, 1)), batch(action, 2)):
+        assert " at 0x" not in repr(part)
+    assert repr(holds.that) == "Equal(Mean(Gradient(code), over=Bundle(action)), Gradient(E[reward[action]]))"
+    assert len(repr(Value(sum(reward[0] ** n for n in range(999))))) < 400
