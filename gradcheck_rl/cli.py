@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -52,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _version()
     if words[0] not in (*COMMANDS, "-h", "--help"):
         words.insert(0, "run")
-    as_json = "--json" in words
+    as_json = not {"--json", "--format=json", "--as=json"}.isdisjoint([*words, *map("=".join, pairwise(words))])
     try:
         options, unknown = parser.parse_known_args(words)
         if unknown:
@@ -186,31 +187,40 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
 
 def explain(options: argparse.Namespace) -> int:
     from . import coverage
-    from .render import text
+    from .languages import speaker
+    from .render import json, text
 
-    word = options.id
+    def tell(text: str) -> None:
+        if not options.json:
+            say(f"{text}\n")
+
+    word, speak = options.id, speaker(options.lang)
     pages = {page: _stated(page.path) for page in shipped()}
     stated = next((s for s in coverage.known() if s.id == word), None)
-    if stated is not None:
-        say(f"{word}: {stated.says}\n")
-    if stated is not None and stated.left:
-        say(f"No problem decides it: {stated.left}\n")
-        return 5
+    says, left = (stated.says, stated.left) if stated is not None else ("", "")
     known = {statement for found in pages.values() for statement in found}
-    if word not in known:
+    if word not in known and not left:
         raise InputError(
             f"no problem speaks of '{word}'.{_meant(word, known)} {len(known)} statements are decided here; "
             "`coverage` lists them, and those that are left with a reason."
         )
+    decided = {} if left else {page.path: found[word] for page, found in pages.items() if word in found}
+    if says:
+        tell(f"{word}: {says}")
+    if left:
+        tell(speak("No problem decides it: {}", left))
     failed = Failed()
     reports: list[Report] = []
-    for page, found in pages.items():
-        if word in found:
-            say(f"It is decided at {', '.join(f'{page.path.name}:{line}' for line in found[word])}\n\n")
-            with failed.told():
-                reports.append(_check(_load(str(page.path)), options, only=[word]))
-                say(text.explain(reports[-1], screen(options)) + "\n")
-    return failed.worst(reports)
+    for path, lines in decided.items():
+        tell(speak("It is decided at {}", ", ".join(f"{path.name}:{line}" for line in lines)) + "\n")
+        with failed.told():
+            reports.append(_check(_load(str(path)), options, only=[word]))
+            tell(text.explain(reports[-1], screen(options)))
+    if options.json:
+        places = {path.name: lines for path, lines in decided.items()}
+        known_of = {"id": word, "says": says, "left": left, "decided": places}
+        say(json.explained(known_of, reports, "\n".join(failed.sentences)))
+    return 5 if left else failed.worst(reports)
 
 
 def _stated(path: Path) -> dict[str, list[int]]:
@@ -290,8 +300,8 @@ def derive(options: argparse.Namespace) -> int:
                 shown = {c.forms[0].name.rpartition(".")[0] for c in report.derivations if report.holds(c)}
                 code = functions({name: d for name, d in chosen.items() if name in shown}, options.format, options.seed)
                 say("".join(f"# {printable(note)}\n" for note in notes) + code)
-    if options.format == "json" and reports:
-        say(json.render(reports))
+    if options.format == "json":
+        say(json.render(reports, "\n".join(failed.sentences)))
     return failed.worst(reports)
 
 
@@ -450,7 +460,7 @@ COMMANDS: dict[str, Command] = {
         "what people get wrong in a problem, and the claims that catch it",
         "problem --mutants --json --seed --points --lang --quiet --no-color",
     ),
-    "explain": Command(explain, "what is known of one statement, by its id", "id --seed --points --lang --quiet --no-color"),
+    "explain": Command(explain, "what is known of one statement", "id --json --seed --points --lang --quiet --no-color"),
     "coverage": Command(
         coverage,
         "every statement of the sources, where it is decided, and which are left",

@@ -724,7 +724,6 @@ def test_a_pipe_stays_a_pipe(home: Path) -> None:
         ("learn problem9 --three --seed 1", "--seed does not go with --three"),
         ("derive problem1 --format latex --lang zh", "--lang does not go with --format latex"),
         ("derive problem1 --format torch --at theta=1", "--at does not go with --format torch"),
-        ("derive problem1 --format json --stamp", "--stamp does not go with --format json"),
     ],
 )
 def test_an_option_that_nothing_would_read_is_refused(typed: str, sentence: str, home: Path, capsys: Shown) -> None:
@@ -895,3 +894,54 @@ def test_in_short_it_is_said_in_its_language_too(code: int, answers: Any, capsys
     english = capsys.readouterr().out
     assert english == f"{REPORTS[code].text()}\n" and len(chinese.splitlines()) == len(english.splitlines())
     assert re.search("[\u4e00-\u9fff]", chinese) and not re.search("[\u4e00-\u9fff]", english)
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("derive absent --format json", "unknown problem 'absent'"),
+        ("derive absent --format=json", "unknown problem 'absent'"),
+        ("derive problem1 --format json --stamp", "--stamp does not go with --format json"),
+        ("explain T-04 --json", "no problem speaks of 'T-04'"),
+        ("grade absent mine.py --as json", "unknown problem 'absent'"),
+    ],
+)
+def test_the_json_of_every_command_says_what_is_wrong(typed: str, sentence: str, home: Path, capsys: Shown) -> None:
+    assert main(typed.split()) == 2
+    out, err = capsys.readouterr()
+    data = json.loads(out)
+    assert set(data) == {"error"} and sentence in data["error"] and err == f"error: {data['error']}\n"
+
+
+@pytest.mark.parametrize(("more", "code"), [([], 4), (["problem1"], 4), (["--only", "nothing"], 4)])
+def test_a_page_that_cannot_be_derived_is_named_in_the_json(more: list[str], code: int, home: Path, capsys: Shown) -> None:
+    (home / "broken.py").write_text("1 / 0\n")
+    assert main(["derive", "broken.py", *more, "--format", "json"]) == code
+    data = json.loads(capsys.readouterr().out)
+    jsonschema.validate(data, SCHEMA)
+    assert "broken.py:1: ZeroDivisionError" in data["error"]
+    assert [report["problem"] for report in data.get("reports", [])] == ["problem1"] * ("problem1" in more)
+
+
+def test_what_explain_says_is_data_too(home: Path, capsys: Shown) -> None:
+    assert main(["explain", "T-004", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    jsonschema.validate(data, SCHEMA)
+    (page, lines), *others = data["decided"].items()
+    assert not others and all("T-004" in TINY.read_text().splitlines()[n - 1] for n in lines)
+    assert (data["id"], data["says"], data["left"], page) == ("T-004", "It is 4.", "", "problem1_two_logits.py")
+    assert any(line["source"] == "T-004" for line in data["reports"][0]["claims"])
+    assert main(["explain", "T-009", "--json"]) == 5
+    left = json.loads(capsys.readouterr().out)
+    assert (left["left"], left["decided"], left["reports"]) == ("A name.", {}, [])
+    (home / "problems" / "problem1_two_logits.py").write_text("# T-004\nname = 'T-004'\n")
+    assert main(["explain", "T-004", "--json"]) == 4
+    assert "has no `problem`" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_explain_speaks_the_language_it_is_asked_in(home: Path, capsys: Shown) -> None:
+    source = Path(loading.__file__).parents[1] / "problems" / "zh.toml"
+    (home / "problems" / "zh.toml").write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
+    for word in ("T-004", "T-009"):
+        main(["explain", word, "--lang", "zh"])
+        assert not re.search("decide", capsys.readouterr().out)

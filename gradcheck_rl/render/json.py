@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from ..report import Report
 
+EXPLAINED = "gradcheck_rl/explain/1"
 WORDS = {"nan": math.nan, "oo": math.inf, "-oo": -math.inf}
 
 # Only these are floats by declaration: elsewhere "oo" is an exact number and stays the word it is.
@@ -28,6 +29,12 @@ def render(reports: Sequence[Saved], error: str = "") -> str:
     if error:
         whole["error"] = error
     return json.dumps(whole, indent=2, allow_nan=False) + "\n"
+
+
+def explained(known: Mapping[str, Any], reports: Sequence[Saved], error: str = "") -> str:
+    """What is known of one statement, and the reports that decide it."""
+    whole = {"schema": EXPLAINED, **known, "reports": [_words(report.to_dict()) for report in reports]}
+    return json.dumps(whole | ({"error": error} if error else {}), indent=2, allow_nan=False) + "\n"
 
 
 def read(text: str) -> list[Report]:
