@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shutil
 import subprocess
 import sys
@@ -197,3 +198,8 @@ def test_what_needs_neither_torch_nor_sympy_loads_neither(arguments: tuple[str, 
 
 def test_a_late_import_is_seen_as_loaded() -> None:
     assert "numpy" in loaded("-c", "def late():\n    import numpy\nlate()")
+
+
+def test_the_page_of_the_house_shows_the_same_layers() -> None:
+    rows = re.findall(r"^\| \d+ \| ([^|]+) \|", (REPOSITORY / "docs" / "design.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert [{name.rstrip("/") for name in re.findall(r"`([^`]+)`", row)} for row in rows] == [set(layer) for layer in LAYERS]
