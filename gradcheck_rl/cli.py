@@ -680,7 +680,7 @@ def _deliver(reports: Sequence[Report], options: argparse.Namespace, failed: Fai
     rest = reports
     if reports and options.output:
         with failed.told():
-            put(Path(options.output), json.render(reports))
+            put(Path(options.output), json.render(reports, "\n".join(failed.sentences)))
             rest = ()
     if options.json:
         if rest or failed.sentences or not options.output:

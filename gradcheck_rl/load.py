@@ -64,6 +64,7 @@ HINTS = (
         "that is said of the claim, behind the relation, as in Claim('...', Equal(a, b), by='sampled')",
     ),
     (r"Relation\.__init__\(\) (takes|missing) ", "a relation has two sides, as in Equal(a, b)"),
+    ("attempted relative import", "a page is read as a script: import a file beside it by its name alone, without a dot"),
     ("No module named 'torch'", "type pip install torch"),
     ("'Exp1' object is not callable", "E is SymPy's number e here; import gradcheck_rl after sympy"),
     (
@@ -105,8 +106,9 @@ def parse(path: Path) -> ast.Module:
         raise ProblemError(why(path, error)) from error
 
 
-def locate(name: str, words: Iterable[str] = ()) -> Path:
+def locate(name: str | Path, words: Iterable[str] = ()) -> Path:
     """The file that a name (problem1, masked_softmax) or a path means; `words` are what else may have been meant."""
+    name = str(name)
     if name.endswith(".py") or "/" in name or "\\" in name:
         return _file(name, "a problem file")
     known = shipped()
@@ -119,7 +121,7 @@ def locate(name: str, words: Iterable[str] = ()) -> Path:
     raise InputError(f"unknown problem '{name}'.{suggestion} `list` shows all {len(known)}; others are named by their path.")
 
 
-def load(name_or_path: str) -> Problem:
+def load(name_or_path: str | Path) -> Problem:
     """The problem of a page, run once, and again for each other size that the page names, when that is asked for."""
     from .symbols import Size
 

@@ -127,6 +127,11 @@ class Flow:
 
 @dataclass(frozen=True, repr=False)
 class Report:
+    """What a check found. It shows itself; `ok` says in a word, and `require()` by raising, whether all is as it should be.
+
+    `claims` are its lines: each has an id, a verdict, the sides `value` and `expected`, and where it is refuted a `witness`.
+    """
+
     problem: str
     title: str
     about: str

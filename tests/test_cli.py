@@ -945,3 +945,12 @@ def test_explain_speaks_the_language_it_is_asked_in(home: Path, capsys: Shown) -
     for word in ("T-004", "T-009"):
         main(["explain", word, "--lang", "zh"])
         assert not re.search("decide", capsys.readouterr().out)
+
+
+def test_the_saved_json_names_the_page_that_broke(answers: Any, home: Path, capsys: Shown) -> None:
+    assert main([*answers([0, ProblemError("broken"), 1]), "-o", "r.json"]) == 4
+    data = json.loads((home / "r.json").read_text())
+    jsonschema.validate(data, SCHEMA)
+    assert data["error"] == "p1.py: broken" and len(data["reports"]) == 2
+    capsys.readouterr()
+    assert main(["report", "r.json", "--quiet"]) == 1 and capsys.readouterr().out.count("P: ") == 2

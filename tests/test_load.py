@@ -298,3 +298,16 @@ def test_two_functions_without_a_name_are_to_have_one(tmp_path: Path) -> None:
     )
     with pytest.raises(ProblemError, match="are called `<lambda>`: write them with def, since answers name them"):
         _ = load(str(page(tmp_path, text))).functions
+
+
+def test_a_path_is_a_name_too(tmp_path: Path) -> None:
+    path = page(tmp_path, TINY.read_text())
+    assert load(path).id == load(str(path)).id == "page"
+
+
+def test_a_page_in_a_package_is_told_how_to_import_its_neighbour(tmp_path: Path) -> None:
+    page(tmp_path, "", "__init__.py")
+    page(tmp_path, "half = 2\n", "neighbour_of_a_page.py")
+    with pytest.raises(ProblemError, match="by its name alone, without a dot"):
+        load(page(tmp_path, "from .neighbour_of_a_page import half\n" + TINY.read_text()))
+    assert load(page(tmp_path, "from neighbour_of_a_page import half\n" + TINY.read_text())).id == "page"

@@ -36,6 +36,7 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.render import html, junit, latex, markdown, text, typst
 from gradcheck_rl.render import json as json_renderer
+from gradcheck_rl.render.document import Setting
 from gradcheck_rl.render.text import Screen
 from gradcheck_rl.report import VERDICTS, BlindSpot, Caught, Chain, Flow, Form, Line, Report, Route
 
@@ -328,3 +329,10 @@ def test_the_two_sides_are_explained_at_their_point_and_outcome() -> None:
 def test_every_renderer_takes_reports_and_returns_text() -> None:
     for render in (kind.render for kind in (text, json_renderer, html, markdown, latex, typst, junit)):
         assert "Two logits" in render([PLAIN]) and render([PLAIN, PLAIN]).count("T-001") == 2
+
+
+def test_a_page_counts_in_the_words_of_the_terminal() -> None:
+    agreeing = tuple(replace(PLAIN.claims[0], id=name, verdict="agrees") for name in "ab")
+    report = replace(PLAIN, claims=agreeing, mistakes=(), derivations=())
+    for written in (text.render([report]), markdown.render([report], Setting()), str(typst.render([report], Setting()))):
+        assert re.search(r"\b2 agree\b", written)

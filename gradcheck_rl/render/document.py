@@ -198,8 +198,9 @@ class _Page:
     def _summary(self) -> Summary:
         report, say = self.report, self.say
         counts = report.summary
-        states = {"proved": GOOD, "agrees": GOOD, "refuted": BAD, "undecided": OPEN}
-        tallies = [Tally(str(counts[word]), say(word), state) for word, state in states.items() if counts[word]]
+        states = {"proved": GOOD, "agree": GOOD, "refuted": BAD, "undecided": OPEN}
+        numbers = [counts[verdict] for verdict in VERDICTS]
+        tallies = [Tally(str(n), say(word), state) for n, (word, state) in zip(numbers, states.items(), strict=True) if n]
         if errata := _errata(report):
             tallies.append(_share([line.ok for line in errata], say("errata refuted")))
         if report.mistakes:
