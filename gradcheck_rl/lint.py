@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .answers import planted
-from .claims import Raises
+from .claims import COARSEST, Claim, Raises
+from .derivation import Derivation
 from .errors import GradcheckError, ProblemError
 from .evaluators import sampled
 from .judge import Judge
 from .load import load, locate, parse, typed, why
 from .problem import Problem
-from .quantities import slots
+from .quantities import Printed, slots
 
 MANY, DRAWS = 3, 100
 
@@ -28,6 +29,7 @@ def linted(name: str) -> tuple[list[str], list[str]]:
         problem = load(name)
         faults += [*_repeated(problem), *_unfit(problem), *_broken(problem)]
         advice += [*_left_out(tree, problem), *_unprovoked(tree, problem, typed(path)), *_alike(tree, problem)]
+        advice += [*_too_few_digits(tree, problem), *_one_line(tree, problem)]
         list(problem.also)  # a page must run at its other sizes too
     except ProblemError as error:
         faults.append(str(error))
@@ -79,6 +81,25 @@ def _alike(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
     for says, count in Counter(item.says for item in unnamed).items():
         if count > 1:
             yield _line(tree, "problem"), f"{count} claims say {says!r}: give each a name, as in `one = Claim(...)`."
+
+
+def _too_few_digits(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+    """Claims about printed numbers that are known less well than the resolution asks, which stay undecided."""
+    for name, claim in problem.names.items():
+        if isinstance(claim, Claim) and not isinstance(claim.that, Raises):
+            printed = [side for side in claim.that.sides if isinstance(side, Printed)]
+            rows = [(float(r), 1 + abs(float(d))) for side in printed for d, r in zip(side.digits, side.radii, strict=True)]
+            if any(radius > size * claim.resolution for radius, size in rows):
+                wanted = min(max(radius for radius, _ in rows), COARSEST)
+                seen = all(radius <= size * wanted for radius, size in rows)
+                mend = f"write resolution={wanted:g}" if seen else "quote more of them"
+                yield _line(tree, name), f"`{name}` has too few digits for resolution={claim.resolution:g}: {mend}."
+
+
+def _one_line(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+    for name, chain in problem.names.items():
+        if isinstance(chain, Derivation) and not chain.steps:
+            yield _line(tree, name), f"`{name}` is one line, of which nothing is checked: write what it equals, and why."
 
 
 def _torch_at_once(tree: ast.Module) -> Iterable[tuple[int, str]]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from gradcheck_rl import check
 from gradcheck_rl.cli import main
 from gradcheck_rl.lint import linted
-from gradcheck_rl.load import shipped
+from gradcheck_rl.load import load, shipped
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 
@@ -159,3 +163,30 @@ def test_of_a_function_without_a_name_no_mistake_is_expected(tmp_path: Path) -> 
     assert told(page(tmp_path, text.replace("(f)", "(lambda x: x**2)"))) == ([], [])
     named = text.replace("\n\nx =", "\n\n\ndef f(x):\n    return x**2\n\n\nx =")
     assert "no mistake replaces `f`" in told(page(tmp_path, named))[1][0]
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@given(value=st.integers(-99, 99), resolution=st.sampled_from(["0.05", "1e-2", "1e-4", "1e-6"]), digits=st.integers(1, 7))
+def test_digits_that_leave_a_claim_undecided_are_told_with_what_is_enough(
+    value: int, resolution: str, digits: int, tmp_path: Path
+) -> None:
+    printed = f"{float(round(Fraction(value, 7), digits)):.{digits}f}"
+    text = "from gradcheck_rl import Claim, Equal, Exact, Printed, Problem\nfrom sympy import Rational\n\n"
+    text += f'so = Claim("So.", Equal(Exact(Rational({value}, 7)), Printed("{printed}")), resolution={resolution})\n'
+    text += 'problem = Problem("P", claims=(so,))\n'
+    _, advice = told(page(tmp_path, text))
+    assert bool(advice) == (check(load(page(tmp_path, text))).claims[0].verdict == "undecided")
+    if advice:
+        mended = re.sub(r"resolution=[^)]*", advice[0].partition(": write ")[2].rstrip("."), text)
+        assert told(page(tmp_path, mended))[1] == [] and check(load(page(tmp_path, mended))).ok
+
+
+def test_a_number_without_decimals_is_to_have_some(tmp_path: Path) -> None:
+    text = TINY.read_text().replace("Equal(Value(softmax(theta)) * K, 1)", 'Equal(Value(theta), Printed("0"))')
+    path = page(tmp_path, text.replace("import (", "import (\n    Printed,", 1))
+    assert "`uniform` has too few digits for resolution=1e-06: quote more of them." in told(path)[1]
+
+
+def test_a_chain_of_one_line_is_told(tmp_path: Path) -> None:
+    _, advice = told(page(tmp_path, CHAIN.partition("score = collect")[0]))
+    assert advice == ["`score` is one line, of which nothing is checked: write what it equals, and why."]
