@@ -58,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options, unknown = parser.parse_known_args(words)
         if unknown:
             known = [word for word in COMMANDS[options.command].options if word.startswith("-")]
-            hint = did_you_mean(unknown[0].partition("=")[0], known)
+            typed = unknown[0].partition("=")[0]
+            hint = "" if typed in OPTIONS else did_you_mean(typed, known)  # what another command has is no slip of the pen
             raise InputError(f"`{options.command}` has no `{unknown[0]}`.{hint}")
         if empty := next((name for name, value in vars(options).items() if value == ""), None):
             raise InputError(f"nothing is given for `{empty}`, as by an unset variable of the shell: write it, or leave it out.")

@@ -954,3 +954,14 @@ def test_the_saved_json_names_the_page_that_broke(answers: Any, home: Path, caps
     assert data["error"] == "p1.py: broken" and len(data["reports"]) == 2
     capsys.readouterr()
     assert main(["report", "r.json", "--quiet"]) == 1 and capsys.readouterr().out.count("P: ") == 2
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("mistakes problem1 --only unbiased", "`mistakes` has no `--only`."),
+        ("mistakes problem1 --jsn", "`mistakes` has no `--jsn`. Did you mean `--json`?"),
+    ],
+)
+def test_for_an_option_of_another_command_none_is_suggested(typed: str, sentence: str, capsys: Shown) -> None:
+    assert main(typed.split()) == 2 and capsys.readouterr().err == f"error: {sentence}\n"
