@@ -41,6 +41,12 @@ class _Torch:
     def __getattr__(self, name: str) -> Any:
         return getattr(importlib.import_module(".backends.torch", __name__).torch, name)
 
+    def __dir__(self) -> list[str]:
+        return dir(importlib.import_module(".backends.torch", __name__).torch)
+
+    def __repr__(self) -> str:
+        return "torch, imported when it is first used"
+
 
 torch = _Torch()
 

@@ -111,6 +111,10 @@ class Raises:
     sides: tuple[Quantity, ...] = ()
 
     def __init__(self, function: Callable[..., Any], error: type[BaseException]) -> None:
+        if not (isinstance(error, type) and issubclass(error, BaseException)) or isinstance(function, type):
+            raise ProblemError(
+                f"Raises({shown(function)}, {shown(error)}): write the function and then the error, Raises(f, ValueError)."
+            )
         self.function, self.error = function, error
 
     def __repr__(self) -> str:

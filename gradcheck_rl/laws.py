@@ -674,6 +674,7 @@ class Episode(Bundle):
 
 
 def episode(start: Any, step: Any, reward: Any, policy: Any, horizon: int, observe: Any = None) -> Episode:
+    """A trajectory of so many steps: an Episode, from the tables of an MDP and the probabilities of a policy."""
     return Episode(start, step, reward, policy, horizon, observe)
 
 
@@ -713,6 +714,11 @@ class Rows(Bundle):
     """The data on a page: equally weighted rows, one value for each name and row. `Mean(q, over=Rows(...))` is their average."""
 
     def __init__(self, **columns: Any) -> None:
+        for name, column in columns.items():
+            if not hasattr(column, "__len__") or isinstance(column, str):
+                raise ProblemError(
+                    f"the column {name}={column!r} of Rows is {type(column).__name__}: write its values, {name}=(0, 1)."
+                )
         lengths = {len(c) for c in columns.values()}
         if len(lengths) != 1:
             raise ProblemError(f"Rows needs columns of one length; it was given lengths {sorted(lengths)}.")

@@ -52,6 +52,8 @@ def take_expectation(chain: Derivation, why: str = "take the expectation") -> De
 
 def substitute(chain: Derivation, what: Mapping[Any, Any], why: str) -> Derivation:
     """One thing written for another: {variable or formula: what stands there instead}."""
+    if not isinstance(what, Mapping):
+        raise ProblemError(f"substitute was given {what!r}: write {{what: what stands there instead}}, in braces.")
     rule = {a: b for old, new in what.items() for a, b in _pairs(old, new)}
     return _applied(chain, lambda e: e.xreplace(rule), why, "substitute", f"nothing of {', '.join(map(str, what))}")
 
@@ -83,6 +85,8 @@ def _pairs(old: Any, new: Any) -> list[tuple[Any, Any]]:
 
 def _applied(chain: Derivation, change: Any, why: str, rule: str, missing: str) -> Derivation:
     """The last line changed entry by entry; a rule that finds nothing to do is an error, not an empty step."""
+    if not isinstance(chain, Derivation):
+        raise ProblemError(f"{rule} takes a chain, not {type(chain).__name__}: write {rule}(Derivation(title, start)).")
     before = chain.lines[-1][0]
     cells = np.asarray(plain(before), dtype=object)
     after = np.empty(cells.shape, dtype=object)

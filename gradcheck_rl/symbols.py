@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import lru_cache, reduce
+from functools import lru_cache, partial, reduce
 from numbers import Integral
 from typing import Any, ClassVar, cast
 
@@ -128,9 +128,7 @@ class Symbols(NDArrayOperatorsMixin):
     array: Any
 
     def __init__(self, name: str, array: Any) -> None:
-        if not name.isidentifier():
-            raise ProblemError(f"{name!r} cannot be the name of an argument: write letters, digits and underscores.")
-        self.name = name
+        self.name = identifier(name)
         self.array = np.asarray(array, dtype=object).view(Array)
 
     @property
@@ -201,12 +199,26 @@ def formula(x: Any) -> Any:
     if not isinstance(found, sp.Expr):
         if hasattr(x, "no_formula"):
             raise ProblemError(f"{type(x).__name__}(...) {x.no_formula}.")
+        if callable(x) and (name := getattr(x, "__name__", "")):
+            raise ProblemError(
+                f"`{name}` is a function and no formula: write its formula; what code returns is claimed as Value({name})."
+            )
         raise ProblemError(f"{x!r} is no formula: write numbers, variables and the words of gradcheck_rl.")
     return found
 
 
 def as_shape(shape: int | Sequence[int]) -> Shape:
-    return (int(shape),) if isinstance(shape, int) else tuple(int(n) for n in shape)
+    sizes: Any = shape if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(isinstance(n, Integral) and int(n) > 0 for n in sizes):
+        raise ProblemError(f"the shape {shape!r} is none: write how many, as in 3 or (2, 3), each 1 or more.")
+    return tuple(int(n) for n in sizes)
+
+
+def identifier(name: Any) -> str:
+    """What code can have as an argument."""
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ProblemError(f"{name!r} cannot be the name of an argument: write letters, digits and underscores.")
+    return name
 
 
 class Variable(Symbols):
@@ -215,6 +227,7 @@ class Variable(Symbols):
     parameter: ClassVar[bool] = False
 
     def __init__(self, name: str, shape: int | Sequence[int] = (), over: Space | None = None) -> None:
+        identifier(name)
         self.over: Space = over or Normal()
         if isinstance(self.over, type) or not hasattr(self.over, "draw"):
             raise ProblemError(f"`{name}` comes from {over!r}, which is no space: write over=Uniform(0, 1), or another space.")
@@ -362,42 +375,50 @@ class Max(sp.Max):
         return sp.Max(*args) if all(x.is_number for x in args) else super().__new__(cls, *args, evaluate=False)
 
 
-def _word(function: Callable[..., Any], arity: int = 1) -> Callable[..., Any]:
-    apply_each = np.frompyfunc(lambda *xs: function(*map(formula, xs)), arity, 1)
-
-    def apply(*xs: Any) -> Any:
-        out = apply_each(*(plain(x) for x in xs))
-        return out.view(Array) if isinstance(out, np.ndarray) else out
-
-    return apply
+def _entrywise(function: Callable[..., Any], *xs: Any) -> Any:
+    out = np.frompyfunc(lambda *cells: function(*map(formula, cells)), len(xs), 1)(*(plain(x) for x in xs))
+    return out.view(Array) if isinstance(out, np.ndarray) else out
 
 
-exp, log, sqrt, tanh, erf, erfc = map(_word, (exponential, logarithm, sp.sqrt, sp.tanh, sp.erf, sp.erfc))
-sin, cos, tan, atan = map(_word, (sp.sin, sp.cos, sp.tan, sp.atan))
-frozen, step, _smaller, _larger, _times = _word(frozen_), _word(step_), _word(Min, 2), _word(Max, 2), _word(product, 2)
+def _word(name: str, function: Callable[[Any], Any], says: str = "") -> Callable[[Any], Any]:
+    def word(x: Any) -> Any:
+        return _entrywise(function, x)
+
+    word.__name__ = word.__qualname__ = name
+    word.__doc__ = f"{says or f'{name}(x)'}, of a number, a formula, or an array entry by entry."
+    return word
+
+
+exp, log, sqrt = _word("exp", exponential), _word("log", logarithm), _word("sqrt", sp.sqrt)
+sin, cos, tan, atan = _word("sin", sp.sin), _word("cos", sp.cos), _word("tan", sp.tan), _word("atan", sp.atan)
+tanh, erf, erfc = _word("tanh", sp.tanh), _word("erf", sp.erf), _word("erfc", sp.erfc)
+frozen = _word("frozen", frozen_, "x with its gradient stopped")
+step = _word("step", step_, "1 where x >= 0, else 0")
 
 
 def minimum(x: Any, y: Any, *others: Any) -> Any:
     """The smallest of them, entry by entry."""
-    return reduce(_smaller, (x, y, *others))
+    return reduce(partial(_entrywise, Min), (x, y, *others))
 
 
 def maximum(x: Any, y: Any, *others: Any) -> Any:
     """The largest of them, entry by entry."""
-    return reduce(_larger, (x, y, *others))
+    return reduce(partial(_entrywise, Max), (x, y, *others))
 
 
 def clip(x: Any, low: Any, high: Any) -> Any:
+    """x between its bounds, entry by entry."""
     return minimum(maximum(x, low), high)
 
 
 def softmax(x: Any, allowed: Any = 1) -> Any:
     """Along the last axis, over the allowed entries. The mask is a multiplier: no case distinction, no infinity."""
     weights = _weights(x, allowed)
-    return _times(weights, 1 / weights.sum(axis=-1, keepdims=True)).view(Array)
+    return _entrywise(product, weights, 1 / weights.sum(axis=-1, keepdims=True)).view(Array)
 
 
 def log_softmax(x: Any, allowed: Any = 1) -> Any:
+    """The logarithm of softmax."""
     weights = _weights(x, allowed)
     return (np.asarray(plain(x)) - np.asarray(log(weights.sum(axis=-1, keepdims=True)))).view(Array)
 
@@ -408,17 +429,19 @@ def _weights(x: Any, allowed: Any) -> Any:
     scores, mask = np.shape(plain(x)), np.shape(plain(allowed))
     if any(n != m and 1 not in (n, m) for n, m in zip(scores[::-1], mask[::-1], strict=False)):
         raise ProblemError(f"the mask has shape {mask}, and the logits {scores}: write a 1 or a 0 for each.")
-    weights = np.asarray(_times(allowed, exp(x)))
+    weights = np.asarray(_entrywise(product, allowed, exp(x)))
     if np.all(weights == 0, axis=-1).any():
         raise ProblemError("every action is forbidden: write a mask that has a 1 in each row.")
     return weights
 
 
 def sigmoid(x: Any) -> Any:
+    """1 / (1 + exp(-x)), entry by entry."""
     return 1 / (1 + exp(-x))
 
 
 def softplus(x: Any) -> Any:
+    """log(1 + exp(x)), entry by entry."""
     return log(1 + exp(x))
 
 
@@ -427,7 +450,7 @@ def diff(x: Any, *by: Any) -> Any:
     symbols: list[Any] = []
     for s in by:
         symbols += [symbols.pop()] * s if isinstance(s, int) and symbols else [formula(s)]
-    return _word(lambda e: reduce(slope, symbols, e))(x)
+    return _entrywise(lambda e: reduce(slope, symbols, e), x)
 
 
 def array(*entries: Any) -> Any:
@@ -480,8 +503,8 @@ class Named(Symbols):
         cells = np.asarray(plain(definition), dtype=object)
         out = np.empty(cells.shape, dtype=object)
         for at in np.ndindex(*cells.shape):
-            symbol = sp.Symbol("_".join([name, *map(str, at)]), real=True)
-            out[at] = sp.Expr.__new__(named_, symbol, sp.sympify(cells[at], strict=True))
+            symbol = sp.Symbol("_".join([identifier(name), *map(str, at)]), real=True)
+            out[at] = sp.Expr.__new__(named_, symbol, formula(cells[at]))
         super().__init__(name, out)
 
 

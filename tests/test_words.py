@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from gradcheck_rl import (
     Categorical,
     Claim,
     Covariance,
+    Derivation,
     Differs,
     Draw,
     E,
@@ -39,6 +41,7 @@ from gradcheck_rl import (
     Parameter,
     Printed,
     Problem,
+    ProblemError,
     Raises,
     Rows,
     Uniform,
@@ -47,6 +50,7 @@ from gradcheck_rl import (
     Within,
     batch,
     check,
+    differentiate,
     erfc,
     exp,
     frozen,
@@ -55,6 +59,7 @@ from gradcheck_rl import (
     sigmoid,
     softmax,
     sqrt,
+    substitute,
     torch,
 )
 from gradcheck_rl.claims import Relation
@@ -192,3 +197,31 @@ def test_nothing_that_a_page_is_made_of_shows_an_address() -> None:
         assert " at 0x" not in repr(part)
     assert repr(holds.that) == "Equal(Mean(Gradient(code), over=Bundle(action)), Gradient(E[reward[action]]))"
     assert len(repr(Value(sum(reward[0] ** n for n in range(999))))) < 400
+
+
+def test_every_name_says_what_it_is() -> None:
+    for name in gradcheck_rl.__all__:
+        x = getattr(gradcheck_rl, name)
+        assert x.__doc__ and (isinstance(x, type) or not callable(x) or x.__name__ == name), name
+    assert "log_softmax" in dir(gradcheck_rl.torch)
+
+
+SLIPS: list[tuple[Callable[[], Any], str]] = [
+    (lambda: E(code), r"`code` is a function and no formula: .* claimed as Value\(code\)"),
+    (lambda: Named("pi", code), "`code` is a function and no formula"),
+    (lambda: Named(3, reward), "3 cannot be the name of an argument"),  # pyright: ignore[reportArgumentType]
+    (lambda: Parameter(3, "theta"), "3 cannot be the name of an argument"),  # pyright: ignore[reportArgumentType]
+    (lambda: Parameter("theta", 2.0), r"the shape 2\.0 is none: write how many, as in 3 or \(2, 3\)"),  # pyright: ignore[reportArgumentType]
+    (lambda: Variable("x", (2, 0)), r"the shape \(2, 0\) is none"),
+    (lambda: Rows(action=3), r"the column action=3 of Rows is int: write its values, action=\(0, 1\)"),
+    (lambda: differentiate(reward[0]), r"differentiate takes a chain, not Atom: write differentiate\(Derivation"),
+    (lambda: substitute(Derivation("a", z), z, "it"), r"substitute was given .*: write \{what: what stands there instead\}"),  # pyright: ignore[reportArgumentType]
+    (lambda: Raises(ValueError, code), r"write the function and then the error, Raises\(f, ValueError\)"),  # pyright: ignore[reportArgumentType]
+    (lambda: Raises(code, "ValueError"), r"Raises\(code, 'ValueError'\): write"),  # pyright: ignore[reportArgumentType]
+]
+
+
+@pytest.mark.parametrize(("slip", "said"), SLIPS)
+def test_a_slip_gets_one_sentence(slip: Callable[[], Any], said: str) -> None:
+    with pytest.raises(ProblemError, match=said):
+        slip()
