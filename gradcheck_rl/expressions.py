@@ -552,6 +552,7 @@ STARTS = (
     (0.03, 0.31, 0.61),
     (0.80, 0.91, 0.56),
 )
+CENTRED, ASIDE = 1, 5  # the rule with a node at the centre of each draw, and one that is as fine and has none
 
 
 class Rule(NamedTuple):

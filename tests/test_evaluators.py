@@ -991,3 +991,35 @@ def test_what_is_no_real_number_has_no_slope_by_differences() -> None:
         Claim("So.", Equal(Gradient(real), 2 * z / (1 + z**2)), by="differences"),
     )
     assert [line.verdict for line in check(Problem(title="Logs", claims=claims)).claims] == ["agrees", "agrees"]
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_code_is_not_refuted_by_the_centre_of_its_draw_which_nobody_draws(wrong: int) -> None:
+    """Value or slope is 0/0 there. E[sin(z)/z] is the integral of exp(-t^2/2) over t from 0 to 1; E|z| = sqrt(2/pi)."""
+    mu = Parameter("mu", over=Normal())
+    smooth = Draw("smooth", Gaussian(mu, 1))
+    bent = Draw("bent", Gaussian(mu, 1), breaks=lambda at: ((mu,),))
+    plane = Draw("plane", Gaussian((0, 0), 1))
+
+    def sinc(mu: Any, smooth: Any) -> Any:
+        return (smooth - mu).sin() / (smooth - mu)
+
+    def distance(mu: Any, bent: Any) -> Any:
+        return ((bent - mu) ** 2).sqrt()
+
+    def direction(plane: Any) -> Any:
+        return (plane / (plane**2).sum().sqrt()) ** 2
+
+    root = sp.sqrt(2 / sp.pi)
+    claims = (
+        Claim("smooth", Equal(Mean(Value(sinc)), sp.erf(1 / sp.sqrt(2)) / root + wrong)),
+        Claim("bent", Equal(Mean(Value(distance)), root + wrong)),
+        Claim("its slope", Equal(Mean(Gradient(distance)), wrong)),
+        Claim("in the plane", Equal(Mean(Value(direction)), sp.Rational(1, 2) + wrong)),
+    )
+    lines = check(Problem(title="At the centre", claims=claims, world=(mu, smooth, bent, plane))).claims
+    expected = ["refuted"] * 4 if wrong else ["agrees", "agrees", "agrees", "undecided"]
+    assert [line.verdict for line in lines] == expected
+    nowhere = Claim("nowhere", Equal(Mean(Value(lambda smooth: smooth.abs().sqrt() + (-1 - smooth**2).sqrt())), 0))
+    (line,) = check(Problem(title="Nowhere", claims=(nowhere,), world=(smooth,))).claims
+    assert line.verdict == "refuted" and "nan" in line.reason

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import RANDOM, CodeError, Unsuitable
 from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
-from ..expressions import UNSEEN, floats, values
+from ..expressions import ASIDE, CENTRED, UNSEEN, floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
 from ..points import generator
 from ..quantities import (
@@ -203,15 +203,20 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     rounding: list[Floats] = []
     sparing = False
 
-    def rule(order: int) -> Floats:
+    def moments(order: int) -> Estimate:
         nonlocal sparing
         try:
-            found = _moments(q, scene, integrated.outcomes(atoms, names, scene, order, sparing))
+            return _moments(q, scene, integrated.outcomes(atoms, names, scene, order, sparing))
         except Unsuitable:
             if sparing:
                 raise
             sparing = True  # code that is called for one sample at a time
-            return rule(order)
+            return moments(order)
+
+    def rule(order: int) -> Floats:
+        found = moments(order)
+        if order == CENTRED and not (known := np.isfinite(found.value)).all():
+            found = found.where(known, moments(ASIDE))  # nobody draws the centre itself, where x / |x| is no number
         rounding.append(found.radius)
         return found.value
 
