@@ -952,3 +952,13 @@ def test_a_claim_knows_what_each_of_its_quantities_is_averaged_over() -> None:
     assert {type(q).__name__: over for q, over in found.items() if over is draw} == {"Sum": draw, "Mean": draw}
     assert [q for q in found if isinstance(q, Value)] and list(claim.code()) == [score]
     assert not list(Claim("None.", Raises(score, ValueError)).quantities())
+def with_metrics(theta: Any, reward: Any, action: Any) -> Any:
+    loss = theta.log_softmax(-1)[action] * reward[action]
+    return loss, {"loss": loss.detach()}
+
+
+@pytest.mark.parametrize("made", [with_metrics, lambda theta, reward, action: {"loss": with_metrics(theta, reward, action)[0]}])
+def test_a_loss_with_its_metrics_is_told_to_come_alone(made: Any) -> None:
+    line = only(check(page, {reinforce: made}))
+    assert line.verdict == "refuted"
+    assert line.reason.endswith("a tensor was expected: end with `return loss`, and nothing beside it.")

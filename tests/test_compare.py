@@ -1021,3 +1021,10 @@ def test_without_a_space_the_first_argument_is_named() -> None:
 
 def test_a_variable_of_a_formula_brings_its_own_space() -> None:
     assert same_gradient(square, V**2).ok and not same_gradient(square, V**3).ok
+
+
+@pytest.mark.parametrize("beside", [lambda loss: (loss, {"entropy": 0.5}), lambda loss: {"loss": loss}])
+def test_a_loss_with_its_metrics_is_told_to_come_alone(beside: Any) -> None:
+    theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(InputError, match="a tensor was expected: return the loss alone"):
+        differences(lambda: beside((theta**2).sum()), theta)

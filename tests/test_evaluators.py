@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -1023,3 +1024,18 @@ def test_code_is_not_refuted_by_the_centre_of_its_draw_which_nobody_draws(wrong:
     nowhere = Claim("nowhere", Equal(Mean(Value(lambda smooth: smooth.abs().sqrt() + (-1 - smooth**2).sqrt())), 0))
     (line,) = check(Problem(title="Nowhere", claims=(nowhere,), world=(smooth,))).claims
     assert line.verdict == "refuted" and "nan" in line.reason
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_rows_of_a_table_may_be_looked_up_with_sparse_gradients(wrong: int) -> None:
+    table, pay = Parameter("table", (4, 2)), Variable("pay", 4)
+    seen = Draw("seen", Categorical([Fraction(1, 4)] * 4))
+
+    def sparse(table: Any, pay: Any, seen: Any) -> Any:
+        row = torch.nn.functional.embedding((seen + wrong) % 4, table, sparse=True)
+        return (pay[seen] * row).sum()
+
+    model = E(sum(table.array[k, i] * pay[k] * sp.KroneckerDelta(seen, k) for k in range(4) for i in range(2)))
+    claim = Claim("So.", Equal(Mean(Gradient(sparse)), Gradient(model)))
+    (line,) = check(Problem(title="Rows", claims=(claim,), world=(seen,))).claims
+    assert line.verdict == ("refuted" if wrong else "agrees"), line.reason

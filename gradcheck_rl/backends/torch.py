@@ -173,7 +173,9 @@ class _Call:
         if hasattr(out, "free_symbols"):
             raise CodeError(self.code, f"`{self.name}` {SYMBOLIC}")
         what = "None" if out is None else type(out).__name__
-        fix = "end with `return loss`" if out is None else "keep it a tensor: no .item(), float() or .numpy()"
+        fix = "keep it a tensor: no .item(), float() or .numpy()"
+        if out is None or isinstance(out, (tuple, list, Mapping)):
+            fix = "end with `return loss`" + ("" if out is None else ", and nothing beside it")
         raise CodeError(self.code, f"`{self.name}` returned {what}; a tensor was expected: {fix}.")
 
     def _leaves(self) -> dict[str, Any]:
@@ -181,20 +183,21 @@ class _Call:
             k: v[:, None].expand(self.B, self.M, *v.shape[1:]).clone().requires_grad_(self._records) for k, v in self.w.items()
         }
 
-    def _back(self, y: Any, leaves: dict[str, Any]) -> Batch:
+    def _back(self, y: Any, leaves: Mapping[str, Sequence[Any]]) -> Batch:
+        """`leaves`: of each block one tensor for all points and outcomes, or one for each."""
         if y.is_complex():
             raise CodeError(self.code, f"`{self.name}` returned complex numbers; real ones were expected: take .real or .abs().")
         y = y.reshape(self.B, self.M, -1)
         values = y.detach().double().numpy()
         if not self.gradient:
             return Batch(values, None, {})
-        grads = (
-            torch.autograd.grad(y.sum(), list(leaves.values()), allow_unused=True) if y.requires_grad else [None] * len(leaves)
-        )
-        reached = {k: g is not None for k, g in zip(leaves, grads, strict=True)}
+        wanted = [x for parts in leaves.values() for x in parts]
+        grads = iter(torch.autograd.grad(y.sum(), wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted))
+        found = {k: [(x, next(grads)) for x in parts] for k, parts in leaves.items()}
+        reached = {k: any(g is not None for _, g in pairs) for k, pairs in found.items()}
         flat = [
-            (torch.zeros_like(v) if g is None else g).reshape(self.B, self.M, -1)
-            for v, g in zip(leaves.values(), grads, strict=True)
+            torch.stack([torch.zeros_like(x) if g is None else _dense(g) for x, g in pairs]).reshape(self.B, self.M, -1)
+            for pairs in found.values()
         ]
         return Batch(values, torch.cat(flat, -1).double().numpy() if flat else np.zeros((self.B, self.M, 0)), reached)
 
@@ -202,7 +205,7 @@ class _Call:
         leaves = self._leaves()
         inner = vmap(self.call, in_dims=(0, None, 0), randomness="error")
         y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, _copied(self.f), _copied(self.o))
-        return self._back(y, leaves)
+        return self._back(y, {k: [x] for k, x in leaves.items()})
 
     def points(self) -> Batch:
         """The outcome is concrete where it is the same at every point, so indexing and branching on it work."""
@@ -218,11 +221,11 @@ class _Call:
                     row, _copied(self.f), _copied(other)
                 )
             )
-        return self._back(torch.stack(columns, 1), leaves)
+        return self._back(torch.stack(columns, 1), {k: [x] for k, x in leaves.items()})
 
     def loop(self) -> Batch:
-        leaves = self._leaves()
         can = np.ones((self.B, self.M), bool) if self.possible is None else np.asarray(self.possible, bool)
+        leaves = {k: [x.clone().requires_grad_(self._records) for x in v for _ in range(self.M)] for k, v in self.w.items()}
         if can.sum() > CALLS:
             self._one(leaves, *np.argwhere(can)[0])  # an error of its own comes first
             raise Unsuitable(
@@ -241,9 +244,14 @@ class _Call:
         self._records = True
         return self.loop()
 
-    def _one(self, leaves: Mapping[str, Any], b: int, m: int) -> Any:
+    def _one(self, leaves: Mapping[str, Sequence[Any]], b: int, m: int) -> Any:
         given = {k: x[b] for k, x in self.f.items()} | {k: x[b, m] for k, x in self.o.items()}
-        return self.call({k: x[b, m] for k, x in leaves.items()}, _copied(given))
+        return self.call({k: rows[b * self.M + m] for k, rows in leaves.items()}, _copied(given))
+
+
+def _dense(gradient: Any) -> Any:
+    """That of nn.Embedding(sparse=True) has the rows that were looked up, and no others."""
+    return gradient if gradient.layout == torch.strided else gradient.to_dense()
 
 
 def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str) -> Callable[..., Any]:
@@ -413,7 +421,7 @@ class Lines:
                 unreached.append(name)
                 flat.append(np.zeros(cell.size))
             else:
-                flat.append((g if g.layout == torch.strided else g.to_dense()).cpu().numpy())
+                flat.append(_dense(g).cpu().numpy())
         return y.item(), _flat(flat), unreached
 
     def shaken(self, seed: int) -> tuple[float, Floats]:
@@ -444,6 +452,8 @@ class Lines:
             raise InputError(raised(self.name, error)) from error
         if not isinstance(y, torch.Tensor):
             kept = "end it with `return loss`" if y is None else "keep it a tensor, without .item() or float()"
+            if isinstance(y, (tuple, list, Mapping)):
+                kept = "return the loss alone"
             raise InputError(f"`{self.name}` returned {type(y).__name__}; a tensor was expected: {kept}.")
         if y.numel() != 1:
             shape = tuple(y.shape)
