@@ -65,7 +65,13 @@ ILL_CONDITIONED = (
     "ill-conditioned here: rounding moves the value by {:.0e}; write what cancels another way, "
     "as log(1 - tanh(u)^2) in its softplus form"
 )
+COARSE = "ill-conditioned here: rounding in {1} moves the value by {0:.0e}; compute in float64 throughout"
 
+COPY = "a detached copy, as in exp(x - x.detach()), or a straight-through step"
+WRITTEN = "; the loss writes into it, as nn.Embedding(max_norm=...) does, and the gradient is that at other numbers"
+HOOKED = "; it has a hook, which may change its gradient"
+DETACHED = "; with nothing detached they agree: what is meant to be held, as a target is, compute it once, outside of the loss"
+BY_HAND = "; the backward pass of `{}` is written by hand"
 IMPLICIT = "a draw of Gamma, Beta, Dirichlet or StudentT has a gradient that is right in the mean, and not along one draw"
 ELSEWISE = {
     "CheckpointFunctionBackward": "a checkpoint is passed whose gradient only .backward() has: write use_reentrant=False",
@@ -236,7 +242,8 @@ class _Slopes:
         if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
             return best
         angle = bool(kinks) and bends[kinks[-1]] < 2 * bends[kinks[-1] - 1]  # which stays as it is, however close one looks
-        reason = KINK.format(bends[kinks[-1]]) if angle else ILL_CONDITIONED.format(value) if value > self.blur else UNSETTLED
+        rounded = (COARSE if self.lines.coarse else ILL_CONDITIONED).format(value, self.lines.coarse)
+        reason = KINK.format(bends[kinks[-1]]) if angle else rounded if value > self.blur else UNSETTLED
         return best._replace(verdict=Verdict.UNDECIDED, reason=reason)
 
     @cached_property
@@ -322,7 +329,7 @@ class _Slopes:
             expected=[p[1] for p in parts.values()],
             radius=[p[2] for p in parts.values()],
             labels=list(parts),
-            reason=f"{said}; most of it by `{worst}`{self._hint(worst, *parts[worst])}{taylor}",
+            reason=f"{said}; most of it by `{worst}`{self._hint(worst, *parts[worst])}{self._cause(worst, d)}{taylor}",
             witness={"direction": f"random, seed {self.seed}"},
             points=1,
         )
@@ -331,8 +338,22 @@ class _Slopes:
         if name in self.unreached or not self.gradient[self.lines.blocks[name]].any():
             return ": the value moves with it and its gradient is zero; detached?"
         if abs(slope) <= radius + RESOLUTION * abs(autograd):
-            return ": it has a gradient and the value does not move with it; a detached copy, as in exp(x - x.detach())?"
+            return f": it has a gradient and the value does not move with it; {COPY}?"
         return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.lines.blocks) > 1 else ""
+
+    def _cause(self, name: str, d: _Direction) -> str:
+        """What was seen to part the two slopes, if anything was."""
+        if name in self.lines.written():
+            return WRITTEN
+        if self.lines.hooked(name):
+            return HOOKED
+        attached = self.lines.attached()
+        if attached is not None:
+            path = _Path(self.lines, d.path.direction, float(d.path.direction @ attached))
+            if self._at_sight(path, d.slope, d.radius).verdict is Verdict.AGREES:
+                return DETACHED
+        own = sorted(step.removesuffix("Backward") for step, python in self.lines.steps().items() if python)
+        return BY_HAND.format(own[0]) if own else ""
 
 
 def _length(x: Floats) -> float:

@@ -1028,3 +1028,77 @@ def test_a_loss_with_its_metrics_is_told_to_come_alone(beside: Any) -> None:
     theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with pytest.raises(InputError, match="a tensor was expected: return the loss alone"):
         differences(lambda: beside((theta**2).sum()), theta)
+
+
+def held_by_no_grad(value: Any) -> Any:
+    with torch.no_grad():
+        return value()
+
+
+@pytest.mark.parametrize("hold", [lambda value: value().detach(), lambda value: value().data, held_by_no_grad])
+@pytest.mark.parametrize("sign", [1, -1])
+@given(seed=SEEDS)
+def test_a_target_that_is_detached_is_told_from_a_mistake(hold: Any, sign: int, seed: int) -> None:
+    """And the advice is good: computed outside of the loss, it is held in the value too. A turned sign stays a mistake."""
+    draw = drawn(seed)
+    p = leaves(w=draw(3))
+    state, after, reward = draw(8, 3), draw(8, 3), draw(8)
+
+    def value() -> Any:
+        return Bent.apply(state @ p["w"], lambda g: sign * g).tanh()
+
+    def target() -> Any:
+        return reward + 0.9 * hold(lambda: after @ p["w"])
+
+    line = slope(lambda: ((target() - value()) ** 2).mean(), p, seed=seed)
+    assert line.verdict == "refuted"
+    assert ("with nothing detached they agree" in line.reason) == (sign == 1)
+    kept = target()
+    assert slope(lambda: ((kept - value()) ** 2).mean(), p, seed=seed).verdict == ("agrees" if sign == 1 else "refuted")
+
+
+def test_an_inner_gradient_without_its_graph_is_detached() -> None:
+    theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+
+    def adapted(**options: Any) -> Any:
+        (step,) = torch.autograd.grad((theta**3).sum(), theta, **options)
+        return ((theta - 0.1 * step) ** 2).sum()
+
+    assert "with nothing detached they agree" in slope(adapted, theta).reason
+    assert slope(lambda: adapted(create_graph=True), theta).verdict == "agrees"
+
+
+def hooked() -> tuple[Loss, Any]:
+    theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    theta.register_hook(lambda g: g.clamp(-1, 1))
+    return lambda: (theta**2).sum(), theta
+
+
+def by_hand() -> tuple[Loss, Any]:
+    theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    return lambda: (Bent.apply(theta, lambda g: g.clamp(-1, 1)) ** 2).sum(), theta
+
+
+def renormed() -> tuple[Loss, Any]:
+    net = nn.Embedding(4, 3, max_norm=0.5).double()
+    return lambda: (net(torch.tensor([0, 2])) ** 3).sum(), net
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (hooked, "; it has a hook, which may change its gradient"),
+        (by_hand, "; the backward pass of `Bent` is written by hand"),
+        (renormed, "; the loss writes into it, as nn.Embedding(max_norm=...) does"),
+    ],
+)
+def test_what_parts_gradient_and_slope_is_named_where_it_is_seen(make: Any, says: str) -> None:
+    line = slope(*make())
+    assert line.verdict == "refuted" and says in line.reason
+
+
+def test_single_precision_inside_is_named() -> None:
+    theta = torch.tensor([0.3, -1.2], dtype=torch.float64, requires_grad=True)
+    line = slope(lambda: (theta.float() * 3).sin().sum().double(), theta)
+    assert line.verdict == "undecided" and "rounding in float32 moves the value" in line.reason
+    assert slope(lambda: (theta * 3).sin().sum(), theta).verdict == "agrees"

@@ -360,6 +360,7 @@ class Lines:
         self._buffers = [(b, b.clone()) for b in buffers]
         self._made: Any = None
         self._graph = False
+        self.coarse = ""  # the type of fewer digits that a shaken run met
         self._precision = precision("float64")
 
     def __enter__(self) -> Lines:
@@ -406,7 +407,9 @@ class Lines:
 
     def gradient(self) -> tuple[float, Floats, list[str]]:
         """The value, autograd's gradient as flat numbers, and the blocks that no path leads to."""
-        y = self._run()
+        return self._back(self._run())
+
+    def _back(self, y: Any) -> tuple[float, Floats, list[str]]:
         wanted = [*self.leaves.values()]
         try:
             grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
@@ -428,12 +431,25 @@ class Lines:
         """Value and gradient at home with every intermediate result off in its last digit, as if it were rounded elsewise."""
         self.move(self.here)
         torch.set_grad_enabled(True)
-        with _Shaken(seed):
+        with _Shaken(seed) as shaken:
             value, gradient, _ = self.gradient()
+        self.coarse = shaken.coarse or self.coarse
         return value, gradient
 
-    def steps(self) -> set[str]:
-        """What autograd walks back through, by torch's names."""
+    def attached(self) -> Floats | None:
+        """The gradient at home as if nothing were detached; None where the loss does not stand that."""
+        self.move(self.here)
+        torch.set_grad_enabled(True)
+        try:
+            with _Attached():
+                y = self._run()
+            return self._back(y)[1]
+        except InputError:
+            return None
+
+    def steps(self) -> dict[str, bool]:
+        """What autograd walks back through, by torch's names, and whether it is written in Python."""
+        self.move(self.here)
         torch.set_grad_enabled(True)
         left, seen = [self._run().grad_fn], set[Any]()
         torch.set_grad_enabled(self._graph)
@@ -442,7 +458,18 @@ class Lines:
             if node is not None and node not in seen:
                 seen.add(node)
                 left += [before for before, _ in node.next_functions]
-        return {node.name() for node in seen}
+        return {node.name(): isinstance(node, torch.autograd.function.BackwardCFunction) for node in seen}
+
+    def hooked(self, name: str) -> bool:
+        return bool(self.leaves[name]._backward_hooks)
+
+    def written(self) -> list[str]:
+        """The parameters that a run of the loss writes into."""
+        self.move(self.here)
+        self._run()
+        return [
+            k for (k, at), cell in zip(self.blocks.items(), self._cells, strict=True) if (self.here[at] != cell.ravel()).any()
+        ]
 
     def _run(self) -> Any:
         self._put_back()
@@ -473,14 +500,28 @@ class _Shaken(TorchFunctionMode):
     def __init__(self, seed: int) -> None:
         super().__init__()
         self._chance = np.random.default_rng(seed)  # torch's own may not be asked within a vmap
+        self.coarse = ""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if not isinstance(out, torch.Tensor) or not out.is_floating_point() or out._is_view() or any(out is x for x in args):
             return out
+        if out.dtype.itemsize < 8:
+            self.coarse = _word(out)
         u = torch.from_numpy(np.asarray(self._chance.uniform(-1, 1, tuple(out.shape)))).to(out)
         whole = (out == out.round()) & (out.abs() < 2**31)
         return out * torch.where(whole, 1, 1 + torch.finfo(out.dtype).eps * u)
+
+
+class _Attached(TorchFunctionMode):
+    """Detaches nothing, keeps gradients on where the code under test switches them off, and differentiates what it makes."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__):  # pyright: ignore[reportAttributeAccessIssue]
+            return args[0]
+        more = {"create_graph": True} if func is torch.autograd.grad else {}
+        with torch.enable_grad():
+            return func(*args, **(kwargs or {}) | more)
 
 
 def _flat(blocks: Sequence[Floats]) -> Floats:
