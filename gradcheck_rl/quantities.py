@@ -431,6 +431,9 @@ def labels(q: Quantity, parameters: Sequence[Variable]) -> list[str] | None:
             return names and names[q.slice]
         case Mean(of=of) | NonFinite(of=of):
             return labels(of, parameters)
+        case Covariance(of=of):
+            names = labels(of, parameters)
+            return names and [f"{a}, {b}" for a in names for b in names]
         case _:
             return None
 

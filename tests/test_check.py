@@ -57,6 +57,7 @@ from gradcheck_rl import (
     Value,
     Variable,
     Within,
+    array,
     batch,
     check,
     clip,
@@ -962,3 +963,23 @@ def test_a_loss_with_its_metrics_is_told_to_come_alone(made: Any) -> None:
     line = only(check(page, {reinforce: made}))
     assert line.verdict == "refuted"
     assert line.reason.endswith("a tensor was expected: end with `return loss`, and nothing beside it.")
+
+
+def test_an_entry_of_a_covariance_says_of_what() -> None:
+    """The Fisher matrix of a Gaussian, by mean and log deviation, is diagonal: exp(-2 s) and 2. The page has them in its own
+    order, and who writes it in the other must see it."""
+    mu, log_std = Parameter("mu", over=Normal()), Parameter("log_std", over=Uniform(-1, 1))
+    z = Draw("z", Gaussian(mu, exp(log_std)))
+
+    def score(mu: Any, log_std: Any, z: Any) -> Any:
+        return torch.distributions.Normal(mu, log_std.exp()).log_prob(z)
+
+    fisher = array([exp(-2 * log_std), 0], [0, 2])
+    turned = array([2, 0], [0, exp(-2 * log_std)])
+    lines = [
+        only(check(Problem("Fisher", (Claim("So.", Equal(Covariance(Gradient(score)), matrix)),), world=(mu, log_std, z))))
+        for matrix in (fisher, turned)
+    ]
+    assert [line.verdict for line in lines] == ["agrees", "refuted"]
+    assert lines[0].labels == ["mu, mu", "mu, log_std", "log_std, mu", "log_std, log_std"]
+    assert lines[1].reason.startswith(("mu, mu: ", "log_std, log_std: "))
