@@ -983,3 +983,14 @@ def test_an_entry_of_a_covariance_says_of_what() -> None:
     assert [line.verdict for line in lines] == ["agrees", "refuted"]
     assert lines[0].labels == ["mu, mu", "mu, log_std", "log_std, mu", "log_std, log_std"]
     assert lines[1].reason.startswith(("mu, mu: ", "log_std, log_std: "))
+
+
+def test_another_estimator_is_told_once_for_all_points() -> None:
+    def with_baseline(theta: Any, reward: Any, action: Any) -> Any:
+        return theta.log_softmax(-1)[action] * (reward[action] - reward.mean())
+
+    claim = Claim("Drawn.", Equal(Mean(Gradient(reinforce)), Gradient(J)), by="sampled", resolution=0.05)
+    drawn = Problem("Baselines", (claim,), world=(theta, reward, action))
+    line = only(check(drawn, {reinforce: with_baseline}))
+    assert line.verdict == "agrees" and line.remark.count("its variance is another") == 1
+    assert only(check(drawn)).remark == ""

@@ -115,10 +115,15 @@ class Sampler:
 def evaluate(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> Estimate:
     """(B, 1, n)."""
     rows: list[tuple[Floats, Floats]] = []
+    others: list[float] = []
     for b in range(len(scene.points)):
         here = replace(scene, points=scene.points.take([b]), memo={})
         mean = _Mean(q, here, Sampler(q, here, atoms, walk), b, ALPHA / len(scene.points))
         rows.append(mean.decided(_declared(q, here, walk)))
+        others += mean.others
+    if others:
+        cap = f"the mean is judged conditional on kurtosis <= {max(others):.3g}"
+        scene.notes.append(f"not the declared estimator: its variance is another; {cap}")
     scene.says(NAME)
     values, radii = (np.stack(x)[:, None, :] for x in zip(*rows, strict=True))
     return Estimate(values, radii, Evidence.SAMPLED)
@@ -129,6 +134,7 @@ class _Mean:
 
     def __init__(self, q: Mean, scene: Scene, sampler: Sampler, at: int, alpha: float) -> None:
         self.q, self.scene, self.sampler, self.at, self.alpha = q, scene, sampler, str(at), alpha
+        self.others: list[float] = []  # the cap on the kurtosis, where the estimator is another than the declared one
 
     def decided(self, declared: tuple[Floats, Floats, Floats] | None) -> tuple[Floats, Floats]:
         """Midpoint and radius."""
@@ -142,10 +148,7 @@ class _Mean:
         middle, radius, measured = self._trusted(centre, variance, kurtosis, self.alpha / 2)
         if measured is None:
             return middle, radius
-        cap = float(np.max(kurtosis))
-        self.scene.notes.append(
-            f"not the declared estimator: its variance is another; the mean is judged conditional on kurtosis <= {cap:.3g}"
-        )
+        self.others.append(float(np.max(kurtosis)))
         return self._measured("again", centre, measured + TINY, kurtosis, self.alpha / 2)
 
     def _trusted(self, centre: Floats, variance: Floats, kurtosis: Floats, alpha: float) -> tuple[Floats, Floats, Floats | None]:
