@@ -6,6 +6,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -452,13 +453,18 @@ class Judge:
             return judge._rule(claim, that, kept.image() if claim.code() else kept, answer, route, True) if len(kept) else None
 
         def fails(candidate: Points) -> Ruling | None:
-            r = ruled(candidate)
+            r = None
+            with suppress(ProblemError):  # a function of the page's own may raise at 0, as an inverse does: that is no witness
+                r = ruled(candidate)
             found = r and r.verdict is Verdict.REFUTED and r.left and math.isfinite(r.gap) == math.isfinite(worst.gap)
             return replace(r, points=candidate, removed=worst.removed) if r and found else None
 
         def may_fail(group: Sequence[Points]) -> bool:
             """What holds at all of them at once holds at each."""
-            r = ruled(stack(group))
+            try:
+                r = ruled(stack(group))
+            except ProblemError:
+                return True
             return r is not None and r.verdict is not Verdict.AGREES
 
         cells = sum(point.exact[name].size for name in names)

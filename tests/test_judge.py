@@ -430,3 +430,23 @@ def test_an_answer_that_differs_from_a_page_by_single_precision_is_told_so() -> 
     few, wrong = (check(page, {slope: f}).claims[0] for f in (single, rounded))
     assert few.verdict == wrong.verdict == "refuted"
     assert few.reason.endswith("six digits agree, and float32 has no more: compute in float64") and "float32" not in wrong.reason
+
+
+def test_a_function_that_raises_at_simple_points_is_refuted_at_others() -> None:
+    """An inverse has no value at zero, to which a witness would be made simpler."""
+
+    def inverse(matrix: Any) -> Any:
+        return torch.linalg.inv(matrix).sum()
+
+    def twice(matrix: Any) -> Any:
+        return 2 * torch.linalg.inv(matrix).sum()
+
+    matrix = Parameter("matrix", (2, 2), over=Normal())
+    (a, b), (c, d) = matrix.array
+    model = (a + d - b - c) / (a * d - b * c)
+    right, wrong = (Claim("So.", Equal(Gradient(f), Gradient(model))) for f in (inverse, twice))
+    page = Problem("Inverses", (right,), world=(matrix,))
+    assert check(page).claims[0].verdict == "agrees"
+    for report in (check(Problem("Inverses", (wrong,), world=(matrix,))), check(page, {inverse: twice})):
+        (line,) = report.claims
+        assert line.verdict == "refuted" and line.witness
