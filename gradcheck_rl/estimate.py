@@ -119,6 +119,7 @@ def weighted_sum(weights: Estimate, terms: Estimate, axis: int) -> Estimate:
 AT_ONCE, SETTLED, SETTLING = 1e-13, 1e-12, 1e-6
 LEAST = 1e-10
 UNSETTLED = 4.0
+GROWING = 0.25  # of all steps from rule to rule, the part that is the last one where they cut off a tail: it may be any tail
 UNSURE = 0.1  # an integral that is known no better may be infinite: one that is moves with the reach of its rules
 RULES = 6
 
@@ -130,7 +131,8 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
     within rounding, a third one decides; where it is near neither, the others are asked: more nodes, from other starts, of which
     some err as much as can be. Where these are within rounding of each other, the first ones were too coarse for what is narrow:
     no three starts err alike at a kink or jump. Else the radius is four times the spread of all, here and, in proportion, at
-    every other point, where the nodes may have missed what is seen here. What settled is not trusted beyond a hundred times the
+    every other point, where the nodes may have missed what is seen here. What grows from each rule to the next, as they reach
+    farther, and does not slow down, is not known at all. What settled is not trusted beyond a hundred times the
     distance at which it did.
     """
     with np.errstate(all="ignore"):
@@ -144,11 +146,16 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
             settled |= (gap <= SETTLING * scale) & (near <= SETTLED * scale)
             if not settled.all():
                 fine = np.stack([rule(n) for n in range(3, RULES)])
-                apart, spread = np.ptp(fine, axis=0), np.ptp([first, value, third, *fine], axis=0)
+                every = np.stack([first, value, third, *fine])
+                apart, spread = np.ptp(fine, axis=0), np.ptp(every, axis=0)
                 narrow = ~settled & (apart <= SETTLED * scale)
+                steps = np.diff(every, axis=0)
+                one_way = (steps > 0).all(axis=0) | (steps < 0).all(axis=0)
+                grows = one_way & (np.abs(steps[-1]) > GROWING * spread)
                 value = np.where(narrow, fine[0], value)
                 radius = np.where(settled, radius, np.where(narrow, np.maximum(2 * apart, LEAST * scale), UNSETTLED * spread))
                 part = radius / scale
                 elsewhere = np.where(settled | narrow | ~np.isfinite(part), 0.0, part).max(axis=0, initial=0.0)
                 radius = np.where(elsewhere > 0, np.maximum(radius, elsewhere * scale), radius)
+                radius = np.where(~settled & ~narrow & grows & (spread > UNSURE * scale), np.inf, radius)
         return Estimate(value, radius + nodes * EPS * np.maximum(1.0, np.abs(value)), Evidence.FLOAT)

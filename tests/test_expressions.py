@@ -662,3 +662,14 @@ def test_too_many_nodes_are_refused_and_not_waited_for() -> None:
         with pytest.raises(Unsuitable, match="has too many nodes: shorten the horizon, or state the claim at a smaller size"):
             integrals([E(body)], {})
     assert integrals([E(together * sp.tanh(normal[1][()]) + 1)], {}).value[0, 0] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("narrowed", [sp.Rational(1, 10**2), sp.Rational(1, 10**4), sp.Rational(1, 10**6)])
+def test_what_grows_with_the_reach_of_the_rules_refutes_nothing(narrowed: Any) -> None:
+    """E exp(c z^2) = 1/sqrt(1 - 2c): near c = 1/2 most of it lies where no rule looks."""
+    z = Draw("z", Gaussian(0, 1))
+    claim = Claim("So.", Equal(E(exp((1 - narrowed) * z**2 / 2)), 1 / sp.sqrt(narrowed)))
+    assert check(Problem("Tails", (claim,), world=(z,))).claims[0].verdict == "undecided"
+    settled, off = (Claim("So.", Equal(E(exp(z**2 / 4)), sp.sqrt(2) + wrong)) for wrong in (0, sp.Rational(1, 100)))
+    verdicts = [line.verdict for line in check(Problem("Tails", (settled, off), world=(z,))).claims]
+    assert verdicts == ["agrees", "refuted"]
