@@ -359,7 +359,7 @@ def parameters():
 
 
 # The environment, with gym's interface since 0.26: reset gives a pair, step five things. Here the cart falls when it is told.
-enough = 6000  # steps, for any loop that ends
+enough, push = 6000, 1  # steps, for any loop that ends; to the right, for any cart
 
 
 class Cart:
@@ -382,7 +382,7 @@ def ends(terminated, truncated):
 def balanced(ends=ends):  # a cart that never falls
     env, earned = Cart(falls=torch.inf), 0.0
     for _ in range(enough):
-        _, reward, terminated, truncated, _ = env.step(1)
+        _, reward, terminated, truncated, _ = env.step(push)
         earned += reward
         if ends(terminated, truncated):
             break
@@ -398,7 +398,7 @@ def collected(size, falls):  # whole episodes, until there are more steps than t
     obs, _ = env.reset()
     for _ in range(enough):
         batch_obs.append(obs.copy())
-        obs, _, terminated, truncated, _ = env.step(1)
+        obs, _, terminated, truncated, _ = env.step(push)
         if terminated or truncated:
             obs, _ = env.reset()
             if len(batch_obs) > size:
@@ -411,18 +411,18 @@ def collected_as_listed(falls):
     obs, _ = env.reset()
     for _ in range(enough):
         batch_obs.append(obs.copy())
-        obs, _, terminated, *_ = env.step(1)
+        obs, _, terminated, *_ = env.step(push)
         if terminated:
             obs = env.reset()
 
 
 def reward_named_twice():
-    _, reward, *_ = Cart(falls=5).step(1)
+    _, reward, *_ = Cart(falls=5).step(push)
     return reward + rew  # noqa: F821
 
 
 def two_values():
-    obs, reward = Cart(falls=5).step(1)
+    obs, reward = Cart(falls=5).step(push)
     return obs, reward
 
 
