@@ -196,7 +196,7 @@ def listed_actor_loss(phi1, phi2, theta, s):  # the critics' parameters are to b
     return -q_net(phi1, s, policy(theta, s)).mean()
 
 
-def target_not_detached(phi1, phi2, slow1, slow2, slow_theta, s, a, r, s2, done, noise):
+def target_not_detached(phi1, phi2, slow1, slow2, slow_theta, s, a, r, s2, done, noise, smooth=smooth):
     a2 = smooth(slow_theta, s2, noise)
     y = backed_up(r, done, q_net(slow1, s2, a2), q_net(slow2, s2, a2))
     return ((q_net(phi1, s, a) - y) ** 2).mean() + ((q_net(phi2, s, a) - y) ** 2).mean()
@@ -212,6 +212,10 @@ def listed_noise(xi, sd):
 
 def listed_clipped_noise(xi, sd, bound, listed_noise=listed_noise):
     return listed_noise(xi, sd).clamp(-bound, bound)
+
+
+def listed_action(xi, sd, bound, centre, listed_clipped_noise=listed_clipped_noise, clip_action=clip_action):
+    return clip_action(centre + listed_clipped_noise(xi, sd, bound))
 
 
 # Networks.
@@ -288,7 +292,7 @@ def agent():  # all weights are 1, so that every ReLU is awake
 
 
 def given():  # any data will do
-    return torch.ones(6, N)
+    return torch.ones(6, N).unbind()
 
 
 def losses_q(online, slow, data):
@@ -577,6 +581,11 @@ independent = Claim(
     source="B-054",
     that=Equal(E(array(*((x - value) * (y - value) for x in noisy for y in noisy))), sd**2 * array(1, 0, 0, 1)),
 )
+cancelling = Claim(
+    "Both have the covariance sigma / sqrt(2) with what they share; with what sets them apart one has it, the other minus it.",
+    source="B-054",
+    that=Equal(E(array(*((x - value) * y for x in noisy for y in (common, apart_by)))), sd / sqrt(2) * array(1, 1, 1, -1)),
+)
 low = Claim(
     "The smaller of two noisy critics is too low by sigma / sqrt(pi): one bias for another.",
     source="B-054",
@@ -635,9 +644,14 @@ rarely = Claim(
 )
 listed_values = Point(sd=Rational(1, 5), bound=half, centre=Rational(9, 5))
 coded_noise = Claim(
-    "In every draw the listing's noise is that.",
+    "In every draw the listing's noise is that,",
     source="B-058",
     that=Equal(Value(listed_clipped_noise), clipped_noise),
+)
+coded_action = Claim(
+    "and its next action the centre plus that noise, clipped to the limits.",
+    source="B-060",
+    that=Equal(Value(listed_action), next_action),
 )
 shifted = Claim(
     "Near a limit the mean action is moved inwards, by what the nearer clip cuts off.",
@@ -940,6 +954,7 @@ problem = Problem(
         networks_backward,
         networks_backward_too,
         independent,
+        cancelling,
         low,
         high,
         fair,
@@ -954,6 +969,7 @@ problem = Problem(
         shrunk,
         rarely,
         coded_noise,
+        coded_action,
         shifted,
         inwards,
         *edges,

@@ -161,8 +161,8 @@ ROUTES = {
     TWO: "regress regression by_features aimed smoothed still climbs worth judged leaks unseen seen regress_there still_there "
     "climbs_there leaks_there networks_regress networks_aimed networks_still networks_climb networks_judged networks_backward "
     "networks_backward_too edge together slowly delayed same_steps from_a_list used_up not_thawed",
-    "autodiff": "own coded_noise",
-    "proof, symbolic": "model_judged coins alone unmixed independent fair",
+    "autodiff": "own coded_noise coded_action",
+    "proof, symbolic": "model_judged coins alone unmixed independent cancelling fair",
     "symbolic": "model_still low_for_coins shrunk",
     "symbolic + integrated": "low high centred less rarely shifted inwards",
     "symbolic + integrated + autodiff": "one_scale",
@@ -291,4 +291,4 @@ def test_critics_that_never_move_are_not_the_same_steps() -> None:
 def test_the_listings_noise_with_another_sign_is_another() -> None:
     """Its variance is the same, and its law too."""
     found = check(page(), {"listed_noise": lambda xi, sd: -sd * xi}).claims
-    assert {c.id: c.verdict for c in found} == {"one_scale": "agrees", "coded_noise": "refuted"}
+    assert {c.id: c.verdict for c in found} == {"one_scale": "agrees", "coded_noise": "refuted", "coded_action": "refuted"}
