@@ -257,17 +257,19 @@ def soft_return(logits, step, pay):
     return torch.linalg.solve(torch.eye(2) - 0.9 * (pi.probs[..., None] * step).sum(1), now)[0]
 
 
-def soft_sum(logits, step, pay):  # rewards and entropies of 300 steps, added up from the last to the first
+def soft_sum(logits, step, pay, steps=300):  # rewards and entropies, added up from the last step to the first
     log_pi, value = logits.log_softmax(-1), torch.zeros(2)
-    for _ in range(300):
+    for _ in range(steps):
         value = (log_pi.exp() * (pay - 0.2 * log_pi + 0.9 * (step * value).sum(-1))).sum(-1)
     return value
 
 
-def soft_action_values(logits, step, pay):  # the chain of pairs: the entropy of the first action is not in it
-    log_pi = logits.log_softmax(-1)
+def soft_action_values(logits, step, pay, steps=300):  # the chain of pairs: the entropy of the first action is not in it
+    log_pi, value = logits.log_softmax(-1), torch.zeros(4)
     to_pairs = (step[..., None] * log_pi.exp()).reshape(4, 4)
-    return torch.linalg.solve(torch.eye(4) - 0.9 * to_pairs, pay.reshape(4) - 0.9 * 0.2 * to_pairs @ log_pi.reshape(4))
+    for _ in range(steps):
+        value = pay.reshape(4) + 0.9 * to_pairs @ (value - 0.2 * log_pi.reshape(4))
+    return value
 
 
 def score_of_square(place, log_width, x):
@@ -311,15 +313,6 @@ def mean_disorder(lines, s, disorder_of=disorder_of):
 def loss_with_bonus(lines, s, chosen, gains, log_shares=log_shares, mean_disorder=mean_disorder):
     taken = log_shares(lines[0] + lines[1] * s[:, None]).gather(1, chosen.long()[:, None]).squeeze(1)
     return -(gains * taken).mean() - 0.1 * mean_disorder(lines, s)
-
-
-def half_detached(logits):  # the logarithm held
-    logs = logits.log_softmax(-1)
-    return -(logs.exp() * logs.detach()).sum(-1).mean()
-
-
-def bonus_half_detached(lines, s):
-    return mean_disorder(lines, s, disorder_of=half_detached)
 
 
 def path_of_step(place, log_width, eps):
@@ -379,9 +372,12 @@ def likelihood(log_sd):  # of an action one standard deviation away; 1e-8 keeps 
     return -0.5 * (away**2 + 2 * log_sd + torch.log(torch.tensor(2 * torch.pi)))
 
 
-def likelihood_at_one(log_sd):  # of an action 0.7 standard deviations away from 1
-    law = torch.distributions.Normal(torch.ones(()), log_sd.exp())
-    return law.log_prob(1 + 0.7 * log_sd.exp())
+def action_at_one(log_sd):
+    return 1 + 0.7 * log_sd.exp()
+
+
+def likelihood_at_one(log_sd, action_at_one=action_at_one):
+    return torch.distributions.Normal(torch.ones(()), log_sd.exp()).log_prob(action_at_one(log_sd))
 
 
 def summed(u):
@@ -502,7 +498,7 @@ smooth = Claim(
 )
 sizes = Variable("sizes", 2, over=Uniform(0, 2))
 errors = [size * (2 * Draw(name, Bernoulli(half)) - 1) for size, name in zip(sizes, ("error1", "error2"), strict=True)]
-smaller = E(minimum(u + errors[0], u + errors[1]))
+smaller = u + E(minimum(*errors))
 low = Claim(
     "The smaller of two critics with independent errors is too low on average.",
     source="B-113, B-118",
@@ -685,7 +681,7 @@ disordered_there = Claim(
 held = Claim(
     "Holding the logarithm in p log p changes nothing: p times the slope of log p sums to zero.",
     source="B-094",
-    that=Equal(Gradient(bonus_half_detached, lines), Gradient(mean_disorder, lines)),
+    that=Equal(Gradient(-E((chances * frozen(log(chances))).sum()), lines), Gradient(mean_entropy, lines)),
 )
 of_coin = Claim("A coin's entropy, as torch has it.", Equal(Value(entropy_of_coin), coin_entropy), source="B-094, B-095")
 coin_slope = Claim(
@@ -798,6 +794,11 @@ spoiled = Claim(
     at=Point(log_sd=-20),
     source="B-134",
     that=Equal(Value(likelihood), ideal + (1 - (sd / (sd + Rational(1, 10**8))) ** 2) / 2),
+)
+above = Claim(
+    "The action is 0.7 standard deviations above 1, where the mean is.",
+    source="B-136",
+    that=Equal(Value(action_at_one), 1 + Rational(7, 10) * sd),
 )
 rounded = Claim(
     "In float32 an action within 2e-9 of 1 is 1: its log-likelihood is that of the mean.",
@@ -1324,6 +1325,7 @@ problem = Problem(
         *bounds,
         bound,
         spoiled,
+        above,
         rounded,
         told_apart,
         single,

@@ -548,3 +548,17 @@ def test_the_chances_of_a_draw_may_be_frozen_where_no_derivative_is_taken(tmp_pa
     )
     (frozen,) = (m for m in mutants(load(str(path)), functions=["other"]) if "frozen(chances[k])" in m.name)
     assert (frozen.killed_by, bool(frozen.equivalent)) == (None, True)
+
+
+# Lines that are symmetric in a draw, take a number that is large enough, or tell a cart that does not listen what to do.
+PINNED = {
+    "problem8": ("balanced", "collected"),
+    "problem11": ("noisy", "next_action", "smooth", "given"),
+    "problem12": ("soft_sum", "soft_action_values", "action_at_one", "smaller"),
+}
+
+
+@pytest.mark.parametrize("name", PINNED)
+def test_claims_pin_what_expectations_do_not_see(name: str) -> None:
+    found = mutants(load(name), functions=PINNED[name])
+    assert surviving(found) == [] and {m.name.partition(",")[0] for m in found} == set(PINNED[name])
