@@ -85,7 +85,7 @@ score_of_S = ((P @ off)[:, None] * (P @ off) - P) / 2  # by each of its entries,
 # An action made from noise, mu + K noise, where K is the lower triangle of L; then K^-1 (a - mu), and its like for K^T.
 K = lower * L
 inverse = array(*Matrix(K).inv(method="LU").tolist())
-noise = Draw("noise", Gaussian((0,) * d, (1,) * d))
+noise = Draw("noise", Gaussian((0,) * d, 1))
 made = mu + K @ noise
 z = inverse @ off
 score_of_L = lower * ((inverse.T @ z)[:, None] * z) - identity / L
@@ -122,7 +122,8 @@ J_by_logarithm = E(-((Draw("x_wide", Gaussian(m, exp(y))) - c) ** 2))
 
 # A normal number, and the same with a sign that is tossed for.
 first = Draw("first", Gaussian(0, 1))
-second = (2 * Draw("toss", Bernoulli(half)) - 1) * first
+toss = Draw("toss", Bernoulli(half))
+second = (2 * toss - 1) * first
 t = Variable("t", over=Uniform(-2, 2))
 
 
@@ -432,6 +433,7 @@ normal_too = Claim(
     source="C-029",
     that=Equal(E(exp(t * second)), exp(t**2 / 2)),
 )
+one = Claim("Where the toss is 1 they are one number.", Equal(E(toss * (second - first) ** 2), 0), source="C-029")
 uncorrelated = Claim("They are uncorrelated.", Equal(E(first * second), 0), source="C-029")
 too_heavy = Claim(
     "Their sum has variance 2 and fourth moment 24, twice the 3 * 2^2 of a normal number.",
@@ -744,6 +746,7 @@ problem = Problem(
         free_score_there,
         symmetric_score_there,
         normal_too,
+        one,
         uncorrelated,
         too_heavy,
     ),

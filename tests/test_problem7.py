@@ -48,7 +48,7 @@ ROUTES: dict[tuple[str, ...], str] = {
         "proof",
         "symbolic",
     ): "differentiated centred centred_factor moments information information_each worth "
-    "worth_by_logarithm logged uncorrelated too_heavy",
+    "worth_by_logarithm logged one uncorrelated too_heavy",
     ("symbolic",): "mode",
     ("proof", "exact"): "in_every_sample",
     ("symbolic + integrated",): "normal_too",
