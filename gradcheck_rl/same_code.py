@@ -1,8 +1,8 @@
 """Do two definitions compute the same? Their calls are written out, and what may be exchanged is put in order.
 
 Only what is exact in floating point counts: the two sides of a sum or product, the arguments of a minimum, the sign of what
-is squared, a gradient that is stopped twice. Straight lines are followed; of a loop or a branch nothing is said to be the
-same.
+is squared, a gradient that is stopped twice. Straight lines are followed to what they return; loops, branches and lines that
+change something are compared one by one.
 """
 
 from __future__ import annotations
@@ -13,12 +13,31 @@ from copy import deepcopy
 
 SYMMETRIC = {"minimum", "maximum", "min", "max", "Min", "Max", "add", "mul", "logaddexp"}
 
+BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.pattern)
+
 Definitions = Mapping[str, ast.stmt]
 
 
 def same_code(one: ast.stmt, other: ast.stmt, definitions: Definitions) -> bool:
-    values = [_returned(d.body, _defaults(d), definitions) if isinstance(d, ast.FunctionDef) else None for d in (one, other)]
-    return values[0] is not None and values[1] is not None and ast.dump(values[0]) == ast.dump(values[1])
+    if not (isinstance(one, ast.FunctionDef) and isinstance(other, ast.FunctionDef)):
+        return False
+    values = [_returned(d.body, _defaults(d), definitions) for d in (one, other)]
+    if values[0] is not None and values[1] is not None:
+        return ast.dump(values[0]) == ast.dump(values[1])
+    lines = [_lines(d, definitions) for d in (one, other)]
+    return None not in lines and lines[0] == lines[1]
+
+
+def _lines(definition: ast.FunctionDef, definitions: Definitions) -> list[str] | None:
+    """Its lines, each with its calls written out; what it binds is no name of the page."""
+    inside = [n for statement in definition.body for n in ast.walk(statement)]
+    if any(isinstance(n, BINDING) for n in inside):
+        return None
+    bound = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    bound |= {n.arg for n in inside if isinstance(n, ast.arg)}
+    names: dict[str, ast.expr] = {p.arg: ast.Name(f"its {p.arg}") for p in ast.walk(definition.args) if isinstance(p, ast.arg)}
+    names |= _defaults(definition) | {name: ast.Name(f"its {name}") for name in bound}
+    return [ast.dump(_WrittenOut(definitions, names).visit(deepcopy(s))) for s in definition.body]
 
 
 def _returned(body: Sequence[ast.stmt], names: dict[str, ast.expr], definitions: Definitions) -> ast.expr | None:
