@@ -11,7 +11,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
-SYMMETRIC = {"minimum", "maximum", "min", "max", "Min", "Max", "add", "mul", "logaddexp"}
+SYMMETRIC = {"minimum", "maximum", "min", "max", "Min", "Max", "add", "mul", "logaddexp", "equal"}
 
 BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.pattern)
 
