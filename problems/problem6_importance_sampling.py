@@ -212,12 +212,12 @@ weight_in_one_state = array(*(share[i] / old_share[i] for i in flips["flip"])).p
 
 
 # More steps, even chances of old, 1/4 and 3/4 of new: the weight of k steps of the second kind among n is (1/2)^(n - k) (3/2)^k.
-def weight_after(n):
-    chances = [Rational(binomial(n, i), 2**n) for i in range(n + 1)]
-    return array(*(half ** (n - i) * (3 * half) ** i for i in range(n + 1)))[Draw(f"seconds{n}", Categorical(chances))]
+def weight_after(n, counts):  # of the second kind, from 0 to n
+    chances = [Rational(binomial(n, i), 2**n) for i in counts]
+    return array(*(half ** (n - i) * (3 * half) ** i for i in counts))[Draw(f"seconds{n}", Categorical(chances))]
 
 
-many = {n: weight_after(n) for n in (1, 5, 10, 20, 50)}
+many = {n: weight_after(n, range(n + 1)) for n in (1, 5, 10, 20, 50)}
 rounds = Variable("rounds", over=OneOf(tuple(many)))
 
 # A normal number of deviation `wide` or `narrow`, where one of deviation 1 is wanted.
@@ -254,8 +254,8 @@ def weight(theta, old, states, actions, ratios=ratios):
 
 
 def likelihood(theta, start, step, states, actions):
-    moves = step[states[:-1], actions[:-1], states[1:]]
-    return start[states[0]] * theta.softmax(-1)[states, actions].prod() * moves.prod()
+    chosen = theta.softmax(-1)[states, actions]
+    return start[states[0]] * chosen.prod() * step[states[:-1], actions[:-1], states[1:]].prod()
 
 
 def ratio_of_likelihoods(theta, old, start, step, states, actions, likelihood=likelihood):
@@ -309,23 +309,24 @@ def visits(theta, start, step):  # the law of the state at each time
 
 
 def visit_ratios(theta, old, start, step, states, visits=visits):
-    return (visits(theta, start, step) / visits(old, start, step))[torch.arange(len(states)), states]
+    with torch.no_grad():
+        return (visits(theta, start, step) / visits(old, start, step))[torch.arange(len(states)), states]
 
 
 def by_states(theta, old, start, step, states, actions, rewards, visit_ratios=visit_ratios):
-    ratio = ratios(theta, old, states, actions).detach() * visit_ratios(theta, old, start, step, states).detach()
+    ratio = ratios(theta, old, states, actions).detach() * visit_ratios(theta, old, start, step, states)
     return (log_pi(theta, states, actions) * ratio * to_go(rewards)).sum()
 
 
 def by_states_at_old(theta, old, start, step, states, actions, rewards, visit_ratios=visit_ratios):
-    ratio = ratios(theta, old, states, actions).detach() * visit_ratios(theta, old, start, step, states).detach()
+    ratio = ratios(theta, old, states, actions).detach() * visit_ratios(theta, old, start, step, states)
     return (log_pi(old, states, actions) * ratio * to_go(rewards)).sum()
 
 
 def by_states_ahead(theta, old, start, step, states, actions, rewards, visit_ratios=visit_ratios):
     ratio = ratios(theta, old, states, actions).detach()
     later = to_go(ratio.cumprod(-1) * rewards) / ratio.cumprod(-1)  # the rewards with the ratios after the step
-    here = ratio * visit_ratios(theta, old, start, step, states).detach()
+    here = ratio * visit_ratios(theta, old, start, step, states)
     return (log_pi(theta, states, actions) * here * later).sum()
 
 
@@ -410,6 +411,14 @@ less_spread = Claim(
 )
 normal_mean = Claim(
     "A normal number of another deviation: the weight has mean 1.", Equal(Mean(Value(normal_weight)), 1), source="C-045"
+)
+normal_each = Claim(
+    "At z it is s exp((1 / s^2 - 1) z^2 / 2), of two densities that are highest at 0.",
+    source="C-045",
+    that=Equal(Value(normal_weight), wide * e_to((1 / wide**2 - 1) * z**2 / 2)),
+)
+highest = Claim(
+    "They have no slope there.", Equal(array(*(density(s).diff(x).subs(x, 0) for s in (1, wide[()]))), 0), source="C-045"
 )
 normal_spread = Claim(
     "Its second moment is s^2 / sqrt(2 s^2 - 1) while s^2 > 1/2.",
@@ -1109,7 +1118,7 @@ def visits_afterwards(theta, start, step):  # the law of the next state
 
 
 def settled(theta, old, start, step, states):  # the laws of the last step, at every step
-    return visits(theta, start, step)[-1][states] / visits(old, start, step)[-1][states]
+    return (visits(theta, start, step)[-1][states] / visits(old, start, step)[-1][states]).detach()
 
 
 def without_dynamics(theta, old, states, actions):
@@ -1146,6 +1155,8 @@ problem = Problem(
         more_spread,
         less_spread,
         normal_mean,
+        normal_each,
+        highest,
         normal_spread,
         normal_integral,
         *infinite,

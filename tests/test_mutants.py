@@ -553,9 +553,11 @@ def test_the_chances_of_a_draw_may_be_frozen_where_no_derivative_is_taken(tmp_pa
 
 # Lines that are symmetric in a draw, take a number that is large enough, or tell a cart that does not listen what to do.
 PINNED = {
+    "problem6": ("density", "likelihood", "visit_ratios", "normal_weight"),
     "problem7": ("second",),
     "problem8": ("balanced", "collected"),
     "problem9": ("after_a_step", "cautious", "attached", "step_by_path"),
+    "problem10": ("backup", "importance", "jitter_of", "slope_vanishes", "without_no_grad", "get_action"),
     "problem11": ("noisy", "next_action"),
     "problem12": ("soft_sum", "soft_action_values", "action_at_one", "smaller"),
 }

@@ -50,6 +50,8 @@ ROUTES: dict[tuple[str, ...], str] = {
     ("symbolic + integrated + autodiff",): "normal_mean normal_spread",
     ("symbolic + integrated",): "normal_integral no_bound",
     ("symbolic + autodiff",): "visited",
+    ("autodiff",): "normal_each",
+    ("proof", "symbolic"): "highest",
 }
 
 
