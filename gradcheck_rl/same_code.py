@@ -80,10 +80,21 @@ def _stopped(value: ast.expr) -> ast.expr:
     match value:
         case ast.Tuple(elts=parts):
             return ast.Tuple([_stopped(part) for part in parts], ast.Load())
-        case ast.Call(func=ast.Attribute(attr="detach")) | ast.Subscript(value=ast.Call(func=ast.Attribute(attr="detach"))):
-            return value
         case _:
-            return ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
+            return value if _is_still(value) else ast.Call(ast.Attribute(value, "detach", ast.Load()), [], [])
+
+
+def _is_still(value: ast.expr) -> bool:
+    """Is nothing left in it that a gradient could flow through?"""
+    match value:
+        case ast.Call(func=ast.Attribute(attr="detach")) | ast.Constant():
+            return True
+        case ast.Subscript(value=part):
+            return _is_still(part)
+        case ast.BinOp(left=left, right=right):
+            return _is_still(left) and _is_still(right)
+        case _:
+            return False
 
 
 class _WrittenOut(ast.NodeTransformer):

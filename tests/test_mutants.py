@@ -207,6 +207,8 @@ def looped(a, b):
         ("w.detach()[x]", "w.detach()[x].detach()", True),
         ("w[x]", "w[x].detach()", False),
         ("(w.detach() + x)[0]", "(w.detach() + x)[0].detach()", False),
+        ("2 * w.detach()[0] * x.detach()", "(2 * w.detach()[0] * x.detach()).detach()", True),
+        ("w.detach() ** x", "(w.detach() ** x).detach()", False),
         ("least(w, x)", "least(b=w, a=x)", True),
         ("still(w, x)", "still(x, w)", True),
         ("still(w, x)", "still(w, x).detach()", True),
