@@ -953,6 +953,8 @@ def test_a_claim_knows_what_each_of_its_quantities_is_averaged_over() -> None:
     assert {type(q).__name__: over for q, over in found.items() if over is draw} == {"Sum": draw, "Mean": draw}
     assert [q for q in found if isinstance(q, Value)] and list(claim.code()) == [score]
     assert not list(Claim("None.", Raises(score, ValueError)).quantities())
+
+
 def with_metrics(theta: Any, reward: Any, action: Any) -> Any:
     loss = theta.log_softmax(-1)[action] * reward[action]
     return loss, {"loss": loss.detach()}

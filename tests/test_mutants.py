@@ -565,6 +565,7 @@ PINNED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PINNED)
 def test_claims_pin_what_expectations_do_not_see(name: str) -> None:
     found = mutants(load(name), functions=PINNED[name])
