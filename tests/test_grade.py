@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import tempfile
 import xml.etree.ElementTree as XML
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
@@ -28,7 +29,7 @@ from gradcheck_rl.grading import hints
 from gradcheck_rl.grading.grade import Grader
 from gradcheck_rl.grading.isolation import Limits, chosen
 from gradcheck_rl.grading.outputs import OUTPUTS
-from gradcheck_rl.grading.parts import FORMULA, FUNCTION, template
+from gradcheck_rl.grading.parts import FORMULA, FUNCTION, NUMBER, template
 from gradcheck_rl.grading.parts import _part as asked  # pyright: ignore[reportPrivateUsage]
 from gradcheck_rl.grading.result import Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
@@ -723,3 +724,98 @@ def test_a_tensor_of_another_kind_is_told_and_no_crash(torch_grader: Grader, tmp
     found = estimating(torch_grader, tmp_path, f"({RIGHT}).{kind}")
     assert words(found)[0] == "FAIL" and "`reinforce` returned what cannot be read: " in said(found)
     assert "Traceback" not in found.output
+
+
+# ---- numbers and formulas, as they are written in Python ------------------------------------------------------------------
+
+
+@cache
+def asks(page: str, claim: str) -> Grader:
+    return Grader(load(page), Rubric((Rule(claim, name="it"),)), chosen("rlimits"), LIMITS, KEY)
+
+
+def judged(page: str, claim: str, code: str) -> tuple[str, str]:
+    """The word for a file that says `it = code`, and what is said."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = row(asks(page, claim), Path(folder), f"it = {code}\n")
+    return found.parts[0].verdict, said(found)
+
+
+@cache
+def thirds() -> str:
+    """The claim of problem 1 whose numbers are -1/3, 0 and 1/3."""
+    problem = load("problem1")
+    names = [n for n, item in problem.names.items() if isinstance(item, Claim) and (part := asked(problem, Rule(n)))
+             and part.kind == NUMBER and part.expected == (-sp.Rational(1, 3), 0, sp.Rational(1, 3))]  # fmt: skip
+    return names[0]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "[-0.333333, 0, 0.333333]",
+        "[-0.33333334326744080, 2.98e-08, 0.33333334]",
+        "[-0.33333333333333337, 1e-17, 1/3]",
+        '"[\N{MINUS SIGN}0.333333, 0.0, 0.333333]"',
+        r'r"\left(-0.333333, 0, \frac13\right)"',
+        "[-3.33333e-1, +0.0, +0.333_333]",
+        '["-1/3", "0", "1/3"]',
+        "np.array([-1/3, 0, 1/3], dtype=float)",
+        "torch.tensor([-1.0, 0, 1]) / 3",
+        "[Fraction(-1, 3), 0, sp.Rational('1/3')]",
+        'f"[-1/3, 0, 1/3]"',
+        '"[-1/3, " + "0, 1/3]"',
+    ],
+)
+def test_a_number_is_right_however_it_is_written(code: str) -> None:
+    assert judged("problem1", thirds(), code) == ("PASS", "")
+
+
+@pytest.mark.parametrize(
+    ("code", "verdict", "says"),
+    [
+        ("[0.333333, 0, -0.333333]", "FAIL", "the sign"),
+        ("[-0.666667, 0, 0.666667]", "FAIL", "2 times what was expected"),
+        ("[-0.333333, 0.000001, 0.333333]", "FAIL", ""),
+        ("[-0.333334, 0, 0.333333]", "FAIL", ""),
+        ("[-0.333, 0, 0.333]", "INVALID", "too few digits"),
+        ("[-0.333333]", "INVALID", "has one number, and 3 numbers were asked for"),
+        ("None", "INVALID", "is not filled in"),
+    ],
+)
+def test_a_number_that_is_wrong_is_none_however_it_is_written(code: str, verdict: str, says: str) -> None:
+    word, why = judged("problem1", thirds(), code)
+    assert word == verdict and says in why
+
+
+@given(st.lists(st.sampled_from(("f", "e", "r", "x")), min_size=3, max_size=3), st.integers(6, 15), st.integers(-9, 9))
+def test_each_number_may_have_its_own_digits(forms: list[str], digits: int, off: int) -> None:
+    """Right in six digits or more, and wrong where one of them is another."""
+    exact = [Fraction(-1, 3), Fraction(0), Fraction(1, 3)]
+    ways = {"f": f".{digits}f", "e": f".{digits}e"}
+
+    def code(numbers: Sequence[Fraction]) -> str:
+        return (
+            "[" + ", ".join(format(float(x), ways[w]) if w in ways else str(x) for x, w in zip(numbers, forms, strict=True)) + "]"
+        )
+
+    assert judged("problem1", thirds(), code(exact))[0] == "PASS"
+    if off:
+        assert judged("problem1", thirds(), code([exact[0] + Fraction(off, 10**6), *exact[1:]]))[0] == "FAIL"
+
+
+def test_one_number_may_be_said_of_every_entry() -> None:
+    """What the claim says of all eight entries of a gradient is asked for once, or eight times."""
+    page = of("problem4")
+    claim = next(part.rule.id for part in page.parts if part.kind == NUMBER)
+    for code, word in {"0": "PASS", "[0] * 8": "PASS", "[0.0] * 8": "PASS", "[0, 0]": "INVALID", "1": "FAIL"}.items():
+        assert judged("problem4", claim, code)[0] == word, code
+
+
+@pytest.mark.parametrize("code", ['["2*mu"]', "(2 * mu,)", "2.0 * mu", "lambda mu: 2 * mu", "np.sqrt(4) * mu"])
+def test_a_formula_is_right_however_it_is_written(code: str) -> None:
+    problem = load("problem3")
+    claim = next(n for n, item in problem.names.items() if isinstance(item, Claim) and (part := asked(problem, Rule(n)))
+                 and part.kind == FORMULA and [str(e) for e in part.expected] == ["2*mu"])  # fmt: skip
+    assert judged("problem3", claim, code)[0] == "PASS"
+    assert judged("problem3", claim, code.replace("2", "3").replace("4", "5"))[0] == "FAIL"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import signal
 import threading
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from decimal import Decimal
-from fractions import Fraction
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -52,8 +52,16 @@ NUMPY_POINTS = 2
 SHOWN_NUMBERS = 8
 # Steps of a difference, and how near it comes to the slope.
 STEPS = {1e-5: 1e-3, 1e-4: 1e-3, 1e-3: 1e-3, 1e-2: 1e-3, 0.1: 0.05}
+# What a formula or a number is most often wrong by.
+FACTORS = (
+    (sp.S.NegativeOne, "the sign: it is minus what was expected"),
+    (sp.Integer(2), "a factor: it is 2 times what was expected"),
+    (sp.S.Half, "a factor: it is half of what was expected"),
+)
 
 Answer = Mapping[Any, Any]
+
+_inexact = re.compile(r"\.|[0-9][eE][+-]?[0-9]")
 
 
 class OutOfTime(BaseException):
@@ -355,15 +363,17 @@ class Grader:
         text = submission.texts.get(part.id, "").strip()
         if not text:
             raise Unreadable(f'`{part.id}` is not filled in: write {part.id} = "...".')
-        if part.kind == NUMBER and (decimals := _decimals(text)) is not None:
-            return self._decimal(part, decimals)
         names = {} if part.kind == NUMBER else dict(self.problem.bound.variables)
         answer = parse_tex(text, names) if "\\" in text else parse(text, names)
         left, right = entries(answer), list(part.expected)
-        if len(left) == 1 and len(right) > 1:
+        if part.kind == NUMBER:
+            left = _counted(part, left)
+            if _known(part, text, left):
+                return Judgement("PASS")
+            if _inexact.search(text):
+                return Judgement("FAIL", self._of_decimals(left, right, part.rule.digits))
+        elif len(left) == 1 and len(right) > 1:
             left = left * len(right)
-        if part.kind == NUMBER and len(left) == len(right) and all(a == b for a, b in zip(left, right, strict=True)):
-            return Judgement("PASS")
         expected = array(*right)
         ruling = compare_formulas(array(*left), expected, self.seed)
         if ruling.verdict in (Verdict.PROVED, Verdict.AGREES):
@@ -387,28 +397,10 @@ class Grader:
                 out.append(f"at {at}: {shown.note}" if shown.note else f"it differs at {at}")
         return tuple(out)
 
-    def _decimal(self, part: Part, given: Sequence[Decimal]) -> Judgement:
-        """Decimals are known to half a unit of their last digit, and must be known well enough."""
-        if len(given) != len(part.expected):
-            raise Unreadable(f"`{part.id}` has {len(given)} numbers, and {len(part.expected)} were asked for: write [a, b, ...].")
-        short = False
-        for x, e in zip(given, part.expected, strict=True):
-            exact = sp.N(e, 60)
-            if not exact.is_finite:
-                return Judgement("FAIL")
-            expected = Fraction(str(sp.Rational(str(exact))))
-            half = Fraction(Decimal(1).scaleb(int(x.as_tuple().exponent))) / 2
-            if Fraction(x) == expected:
-                continue
-            if abs(Fraction(x) - expected) > half:
-                return Judgement("FAIL")
-            scale = max(abs(expected), Fraction(1, 10**6))
-            short = short or half > scale * Fraction(1, 10 ** (part.rule.digits - 1))
-        if short:
-            raise Unreadable(
-                f"`{part.id}` is known to too few digits: write it exactly, as 1/3, or to {part.rule.digits} digits."
-            )
-        return Judgement("PASS")
+    def _of_decimals(self, left: Sequence[Any], right: Sequence[Any], digits: int) -> tuple[str, ...]:
+        if self.rubric.show == "verdict" or not self.rubric.hints:
+            return ()
+        return tuple(f"the mistake: {says_}" for factor, says_ in FACTORS if _near(left, [factor * e for e in right], digits))
 
 
 class _Run:
@@ -583,24 +575,66 @@ def _short(x: float) -> str:
     return f"{x:.6g}"
 
 
-def _decimals(text: str) -> list[Decimal] | None:
-    """The numbers, where every one of them is a decimal with a point."""
-    words = [w.strip() for w in text.strip("[]() \t").split(",")]
-    found: list[Decimal] = []
-    for word in words:
-        body = word.removeprefix("-").strip()
-        if not (body.isascii() and body.replace(".", "", 1).isdigit() and "." in body and len(body) < 60):
-            return None
-        found.append(Decimal(word.replace(" ", "")))
-    return found
+def _counted(part: Part, given: Sequence[Any]) -> list[Any]:
+    """As many numbers as were asked for; one may stand for several that are equal."""
+    count = len(part.expected)
+    alike = len(given) == 1 and all(e == part.expected[0] for e in part.expected)
+    if len(given) != count and not alike:
+        has, asked = (f"{n} numbers" if n > 1 else "one number" for n in (len(given), count))
+        raise Unreadable(f"`{part.id}` has {has}, and {asked} {'were' if count > 1 else 'was'} asked for: write [a, b, ...].")
+    return [*given] * count if alike else [*given]
+
+
+def _known(part: Part, text: str, given: Sequence[Any]) -> bool:
+    """Are these the numbers: exactly, or where a decimal is among them to as many digits as are asked for?"""
+    if all(a == b for a, b in zip(given, part.expected, strict=True)):
+        return True
+    digits = part.rule.digits
+    if not _inexact.search(text):
+        return False
+    if _near(given, part.expected, digits):
+        return True
+    typed = _typed(text)
+    half = [sp.S.Half * sp.Integer(10) ** x if x is not None else 0 for x in typed]
+    coarse = [max(h, s) for h, s in zip(half, _steps(part.expected, digits), strict=False)]
+    if len(typed) != len(given) or not all(map(_within, given, part.expected, coarse)):
+        return False
+    raise Unreadable(f"`{part.id}` is known to too few digits: write it exactly, as 1/3, or to {digits} digits.")
+
+
+def _near(given: Sequence[Any], expected: Sequence[Any], digits: int) -> bool:
+    return all(map(_within, given, expected, _steps(expected, digits)))
+
+
+def _steps(expected: Sequence[Any], digits: int) -> list[Any]:
+    """Half a unit of the last digit that is asked for: of each number, and of a zero that of the largest."""
+    orders = [Decimal(str(sp.N(abs(e), 20))).adjusted() if e != 0 and e.is_finite else None for e in expected]
+    largest = max((n for n in orders if n is not None), default=0)
+    return [sp.S.Half * sp.Integer(10) ** ((largest if n is None else n) - digits + 1) for n in orders]
+
+
+def _within(a: Any, b: Any, most: Any) -> bool:
+    return a == b or bool((gap := sp.N(a - b, 60)).is_finite and abs(gap) <= most)
+
+
+def _typed(text: str) -> list[int | None]:
+    """Where the last digit of each number stands; None of what is no decimal."""
+    words = text.replace("\N{MINUS SIGN}", "-").strip("[]() \t\n").split(",")
+    return [_last_digit(word.replace(" ", "")) for word in words]
+
+
+def _last_digit(word: str) -> int | None:
+    try:
+        return int(Decimal(word).as_tuple().exponent) if _inexact.search(word) else None
+    except InvalidOperation:
+        return None
 
 
 def _multiple(left: Sequence[Any], right: Sequence[Any], seed: int) -> str:
     """Is a formula minus or a few times the right one?"""
     if len(left) != len(right):
         return ""
-    for factor, says_ in ((-1, "the sign: it is minus what was expected"), (2, "a factor: it is 2 times what was expected"),
-                          (sp.Rational(1, 2), "a factor: it is half of what was expected")):  # fmt: skip
+    for factor, says_ in FACTORS:
         try:
             if compare_formulas(array(*left), array(*(factor * e for e in right)), seed).verdict in (
                 Verdict.PROVED,

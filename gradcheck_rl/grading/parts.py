@@ -127,6 +127,8 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
     expected = _numbers(right)
     if expected is None:
         return None
+    if len(expected) == 1:  # one number may be said of every entry
+        expected *= _width(left, problem)
     data = ", ".join(f"{k} = {v}" for k, v in claim.at.values.items())
     asks = f"{described(left, problem)}, at {data}{_laws(left, problem)}"
     return Part(rule, NUMBER, rule.asks or asks, claim=claim, expected=expected)
@@ -147,6 +149,14 @@ def _numbers(right: Quantity) -> tuple[Any, ...] | None:
         return None
     cells = entries(right.of)
     return tuple(cells) if cells and all(e.is_number for e in cells) else None
+
+
+def _width(left: Quantity, problem: Problem) -> int:
+    """How many numbers a gradient has."""
+    of = getattr(left, "of", None)
+    if isinstance(left, Mean) and isinstance(of, Gradient):
+        left = of
+    return sum(v.atoms.size for v in blocks(left.wrt, problem.bound.parameters)) if isinstance(left, Gradient) else 1
 
 
 def _free(e: Any) -> set[Any]:

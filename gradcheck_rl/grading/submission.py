@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,8 @@ ADAPTER = "adapter"
 LARGEST = 1 << 20
 FILES = 40
 SUFFIXES = (".py", ".ipynb")
+MODULES = {"np", "numpy", "math", "torch", "sp", "sympy", "fractions"}
+AROUND = {"array", "asarray", "tensor", "as_tensor", "list", "tuple", "float", "Fraction", "Rational", "Float", "Matrix"}
 _library = re.compile(r"\b(torch|numpy)\b")
 
 
@@ -99,7 +102,7 @@ def read(path: Path, adapter: Adapter) -> Submission:
     else:
         sources = {MAIN: _text(path)}
     tree = _tree(sources[MAIN], path)
-    texts = dict(_texts(tree))
+    texts = dict(_texts(tree, sources[MAIN]))
     if adapter.used or path.suffix == ".ipynb":
         sources[MAIN] = _parts(tree)
     stops = any(
@@ -180,23 +183,83 @@ def _tree(text: str, path: Path) -> ast.Module:
         raise Unreadable(f"{path.name} is not Python that can be read: {error or 'too deeply nested'}.") from None
 
 
-def _texts(tree: ast.Module) -> Iterable[tuple[str, str]]:
-    """What names stand for in a submission, where it is written out: a text, or numbers."""
+def _texts(tree: ast.Module, source: str) -> Iterable[tuple[str, str]]:
+    """What names stand for in a submission, where it is written out: a text, or what Python would work out."""
+    plain = _Plain(source)
     for node in tree.body:
         match node:
-            case (
-                ast.Assign(targets=[ast.Name(id=name)], value=value)
-                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ):
-                if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    yield name, value.value
-                elif not isinstance(value, (ast.Lambda, ast.Call)):
-                    try:
-                        yield name, ast.unparse(value)
-                    except RecursionError:
-                        continue
+            case ast.Assign(targets=targets, value=value):
+                names = [t.id for t in targets if isinstance(t, ast.Name)]
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                names = [name]
             case _:
-                pass
+                continue
+        try:
+            found = plain.visit(deepcopy(value))
+            text = "" if _is_nothing(found) else ast.unparse(_bare(found))
+        except (RecursionError, ValueError):  # nested too deeply, or a number of too many digits
+            continue
+        yield from ((name, text) for name in names)
+
+
+class _Plain(ast.NodeTransformer):
+    """Python, as the text of a formula: digits as they are typed, no names of modules, and no array(...) around a list."""
+
+    def __init__(self, source: str) -> None:
+        self.lines = [line.encode() for line in re.split("\r\n|\r|\n", source)]
+
+    def visit_Constant(self, node: ast.Constant) -> ast.expr:
+        if type(node.value) is not float:
+            return node
+        typed = self.lines[node.lineno - 1][node.col_offset : node.end_col_offset].decode()
+        return ast.Name(typed.replace("_", "").replace("e", "E"))
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> ast.expr:
+        return ast.Constant("".join(map(_string, node.values))) if all(map(_is_string, node.values)) else node
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        self.generic_visit(node)
+        joined = isinstance(node.op, ast.Add) and _is_string(node.left) and _is_string(node.right)
+        return ast.Constant(_string(node.left) + _string(node.right)) if joined else node
+
+    def visit_List(self, node: ast.List | ast.Tuple) -> ast.expr:
+        self.generic_visit(node)
+        return ast.List(list(map(_bare, node.elts)), ast.Load())
+
+    visit_Tuple = visit_List
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.expr:
+        return self.visit(node.body)
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return ast.Name(node.attr) if isinstance(node.value, ast.Name) and node.value.id in MODULES else node
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        self.generic_visit(node)
+        match node:
+            case ast.Call(func=ast.Name(id=name), args=[inner]) if name in AROUND:
+                return inner
+            case ast.Call(func=ast.Name(id="Fraction" | "Rational"), args=[over, below]):
+                return ast.BinOp(over, ast.Div(), below)
+            case _:
+                return node
+
+
+def _is_string(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _string(node: Any) -> str:
+    return node.value
+
+
+def _bare(node: ast.expr) -> ast.expr:
+    """A text without its quotes."""
+    return ast.Name(_string(node)) if _is_string(node) else node
+
+
+def _is_nothing(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (None, ...)
 
 
 def _parts(tree: ast.Module) -> str:
