@@ -27,7 +27,7 @@ from gradcheck_rl.claims import Claim
 from gradcheck_rl.cli import main
 from gradcheck_rl.grading import hints
 from gradcheck_rl.grading.grade import Grader
-from gradcheck_rl.grading.isolation import Limits, chosen
+from gradcheck_rl.grading.isolation import Limits, available, chosen
 from gradcheck_rl.grading.outputs import OUTPUTS
 from gradcheck_rl.grading.parts import FORMULA, FUNCTION, NUMBER, template
 from gradcheck_rl.grading.parts import _part as asked  # pyright: ignore[reportPrivateUsage]
@@ -819,3 +819,115 @@ def test_a_formula_is_right_however_it_is_written(code: str) -> None:
                  and part.kind == FORMULA and [str(e) for e in part.expected] == ["2*mu"])  # fmt: skip
     assert judged("problem3", claim, code)[0] == "PASS"
     assert judged("problem3", claim, code.replace("2", "3").replace("4", "5"))[0] == "FAIL"
+
+
+# ---- what is said of a function -------------------------------------------------------------------------------------------
+
+MASKED = "z = (w * s0).masked_fill(allowed == 0, -torch.inf)"
+TOLD: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
+    "a gradient that is no number": (
+        "problem1",
+        "entropy(w, s0, allowed)",
+        f"{MASKED}; p = z.softmax(-1); return -torch.special.xlogy(p, p).sum()",
+        ("it is right where it is finite", "nan"),
+    ),
+    "a gradient that is none": (
+        "problem1",
+        "entropy(w, s0, allowed)",
+        "return torch.distributions.Categorical(logits=(w * s0).masked_fill(allowed == 0, -torch.inf)).entropy().detach()",
+        ("zero everywhere", "the gradient by w is (0, 0); ("),
+    ),
+    "a gradient that only another function needs": (
+        "problem3",
+        "move(mu, sigma, eps)",
+        "return (mu + sigma * eps).detach()",
+        ("sampled without gradient", "the gradient by mu is 0; 1 was expected"),
+    ),
+    "other sizes": ("problem1", "log_pi(w, s0, allowed)", "return torch.tensor([-1.0, -1.0, -1.0])", ("w of shape (2)",)),
+    "several at once": (
+        "problem7",
+        "independent(mu, log_sd, a)",
+        "return torch.distributions.Normal(mu, log_sd.exp()).log_prob(a).sum()",
+        ("one number where 3 numbers would be right", "a of shape (3, 2)"),
+    ),
+    "an `if` on several": (
+        "problem2",
+        "clipped(ratio, gain, epsilon)",
+        "return min(ratio * gain, max(min(ratio, 1 + epsilon), 1 - epsilon) * gain)",
+        ("write torch.where or torch.minimum", "ratio of shape (7)"),
+    ),
+    "a root": ("problem3", "sample_variance(x, mu)", "return np.std(x**2 * (x - mu), ddof=1)", ("the square root of what",)),
+    "a fraction": (
+        "problem3",
+        "sample_variance(x, mu)",
+        "import fractions; return fractions.Fraction(1, 2)",
+        ("returned Fraction", "write `return float(...)`"),
+    ),
+    "numpy": (
+        "problem1",
+        "log_pi(w, s0, allowed)",
+        "return torch.tensor(np.log(w.numpy()))",
+        ("keep it a tensor, for a gradient",),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", TOLD)
+def test_what_is_said_helps(tmp_path: Path, case: str) -> None:
+    """The sentence, and an example in which something differs; of the page's own code it says nothing."""
+    name, head, body, hints_ = TOLD[case]
+    found = row(only(name, [head.partition("(")[0]]), tmp_path, f"import numpy as np\nimport torch\ndef {head}:\n    {body}\n")
+    assert words(found) == ["FAIL"]
+    for hint in hints_:
+        assert hint in said(found), said(found)
+    for here, there in re.findall(r"is (\S.*); (\S.*) was expected", said(found)):
+        assert here != there
+    assert not re.search(r"problem\d+_\w+\.py", said(found))
+
+
+def test_what_the_pages_own_code_raises_is_not_told_of_the_answer(tmp_path: Path) -> None:
+    code = "import torch\ndef spread(log_sd):\n    return log_sd\n"
+    found = row(only("problem7", ["spread"]), tmp_path, code)
+    assert "an exponential is forgotten" in said(found) and "`independent`" not in said(found)
+
+
+def test_what_is_undecided_has_no_advice_for_the_page_but_the_name_of_its_mistake(tmp_path: Path) -> None:
+    code = filled([p for p in of("problem4").parts if p.kind == FUNCTION])
+    wrong = "def score(W, b, log_sigma, d, jump):\n    return log_pi(W, b, log_sigma, d, jump)\n"
+    found = row(only("problem4", ["score"]), tmp_path, code + wrong)
+    assert words(found) == ["UNDECIDED"] and "a factor is missing" in said(found)
+
+
+def test_a_list_of_tensors_and_numbers_is_a_vector(tmp_path: Path) -> None:
+    code = filled([p for p in of("problem4").parts if p.kind == FUNCTION])
+    each = "    return [reward((a, v), d) if a > 0 else 0.0 for a, v, d in zip(angles, speeds, ds)]\n"
+    simple = (
+        "def reward(jump, d):\n    angle, v = jump\n"
+        "    lands = d[0] * angle.tan() - 9.8 * d[0] ** 2 / (2 * v**2 * angle.cos() ** 2) >= d[1]\n"
+        "    return 100 - v**2 if lands else 0.0\n"
+    )
+    several = f"def reward_of_each(angles, speeds, ds):\n{each.replace(' if a > 0 else 0.0', '')}"
+    grader = only("problem4", ["reward_of_each"])
+    assert words(row(grader, tmp_path, code + simple + several)) == ["PASS"]
+    assert words(row(grader, tmp_path, code + simple.replace("9.8", "8.9") + several)) == ["FAIL"]
+
+
+@pytest.mark.parametrize(
+    ("before", "says"),
+    [
+        ("import argparse\nargparse.ArgumentParser().parse_args()", ""),
+        ("import a_library_of_plots", "leave this import out"),
+        ("from .helper import f", "without the point"),
+    ],
+)
+def test_what_stands_before_the_answers(grader: Grader, tmp_path: Path, before: str, says: str) -> None:
+    found = row(grader, tmp_path, f"{before}\n{HONEST}")
+    assert set(words(found)) == {"INVALID" if says else "PASS"} and says in said(found)
+
+
+@pytest.mark.parametrize("tier", [tier.name for tier in available()])
+def test_a_plot_beside_the_answers_does_no_harm(tmp_path: Path, tier: str) -> None:
+    pytest.importorskip("matplotlib")
+    plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\n"
+    found = row(Grader(load("problem3"), NUMPY, chosen(tier), Limits(seconds=60), KEY), tmp_path, plot + HONEST)
+    assert words(found) == ["PASS", "PASS"], said(found)

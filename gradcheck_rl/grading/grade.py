@@ -191,9 +191,9 @@ class Grader:
             other = "its gradient is the page's, its value is another" if alike else "right, in another form than the page's"
             return Judgement("PASS", (other,))
         if refuted.verdict == "UNDECIDED":
-            return refuted
+            return Judgement("UNDECIDED", (*refuted.says, *self._named(remote, asked)))
         if failed:
-            return Judgement("FAIL", self._shape(slot, failed))
+            return Judgement("FAIL", self._shape(remote, asked, failed))
         return Judgement("FAIL", self._feedback(remote, asked, seen, refuted, answer))
 
     def _known(self, slot: Any) -> _Asked:
@@ -265,9 +265,11 @@ class Grader:
                     )
                 if settled.best.verdict is Verdict.REFUTED:
                     name = next((n for n, c in page.names.items() if c is claim), "") or claim.says
-                    return Judgement("FAIL", (name, settled.best.note if settled.best.left is None else ""))
+                    note = settled.best.note if settled.best.left is None else ""
+                    inner = note.startswith("`") and not note.startswith(f"`{slot.__name__}`")  # of the page's own code
+                    return Judgement("FAIL", (name, "" if inner else note))
                 if settled.best.verdict is Verdict.UNDECIDED:
-                    unsure = unsure or Judgement("UNDECIDED", (f"a claim is undecided: {settled.reason}",))
+                    unsure = unsure or Judgement("UNDECIDED", ("a claim about it is undecided: it is known too coarsely there",))
                 shown += settled.best.verdict in (Verdict.PROVED, Verdict.AGREES)
         return unsure if shown or unsure is not None else Judgement("FAIL")
 
@@ -281,7 +283,10 @@ class Grader:
             np.errstate(all="ignore"),
             suppress(GradcheckError, ValueError, TooMuch),
         ):  # without a hint it is as wrong as with one
-            given = [answered(remote.ask, sample, remote.numpy) for sample in asked.shown]
+            try:
+                given = [answered(remote.ask, sample, remote.numpy) for sample in asked.shown]
+            except CodeError as error:
+                return (*out, *self._shape(remote, asked, str(error)))
             if self.rubric.hints:
                 mistake = hints.name(given, asked.shown, asked.known(self.problem))
                 other = "" if mistake else self._other_estimator(remote, answer)
@@ -336,13 +341,28 @@ class Grader:
             self._spreads[key] = _moments(mean, scene.without_answer())
         return self._spreads[key]
 
-    def _shape(self, slot: Any, reason: str) -> tuple[str, ...]:
+    def _named(self, remote: Remote, asked: _Asked) -> tuple[str, ...]:
+        """The name of a mistake, where it has one."""
+        if self.rubric.show == "verdict" or not self.rubric.hints:
+            return ()
+        with np.errstate(all="ignore"), suppress(GradcheckError, ValueError, TooMuch):
+            given = [answered(remote.ask, sample, remote.numpy) for sample in asked.shown]
+            if mistake := hints.name(given, asked.shown, asked.known(self.problem)):
+                return (f"the mistake: {mistake}",)
+        return ()
+
+    def _shape(self, remote: Remote, asked: _Asked, reason: str) -> tuple[str, ...]:
+        """What it does instead of returning numbers, and what it is given there."""
         if self.rubric.show == "verdict":
             return ()
-        sample = next(iter(self._known(slot).hidden), None)
-        shapes = {k: v.shape[1:] for k, v in sample.arguments.items()} if sample is not None else {}
-        given = ", ".join(f"{k} {'a number' if not s else 'of shape ' + plain(list(s))}" for k, s in shapes.items())
-        return (reason, f"it is given {given}") if given else (reason,)
+        for sample in asked.shown:
+            try:
+                answered(remote.ask, sample, remote.numpy)
+            except CodeError as error:
+                shapes = {k: v.shape[1:] for k, v in sample.arguments.items()}
+                given = ", ".join(f"{k} {'a number' if not s else 'of shape ' + plain(list(s))}" for k, s in shapes.items())
+                return (str(error), f"it is given {given}" if given else "it is given nothing")
+        return (reason,)
 
     def _written_by_hand(self, remote: Remote, asked: _Asked, submission: Submission) -> bool:
         """Is the gradient another than the slope of the value, where the page's own is not? A stop-gradient that is written
@@ -553,7 +573,8 @@ def _difference(ask: Any, sample: Sample, line: Mapping[str, Floats], step: floa
         y = ask("values", moved, "float64", None).numbers.reshape(sample.count, -1)
         with np.errstate(all="ignore"):
             ends.append(np.where(sample.weights != 0, y * sample.weights, 0.0).sum(axis=1))
-    return (ends[0] - ends[1]) / (2 * step)
+    with np.errstate(invalid="ignore"):
+        return (ends[0] - ends[1]) / (2 * step)
 
 
 def _example(found: Difference) -> list[str]:

@@ -43,6 +43,7 @@ SUMS = {("sum", "mean"): "a sum stands where a mean should: 1/N is missing", ("m
 LIMIT = 120
 ORTHOGONAL = 5e-4
 POWERS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)
+RELATED = {"exponential": np.exp, "logarithm": np.log, "square root": np.sqrt, "square": np.square}
 
 Pair = tuple[Floats, Floats]  # values and slopes
 
@@ -182,10 +183,29 @@ def name(given: Sequence[Pair], found: Sequence[Sample], known: Sequence[Known])
     if not any(apart(v, s.values).any() or apart(g, s.slopes).any() for (v, g), s in zip(given, found, strict=True)):
         return ""
     page = [k for k in known if _matches(given, k.gives)]
+    if not page and _overflows(given, found):
+        return "it is right where it is finite; elsewhere it overflows, or takes the logarithm of 0, or 0 times infinity"
     scale = _scale(given, found)
     plain = page[0].says if page else ""
     # A whole answer that is minus the right one is called that, whichever line turned it round.
-    return scale if scale and plain in ("", *KINDS.values()) else plain
+    return scale if scale and plain in ("", *KINDS.values()) else plain or _function_of(given, found)
+
+
+def _overflows(given: Sequence[Pair], found: Sequence[Sample]) -> bool:
+    """Is it no number in some rows, and right in all others?"""
+    finite = [np.isfinite(v).all(axis=1) & np.isfinite(g).all(axis=1) for v, g in given]
+    off = [apart(v, s.values).any(axis=1) | apart(g, s.slopes).any(axis=1) for (v, g), s in zip(given, found, strict=True)]
+    return any(f.any() for f in finite) and not any((f & o).any() for f, o in zip(finite, off, strict=True))
+
+
+def _function_of(given: Sequence[Pair], found: Sequence[Sample]) -> str:
+    """A probability for its logarithm, a deviation for its square."""
+    pairs = [(v, s.values) for (v, _), s in zip(given, found, strict=True)]
+    with np.errstate(all="ignore"):
+        for word, function in RELATED.items():
+            if any(np.isfinite(v).any() for v, _ in pairs) and not any(apart(v, function(y)).any() for v, y in pairs):
+                return f"it is the {word} of what was expected"
+    return ""
 
 
 def _matches(given: Sequence[Pair], gives: Sequence[Pair]) -> bool:
@@ -219,6 +239,8 @@ def _multiple(theirs: Sequence[Floats], ours: Sequence[Floats], found: Sequence[
         return f"{it} is zero: is it detached, or a constant?" if _all_zero(theirs) else ""
     if np.ptp(known) <= 1e-6 * (1 + np.abs(known).max()):
         c = float(known[0])
+        if abs(c - 1) < 1e-6:
+            return ""
         if abs(c) < 1e-9:
             return f"{it} is zero everywhere: is it detached, or a constant?"
         turned = abs(c + 1) < 1e-6

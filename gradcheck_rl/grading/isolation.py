@@ -125,8 +125,9 @@ def keep_secrets() -> None:
 def environment() -> dict[str, str]:
     """All that a worker knows of where it runs."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    # torch.optim makes sure that this folder is there; it is, and nothing is written.
-    return {**threads, "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin", "TORCHINDUCTOR_CACHE_DIR": "/usr"}
+    # torch.optim makes sure that its folder is there, and matplotlib that its own could be written; nothing is.
+    folders = {"TORCHINDUCTOR_CACHE_DIR": "/usr", "MPLCONFIGDIR": "/dev/shm"}
+    return {**threads, **folders, "MPLBACKEND": "agg", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
 
 
 def command(tier: Tier, source: int, sink: int) -> list[str]:

@@ -7,7 +7,7 @@ right in another way, which the claims decide; and the simplest row where it dif
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -82,7 +82,7 @@ class Function:
     def sample(self, arguments: Arguments, rng: np.random.Generator) -> Sample:
         """With what the page's own function gives there."""
         values = self.values(self.slot, arguments)
-        weights = np.where(np.isfinite(values), rng.choice((-2.0, -1.0, 1.0, 2.0), values.shape), 0.0)
+        weights = np.where(np.isfinite(values), rng.choice((-1.0, -0.5, 0.5, 1.0), values.shape), 0.0)  # they raise no number
         return Sample(arguments, weights, values, self.slopes(self.slot, arguments, weights))
 
 
@@ -251,7 +251,7 @@ def same_slopes(ask: Ask, found: Sequence[Sample], by: Sequence[str], seen: Sigh
     return bool(found)
 
 
-def columns(arguments: Arguments, by: Sequence[str]) -> list[int]:
+def columns(arguments: Arguments, by: Collection[str]) -> list[int]:
     """Where the slopes by these arguments stand."""
     out, at = list[int](), 0
     for name, value in arguments.items():
@@ -273,49 +273,57 @@ class Search:
     seen: Sight
 
     def simplest(self, found: Sequence[Sample]) -> Difference | None:
-        """The simplest among these rows, and then a simpler one, as long as there is one."""
-        wrong = [row for sample in found for row in self._wrong(sample)]
-        if not wrong:
-            return None
-        row, rng = min(wrong, key=_size), np.random.default_rng(0)
+        """The simplest among these rows, and then a simpler one that is wrong in the same way, as long as there is one."""
+        for way in ("matters", "value", "slope"):
+            wrong = [row for sample in found for row in self._wrong(sample, way)]
+            if wrong:
+                return self._difference(self._simpler(min(wrong, key=_size), way), way)
+        return None
+
+    def _simpler(self, row: Arguments, way: str) -> Arguments:
+        rng = np.random.default_rng(0)
         for _ in range(STEPS):
             candidates = [c for c in _simpler(row, self.variables) if _size(c) < _size(row)][:MOST]
             if not candidates:
                 break
             try:
                 sample = self.function.sample({k: np.concatenate([c[k] for c in candidates]) for k in row}, rng)
-                left = [c for c in self._wrong(sample) if np.isfinite(self.function.values(self.function.slot, c)).all()]
+                left = [c for c in self._wrong(sample, way) if np.isfinite(self.function.values(self.function.slot, c)).all()]
             except Exception:  # a candidate that one of the two does not take
                 break
             if not left:
                 break
             row = min(left, key=_size)
-        return self._difference(row)
+        return row
 
-    def _wrong(self, sample: Sample) -> list[Arguments]:
-        """The rows where they differ in a slope that matters, or else in the value; not where the right one is undefined."""
+    def _wrong(self, sample: Sample, way: str) -> list[Arguments]:
+        """The rows where they differ in a slope that matters, in the value, or in any slope; not where the right one is
+        undefined. Slopes are of functions that return one number."""
         values, slopes = answered(self.ask, sample, self.function.numpy)
-        defined = ~np.isnan(sample.values).any(axis=1)
-        matter = [] if self.function.numpy else columns(sample.arguments, self.by)
-        bent = apart(slopes, sample.slopes, self.seen.slopes)[:, matter].any(axis=1) & defined
-        off = apart(values, sample.values, self.seen.values).any(axis=1) & defined
-        rows = np.flatnonzero(bent if bent.any() else off)
+        differ = apart(values, sample.values, self.seen.values)
+        if way != "value":
+            names = self.by if way == "matters" else sample.arguments
+            single = sample.values.shape[1] == 1 and not self.function.numpy
+            at = columns(sample.arguments, names) if single else []
+            differ = (apart(slopes, sample.slopes, self.seen.slopes) & np.isfinite(sample.slopes))[:, at]
+        rows = np.flatnonzero(differ.any(axis=1) & ~np.isnan(sample.values).any(axis=1))
         return [{k: v[i : i + 1] for k, v in sample.arguments.items()} for i in rows]
 
-    def _difference(self, row: Arguments) -> Difference:
+    def _difference(self, row: Arguments, way: str) -> Difference:
         one = self.function.sample(row, np.random.default_rng(0))
         shown = {k: v[0] for k, v in row.items()}
-        if not self.function.numpy and one.values.shape[1] == 1:
-            weights, at = np.ones_like(one.weights), 0
-            mine = self.ask("slopes", row, "float64", weights).numbers[0]
-            right = self.function.slopes(self.function.slot, row, weights)[0]
-            for name, value in row.items():
-                if value.dtype.kind == "f":
-                    part = slice(at, at := at + value[0].size)
-                    if name in self.by and apart(mine[part], right[part], self.seen.slopes).any():
-                        return Difference(shown, right[part], mine[part], name)
+        for name, right, mine in self._slopes(row, np.ones_like(one.weights)) if way != "value" else ():
+            if (name in self.by or way == "slope") and apart(mine, right, self.seen.slopes).any():
+                return Difference(shown, right, mine, name)
         values, _ = answered(self.ask, one, self.function.numpy)
         return Difference(shown, one.values[0], values[0])
+
+    def _slopes(self, row: Arguments, weights: Floats) -> list[tuple[str, Floats, Floats]]:
+        """By each argument: what is right, and what they have."""
+        mine = self.ask("slopes", row, "float64", weights).numbers[0]
+        right = self.function.slopes(self.function.slot, row, weights)[0]
+        places = [(name, columns(row, [name])) for name, value in row.items() if value.dtype.kind == "f"]
+        return [(name, right[at], mine[at]) for name, at in places]
 
 
 def _size(row: Arguments) -> float:

@@ -28,6 +28,13 @@ CALLS, GROUPS = 1 << 14, 1 << 9
 NAMES, NESTED = 40, 4
 LIBRARIES = ("numpy", "torch")
 RANDOM = "gives another result each time it is called: it draws random numbers of its own. Take the noise as an argument."
+CONVERTIBLE = {"Fraction", "Decimal", "Float", "Rational", "Integer", "Half", "One", "Zero", "mpf"}
+FIXES = (
+    ("No module named", "leave this import out, or write it where the answers do not need it, under `if __name__`"),
+    ("attempted relative import", "write `from helper import ...`, without the point"),
+    ("Can't call numpy() on Tensor that requires grad", "keep it a tensor, for a gradient does not pass through numpy"),
+    ("Boolean value of Tensor with more than one value", "write torch.where or torch.minimum, for several numbers at once"),
+)
 
 
 class Refused(Exception):
@@ -187,7 +194,15 @@ class Caller:
             parts = [self._numbers(name, x, depth + 1) for x in out]
             if len({p.shape for p in parts}) == 1:
                 return np.stack(parts)
-        raise Refused(f"`{name}` returned {self._word(out)}; a number or an array of floats was expected.")
+        fix = (
+            "write `return float(...)` around it"
+            if self._word(out) in CONVERTIBLE
+            else "end with a `return`"
+            if out is None
+            else ""
+        )
+        said = f"`{name}` returned {self._word(out)}; a number or an array of floats was expected"
+        raise Refused(f"{said}: {fix}." if fix else f"{said}.")
 
     def _word(self, out: Any) -> str:
         if out is None:
@@ -316,17 +331,19 @@ class Caller:
         out = self._once(name, passed, arguments)
         if type(out) in (torch.Tensor, torch.nn.Parameter):
             return out
-        if type(out) in (tuple, list) and out and all(type(x) is torch.Tensor for x in out):
-            self.parts = [list(x.shape) for x in out]
-            return torch.cat([x.reshape(-1) for x in out])
         if type(out) in self.numbers:
             return torch.tensor(float(out))
-        fix = "end with `return loss`" if out is None else "keep it a tensor: no .item(), float() or .numpy()"
+        if type(out) in (tuple, list) and out and all(type(x) is torch.Tensor or type(x) in self.numbers for x in out):
+            several = [x if type(x) is torch.Tensor else torch.tensor(float(x)) for x in out]
+            self.parts = [list(x.shape) for x in several]
+            return torch.cat([x.reshape(-1) for x in several])
+        fix = "keep it a tensor: no .item(), float() or .numpy()"
+        fix = "end with `return loss`" if out is None else "write torch.stack(...)" if type(out) in (tuple, list) else fix
         raise Refused(f"`{name}` returned {self._word(out)}; a tensor was expected: {fix}.")
 
     def _raised(self, name: str, error: BaseException) -> str:
         at = _line_of(error, self.sources)
-        return f"`{name}` raised {told(error)}" + (f" ({at.removesuffix(': ')})" if at else "")
+        return f"`{name}` raised {told(error)}" + (f" ({at.removesuffix(': ')})" if at else "") + advice(error)
 
     def _once(self, name: str, passed: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
         """One call. `passed` says of each argument whether it goes by position, and under which name."""
@@ -389,6 +406,12 @@ def told(error: BaseException) -> str:
     return f"{kind}: {lines[0][:SENTENCE]}" if lines else kind
 
 
+def advice(error: BaseException) -> str:
+    """What to type, where the error does not tell it, or tells what is wrong here."""
+    says = told(error)
+    return next((f": {fix}" for words, fix in FIXES if words in says), "")
+
+
 def warm(torch: Any) -> None:
     """What torch imports at its first use is torch's time, not the submission's."""
     x = torch.ones(2, requires_grad=True)
@@ -398,6 +421,7 @@ def warm(torch: Any) -> None:
 
 def main(source: int, sink: int) -> None:
     config, _ = received(source)
+    sys.argv = ["submission.py"]  # a script may read its own
     tempfile.tempdir = "/"  # some libraries ask where they might write, and stop where they cannot
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path.insert(0, here)
@@ -421,7 +445,7 @@ def main(source: int, sink: int) -> None:
     except BaseException as error:
         ended = not isinstance(error, Exception)
         at = _line_of(error, config["sources"])
-        send(sink, {"failed": f"{at}{told(error)}", "ended": ended})
+        send(sink, {"failed": f"{at}{told(error)}{advice(error)}", "ended": ended})
         return
     caller = Caller(functions, config["sources"])
     send(sink, {"functions": {name: described(f) for name, f in functions.items()}})
