@@ -449,3 +449,28 @@ def test_each_budget_is_what_refuses(monkeypatch: pytest.MonkeyPatch, module: An
     assert read(text) is not None
     monkeypatch.setattr(module, budget, value)
     refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("f = x", "Write the right-hand side alone."),
+        ("np.exp(x)", "Leave out the module: exp(x), not np.exp(x)."),
+        ("x + any_thing", ""),
+        ("x\N{ZERO WIDTH SPACE}", "Leave it out: it cannot be seen."),
+    ],
+)
+def test_what_is_suggested_is_what_to_type(text: str, advice: str) -> None:
+    last = str(refused(text)).splitlines()[-1]
+    assert last == advice if advice else "Did you mean" not in last
+
+
+def test_a_sum_in_plain_text_has_its_ends_as_the_errors_write_it() -> None:
+    assert parse("sum_{k=0}^{1} R_k", NAMES) == parse("R_0 + R_1", NAMES)
+    assert parse("sum_{k=0}^{1} R_k", NAMES) != parse("R_0", NAMES)
+
+
+def test_a_last_comma_is_no_entry() -> None:
+    assert list(parse("[x, y,]", NAMES)) == list(parse("[x, y]", NAMES))
+    assert parse("(x,)", NAMES) == parse("x", NAMES)
+    assert "a comma stands outside" in str(refused("[x,,y]"))

@@ -931,3 +931,14 @@ def test_a_plot_beside_the_answers_does_no_harm(tmp_path: Path, tier: str) -> No
     plot = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\n"
     found = row(Grader(load("problem3"), NUMPY, chosen(tier), Limits(seconds=60), KEY), tmp_path, plot + HONEST)
     assert words(found) == ["PASS", "PASS"], said(found)
+
+
+@pytest.mark.parametrize("offset", ["", " + 1"])
+def test_what_takes_one_size_alone_is_the_answers_fault_and_none_of_the_graders(tmp_path: Path, offset: str) -> None:
+    """Where the value is another, the slopes are asked for by themselves."""
+    three = "torch.stack([w[0], w[1], w[2]])"
+    lp = f"torch.log_softmax(({three} * s0).masked_fill(allowed == 0, -torch.inf), -1)[action]"
+    head = "import torch\ndef with_baseline(w, s0, allowed, reward, baseline, action):\n"
+    code = f"{head}    return {lp} * (reward[action] - baseline)"
+    found = row(only("problem1", ["with_baseline"]), tmp_path, f"{code}{offset}\n")
+    assert words(found) == ["FAIL"] and "IndexError" in said(found) and "w of shape (2)" in said(found)

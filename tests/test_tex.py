@@ -107,7 +107,7 @@ REFUSED = {
     r"x \end{pmatrix}": (2, "ends nothing", ""),
     r"\left.x\right|": (5, "without a sign", ""),
     r"\mathbb{E}_{act\sim policy}[R_{act}]": (15, "not known", "What a draw follows is said by the page."),
-    r"x = y": (2, "stands where", ""),
+    "x = y": (2, "has no place", "Write the right-hand side alone."),
     r"$x$": (0, "`$`", ""),
     r"\input{/etc/passwd}": (0, "not known", ""),
     r"\def\x{y}": (0, "not known", ""),
@@ -195,3 +195,24 @@ def test_the_depth_of_fractions_is_what_refuses(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(tex, "DEPTH", 1)
     with pytest.raises(FormulaError, match="nested"):
         parse_tex(text, NAMES)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (r"\[x\]", "Write the formula alone, without the signs around it."),
+        (r"\(x\)", "Write the formula alone, without the signs around it."),
+        (r"x\\", "Write one formula, and no line break."),
+        (r"\bar x", "Write out what it stands for."),
+    ],
+)
+def test_what_stands_around_a_formula_is_left_out(text: str, advice: str) -> None:
+    with pytest.raises(FormulaError) as caught:
+        parse_tex(text, NAMES)
+    assert str(caught.value).splitlines()[-1] == advice
+
+
+@pytest.mark.parametrize("command", ["mathbf", "boldsymbol", "bm", "mathrm"])
+def test_a_bold_letter_is_the_letter(command: str) -> None:
+    assert parse_tex(rf"2\{command}{{\beta}}", NAMES) == parse_tex(r"2\beta", NAMES)
+    assert parse_tex(rf"2\{command}{{x}}", NAMES) == parse_tex("2x", NAMES)

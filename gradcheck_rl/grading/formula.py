@@ -74,6 +74,8 @@ class Parser:
             return self.error("the formula ends where a value was expected", token.at, "write what is missing")
         if token.text in CLOSING.values():
             return self.error(f"this `{token.text}` closes nothing", token.at, "write its opening bracket, or leave it out")
+        if token.text == "=":
+            return self.error("`=` has no place in a formula", token.at, "write the right-hand side alone")
         if token.text == ",":
             return self.error("a comma stands outside of brackets", token.at, "write [a, b] for a vector, and 0.5 for a half")
         return self.error(f"`{token.text}` stands where a value was expected", token.at, "write a number or a name before it")
@@ -194,7 +196,7 @@ class Parser:
         """What stands in brackets."""
         with self._bars(bar):
             entries = [self._sum()]
-            while self._take(","):
+            while self._take(",") and not self._at(CLOSING[opening.text]):  # a last comma, as Python has it
                 entries.append(self._sum())
             if bar == "opens" or not self._at("|"):
                 self._close(opening, CLOSING[opening.text])

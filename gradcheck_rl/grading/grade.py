@@ -169,19 +169,21 @@ class Grader:
             mapped = f" (`{theirs}` was looked for, as --map says)" if theirs != part.id else ""
             raise Unreadable(f"`{part.id}` is not defined{mapped}: write `{signature(slot)}`")
         remote = Remote(session, slot, functions[part.id])
-        failed = ""
+        failed: CodeError | None = None
         try:
             if same(remote.ask, asked.hidden, remote.numpy, seen):
                 return Judgement("PASS")
         except CodeError as error:  # given data may be of the page's own function alone: the claims decide
-            failed = str(error)
-            if failed.endswith("is not filled in."):
-                raise Unreadable(failed) from None
+            failed = error
+            if str(error).endswith("is not filled in."):
+                raise Unreadable(str(error)) from None
             if session.end is not None:
                 raise session.end from None
         answer = fitted(self.problem, {slot: remote.function})
         by = self._gradients(slot, part.rule.claims)
-        alike = not failed and bool(by) and same_slopes(remote.ask, asked.hidden, by, seen)
+        alike = False
+        with suppress(CodeError):  # the claims come to it too
+            alike = failed is None and bool(by) and same_slopes(remote.ask, asked.hidden, by, seen)
         refuted = None if alike else self._refuted(remote, answer, part.rule.claims)
         remote.left = ROWS
         if refuted is None:
@@ -192,8 +194,8 @@ class Grader:
             return Judgement("PASS", (other,))
         if refuted.verdict == "UNDECIDED":
             return Judgement("UNDECIDED", (*refuted.says, *self._named(remote, asked)))
-        if failed:
-            return Judgement("FAIL", self._shape(remote, asked, failed))
+        if failed is not None:
+            return Judgement("FAIL", self._shape(remote, asked, str(failed)))
         return Judgement("FAIL", self._feedback(remote, asked, seen, refuted, answer))
 
     def _known(self, slot: Any) -> _Asked:
@@ -375,7 +377,10 @@ class Grader:
             return here(remote.slot, arguments, dtype, cotangents)
 
         by = [p.name for p in self.problem.bound.parameters]
-        return _bent(remote.ask, asked.hidden, by) and not _bent(ours, asked.hidden, by)
+        try:
+            return _bent(remote.ask, asked.hidden, by) and not _bent(ours, asked.hidden, by)
+        except CodeError:  # it takes no points beside those that claims ask of it
+            return False
 
     # ---- formulas and numbers ---------------------------------------------------------------------------------------------
 

@@ -327,8 +327,8 @@ class Meaning:
     def _unknown(self, name: Name) -> FormulaError:
         known = [*self.bound, *self.names]
         inner = self._split(name.word, known)
-        like = f"write {'*'.join(inner)} for a product" if inner else did_you_mean(name.word, [*known, *FUNCTIONS]).strip()
         word = "_".join([name.word, *itertools.takewhile(bool, map(_written, name.below))])
+        like = f"write {'*'.join(inner)} for a product" if inner else did_you_mean(word, [*known, *FUNCTIONS]).strip()
         return self.error(f"`{word[:40]}` is not known here; there is {_listed(known)}", name.at, like)
 
     def _split(self, word: str, known: Sequence[str]) -> list[str]:

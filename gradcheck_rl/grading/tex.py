@@ -19,14 +19,31 @@ SAME = {
     **{"varepsilon": ("epsilon",), "vartheta": ("theta",), "varphi": ("phi",), "varrho": ("rho",), "lvert": ("|",)},
     **{"cdot": ("*",), "times": ("*",), "ast": ("*",), "div": ("/",), "lbrace": ("(",), "rbrace": (")",), "rvert": ("|",)},
     **{"mid": ("|",), "vert": ("|",), "lbrack": ("[",), "rbrack": ("]",), "sum": ("sum",), "{": ("(",), "}": (")",)},
-    **{"operatorname": (), "mathrm": (), "mathit": (), "text": (), "textrm": (), "mathbf": (), "mathbb": (), "mathsf": ()},
+    **{
+        "operatorname": (),
+        "mathrm": (),
+        "mathit": (),
+        "text": (),
+        "textrm": (),
+        "mathbf": (),
+        "mathbb": (),
+        "mathsf": (),
+        "boldsymbol": (),
+        "bm": (),
+    },
 }
 NOTHING = {"left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg", "displaystyle", "limits", "nolimits"}
 SPACES = {",", ";", ":", "!", " ", "quad", "qquad"}
-WORDY = {"operatorname", "mathrm", "mathit", "text", "textrm", "mathbf", "mathbb", "mathsf"}
+WORDY = {"operatorname", "mathrm", "mathit", "text", "textrm", "mathbf", "mathbb", "mathsf", "boldsymbol", "bm"}
 FRACTIONS = {"frac", "dfrac", "tfrac"}
 MATRICES = {"pmatrix", "bmatrix"}
+ALONE = "write the formula alone, without the signs around it"
 ADVICE = {
+    "[": ALONE,
+    "(": ALONE,
+    "\\": "write one formula, and no line break",
+    "top": "write the vector without it",
+    "bar": "write out what it stands for",
     "nabla": "write the gradient itself",
     "partial": "write the derivative itself",
     "int": "write the value of the integral",
@@ -40,6 +57,7 @@ _blank = re.compile(r"\s+")
 _command = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 _letters = re.compile(r"[A-Za-z]+[0-9]*")
 _word = re.compile(r"\{\s*([A-Za-z][A-Za-z0-9 ]*(?:\\?_[A-Za-z0-9]+)*)\s*\}")
+_greek = re.compile(r"\{\s*\\([A-Za-z]+)\s*\}")
 _environment = re.compile(r"\{([A-Za-z]+\*?)\}")
 
 
@@ -190,6 +208,10 @@ class _Cutter:
     def _written(self, at: int, name: str) -> Token:
         r"""\mathrm{word}: one name, whose spaces and escaped underscores are underscores."""
         self._skipped()
+        match = _greek.match(self.text, self.at)
+        if match is not None and match[1] in GREEK.values():
+            self.at = match.end()
+            return Token("name", match[1], at)
         match = _word.match(self.text, self.at)
         if match is None:
             raise self._error(f"`\\{name}` was expected with one name in braces", at, f"write \\{name}{{name}}")

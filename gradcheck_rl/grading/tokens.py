@@ -41,6 +41,7 @@ _blank = re.compile(r"[ \t]+")
 _number = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _exponent = re.compile(r"([eE])([+-]?)([0-9]+)(?![A-Za-z0-9_])")
 _word = re.compile(r"[A-Za-z][A-Za-z0-9]*")
+_module = re.compile(r"\b(np|numpy|math|torch|sp|sympy)$")
 _index = re.compile(r"[A-Za-z0-9]+")
 
 
@@ -113,7 +114,7 @@ def _cut(text: str, at: int, before: list[Token]) -> tuple[list[Token], int]:
         return [Token("name", match[0], at)], match.end()
     if text.startswith("**", at):
         return [Token("sign", "^", at)], at + 2
-    if c in "+-*/^()[]{},|_":
+    if c in "+-*/^()[]{},|_=":
         return [Token("sign", c, at)], at + 1
     return uncommon(text, at)
 
@@ -155,7 +156,8 @@ def number(text: str, at: int) -> tuple[list[Token], int]:
     """0.25, .5, or 1E-3. A small e with a sign may mean the number e."""
     match = _number.match(text, at)
     if match is None:
-        raise FormulaError("a point stands without digits", text, at, "write 0.5, or * for a product")
+        advice = "leave out the module: exp(x), not np.exp(x)" if _module.search(text[:at]) else "write 0.5, or * for a product"
+        raise FormulaError("a point stands without digits", text, at, advice)
     found = _digits(match[0], text, at)
     scale = _exponent.match(text, match.end())
     if scale is None:
@@ -179,5 +181,7 @@ def _advice(c: str) -> str:
         return ADVICE[c]
     if c in "\r\n":
         return "write the formula on one line"
+    if unicodedata.category(c) == "Cf":
+        return "leave it out: it cannot be seen"
     plain = LOOK_ALIKE.get(c) or unicodedata.normalize("NFKC", c)
     return f"did you mean `{plain}`?" if plain != c and plain.isascii() and plain.isprintable() else ""
