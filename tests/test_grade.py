@@ -942,3 +942,32 @@ def test_what_takes_one_size_alone_is_the_answers_fault_and_none_of_the_graders(
     code = f"{head}    return {lp} * (reward[action] - baseline)"
     found = row(only("problem1", ["with_baseline"]), tmp_path, f"{code}{offset}\n")
     assert words(found) == ["FAIL"] and "IndexError" in said(found) and "w of shape (2)" in said(found)
+
+
+def test_a_template_tells_every_shape_that_a_function_is_called_with() -> None:
+    """Other functions of the page hand over others than the claims do."""
+    page = template(of("problem7").problem, only("problem7", ["independent"]).parts)
+    assert "a, 2 numbers or 3 x 2 numbers" in page
+    page = template(of("problem2").problem, only("problem2", ["clipped"]).parts)
+    assert "ratio, a number or 7 numbers; gain, a number;" in page
+
+
+def test_an_archive_is_told_and_not_passed_over(tmp_path: Path) -> None:
+    for name in ("alice.zip", "bob.tar.gz", "carol.PY", "notes.txt"):
+        (tmp_path / name).write_bytes(b"PK\x03\x04")
+    found = listed([str(tmp_path)])
+    assert [path.name for path in found] == ["alice.zip", "bob.tar.gz", "carol.PY"]
+    for path in found[:2]:
+        with pytest.raises(Unreadable, match="is an archive: unpack it"):
+            read(path, Adapter())
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_folder_is_read_as_an_archive_leaves_it(grader: Grader, tmp_path: Path, depth: int) -> None:
+    """Folders in folders; and of a notebook there, as of any, the definitions."""
+    (tmp_path / "dave" / "__MACOSX").mkdir(parents=True)
+    inner = (tmp_path / "dave").joinpath(*["homework"] * depth)
+    inner.mkdir(parents=True, exist_ok=True)
+    cells = [{"cell_type": "code", "source": code} for code in (HONEST, "while True: pass")]
+    (inner / "hw.ipynb").write_text(json.dumps({"cells": cells}))
+    assert words(grader.grade(read(tmp_path / "dave", Adapter()))) == ["PASS", "PASS"]

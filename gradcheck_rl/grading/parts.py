@@ -35,7 +35,7 @@ from ..quantities import (
 from ..symbols import Atom, Pick, Variable, entries
 from .remote import asked_of
 from .rubric import Rubric, Rule
-from .samples import samples
+from .samples import called_with, samples
 
 FUNCTION, FORMULA, NUMBER = "function", "formula", "number"
 SHORT, MOST = 300, 3  # of formulas and numbers that are asked for without a rubric
@@ -263,9 +263,11 @@ def _law(draw: Draw) -> str:
 def _specified(slot: Callable[..., Any], problem: Problem) -> str:
     """What a function takes, and what its claims ask of its gradient where that does not say how."""
     bound = [names for claim in problem.claims for top, names in called(claim, problem.bound) if top is slot]
+    handed = list(called_with(problem, slot))  # also by other functions of the page
     takes: list[str] = []
     for name in asked_of(slot):
         kinds = dict.fromkeys(_kind(names[name]) for names in bound or [problem.bound.names] if name in names)
+        kinds |= dict.fromkeys(_counted(rows[name].shape[1:], rows[name].dtype.kind == "i") for rows in handed if name in rows)
         takes.append(f"{name}, {' or '.join(kinds)}" if kinds else name)
     out = f"In {'numpy' if is_numpy(slot) else 'torch'}. Takes {'; '.join(takes) or 'nothing'}."
     for claim in problem.claims:
@@ -278,9 +280,12 @@ def _specified(slot: Callable[..., Any], problem: Problem) -> str:
 
 
 def _kind(symbols: Any) -> str:
-    one, many = ("a whole number", "whole numbers") if is_index(symbols) else ("a number", "numbers")
-    shape = " x ".join(map(str, symbols.shape))
-    return f"{shape} {many}" if shape else one
+    return _counted(symbols.shape, is_index(symbols))
+
+
+def _counted(shape: Sequence[int], whole: bool) -> str:
+    one, many = ("a whole number", "whole numbers") if whole else ("a number", "numbers")
+    return f"{' x '.join(map(str, shape))} {many}" if shape else one
 
 
 # ---- the file to fill in --------------------------------------------------------------------------------------------------

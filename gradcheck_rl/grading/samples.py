@@ -92,7 +92,7 @@ def samples(problem: Problem, slot: Callable[..., Any], seed: int, count: int) -
     function, rng = Function(slot), generator(seed, problem.name, slot.__name__, "samples")
     found: dict[Any, list[Arguments]] = {}
     for page, own in [(problem, slot), *((p, p.functions.get(slot.__name__)) for _, p in problem.also)]:
-        for rows in _asked(page, own, seed, count) if own is not None else ():
+        for rows in called_with(page, own, seed, count) if own is not None else ():
             key = tuple((k, v.shape[1:], v.dtype.kind) for k, v in rows.items())
             found.setdefault(key, []).append(rows)
     out: list[Sample] = []
@@ -105,7 +105,8 @@ def samples(problem: Problem, slot: Callable[..., Any], seed: int, count: int) -
     return out
 
 
-def _asked(problem: Problem, slot: Callable[..., Any], seed: int, count: int) -> Iterator[Arguments]:
+def called_with(problem: Problem, slot: Callable[..., Any], seed: int = 0, count: int = 1) -> Iterator[Arguments]:
+    """The rows that the claims of a page hand to a function, at its own sizes."""
     world = problem.bound
     points = drawn(world.variables, problem.corners, count, seed, problem.name)
     judge = Judge(problem, seed, points)

@@ -19,6 +19,7 @@ ADAPTER = "adapter"
 LARGEST = 1 << 20
 FILES = 40
 SUFFIXES = (".py", ".ipynb")
+ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 MODULES = {"np", "numpy", "math", "torch", "sp", "sympy", "fractions"}
 AROUND = {"array", "asarray", "tensor", "as_tensor", "list", "tuple", "float", "Fraction", "Rational", "Float", "Matrix"}
 _library = re.compile(r"\b(torch|numpy)\b")
@@ -87,23 +88,23 @@ def _is_one(path: Path) -> bool:
     """Does it look like something that was handed in? What is hidden or cached does not."""
     if path.name.startswith((".", "__")):
         return False
-    return path.is_dir() or path.suffix in SUFFIXES
+    return path.is_dir() or path.suffix.lower() in (*SUFFIXES, *ARCHIVES)
 
 
 def read(path: Path, adapter: Adapter) -> Submission:
     """One submission, or `Unreadable`."""
-    name = path.stem if path.suffix in SUFFIXES else path.name
+    suffix = path.suffix.lower()
+    name = path.stem if suffix in SUFFIXES else path.name
     if path.is_symlink():
         raise Unreadable(f"{path.name} is a link to somewhere else: hand in the files themselves.")
-    if path.is_dir():
-        sources = _folder(path)
-    elif path.suffix == ".ipynb":
-        sources = {MAIN: _cells(path)}
-    else:
-        sources = {MAIN: _text(path)}
+    if suffix in ARCHIVES and not path.is_dir():
+        raise Unreadable(f"{path.name} is an archive: unpack it, and hand in the file or the folder that is in it.")
+    main, others = _folder(path) if path.is_dir() else (path, {})
+    notebook = main.suffix.lower() == ".ipynb"
+    sources = {MAIN: _cells(main) if notebook else _text(main), **others}
     tree = _tree(sources[MAIN], path)
     texts = dict(_texts(tree, sources[MAIN]))
-    if adapter.used or path.suffix == ".ipynb":
+    if adapter.used or notebook:
         sources[MAIN] = _parts(tree)
     stops = any(
         _mentions(source, ("detach", "no_grad", "data", "item", "inference_mode", "stop_gradient")) for source in sources.values()
@@ -116,16 +117,19 @@ def read(path: Path, adapter: Adapter) -> Submission:
     return Submission(name, sources, texts, stops, by_hand)
 
 
-def _folder(path: Path) -> dict[str, str]:
-    files = [p for p in sorted(path.iterdir()) if p.suffix in SUFFIXES and not p.name.startswith(".")]
+def _folder(path: Path) -> tuple[Path, dict[str, str]]:
+    """The submission in a folder, and the files that it may import."""
+    inside = [p for p in sorted(path.iterdir()) if not p.name.startswith((".", "__"))]
+    files = [p for p in inside if p.suffix in SUFFIXES]
+    if not files and len(inside) == 1 and inside[0].is_dir() and not inside[0].is_symlink():
+        return _folder(inside[0])  # as an archive is unpacked
     if len(files) > FILES:
         raise Unreadable(f"{path.name} holds {len(files)} files; at most {FILES} were expected.")
     main = next((p for p in files if p.stem == MAIN), files[0] if len(files) == 1 else None)
     if main is None:
         has = ", ".join(p.name for p in files[:5]) or "nothing"
         raise Unreadable(f"{path.name} does not say which file is the submission: call it {MAIN}.py; there is {has}.")
-    out = {MAIN: _cells(main) if main.suffix == ".ipynb" else _text(main)}
-    return out | {p.stem: _text(p) for p in files if p is not main and p.suffix == ".py" and p.stem.isidentifier()}
+    return main, {p.stem: _text(p) for p in files if p is not main and p.suffix == ".py" and p.stem.isidentifier()}
 
 
 def _text(path: Path) -> str:
