@@ -765,6 +765,8 @@ def thirds() -> str:
         "[Fraction(-1, 3), 0, sp.Rational('1/3')]",
         'f"[-1/3, 0, 1/3]"',
         '"[-1/3, " + "0, 1/3]"',
+        "[-1/3] + [0] * 1 + [1/3]",
+        "np.array([-1, 0, 1]) * 1 / 3",
     ],
 )
 def test_a_number_is_right_however_it_is_written(code: str) -> None:
@@ -779,6 +781,9 @@ def test_a_number_is_right_however_it_is_written(code: str) -> None:
         ("[-0.333333, 0.000001, 0.333333]", "FAIL", ""),
         ("[-0.333334, 0, 0.333333]", "FAIL", ""),
         ("[-0.333, 0, 0.333]", "INVALID", "too few digits"),
+        ("np.array([-0.333, 0, 0.333])", "INVALID", "too few digits"),
+        ("[-1/3, 0, 1/3] * 2", "INVALID", "has 6 numbers"),
+        ("[[-[0] * 900] * 900] * 900", "INVALID", ""),
         ("[-0.333333]", "INVALID", "has one number, and 3 numbers were asked for"),
         ("None", "INVALID", "is not filled in"),
     ],

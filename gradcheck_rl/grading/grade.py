@@ -645,7 +645,7 @@ def _within(a: Any, b: Any, most: Any) -> bool:
 
 def _typed(text: str) -> list[int | None]:
     """Where the last digit of each number stands; None of what is no decimal."""
-    words = text.replace("\N{MINUS SIGN}", "-").strip("[]() \t\n").split(",")
+    words = text.replace("\N{MINUS SIGN}", "-").strip("[]()+ \t\n").split(",")
     return [_last_digit(word.replace(" ", "")) for word in words]
 
 

@@ -20,6 +20,7 @@ LARGEST = 1 << 20
 FILES = 40
 SUFFIXES = (".py", ".ipynb")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
+REPEATED = 1000
 MODULES = {"np", "numpy", "math", "torch", "sp", "sympy", "fractions"}
 AROUND = {"array", "asarray", "tensor", "as_tensor", "list", "tuple", "float", "Fraction", "Rational", "Float", "Matrix"}
 _library = re.compile(r"\b(torch|numpy)\b")
@@ -223,8 +224,16 @@ class _Plain(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        joined = isinstance(node.op, ast.Add) and _is_string(node.left) and _is_string(node.right)
-        return ast.Constant(_string(node.left) + _string(node.right)) if joined else node
+        match node:
+            case ast.BinOp(left=left, op=ast.Add(), right=right) if _is_string(left) and _is_string(right):
+                return ast.Constant(_string(left) + _string(right))
+            case ast.BinOp(left=ast.List(elts=left), op=ast.Add(), right=ast.List(elts=right)):
+                return ast.List(left + right, ast.Load())
+            case ast.BinOp(left=ast.List(elts=some), op=ast.Mult(), right=ast.Constant(value=int(n))):
+                simple = not any(isinstance(x, ast.List) for e in some for x in ast.walk(e))
+                return ast.List(some * n, ast.Load()) if simple and len(some) * n <= REPEATED else node
+            case _:
+                return node
 
     def visit_List(self, node: ast.List | ast.Tuple) -> ast.expr:
         self.generic_visit(node)
@@ -242,7 +251,7 @@ class _Plain(ast.NodeTransformer):
         self.generic_visit(node)
         match node:
             case ast.Call(func=ast.Name(id=name), args=[inner]) if name in AROUND:
-                return inner
+                return ast.UnaryOp(ast.UAdd(), inner) if isinstance(inner, ast.List) else inner  # no list: it is multiplied
             case ast.Call(func=ast.Name(id="Fraction" | "Rational"), args=[over, below]):
                 return ast.BinOp(over, ast.Div(), below)
             case _:
