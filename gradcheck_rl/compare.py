@@ -163,6 +163,8 @@ def _side(x: Any, word: str, variables: dict[str, Variable]) -> Any:
     """The function, or the formula in the variables' own symbols."""
     if is_code(x):
         return x
+    if hasattr(x, "requires_grad"):
+        raise InputError(f"the {word} of the two is a tensor, which has left its function behind: give the function itself.")
     try:
         cells = entries(x)
     except (sp.SympifyError, ProblemError) as error:

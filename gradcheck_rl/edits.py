@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os.path
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"log_softmax
 FORGETTABLE = {"exp", "log", "log_softmax", "masked_fill", "sigmoid", "softmax", "softplus", "sqrt", "square", "tanh"} | {
     "abs", "clamp", "clip", "cumsum", "flip", "relu", "tril", "triu"
 }  # fmt: skip
+SHOWN = 54  # letters of a line
 STOPPING = {"detach", "frozen", "stop_gradient", "no_grad"}
 PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
 SPREADS = {"sigma", "std", "sd", "scale"}
@@ -65,9 +67,11 @@ class Change:
     def says(self) -> str:
         node, parent = self.place.node, self.place.parent
         around = isinstance(node, (ast.Constant, ast.Name)) and isinstance(parent, ast.expr)
-        before = _short(parent if around else node)
+        before = ast.unparse(parent if around else node)
         with self.made():
-            return f"{self.edit}: {_short(parent if around else self.new)} for {before}"
+            after = ast.unparse(parent if around else self.new)
+        differ = len(os.path.commonprefix([before, after]))
+        return f"{self.edit}: {_short(after, differ)} for {_short(before, differ)}"
 
     @contextmanager
     def made(self) -> Generator[None]:
@@ -423,6 +427,7 @@ def _differentiable(node: ast.AST) -> set[str]:
             return set().union(*map(_differentiable, ast.iter_child_nodes(node)))
 
 
-def _short(node: ast.AST) -> str:
-    text = ast.unparse(node)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _short(text: str, at: int) -> str:
+    """A line's part around this place."""
+    start = max(0, min(at - SHOWN // 2, len(text) - SHOWN))
+    return f"{'...' * (start > 0)}{text[start : start + SHOWN]}{'...' * (start + SHOWN < len(text))}"

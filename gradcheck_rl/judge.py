@@ -505,6 +505,8 @@ class Judge:
             left, right = rounded
         by = [found[r.coordinate % len(found)] for q in that.sides if (found := labels(q, self.world.parameters))]
         other = f": the slope by {by[0]} beside that by {by[-1]}" if len(set(by)) > 1 else ""
+        if left == right == "nan":
+            return f"{where}neither side is a number"
         return f"{where}{left} {words.get(type(that), 'is not')} {right}{other}"
 
     def _labels(self, that: Relation) -> list[str] | None:

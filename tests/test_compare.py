@@ -1102,3 +1102,23 @@ def test_single_precision_inside_is_named() -> None:
     line = slope(lambda: (theta.float() * 3).sin().sum().double(), theta)
     assert line.verdict == "undecided" and "rounding in float32 moves the value" in line.reason
     assert slope(lambda: (theta * 3).sin().sum(), theta).verdict == "agrees"
+
+
+def test_what_a_function_returned_is_not_taken_for_it() -> None:
+    def loss(w: Any) -> Any:
+        return (w**2).sum()
+
+    for made in (loss(torch.ones(2, requires_grad=True)), torch.ones(2)):
+        with pytest.raises(InputError, match="the second of the two is a tensor, .*: give the function itself"):
+            same_gradient(loss, made, w=(Normal(), 2))
+
+
+def test_where_both_sides_are_no_number_that_is_said() -> None:
+    def one(x: Any) -> Any:
+        return torch.where(x > 0, x.sqrt(), 0 * x).sum()  # the other branch has a slope too, and 0 times it is nan
+
+    def other(x: Any) -> Any:
+        return torch.where(x > 0, x.sqrt(), 0 * x).sum() * 1
+
+    (line,) = same_gradient(one, other, x=(Normal(), 2)).claims
+    assert line.verdict == "refuted" and line.reason == "x_0: neither side is a number"

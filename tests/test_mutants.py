@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json as plain_json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -600,3 +601,11 @@ def test_lines_that_change_something_are_compared_one_by_one(body: str, one: str
 def test_what_a_body_binds_is_not_the_pages(first: str) -> None:
     body = f"{first}\n    for _ in w:\n        y = product({{}})\n    return y"
     assert not same_code(function(body.format("w, x")), function(body.format("x, w")), CALLEES)
+
+
+def test_an_edit_of_a_long_line_is_shown_where_it_is() -> None:
+    long = " + ".join(f"term_{n}" for n in range(30))
+    told = [change.says for change in changes(function(f"return first({long}) + second({long}) * 2"))]
+    halves = [re.fullmatch(r"[\w ]+: (.*) for (.*)", said) for said in told]
+    assert halves and all(found and found[1] != found[2] for found in halves)
+    assert max(map(len, told)) < 150
