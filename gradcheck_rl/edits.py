@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import os.path
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from .same_code import SYMMETRIC
@@ -70,7 +70,7 @@ class Change:
         before = ast.unparse(parent if around else node)
         with self.made():
             after = ast.unparse(parent if around else self.new)
-        differ = len(os.path.commonprefix([before, after]))
+        differ = next(n for n, (a, b) in enumerate(zip_longest(before, after)) if a != b)
         return f"{self.edit}: {_short(after, differ)} for {_short(before, differ)}"
 
     @contextmanager

@@ -1109,7 +1109,7 @@ def test_what_a_function_returned_is_not_taken_for_it() -> None:
         return (w**2).sum()
 
     for made in (loss(torch.ones(2, requires_grad=True)), torch.ones(2)):
-        with pytest.raises(InputError, match="the second of the two is a tensor, .*: give the function itself"):
+        with pytest.raises(InputError, match=r"the second of the two is a tensor, .*: give the function itself"):
             same_gradient(loss, made, w=(Normal(), 2))
 
 
