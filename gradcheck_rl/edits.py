@@ -70,7 +70,7 @@ class Change:
         before = ast.unparse(parent if around else node)
         with self.made():
             after = ast.unparse(parent if around else self.new)
-        differ = next(n for n, (a, b) in enumerate(zip_longest(before, after)) if a != b)
+        differ = next((n for n, (a, b) in enumerate(zip_longest(before, after)) if a != b), 0)
         return f"{self.edit}: {_short(after, differ)} for {_short(before, differ)}"
 
     @contextmanager
