@@ -380,7 +380,7 @@ def test_ctrl_c_keeps_the_rows_that_are_there_and_the_same_command_goes_on(
         for worker in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
             os.kill(int(worker), signal.SIGINT)
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, json.loads(out)) == (130, {"error": "interrupted."})
     assert err.splitlines() == ["the rows so far are in rows.jsonl: the same command goes on from there.", "error: interrupted."]
     first = [json.loads(line)["name"] for line in rows.read_text().splitlines()]
     assert 0 < len(first) < 12
