@@ -190,8 +190,8 @@ class Grader:
             if self._written_by_hand(remote, asked, run.submission):
                 says_ = "its gradient is not the slope of its value: is it written by hand?"
                 return Judgement("FAIL", (says_,) if self.rubric.show != "verdict" else ())
-            other = "its gradient is the page's, its value is another" if alike else "right, in another form than the page's"
-            return Judgement("PASS", (other,))
+            held = "its gradient is the page's" if alike else "all that is claimed of it holds"
+            return Judgement("PASS", (f"{held}, its value is another",))
         if refuted.verdict == "UNDECIDED":
             return Judgement("UNDECIDED", (*refuted.says, *self._named(remote, asked)))
         if failed is not None:
