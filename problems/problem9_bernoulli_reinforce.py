@@ -725,6 +725,7 @@ through_jumps = Claim(
 )
 stepping = Claim("that is its gradient.", Equal(Gradient(jump, (mu, sd)), density * array(1, (1 - mu) / sd)), source="A-104")
 reached = Claim("The path knows the reward,", Equal(Value(step_by_path), step(mu + sd * xi - 1)), source="A-104")
+paid = Claim("is paid as much on average,", Equal(E(step(mu + sd * xi - 1)), jump), source="A-104")
 blocked = Claim("and its gradient is nothing:", Equal(Gradient(step_by_path, (mu, sd)), 0), source="A-104")
 not_there = Claim("a comparison cuts it.", Raises(through_a_step, RuntimeError), source="A-104")
 accepted = Claim(
@@ -1145,6 +1146,7 @@ problem = Problem(
         through_jumps,
         stepping,
         reached,
+        paid,
         blocked,
         not_there,
         accepted,

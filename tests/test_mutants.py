@@ -559,7 +559,7 @@ PINNED = {
     "problem6": ("density", "likelihood", "visit_ratios", "normal_weight"),
     "problem7": ("second",),
     "problem8": ("balanced", "collected"),
-    "problem9": ("after_a_step", "cautious", "attached", "step_by_path"),
+    "problem9": ("after_a_step", "cautious", "attached", "step_by_path", "xi"),
     "problem10": ("backup", "importance", "jitter_of", "slope_vanishes", "without_no_grad", "get_action"),
     "problem11": ("noisy", "next_action"),
     "problem12": ("soft_sum", "soft_action_values", "action_at_one", "smaller"),

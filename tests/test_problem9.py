@@ -39,7 +39,7 @@ ROUTES = {
     "same_law score_of_logit weighed "
     "renormalised after_softmax",
     "autodiff": "entropic entropic_two hidden scores_of_normal path same_value reached",
-    "proof, symbolic": "stepping unbiased_value unbiased_advantage",
+    "proof, symbolic": "stepping paid unbiased_value unbiased_advantage",
     "symbolic": "true_there slope_there value_there advantage_there",
     "called": "cut no_rsample not_there refused",
 }
