@@ -50,6 +50,7 @@ ROUTES = {
     **dict.fromkeys(("total", "causal", "constant", "harmless", "historic", "unseeing", "unseeing_rest", "fading"), CODE),
     **dict.fromkeys(("others", "others_three", "shrunk", "shrunk_three", "shrunk_steps", "flattened", "quieter"), CODE),
     **dict.fromkeys(("parabola", "loud_there", "quiet_there", "bandit", "wild", "explodes", "reversed_", "pairs_of_rows"), CODE),
+    **dict.fromkeys(("unseeing_sure", "mean_of_estimates", "others_value", "levers_calmer", "flat", "mild"), CODE),
     **dict.fromkeys(("fading_total", "judged", "better", "minimised", "one_in_n", "square"), CODE),
     **dict.fromkeys(("balanced", "nearing", "in_the_long_run", "own"), "proof, symbolic"),
     **dict.fromkeys(("solved", "climbed_there"), "symbolic + autodiff"),
@@ -152,3 +153,27 @@ def test_a_baseline_of_the_mean_return_is_not_the_best() -> None:
     found = {b: p * (1 - p) * ((1 - p) * (high - b) + p * (low - b)) ** 2 for b in (F(0), F(7, 5), F(13, 5))}
     assert list(found.values()) == [F(676, 625), F(144, 625), F(0)]
     assert line("ideal_baseline").value == pytest.approx([144 / 625])
+
+
+def test_the_levers_spread_less_with_their_mean_taken_off() -> None:
+    scores = [[F(i == k) - F(1, 3) for i in range(3)] for k in range(3)]
+    found = []
+    for baseline in (10, 0):
+        estimates = [[(r - baseline) * g for g in score] for r, score in zip((10, 5, 15), scores, strict=True)]
+        columns = list(zip(*estimates, strict=True))
+        found.append(sum(sum(x * x for x in c) / 3 - (sum(c) / 3) ** 2 for c in columns))
+    assert found == [F(50, 9), F(650, 9)]
+    assert line("levers_calmer").value == pytest.approx([50 / 9]) and line("levers_calmer").expected == pytest.approx([50 / 9])
+
+
+def test_two_payments_by_their_outcomes() -> None:
+    """Arm 1 pays 10 in one of five cases, arm 0 pays 1; of two payments that differ each is one deviation off their mean."""
+    means = {}
+    for p in (F(1, 2), F(1, 10), F(2, 3)):
+        outcomes = [(p / 5, 1 - p, 10), (p * 4 / 5, 1 - p, 0), (1 - p, -p, 1)]  # chance, score, payment
+        pairs = [(one[0] * other[0], one[1] - other[1], one[2] - other[2]) for one in outcomes for other in outcomes]
+        less_their_mean = sum(chance * turn * F(gap, 4) for chance, turn, gap in pairs)
+        scaled = sum(chance * turn * F((gap > 0) - (gap < 0), 2) for chance, turn, gap in pairs)
+        assert (less_their_mean, scaled) == (p * (1 - p) / 2, p * (1 - p) * (F(1, 5) - F(4, 5)))
+        means[p] = [float(less_their_mean), float(scaled)]
+    assert [*line("mild").value, *line("reversed_").value] == pytest.approx(means[F(1, 2)])
