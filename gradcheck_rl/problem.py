@@ -107,6 +107,8 @@ class Problem:
                     raise ProblemError(f"{claim.says!r} asks for the route {route!r}; there are {', '.join(ROUTES)}.")
             for function, names in called(claim, world):
                 world.asked(function, names)
+            for q, _ in claim.quantities():
+                _check_moved(q, world)
         self._check_columns(world)
         return world
 
@@ -257,6 +259,19 @@ def _quantities(claim: Claim) -> Iterable[Quantity]:
     relations = [r for r in (claim.that, claim.where) if isinstance(r, Relation)]
     for r in relations:
         yield from r.sides
+
+
+def _check_moved(q: Quantity, world: World) -> None:
+    """The gradient of code by parameters that it does not take is 0, whatever the code does: that is claimed by their names."""
+    if not isinstance(q, Gradient) or q.wrt is not None or not is_code(q.of):
+        return
+    moved = {p.name for p in world.parameters}
+    given = {name for slot in slots(q.of) for name in arguments(slot)}
+    taken = [name for name in given if isinstance(world.variables.get(name), Variable)]
+    if moved and moved.isdisjoint(given) and taken:
+        name, by = q.of.__name__, " or ".join(sorted(moved))
+        wanted = f"name what it is by, as Gradient({name}, {min(taken)})."
+        raise ProblemError(f"`{name}` does not take {by}, and its gradient by that is 0 whatever it does: {wanted}")
 
 
 def called(claim: Claim, world: World) -> Iterable[tuple[Callable[..., Any], Mapping[str, Any]]]:

@@ -996,3 +996,23 @@ def test_another_estimator_is_told_once_for_all_points() -> None:
     line = only(check(drawn, {reinforce: with_baseline}))
     assert line.verdict == "agrees" and line.remark.count("its variance is another") == 1
     assert only(check(drawn)).remark == ""
+
+
+def test_a_gradient_by_what_the_code_does_not_take_is_refused_unless_it_is_named() -> None:
+    theta, w = Parameter("theta", 2), Variable("w", 3)
+
+    def square(w: Any) -> Any:
+        return (w**2).sum()
+
+    def cube(w: Any) -> Any:
+        return (w**3).sum()
+
+    def page(*wrt: Any) -> Problem:
+        alike = Claim("They are alike.", Equal(Gradient(square, *wrt), Gradient(cube, *wrt)))
+        other = Claim("The page has a theta.", Equal(Gradient((theta**2).sum()), 2 * theta))
+        return Problem("two", (alike, other), world=(w,))
+
+    with pytest.raises(ProblemError, match=r"`square` does not take theta, .* is 0 .*: name .*, as Gradient\(square, w\)"):
+        page()  # 0 = 0
+    assert [line.verdict for line in check(page(w)).claims] == ["refuted", "proved"]
+    assert check(page(theta)).ok  # that nothing reaches theta is claimed
