@@ -267,8 +267,9 @@ def _check_moved(q: Quantity, world: World) -> None:
         return
     moved = {p.name for p in world.parameters}
     given = {name for slot in slots(q.of) for name in arguments(slot)}
-    taken = [name for name in given if isinstance(world.variables.get(name), Variable)]
-    if moved and moved.isdisjoint(given) and taken:
+    taken = given.intersection(world.variables)
+    through = atoms_in(*(e for name in given if name in world.names for e in entries(world.names[name])))
+    if moved and taken and moved.isdisjoint(given) and moved.isdisjoint(getattr(a.home, "name", "") for a in through):
         name, by = q.of.__name__, " or ".join(sorted(moved))
         wanted = f"name what it is by, as Gradient({name}, {min(taken)})."
         raise ProblemError(f"`{name}` does not take {by}, and its gradient by that is 0 whatever it does: {wanted}")

@@ -39,6 +39,7 @@ from gradcheck_rl import (
     Value,
     check,
 )
+from gradcheck_rl import judge as judging
 from gradcheck_rl.cli import main
 from gradcheck_rl.render import json as json_renderer
 
@@ -450,3 +451,25 @@ def test_a_function_that_raises_at_simple_points_is_refuted_at_others() -> None:
     for report in (check(Problem("Inverses", (wrong,), world=(matrix,))), check(page, {inverse: twice})):
         (line,) = report.claims
         assert line.verdict == "refuted" and line.witness
+
+
+def test_moments_are_integrated_only_of_an_answer_that_draws_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    mu = Parameter("mu", over=Normal())
+    noise = Draw("noise", Gaussian(0, 1))
+
+    def path(mu: Any, noise: Any) -> Any:
+        return (mu + noise) ** 3
+
+    def alike(mu: Any, noise: Any) -> Any:
+        return (mu + noise) * (mu + noise) ** 2
+
+    def odd(mu: Any, noise: Any) -> Any:  # as right in the mean, where the noise is twice as far
+        return path(mu, noise) + mu * noise
+
+    page = Problem("p", (Claim("Its mean.", Equal(Mean(Gradient(path)), 3 * mu**2 + 3)),), world=(mu, noise))
+    asked: list[str] = []
+    told = judging._other_moment
+    monkeypatch.setattr(judging, "_other_moment", lambda *args: asked.append("moments") or told(*args))
+    assert check(page, {path: alike}).ok and not asked
+    (line,) = check(page, {path: odd}).claims
+    assert asked and line.remark.startswith("the mean is right, but this is another estimator: its variance")
