@@ -657,7 +657,7 @@ def _draws_alike(q: Mean, scene: Scene) -> bool:
     atoms = list(dict.fromkeys(a for s in scenes for a in random_atoms(q.of, s, q.over)))
     outcomes = some_outcomes(atoms, scene.world.over(q.over), scene) if atoms else None
     ours, theirs = (evaluate(q.of, s, outcomes) for s in scenes)
-    return bool((np.abs(theirs.value - ours.value) <= scene.resolution * (1 + np.abs(ours.value))).all())
+    return bool((np.abs(theirs.value - ours.value) <= theirs.radius + ours.radius).all())
 
 
 def _other_moment(moment: Quantity, theirs: Estimate, ours: Estimate, names: Sequence[str], resolution: float) -> str:

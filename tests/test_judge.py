@@ -466,10 +466,15 @@ def test_moments_are_integrated_only_of_an_answer_that_draws_otherwise(monkeypat
     def odd(mu: Any, noise: Any) -> Any:  # as right in the mean, where the noise is twice as far
         return path(mu, noise) + mu * noise
 
-    page = Problem("p", (Claim("Its mean.", Equal(Mean(Gradient(path)), 3 * mu**2 + 3)),), world=(mu, noise))
+    def near(mu: Any, noise: Any) -> Any:  # within the claim's resolution, and not the same
+        return path(mu, noise) + 0.02 * mu * noise
+
+    page = Problem("p", (Claim("Its mean.", Equal(Mean(Gradient(path)), 3 * mu**2 + 3), resolution=0.05),), world=(mu, noise))
     asked: list[str] = []
     told = judging._other_moment
     monkeypatch.setattr(judging, "_other_moment", lambda *args: asked.append("moments") or told(*args))
     assert check(page, {path: alike}).ok and not asked
     (line,) = check(page, {path: odd}).claims
     assert asked and line.remark.startswith("the mean is right, but this is another estimator: its variance")
+    asked.clear()
+    assert check(page, {path: near}).ok and asked
