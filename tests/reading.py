@@ -1,12 +1,32 @@
-"""What tests read out of a report."""
+"""What tests read: the pages that come with the package, each run once, and what a report says."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
+from functools import cache, partial
 from typing import Any
 
+from gradcheck_rl import check
 from gradcheck_rl.claims import Mistake
+from gradcheck_rl.load import load
+from gradcheck_rl.problem import Problem
 from gradcheck_rl.report import Line, Report
+
+
+@cache
+def problem(name: str) -> Problem:
+    return load(name)
+
+
+@cache
+def report(name: str, seed: int) -> Report:
+    return check(problem(name), seed=seed, timed=False)
+
+
+def read(name: str) -> tuple[Callable[[], Problem], Callable[[], Report], Callable[[str], Line]]:
+    """A page, its report, and a line of that: what one process has read or run is there for all of its tests."""
+    return partial(problem, name), partial(report, name, 0), lambda claim: line(report(name, 0), claim)
 
 
 def line(report: Report, name: str) -> Line:

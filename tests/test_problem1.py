@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl import check
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Report
 
-from .reading import line, numbers
+from .reading import line, numbers, read
 
 # Which routes must answer: an evaluator that stops applying is noticed here.
 LISTED = "symbolic + listed + autodiff"
@@ -62,14 +58,7 @@ LEFT = {
 WITHOUT_A_VALUE = {"reinforce", "with_baseline", "unmasked", "finite_mask", "removed_middle", "filled_in_half"}
 
 
-@cache
-def page() -> Problem:
-    return load("problem1")
-
-
-@cache
-def report() -> Report:
-    return check(page())
+page, report, _ = read("problem1")
 
 
 def test_the_routes_that_must_answer_do() -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from functools import cache
 from statistics import NormalDist
 
 import numpy as np
 import pytest
 
 from gradcheck_rl import check
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
 from gradcheck_rl.report import Report
 
-from .reading import called, line, numbers
+from .reading import called, line, numbers, read
 
 # The gradients of both losses on the batch of the page, worked out apart from this project: the closed forms
 # (2/N) sum (Q_i - y) (1, s, a, s a, a^2) and -(1/N) sum (phi_2 + phi_3 s + 2 phi_4 a) 2 (1 - tanh^2) (1, s), in 40 digits, by
@@ -172,14 +169,7 @@ ROUTES = {
 ROWS = {"by_": TWO, "at_": TWO}
 
 
-@cache
-def page() -> Problem:
-    return load("problem11")
-
-
-@cache
-def report() -> Report:
-    return check(page())
+page, report, _ = read("problem11")
 
 
 def block(report: Report, name: str) -> list[float]:

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import pytest
 import torch
 
 from gradcheck_rl import check
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
 from gradcheck_rl.report import Report
 
-from .reading import called, line
+from .reading import called, line, read
 
 # The gradients of both losses on the batch of the page, worked out apart from this project: the closed forms in
 # a = 2 tanh(u), d log pi / d mean = 2 tanh(u), d log pi / d log sd = -1 + 2 sd xi tanh(u), in 40 digits, by SymPy and by dual
@@ -364,14 +361,7 @@ ROUTES = {
 }
 
 
-@cache
-def page() -> Problem:
-    return load("problem12")
-
-
-@cache
-def report() -> Report:
-    return check(page())
+page, report, _ = read("problem12")
 
 
 def block(report: Report, name: str) -> list[float]:

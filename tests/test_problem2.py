@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
 from typing import Any
 
 import mpmath
@@ -15,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_rl import check, module, torch
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Caught, Line, Report
+from gradcheck_rl.report import Caught, Report
+
+from .reading import line, read
 
 # The routes that must answer each claim; another may answer too.
 CLIPS = ("minimum", "stack", "amin", "where", "max")
@@ -44,18 +43,12 @@ ROUTES = {
 }
 
 
-@cache
-def page() -> Problem:
-    return load("problem2")
+page, whole, _ = read("problem2")
 
 
 @pytest.fixture(scope="module")
 def report() -> Report:
-    return check(page())
-
-
-def line(report: Report, name: str) -> Line:
-    return next(c for c in report.claims if c.id == name)
+    return whole()
 
 
 def mistake(report: Report, says: str) -> Caught:

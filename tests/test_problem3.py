@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,14 @@ import pytest
 
 from gradcheck_rl import check
 from gradcheck_rl.claims import Mistake
-from gradcheck_rl.load import load, load_functions
-from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
+from gradcheck_rl.load import load_functions
 
-PAGE = str(Path(__file__).parents[1] / "problems" / "problem3_reparameterisation.py")
+from .reading import read
+
 N = 3
 
 
-@cache
-def page() -> Problem:
-    return load(PAGE)
-
-
-@cache
-def report() -> Report:
-    return check(page(), timed=False)
-
-
-def line(name: str) -> Line:
-    return next(c for c in report().claims if c.id == name)
+page, report, line = read("problem3")
 
 
 # ---- which routes must answer ---------------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,27 +10,12 @@ from mpmath import mp, mpf
 from gradcheck_rl import check, module, torch
 from gradcheck_rl.claims import Equal
 from gradcheck_rl.expressions import values
-from gradcheck_rl.load import load
 from gradcheck_rl.points import given
-from gradcheck_rl.problem import Problem
 from gradcheck_rl.quantities import lowered
-from gradcheck_rl.report import Line, Report
 
-PAGE = str(Path(__file__).parents[1] / "problems" / "problem4_cliff_jump.py")
+from .reading import read
 
-
-@cache
-def page() -> Problem:
-    return load(PAGE)
-
-
-@cache
-def report() -> Report:
-    return check(page(), timed=False)
-
-
-def line(name: str) -> Line:
-    return next(c for c in report().claims if c.id == name)
+page, report, line = read("problem4")
 
 
 def test_every_statement_is_decided() -> None:

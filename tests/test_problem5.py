@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache
 
 import pytest
 
 from gradcheck_rl import check
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
+
+from .reading import read
 
 F = Fraction
 
@@ -69,18 +67,7 @@ ROUTES = {
 }
 
 
-@cache
-def page() -> Problem:
-    return load("problem5")
-
-
-@cache
-def report() -> Report:
-    return check(page())
-
-
-def line(name: str) -> Line:
-    return next(c for c in report().claims if c.id == name)
+page, report, line = read("problem5")
 
 
 @pytest.mark.parametrize("claim, routes", ROUTES.items())

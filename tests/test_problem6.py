@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction as F
-from functools import cache
 from itertools import pairwise, product
 from typing import Any
 
@@ -13,23 +12,11 @@ import pytest
 import sympy as sp
 
 from gradcheck_rl import Claim, Covariance, Equal, Mean, Point, Value, check
-from gradcheck_rl.load import load
 from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
 
+from .reading import read
 
-@cache
-def page() -> Problem:
-    return load("problem6")
-
-
-@cache
-def report() -> Report:
-    return check(page(), timed=False)
-
-
-def line(name: str) -> Line:
-    return next(c for c in report().claims if c.id == name)
+page, report, line = read("problem6")
 
 
 # ---- which routes must answer ---------------------------------------------------------------------------------------------

@@ -5,30 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from fractions import Fraction as F
-from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
 from gradcheck_rl import check
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
 
+from .reading import read
 
-@cache
-def page() -> Problem:
-    return load("problem7")
-
-
-@cache
-def report() -> Report:
-    return check(page(), timed=False)
-
-
-def line(name: str) -> Line:
-    return next(c for c in report().claims if c.id == name)
+page, report, line = read("problem7")
 
 
 def numbers(side: Any) -> list[float]:

@@ -16,9 +16,8 @@ import sympy as sp
 import torch
 
 from gradcheck_rl import check, module
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
+
+from .reading import read
 
 F = Fraction
 PAGE = Path(__file__).parents[1] / "problems" / "problem8_pseudo_loss.py"
@@ -42,9 +41,7 @@ ROUTES = {
 }
 
 
-@cache
-def page() -> Problem:
-    return load("problem8")
+page, report, line = read("problem8")
 
 
 @cache
@@ -54,15 +51,6 @@ def source() -> Any:
     found = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(found)
     return found
-
-
-@cache
-def report() -> Report:
-    return check(page())
-
-
-def line(name: str) -> Line:
-    return next(c for c in report().claims if c.id == name)
 
 
 def numbers(values: Any) -> list[float]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from functools import cache
 from itertools import product
 from typing import Any
 
@@ -12,9 +11,8 @@ import numpy as np
 import pytest
 
 from gradcheck_rl import check
-from gradcheck_rl.load import load
-from gradcheck_rl.problem import Problem
-from gradcheck_rl.report import Line, Report
+
+from .reading import read
 
 F = Fraction
 
@@ -45,18 +43,7 @@ ROUTES = {
 }
 
 
-@cache
-def page() -> Problem:
-    return load("problem9")
-
-
-@cache
-def report() -> Report:
-    return check(page())
-
-
-def line(name: str) -> Line:
-    return next(c for c in report().claims if c.id == name)
+page, report, line = read("problem9")
 
 
 def numbers(values: Any) -> list[float]:

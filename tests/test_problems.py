@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,29 +18,20 @@ from jsonschema import Draft202012Validator, ValidationError
 from gradcheck_rl import check
 from gradcheck_rl.claims import Claim, Relation
 from gradcheck_rl.judge import Judge
-from gradcheck_rl.load import load, shipped
+from gradcheck_rl.load import shipped
 from gradcheck_rl.points import Points
 from gradcheck_rl.problem import Problem
 from gradcheck_rl.quantities import Covariance, Quantity
 from gradcheck_rl.render.json import read, render
-from gradcheck_rl.report import Report
 from gradcheck_rl.strategies import points
 from gradcheck_rl.verdict import Verdict
+
+from .reading import problem, report
 
 SCHEMA = json.loads((Path(__file__).parents[1] / "gradcheck_rl" / "report.schema.json").read_text())
 NAMES = [problem.id for problem in shipped()]
 CLAIMS = 4
 EXAMPLES = 5
-
-
-@cache
-def problem(name: str) -> Problem:
-    return load(name)
-
-
-@cache
-def report(name: str, seed: int) -> Report:
-    return check(problem(name), seed=seed, timed=False)
 
 
 # ---- what a page says holds -----------------------------------------------------------------------------------------------
