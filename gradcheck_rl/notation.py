@@ -13,6 +13,7 @@ kinds of a tree, each a list that begins with its kind:
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
@@ -352,13 +353,18 @@ def _quotient(number: Any, above: list[Any], below: list[Any], inline: bool) -> 
         return top
     bottom = _factors(number.q, below, inline)
     if inline:
-        tree = _row(_at_least(top, PRODUCT), ["op", "/"], _at_least(bottom, WHOLE))
+        tree = _row(_at_least(top, WHOLE if _ends_open(inner) else PRODUCT), ["op", "/"], _at_least(bottom, WHOLE))
         return Piece(tree, PRODUCT)
     fraction: Tree = ["frac", top.tree, bottom.tree]
     if not wide:
         return Piece(fraction, WHOLE)
     after = _factors(1, wide, inline)
     return Piece(_row(fraction, _at_least(after, PRODUCT)), PRODUCT)
+
+
+def _ends_open(factors: list[Any]) -> bool:
+    """Does a function stand last whose argument has no parentheses? log x / 2 may be read as log (x / 2)."""
+    return bool(factors) and _plain_function(factors[-1]) and _piece(factors[-1], inline=True).level == PRODUCT
 
 
 def _stands_apart(e: Any) -> bool:
@@ -374,9 +380,10 @@ def _factors(number: int, factors: list[Any], inline: bool) -> Piece:
     if number == 1 and len(factors) == 1:
         return _piece(factors[0], inline)
     trees: list[Tree] = [] if number == 1 else [_number(number)]
-    for n, factor in enumerate(factors, start=1):
-        piece = _piece(factor, inline)
-        tree = _at_least(piece, PRODUCT if n == len(factors) or _plain_function(factor) else WHOLE)
+    pieces = [_piece(factor, inline) for factor in factors]
+    for factor, piece, after in itertools.zip_longest(factors, pieces, pieces[1:]):
+        bare = after is None or (_plain_function(factor) and _first(after.tree)[0] == "fn")
+        tree = _at_least(piece, PRODUCT if bare else WHOLE)
         if trees and _first(tree)[0] == "num":
             trees.append(["op", "cdot"])
         trees.append(tree)
@@ -393,9 +400,9 @@ def _first(tree: Tree) -> Tree:
 
 
 def _rank(factor: Any) -> tuple[int, int, str]:
-    """Numbers, letters, what is drawn, powers of e, sums in parentheses, functions, and what runs to the right."""
+    """Numbers, letters, what is drawn, powers of e, sums in parentheses, functions (of numbers too), what runs right."""
     base = factor.base if factor.is_Pow else factor
-    if factor.is_number:
+    if factor.is_number and not _plain_function(factor):
         return (0, 0, "")
     if isinstance(base, sp.exp):
         return (3, 0, str(base))
@@ -447,18 +454,11 @@ def _function(e: Any, inline: bool) -> Piece:
 
 
 def _called(fn: Tree, argument: Any, inline: bool) -> Piece:
-    """log x and tanh^2 u without parentheses, log (x + y) with them."""
+    """log x and tanh^2 u without parentheses, log (2 x) and log (x + y) with them."""
     piece = _piece(argument, inline)
     if piece.level == WHOLE and piece.tree[0] in ("id", "num", "sub", "frac", "accent"):
         return Piece(_row(fn, piece.tree), PRODUCT)
-    if piece.tree[0] == "row" and _only_letters(piece.tree):
-        return Piece(_row(fn, piece.tree), PRODUCT)
     return Piece(_row(fn, _paren(piece.tree)), WHOLE)
-
-
-def _only_letters(tree: Tree) -> bool:
-    """A short product such as 2 u."""
-    return len(tree) <= 3 and all(part[0] in ("id", "num", "sub") for part in tree[1:])
 
 
 def _expected(e: Any, inline: bool) -> Piece:

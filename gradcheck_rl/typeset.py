@@ -222,7 +222,8 @@ def latex(tree: Tree) -> str:
             return rf"{_TEX_ACCENTS[mark]}{{{latex(base)}}}"
         case ["fence", str(left), str(right), inside]:
             body = latex(inside)
-            return rf"\left{left or '.'}{body}\right{right or '.'}" if tall(inside) else f"{left}{body}{right}"
+            wide = tall(inside) or (left == "|" and "|" in body)  # |x|y|| has no one reading
+            return rf"\left{left or '.'}{body}\right{right or '.'}" if wide else f"{left}{body}{right}"
         case ["big", str(sign), below, above]:
             return f"{_TEX_SIGNS[sign]}_{{{latex(below)}}}^{{{latex(above)}}}" if len(above) > 1 else _TEX_SIGNS[sign]
         case ["cases", *rows]:

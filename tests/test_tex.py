@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import sympy as sp
 from hypothesis import given, settings
@@ -11,6 +13,8 @@ from gradcheck_rl.grading import tex
 from gradcheck_rl.grading.formula import parse
 from gradcheck_rl.grading.tex import SAME, parse_tex
 from gradcheck_rl.grading.tokens import FormulaError
+from gradcheck_rl.notation import notation
+from gradcheck_rl.typeset import latex
 
 from .test_formula import ALPHABET, NAMES, A, W, X, Y
 
@@ -216,3 +220,46 @@ def test_what_stands_around_a_formula_is_left_out(text: str, advice: str) -> Non
 def test_a_bold_letter_is_the_letter(command: str) -> None:
     assert parse_tex(rf"2\{command}{{\beta}}", NAMES) == parse_tex(r"2\beta", NAMES)
     assert parse_tex(rf"2\{command}{{x}}", NAMES) == parse_tex("2x", NAMES)
+
+
+# ---- what is printed is read back -----------------------------------------------------------------------------------------
+
+
+def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    pairs = st.tuples(inner, inner)
+    return st.one_of(
+        pairs.map(lambda p: p[0] + p[1]),
+        pairs.map(lambda p: p[0] * p[1]),
+        pairs.map(lambda p: p[0] / (1 + p[1] ** 2)),
+        pairs.map(lambda p: sp.Max(*p)),
+        st.tuples(inner, st.sampled_from([-2, -1, 2, 3])).map(lambda p: (1 + sp.Abs(p[0])) ** p[1]),
+        st.tuples(inner, st.sampled_from([sp.exp, sp.tanh, sp.Abs, lambda e: sp.log(1 + e**2)])).map(lambda p: p[1](p[0])),
+    )
+
+
+numbers = st.sampled_from([sp.Rational(-2, 3), sp.Integer(2), sp.log(5), sp.tanh(3), sp.sqrt(2), sp.pi])
+written = st.recursive(st.sampled_from([x, y]) | numbers, grown, max_leaves=7)
+
+
+@given(written, st.fractions(-2, 2, max_denominator=5), st.fractions(-2, 2, max_denominator=5))
+@settings(max_examples=150)
+def test_what_is_printed_means_what_was_meant(formula: Any, p: Any, q: Any) -> None:
+    """In LaTeX, as the reader of submissions takes it, which refuses whatever has two readings."""
+    read = parse_tex(latex(notation(formula)), {"x": X, "y": Y})
+    one, other = (sp.N(e.subs({x: p, y: q}), 30) for e in (formula, read))
+    assert abs(one - other) <= abs(one) / 10**20
+
+
+@pytest.mark.parametrize(
+    ("formula", "printed"),
+    [
+        (sp.log(2) * x, r"x\log2"),
+        (sp.tanh(3 * x) * y, r"y\tanh(3x)"),
+        (sp.exp(-x * sp.log(y) / 3), r"e^{-(x\log y)/3}"),
+        (sp.log(5) * sp.log(x) ** sp.Rational(3, 2), r"(\log5)(\log x)^{3/2}"),
+        (sp.sin(x) * sp.cos(x), r"\cos x\sin x"),
+        (sp.Abs(x * sp.Abs(y) + 1), r"\left|1+x|y|\right|"),
+    ],
+)
+def test_a_function_takes_no_more_than_it_is_meant_to(formula: Any, printed: str) -> None:
+    assert latex(notation(formula)) == printed
