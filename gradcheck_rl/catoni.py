@@ -250,13 +250,15 @@ def variance_from_kurtosis(tally: Tally, kurtosis: ArrayLike, alpha: float) -> F
     return np.where(known, squares / max(tally.draws, 1) / np.where(known, 1 - lost, 1.0), np.inf)
 
 
-def departs(tally: Tally, variance: ArrayLike, kurtosis: ArrayLike, alpha: float) -> NDArray[np.bool_]:
+def departs(
+    tally: Tally, variance: ArrayLike, kurtosis: ArrayLike, alpha: float, least: ArrayLike | None = None
+) -> NDArray[np.bool_]:
     """Whether a coordinate has another mean square about the centre than `variance`; P(any, for the declared law) <= alpha.
 
-    The declared law has the centre as its mean, this variance exactly, and at most this kurtosis: its squares then have
-    variance at most (kurtosis - 1) variance^2, and the module's inequality holds for them in both tails. Where the mean is
-    not the centre, a departure may be the bias: `interval` with `variance_from_kurtosis` tells. An infinite kurtosis, like
-    an infinite variance, never departs.
+    The declared law has the centre as its mean, this variance (or, where it is known roughly, one from `least` to it), and at
+    most this kurtosis: its squares then have variance at most (kurtosis - 1) variance^2, and the module's inequality holds for
+    them in both tails. Where the mean is not the centre, a departure may be the bias: `interval` with `variance_from_kurtosis`
+    tells. An infinite kurtosis, like an infinite variance, never departs.
     """
     declared, cap = _per_coordinate(variance, len(tally.centre), "variance"), _kurtosis(tally, kurtosis)
     n, cost = tally.draws, _cost(alpha, 2 * len(declared))
@@ -265,11 +267,17 @@ def departs(tally: Tally, variance: ArrayLike, kurtosis: ArrayLike, alpha: float
     excess = np.maximum(np.where(known, cap, 1.0) - 1, ROUNDING)
     lam = np.minimum(np.sqrt(2 * cost / (max(n, 1) * excess)) / v, EDGE / np.maximum(v, cut * cut))
     limit = n * np.log1p((lam * v) ** 2 * excess / 2) + cost
-    bulk = _cubic_sum(tally.powers[[0, 2, 4, 5]], lam, v)
-    who = tally.outliers.coordinate
-    least, most = (bulk + _outlier_sum(tally, psi(lam[who] * (square - v[who]))) for square in _squares(tally))
+    lower = v if least is None else np.minimum(_per_coordinate(least, len(declared), "least"), v)
+    smallest, largest = _squares(tally)
+
+    def beyond(middle: Floats, squares: Floats) -> Floats:
+        who = tally.outliers.coordinate
+        bulk = _cubic_sum(tally.powers[[0, 2, 4, 5]], lam, middle)
+        return bulk + _outlier_sum(tally, psi(lam[who] * (squares - middle[who])))
+
+    more, less = beyond(v, smallest) >= limit, beyond(lower, largest) <= -limit
     moved = (declared == 0) & (np.abs(tally.furthest) > _rounding(tally))
-    return (known & ((least >= limit) | (most <= -limit))) | moved | ~tally.finite
+    return (known & (more | less)) | moved | ~tally.finite
 
 
 def _upper_end(tally: Tally, lam: Floats, limit: Floats, cut: Floats, sign: int) -> Floats:

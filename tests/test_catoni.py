@@ -476,3 +476,20 @@ def test_a_kurtosis_that_cannot_be_or_is_not_known() -> None:
     for unknown in (math.inf, math.nan):
         assert not departs(tally, 1.0, unknown, 0.1)[0] and math.isinf(variance_from_kurtosis(tally, unknown, 0.1)[0])
     assert departs(tally, 1.0, 3.0, 0.1)[0]
+
+
+def test_a_variance_that_is_known_roughly_departs_from_neither_end() -> None:
+    """The law -1, 0, 1 of variance 0.3, known to lie between 0.25 and 0.35."""
+    n, alpha, start = 20_000, 1e-6, Tally.empty([0.0], 0.35, 20_000)
+    law = binomial(n, 0.3)
+
+    def chance_to_depart(least: float | None) -> float:
+        def decide(k: int) -> int:
+            tally = start.add([[1.0], [-1.0], [0.0]], counts=[k // 2, k - k // 2, n - k])
+            return int(departs(tally, 0.35, 4.0, alpha, least)[0]) * (1 if k > n * 0.3 else -1)
+
+        first, last = bisect_left(range(n + 1), 0, key=decide), bisect_left(range(n + 1), 1, key=decide)
+        return float(law[:first].sum() + law[last:].sum())
+
+    assert chance_to_depart(0.25) <= alpha
+    assert chance_to_depart(None) > 0.5
