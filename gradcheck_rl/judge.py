@@ -231,10 +231,13 @@ class Judge:
         if strict and not claim.code():
             m = m.defined()
         faint = bool(claim.code()) and not strict and not any(_on_a_page(q) for q in that.sides)
-        judged = partial(compare, m.excess, m.left, m.right, m.slack, m.blur, claim.resolution, formulas=not claim.code())
-        verdict, at, gap, room, remark = judged(faint=claim.resolution * faint)
+        sampling = max(m.left.evidence, m.right.evidence) is Evidence.SAMPLED
+        # Samples resolve an error of the whole resolution: none has room beside their radius.
+        unseen, blur = (m.slack, m.blur / sampled.RESOLVES) if sampling else (0.0, m.blur)
+        judged = partial(compare, m.excess, m.left, m.right, m.slack, blur, claim.resolution, formulas=not claim.code())
+        verdict, at, gap, room, remark = judged(faint=claim.resolution - unseen if faint else 0.0)
         if faint and verdict is Verdict.AGREES and remark:
-            verdict, at, gap, room, remark = judged(faint=self._faint(claim, that, m, scene))
+            verdict, at, gap, room, remark = judged(faint=self._faint(claim, that, m, scene) - unseen)
         remark = "; ".join(filter(None, (remark, m.left_out)))
         drawn = m.drawn(*at)
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, 0, drawn, m)
@@ -246,11 +249,12 @@ class Judge:
         if verdict is Verdict.UNDECIDED and not claim.code() and nowhere(m.left, m.right)[at]:
             return replace(ruling, note=NOWHERE)
         if verdict is Verdict.UNDECIDED:
-            wide = f"known only to {room:.1e}, wider than the resolution {claim.resolution:.0e}"
+            half = "half " if sampling else ""
+            wide = f"known only to {room:.1e}, wider than {half}the resolution {claim.resolution:.0e}"
             if not math.isfinite(room):
                 wide = [*scene.near, "its radius is not finite"][0]
-            if scene.short:
-                draws = f"{max(scene.short):.0e}".replace("e+", "e")
+            finest = sampled.HALF * claim.resolution * (1 + abs(float(m.right.value[at])))
+            if draws := sampled.draws_for(room / finest, scene):
                 wide = f"{wide}: it takes about {draws} draws (--samples), or a coarser resolution="
             elif integrated.NAME in scene.used and claim.code() and math.isfinite(room):
                 wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
@@ -261,7 +265,7 @@ class Judge:
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling
         other = self._other_estimator(that, scene) if answer else ""
-        return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "kurtosis" in h)))))
+        return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "conditional" in h)))))
 
     def _faint(self, claim: Claim, that: Relation, m: Measured, scene: Scene) -> float:
         """How large a gap is not looked at: the resolution, or that part of the largest entry at any point where it
@@ -356,6 +360,8 @@ class Judge:
     # ---- where a claim is checked -----------------------------------------------------------------------------------------
 
     def scene(self, claim: Claim, points: Points, answer: Answer) -> Scene:
+        means = {q for q, _ in claim.quantities() if isinstance(q, Mean) and q.code()}
+        sides = itertools.permutations(claim.that.sides, 2)
         return Scene(
             self.world,
             points,
@@ -366,6 +372,8 @@ class Judge:
             samples=self.samples,
             away=self.away and partial(self.away, claim),
             tells=self.tells,
+            means=max(1, len(means)),
+            decisive=type(claim.that) is Equal and any(side in means and not other.code() for side, other in sides),
             memo=self.memo,
         )
 

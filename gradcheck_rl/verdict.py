@@ -73,7 +73,7 @@ def compare(
     slack: Floats,
     blur: Floats,
     resolution: float,
-    faint: float = 0.0,
+    faint: float | Floats = 0.0,
     formulas: bool = False,
 ) -> Compared:
     """Component by component. Finiteness comes first: NaN makes every comparison false, in a value and in a radius.
@@ -100,7 +100,7 @@ def compare(
     wide = np.where(both, blur, 0.0)
     blind = ~known | ~np.isfinite(wide) | (wide > resolution * scale)
     if over.any():
-        far = over & (gap > faint + resolution * (scale - 1)) if faint else over
+        far = over & (gap > faint + resolution * (scale - 1)) if np.any(faint) else over
         if far.any():
             at = _worst(gap - np.where(known, room, 0.0), far)
             return Compared(Verdict.REFUTED, at, float(gap[at]), float(room[at]))

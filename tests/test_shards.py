@@ -28,17 +28,19 @@ from .test_executors import Shuffled
 
 PAGE = '''"""A square of a normal number"""
 
+from sympy import Rational
+
 from gradcheck_rl import (
     Claim, Draw, Equal, Erratum, Gaussian, Gradient, Mean, Mistake, Parameter, Problem, Uniform, E, torch
 )
 
 mu = Parameter("mu", over=Uniform(-1, 1))
-x = Draw("x", Gaussian(mu, 1))
+x = Draw("x", Gaussian(mu, Rational(1, 2)))
 J = E(x**2)
 
 
 def score(mu, x):
-    return x.detach() ** 2 * -((x.detach() - mu) ** 2) / 2
+    return x.detach() ** 2 * -((x.detach() - mu) ** 2) / 0.5
 
 
 def half(mu, x):
@@ -65,16 +67,16 @@ problem = Problem(
 '''
 
 HEAD = "import os, signal, torch\nfrom multiprocessing import parent_process\nfrom pathlib import Path\n\n\ndef score(mu, x):\n"
-RIGHT = "    return x.detach() ** 2 * -((x.detach() - mu) ** 2) / 2\n"
+RIGHT = "    return x.detach() ** 2 * -((x.detach() - mu) ** 2) / 0.5\n"
 DIES = "    if parent_process() is not None:\n        os.kill(os.getpid(), signal.SIGKILL)\n"
 DIES_ONCE = "    if parent_process() is not None and not Path({!r}).exists():\n        Path({!r}).touch()\n        os._exit(1)\n"
 ANSWERS = {
     "right": RIGHT,
-    "off": RIGHT.replace("/ 2", "/ 2 + 0.4 * mu"),
-    "other variance": RIGHT.replace("x.detach() ** 2", "(x.detach() ** 2 - 1 - mu.detach() ** 2)"),
+    "off": RIGHT.replace("/ 0.5", "/ 0.5 + 0.4 * mu"),
+    "other variance": RIGHT.replace("x.detach() ** 2", "(x.detach() ** 2 - 0.25 - mu.detach() ** 2)"),
     "prints": "    print('noise')\n" + RIGHT,
-    "no number": RIGHT.replace("return", "return torch.where(x > 2, torch.nan, 1.0) *"),
-    "cannot be mapped": "    if float(x) > 2:\n        raise ArithmeticError('too far')\n" + RIGHT,
+    "no number": RIGHT.replace("return", "return torch.where(x > 1, torch.nan, 1.0) *"),
+    "cannot be mapped": "    if float(x) > 1:\n        raise ArithmeticError('too far')\n" + RIGHT,
 }  # fmt: skip
 SAMPLES, BLOCK = 512_000, 16_000  # looks at 8000, 32000, 128000 and 512000: one block is made here, then come 2, 6 and 24
 
@@ -205,7 +207,7 @@ def test_an_order_or_a_seed_of_its_own_would_show(
 def test_who_is_refuted_is_refuted_at_the_same_look(
     name: str, last: int, problem: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The variance is 15 + 14 mu^2 + mu^4 <= 30: the radius at 32,000 is below 0.2, and 0.4 is seven deviations outside."""
+    """The variance is 15/4 + 14 mu^2 + 4 mu^4 <= 22: the radius at 32,000 is below 0.2, and 0.4 is seven deviations outside."""
     looks: list[int] = []
 
     def counted(*arguments: Any) -> Iterator[Any]:
@@ -277,10 +279,10 @@ def test_more_samples_tell_what_fewer_cannot(problem: Problem, tmp_path: Path) -
     """The sentence says how many to ask for."""
     mine = answer(problem, tmp_path, ANSWERS["right"])
     few = sampling(problem, None, mine, only=["slope"], samples=2000).claims[0]
-    assert few.verdict == "undecided" and "wider than the resolution 5e-02: it takes about" in few.reason
+    assert few.verdict == "undecided" and "wider than half the resolution 5e-02: it takes about" in few.reason
     asked = int(float(few.reason.split("about ")[1].split(" draws")[0]))
-    many = sampling(problem, None, mine, only=["slope"], samples=2 * asked).claims[0]
-    assert many.verdict == "agrees" and f"{2 * asked} samples at each point agree to" in many.remark
+    many = sampling(problem, None, mine, only=["slope"], samples=asked).claims[0]
+    assert many.verdict == "agrees" and f"{asked} samples at each point agree to" in many.remark
 
 
 def test_without_a_number_the_resolution_says_how_many(problem: Problem) -> None:

@@ -4,6 +4,9 @@ The variance is the exact one of the reference estimator, listed or integrated; 
 number of draws is planned for, where nobody says how many. Where the variance cannot be computed, a kurtosis cap stands in for
 it and the report says so. An infinite variance never resolves.
 
+A mean is refuted where it is off for the declared law, and for every law with at most twice its kurtosis, whatever the variance.
+Where only the first is so, or the squares show another variance, fresh draws decide.
+
 Draws come in blocks. A block depends on the page, the point and its own numbers alone, so that any process may make it, and
 they are added up in their order: the last bit is the same wherever they were made.
 """
@@ -38,13 +41,13 @@ from . import listed
 from .scene import Outcomes, Scene
 
 NAME = "sampled"
-ALPHA = (
-    1e-6  # of refuting a right answer, over all points, coordinates and looks; and of passing one that is off by the resolution
-)
+ALPHA = 1e-6  # of refuting a right answer, over all that a claim samples; and of passing one that is off by the resolution
 HALF = 0.45  # a radius under half the resolution leaves an error of the whole resolution no room
+RESOLVES = 0.5
 KURTOSIS = 100.0
 PILOT = 2000
 TINY = 1e-12
+CONSTANT = 1e-12  # a standard deviation that is rounding
 CHUNK = 1 << 15  # draws that are in memory at a time
 BLOCK = 1 << 20  # draws that a process makes at a time
 MOST = 4_000_000
@@ -116,14 +119,16 @@ def evaluate(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> Estimat
     """(B, 1, n)."""
     rows: list[tuple[Floats, Floats]] = []
     others: list[float] = []
+    biased = False
     for b in range(len(scene.points)):
         here = replace(scene, points=scene.points.take([b]), memo={})
-        mean = _Mean(q, here, Sampler(q, here, atoms, walk), b, ALPHA / len(scene.points))
+        mean = _Mean(q, here, Sampler(q, here, atoms, walk), b, ALPHA / len(scene.points) / scene.means)
         rows.append(mean.decided(_declared(q, here, walk)))
         others += mean.others
+        biased |= mean.biased
     if others:
         cap = f"the mean is judged conditional on kurtosis <= {max(others):.3g}"
-        scene.notes.append(f"not the declared estimator: its variance is another; {cap}")
+        scene.notes.append(cap if biased else f"not the declared estimator: its variance is another; {cap}")
     scene.says(NAME)
     values, radii = (np.stack(x)[:, None, :] for x in zip(*rows, strict=True))
     return Estimate(values, radii, Evidence.SAMPLED)
@@ -135,8 +140,9 @@ class _Mean:
     def __init__(self, q: Mean, scene: Scene, sampler: Sampler, at: int, alpha: float) -> None:
         self.q, self.scene, self.sampler, self.at, self.alpha = q, scene, sampler, str(at), alpha
         self.others: list[float] = []  # the cap on the kurtosis, where the estimator is another than the declared one
+        self.biased = False  # and whether its mean is
 
-    def decided(self, declared: tuple[Floats, Floats, Floats] | None) -> tuple[Floats, Floats]:
+    def decided(self, declared: Declared | None) -> tuple[Floats, Floats]:
         """Midpoint and radius."""
         if declared is None:
             x, counts = self.sampler.drawn(PILOT, self.sampler.generator(self.at, "pilot"))
@@ -144,60 +150,70 @@ class _Mean:
             self._heard(self.sampler.scene.used, self.sampler.scene.notes)
             self.scene.notes.append(f"conditional on kurtosis <= {KURTOSIS:.3g}")
             return self._measured("mean", pilot.mean(axis=0), 2 * pilot.var(axis=0) + TINY, KURTOSIS, self.alpha)
-        centre, variance, kurtosis = declared
-        middle, radius, measured = self._trusted(centre, variance, kurtosis, self.alpha / 2)
+        middle, radius, measured = self._trusted(declared, self.alpha / 2)
         if measured is None:
             return middle, radius
+        centre, kurtosis = declared.mean, declared.kurtosis
         self.others.append(float(np.max(kurtosis)))
-        return self._measured("again", centre, measured + TINY, kurtosis, self.alpha / 2)
+        middle, radius = self._measured("again", centre, measured + TINY, kurtosis, self.alpha / 2)
+        self.biased = _is_off(centre, middle, radius)
+        return middle, radius
 
-    def _trusted(self, centre: Floats, variance: Floats, kurtosis: Floats, alpha: float) -> tuple[Floats, Floats, Floats | None]:
-        """Midpoint and radius under this variance; or where it is another, a bound of what it is, and no decision."""
+    def _trusted(self, declared: Declared, alpha: float) -> tuple[Floats, Floats, Floats | None]:
+        """Midpoint and radius under the declared variance; or where it is another, a bound of what it is, and no decision."""
+        centre, variance, kurtosis = declared.mean, declared.variance, declared.kurtosis
         middle, radius, margin = centre, np.full(centre.shape, np.inf), self._margin(centre)
         if not np.isfinite(variance).all():
+            self.scene.near.append("the variance of the page's own estimator is not known to be finite")
             return middle, radius, None
-        needed = draws_needed(variance, margin, alpha / LOOKS)
+        enough = _enough(centre, kurtosis, alpha)
+        needed = draws_needed(variance, margin, alpha / LOOKS / 2) + (enough if enough <= MOST else 0)
         planned = self.scene.samples or min(needed, MOST)
-        tally = Tally.empty(centre, variance, planned)
+        tally, sure = Tally.empty(centre, variance, planned), False
         for look in looks_at(planned, alpha):
             tally = self._filled("mean", tally, look.draws)
-            if not tally.finite.all():
-                return *interval(tally, variance, look.alpha / 2), None
-            if departs(tally, variance, kurtosis, look.alpha / 2).any():
-                tally = self._filled(
-                    "mean", tally, min(_enough(centre, kurtosis, alpha), planned if self.scene.samples else MOST)
-                )
-                return middle, radius, variance_from_kurtosis(tally, kurtosis, look.alpha / 2)
             middle, radius = interval(tally, variance, look.alpha / 2)
-            if self._is_settled(centre, middle, radius):
+            if not tally.finite.all():
                 return middle, radius, None
-        self._tell(radius, margin, needed)
+            measured = variance_from_kurtosis(tally, kurtosis, look.alpha / 2)
+            widest = interval(tally, np.maximum(variance, measured), look.alpha / 2)
+            off = _is_off(centre, middle, radius)
+            if self.scene.decisive and _is_off(centre, *widest):
+                return *widest, None
+            if self.scene.decisive and off and enough > MOST:
+                break
+            if off or departs(tally, variance, kurtosis, look.alpha / 2, declared.least).any():
+                goal = min(enough, planned if self.scene.samples else MOST)
+                tally = self._filled("mean", tally, goal)
+                return middle, radius, variance_from_kurtosis(tally, kurtosis, look.alpha / 2)
+            sure = bool((widest[1] <= RESOLVES / HALF * margin).all())
+            if not self.scene.samples and (radius <= margin).all() and sure:
+                break
+        if self.scene.answer and not sure:
+            self.scene.notes.append("conditional on the declared variance, which these draws do not bound")
+        self._tell(tally, radius, needed)
         return middle, radius, None
 
     def _measured(self, stage: str, centre: Floats, variance: Floats, kurtosis: Any, alpha: float) -> tuple[Floats, Floats]:
         """Midpoint and radius under what the same draws show of the variance; this one only plans them."""
         margin = self._margin(centre)
         if not np.isfinite(variance).all():
+            self.scene.short.append(_enough(centre, kurtosis, alpha))
             return centre, np.full(centre.shape, np.inf)
         needed = max(4 * draws_needed(variance, margin, alpha / LOOKS), _enough(centre, kurtosis, alpha))
         planned = self.scene.samples or min(needed, MOST)
         tally = self._filled(stage, Tally.empty(centre, variance, planned), planned)
         middle, radius = interval(tally, variance_from_kurtosis(tally, kurtosis, alpha / 2), alpha / 2)
-        self._tell(radius, margin, needed)
+        self._tell(tally, radius, needed)
         return middle, radius
 
     def _margin(self, centre: Floats) -> Floats:
-        return HALF * self.scene.resolution * (1 + np.abs(centre))
+        return HALF * self.scene.resolution * (1 + np.abs(centre)) / self.scene.means
 
-    def _is_settled(self, centre: Floats, middle: Floats, radius: Floats) -> bool:
-        """Refuted; or known well enough, where nobody says how many draws they want."""
-        return bool(
-            (np.abs(middle - centre) > radius).any() or (not self.scene.samples and (radius <= self._margin(centre)).all())
-        )
-
-    def _tell(self, radius: Floats, margin: Floats, needed: int) -> None:
-        if (radius > margin).any():
-            self.scene.short.append(needed)
+    def _tell(self, tally: Tally, radius: Floats, needed: int) -> None:
+        """How many draws there were, or where these say nothing, how many it takes."""
+        known = np.isfinite(radius).all()
+        (self.scene.made if known else self.scene.short).append(tally.draws if known else needed)
 
     def _filled(self, stage: str, tally: Tally, goal: int) -> Tally:
         """The tally with the draws up to this number. Draws that can be listed, and a single block, are made here."""
@@ -219,13 +235,36 @@ class _Mean:
         self.scene.notes.extend(notes)
 
 
+def draws_for(times: float, scene: Scene) -> str:
+    """How many draws make the radius so many times smaller, rounded up; nothing, where no number does."""
+    many = max(scene.made, default=0) * times**2 if math.isfinite(times) else max(scene.short, default=0)
+    if not many or (scene.near and not math.isfinite(times)):
+        return ""
+    unit = 10 ** max(0, math.floor(math.log10(many)) - 1)
+    return f"{math.ceil(many / unit) * unit:.1e}".replace("e+", "e")
+
+
+def _is_off(centre: Floats, middle: Floats, radius: Floats) -> bool:
+    return bool((np.abs(middle - centre) > radius).any())
+
+
 def _enough(centre: Floats, kurtosis: Any, alpha: float) -> int:
     """The draws that it takes to bound a variance by a kurtosis."""
     return int(min(8 * (1 + np.sqrt(np.max(kurtosis))) ** 2 * np.log(4 * len(centre) / alpha), 1e18))
 
 
-def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats] | None:
-    """Mean, variance and twice the kurtosis of the reference estimator at one point, from the exact routes."""
+@dataclass(frozen=True, eq=False)
+class Declared:
+    """The reference estimator at one point, from the exact routes: its mean, the most and the least that its variance may be,
+    and twice its kurtosis."""
+
+    mean: Floats
+    variance: Floats
+    least: Floats
+    kurtosis: Floats
+
+
+def _declared(q: Mean, scene: Scene, walk: Walk) -> Declared | None:
     reference = replace(scene.without_answer(), route=None, memo={})
     try:
         found = walk(q, reference).value[0, 0]
@@ -236,10 +275,13 @@ def _declared(q: Mean, scene: Scene, walk: Walk) -> tuple[Floats, Floats, Floats
     except GradcheckError:
         return None
     unsure = ~np.isfinite(found) | (second.radius[0, 0] > UNSURE * (1 + np.abs(second.value[0, 0])))
-    variance = np.where(unsure, np.inf, np.maximum(second.value[0, 0] + second.radius[0, 0], 0))
+    most = np.where(unsure, np.inf, second.value[0, 0] + second.radius[0, 0])
+    least = np.maximum(second.value[0, 0] - second.radius[0, 0], 0)
     with np.errstate(all="ignore"):
-        kurtosis = np.where(variance > 0, (fourth.value[0, 0] + fourth.radius[0, 0]) / variance**2, 1.0)
-    return mean, np.where(variance < 1e-12 * (1 + mean**2), 0.0, variance * (1 + 1e-9)), np.maximum(2 * kurtosis, 2)
+        kurtosis = 2 * (fourth.value[0, 0] + fourth.radius[0, 0]) / least**2
+        kurtosis = np.where(np.isnan(kurtosis), np.inf, kurtosis)
+    variance = np.where(most < CONSTANT**2 * (1 + mean**2), 0.0, most * (1 + 1e-9))
+    return Declared(mean, variance, least * (1 - 1e-9), np.where(least > 0, np.maximum(kurtosis, 2), KURTOSIS))
 
 
 def ancestral(draws: Sequence[Any], known: dict[Any, Any], n: int, rng: np.random.Generator) -> dict[Any, Any]:

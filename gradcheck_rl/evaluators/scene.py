@@ -73,6 +73,9 @@ class Scene:
     memo: dict[Any, tuple[Estimate, Scene]] = field(default_factory=dict[Any, "tuple[Estimate, Scene]"])
     used: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    means: int = 1  # that a claim samples: they share its resolution and its errors
+    decisive: bool = False  # is a claim refuted where its sampled mean is not the declared one?
+    made: list[int] = field(default_factory=list[int])  # the draws that a radius is known from
     short: list[int] = field(default_factory=list[int])  # the draws it would take, where those made do not tell
     near: list[str] = field(default_factory=list[str])  # what there is near a point that keeps differences from settling
 
@@ -84,11 +87,12 @@ class Scene:
 
     def anew(self) -> Scene:
         """With nothing heard yet."""
-        return replace(self, used={}, notes=[], short=[], near=[])
+        return replace(self, used={}, notes=[], made=[], short=[], near=[])
 
     def hears(self, other: Scene) -> None:
         self.used.update(other.used)
         self.notes.extend(other.notes)
+        self.made.extend(other.made)
         self.short.extend(other.short)
         self.near.extend(other.near)
 
