@@ -257,11 +257,12 @@ def departs(
 
     The declared law has the centre as its mean, this variance (or, where it is known roughly, one from `least` to it), and at
     most this kurtosis: its squares then have variance at most (kurtosis - 1) variance^2, and the module's inequality holds for
-    them in both tails. Where the mean is not the centre, a departure may be the bias: `interval` with `variance_from_kurtosis`
-    tells. An infinite kurtosis, like an infinite variance, never departs.
+    them in both tails. psi hides how far the furthest draw is: by Markov, the largest fourth power of n draws is beyond
+    n E u^4 / a with probability at most a. Where the mean is not the centre, a departure may be the bias: `interval` with
+    `variance_from_kurtosis` tells. An infinite kurtosis, like an infinite variance, never departs.
     """
     declared, cap = _per_coordinate(variance, len(tally.centre), "variance"), _kurtosis(tally, kurtosis)
-    n, cost = tally.draws, _cost(alpha, 2 * len(declared))
+    n, cost = tally.draws, _cost(alpha / 2, 2 * len(declared))
     known = np.isfinite(declared) & np.isfinite(cap) & np.isfinite(tally.cut) & (declared > 0)
     v, cut = np.where(known, declared, 1.0), np.where(known, tally.cut, 0.0)
     excess = np.maximum(np.where(known, cap, 1.0) - 1, ROUNDING)
@@ -276,8 +277,9 @@ def departs(
         return bulk + _outlier_sum(tally, psi(lam[who] * (squares - middle[who])))
 
     more, less = beyond(v, smallest) >= limit, beyond(lower, largest) <= -limit
+    far = np.abs(tally.furthest) > np.sqrt(v) * (np.where(known, cap, 1.0) * max(n, 1) * 2 * len(v) / alpha) ** 0.25
     moved = (declared == 0) & (np.abs(tally.furthest) > _rounding(tally))
-    return (known & (more | less)) | moved | ~tally.finite
+    return (known & (more | less | far)) | moved | ~tally.finite
 
 
 def _upper_end(tally: Tally, lam: Floats, limit: Floats, cut: Floats, sign: int) -> Floats:
@@ -290,13 +292,14 @@ def _upper_end(tally: Tally, lam: Floats, limit: Floats, cut: Floats, sign: int)
     left, top = np.where(tally.finite, left, 0.0), np.where(tally.finite, top, 0.0)
     right = 2 * np.maximum(top, cut) + EDGE / lam  # an outlier's gap is within an octave
     reach = EDGE / lam - cut  # psi is the cubic at every draw within the cut, for means this near
+    left, right = np.arcsinh(left / cut), np.arcsinh(right / cut)  # a single draw may be beyond all halving
     for _ in range(64):
-        m = (left + right) / 2
+        m = cut * np.sinh((left + right) / 2)
         ceiling = powers[0] * psi(lam * (cut - m))
         bulk = np.where(m < -reach, ceiling, np.minimum(ceiling, _cubic_sum(powers, lam, np.clip(m, -reach, reach))))
         rejected = bulk + _outlier_sum(tally, psi(lam[who] * (far - m[who]))) <= -limit
-        left, right = np.where(rejected, left, m), np.where(rejected, m, right)
-    return right
+        left, right = np.where(rejected, left, (left + right) / 2), np.where(rejected, (left + right) / 2, right)
+    return cut * np.sinh(right)
 
 
 def _cubic_sum(powers: Floats, lam: Floats, m: Floats) -> Floats:
@@ -322,7 +325,7 @@ def _squares(tally: Tally) -> tuple[Floats, Floats]:
 
 
 def _rounding(tally: Tally) -> Floats:
-    size = np.maximum(np.abs(tally.centre), np.abs(tally.furthest))
+    size = np.maximum(np.abs(tally.centre), np.minimum(np.abs(tally.furthest), tally.cut))  # psi cuts off what lies beyond
     return ROUNDING * np.where(tally.finite, np.maximum(size, 1.0), 1.0)
 
 

@@ -451,7 +451,7 @@ def test_departures_are_those_of_the_definition(n: int, looks: int, cap: float, 
     """Over every draw, at an early look too: no powers, no cut."""
     draws = np.random.default_rng(seed).normal(0, spread, size=n)
     tally = Tally.empty([0.0], 1.0, n * looks).add(draws[:, None])
-    cost, excess = math.log(2 / 1e-6), max(cap - 1, 1e-14)
+    cost, excess = math.log(4 / 1e-6), max(cap - 1, 1e-14)
     lam = min(math.sqrt(2 * cost / (n * excess)), math.sqrt(2) / max(1.0, tally.cut[0] ** 2))
     x = np.clip(lam * (draws**2 - 1), -math.sqrt(2), math.sqrt(2))
     beyond = abs((x - x**3 / 6).sum()) >= n * math.log1p(lam**2 * excess / 2) + cost
@@ -493,3 +493,12 @@ def test_a_variance_that_is_known_roughly_departs_from_neither_end() -> None:
 
     assert chance_to_depart(0.25) <= alpha
     assert chance_to_depart(None) > 0.5
+
+
+@given(st.integers(2, 300), st.sampled_from([-1, 1]), st.integers(0, 2**32))
+def test_a_draw_however_far_leaves_the_interval_as_narrow_and_departs(size: int, sign: int, seed: int) -> None:
+    draws = sample("normal", 2000, seed)
+    draws[7] = sign * 10.0**size
+    tally = Tally.empty([0.0], 1.0, 2000).add(draws[:, None])
+    assert agrees_with_the_definition(tally, draws, 1e-6)
+    assert departs(tally, 1.0, 3.0, 1e-6)[0] == (size > 2)

@@ -33,6 +33,7 @@ from gradcheck_rl.report import Line
 mu = Parameter("mu", over=Uniform(-1, 1))
 rare = Draw("rare", Categorical(probs=[Rational(9, 10), Rational(1, 10)]))
 other = Draw("other", Categorical(probs=[Rational(9, 10), Rational(1, 10)]))
+burst = Draw("burst", Categorical(probs=[1 - Rational(1, 10**4), Rational(1, 10**4)]))
 u = Draw("u", Gaussian(0, 1))
 
 SEEDS = range(8)  # a rate of 1e-6 shows in none of them
@@ -55,7 +56,7 @@ def constant(rare: Any) -> Any:
 
 
 def line(claim: Claim, answer: Any = None, seed: int = 0, **options: Any) -> Line:
-    page = Problem(title="Samples", claims=(claim,), world=(mu, rare, other, u), points=1)
+    page = Problem(title="Samples", claims=(claim,), world=(mu, rare, other, burst, u), points=1)
     return check(page, answer, seed=seed, timed=False, **options).claims[0]
 
 
@@ -96,6 +97,16 @@ def test_one_draw_does_not_tell_that_an_answer_is_constant() -> None:
     claim = drawn(Mean(Value(constant)), 3)
     assert line(claim).verdict == "agrees"
     assert {line(claim, {constant: wrong_at_times}, seed).verdict for seed in SEEDS} == {"refuted"}
+
+
+def test_an_answer_that_explodes_now_and_then_does_not_pass() -> None:
+    """A mean that is 100 off, by some fifteen draws of 170,000: each has as little influence on the interval as any outlier."""
+
+    def bursting(rare: Any, burst: Any) -> Any:
+        return paid(rare) + 1e6 * burst
+
+    claim = drawn(Mean(Value(paid)), E(10 * rare))
+    assert "agrees" not in {line(claim, {paid: bursting}, seed).verdict for seed in SEEDS}
 
 
 class Enough(Exception):
