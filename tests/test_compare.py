@@ -1122,3 +1122,18 @@ def test_where_both_sides_are_no_number_that_is_said() -> None:
 
     (line,) = same_gradient(one, other, x=(Normal(), 2)).claims
     assert line.verdict == "refuted" and line.reason == "x_0: neither side is a number"
+
+
+@pytest.mark.parametrize("factor", [lambda n: n, lambda n: 1 + n % 2 / 2, lambda n: 1 / n])
+def test_a_function_that_keeps_state_is_told_so(factor: Callable[[int], float]) -> None:
+    calls = itertools.count(1)
+
+    def stateful(x: Any) -> Any:
+        return (x**2).sum() * factor(next(calls))
+
+    def counted(x: Any) -> Any:
+        return (x**2).sum() + 0 * factor(next(calls))
+
+    with pytest.raises(InputError, match=r"`stateful` gives \S+ and then \S+ at the same arguments: keep no state in it"):
+        same_gradient(stateful, lambda x: (x**2).sum(), x=(Normal(), 3))
+    assert alone(counted, lambda x: (x**2).sum(), x=(Normal(), 3)).verdict == "agrees"
