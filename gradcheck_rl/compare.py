@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import sympy as sp
@@ -15,14 +15,19 @@ from .claims import COARSEST, Claim, Equal
 from .errors import InputError, ProblemError, did_you_mean
 from .judge import Judge
 from .loop import check
+from .points import Points, generator, stack
 from .problem import Problem
 from .quantities import Gradient, Value, arguments, is_code
 from .report import Line, Report
-from .spaces import Integers, Masks, OneOf, Simplex
+from .rings import each, rational
+from .spaces import Integers, Masks, Normal, OneOf, Simplex, Uniform
 from .symbols import Atom, Parameter, Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, largest
 
 RESOLUTION = 1e-6
+RUNGS = 6  # of half a power of ten each: up to a few thousand spreads
+SHAKES = 3
+MANY = 1000  # numbers of a point
 
 
 def same_gradient(
@@ -44,6 +49,9 @@ def same_gradient(
     arrive as floats: to index with `n=Integers(0, 2)` give it `lambda theta, n: f(theta, n.long())`. A formula may use
     SymPy's symbols of those names (theta_0, theta_1, ... for an array), or Variables, which need no keyword. The gradient
     is by all that varies smoothly, or by the names in `wrt`.
+
+    Beside `points` drawn ones they are compared far out, up to thousands of spreads, and close to the ends of ranges. There only
+    a difference counts: where one side alone overflows, a remark says so.
 
     `resolution` is how small a difference is seen. Where all entries of both sides at all points are below 1, it is that part
     of the largest, or what rounding moves where that is more: -1e-7 x is not 1e-7 x, and 1e-17 from 1 - 1 is 0.
@@ -96,6 +104,8 @@ def _compared(
     claims = (value, gradient) if values else (gradient,)
     report = check(Problem(title, claims, world=world, points=points, id="same_gradient"), seed=seed)
     lines = [_said(line, claim, judge) for line, claim in zip(report.claims, claims, strict=True)]
+    beyond = _Beyond(problem.bound.variables, resolution, seed)
+    lines = [beyond.said(line, claim) for line, claim in zip(lines, claims, strict=True)]
     if not values and (other := _values(value, judge)):
         lines[-1] = replace(lines[-1], remark="; ".join(filter(None, (lines[-1].remark, other))))
     replay = f"same_gradient({', '.join(names)}, ..., seed={seed}, points={points})"
@@ -134,6 +144,111 @@ def _values(claim: Claim, judge: Judge) -> str:
             by = f"by {found.gap:.3g} at most"
             return f"the values differ, {by}, as those of a loss and its surrogate may (values=True judges them)"
     return ""
+
+
+# ---- far out --------------------------------------------------------------------------------------------------------------
+
+
+class _Beyond:
+    """Points that draws hardly come to: many spreads away, and close to the end of a range. Limits, and what saturates, show
+    there. A point counts where both sides are numbers that stay what they are with every result off in its last digit."""
+
+    def __init__(self, variables: Mapping[str, Variable], resolution: float, seed: int) -> None:
+        self.variables, self.resolution, self.seed = variables, resolution, seed
+        self.rng = generator(seed, "same_gradient", "beyond")
+        self.rungs = [self._rung(n) for n in range(1, RUNGS + 1)]
+
+    def said(self, line: Line, claim: Claim) -> Line:
+        """The line, or the one of a point where the sides differ. Where one of them alone is finite, that is remarked."""
+        if line.verdict != Verdict.AGREES.word:
+            return line
+        lost = ""
+        that = cast(Equal, claim.that)
+        for found in self._rulings(that):
+            m, points = found.measured, found.points
+            finite = [np.isfinite(e.value).all(axis=1) for e in (m.left, m.right)]
+            both, alone = finite[0] & finite[1], finite[0] ^ finite[1]
+            limit = self.resolution * (1 + np.abs(m.right.value))
+            off = both & ((m.slack <= limit) & (m.excess > m.slack + limit)).any(axis=1)
+            for row in np.flatnonzero(self._steady(that, points, off)).tolist():
+                wrong = self._line(claim, points.unrounded.take([row]))
+                if not wrong.ok:
+                    return replace(wrong, remark=f"far out; at the {line.points} points before they agree")
+            if alone.any() and not lost:
+                most = min(max(largest(x[row]) for x in points.floats.values()) for row in np.flatnonzero(alone))
+                lost = f"one side alone is not finite where numbers reach {most:.0e}"
+        return replace(line, remark="; ".join(filter(None, (line.remark, lost))))
+
+    def _rulings(self, that: Equal) -> Iterator[Ruling]:
+        """Of all rungs at once; one by one, where code refuses some of its numbers."""
+        whole = self._ruling(that, stack(self.rungs))
+        yield from [whole] if whole else filter(None, (self._ruling(that, points) for points in self.rungs))
+
+    def _ruling(self, that: Equal, points: Points) -> Ruling | None:
+        claim = Claim("They are equal.", that, resolution=self.resolution)
+        problem = Problem("far", (claim,), world=tuple(self.variables.values()))
+        with suppress(ProblemError), np.errstate(all="ignore"):
+            found = Judge(problem, self.seed, points, proving=False).settle(claim, {}, witness=False).best
+            return found if found.measured is not None else None
+
+    def _line(self, claim: Claim, points: Points) -> Line:
+        problem = Problem("far", (claim,), world=tuple(self.variables.values()))
+        (line,) = check(problem, seed=self.seed, points=points).claims
+        return line
+
+    def _steady(self, that: Equal, points: Points, among: Any) -> Any:
+        """Of these points, those where rounding moves no side of code by as much as is looked at."""
+        for q in cast(tuple[Gradient | Value, ...], that.sides):
+            for n in range(SHAKES) if among.any() and is_code(q.of) else ():
+                found = self._ruling(Equal(q, type(q)(_shaken(q.of, n))), points.unrounded)
+                m = found and found.measured
+                limit = m and self.resolution * (1 + np.abs(m.left.value))
+                among = among & (m.excess <= m.slack + limit).all(axis=1) if m else among & False
+        return among
+
+    def _rung(self, n: int) -> Points:
+        """All numbers far, to one side and to both; where they are not too many, those of one variable, and one number alone."""
+        rows = [{k: self._far(v, n, sign) for k, v in self.variables.items()} for sign in (1, -1, 0)]
+        few = sum(v.atoms.size for v in self.variables.values()) <= MANY
+        for name, variable in self.variables.items() if few else ():
+            for sign in (1, -1, 0):
+                row = {k: v.over.draw(self.rng, v.shape) for k, v in self.variables.items()}
+                far = self._far(variable, n, sign)
+                at = slice(None) if sign == 0 else int(self.rng.integers(far.size))
+                row[name].flat[at] = far.flat[at]
+                rows.append(row)
+        return Points(self.variables, {k: np.stack([row[k] for row in rows]) for k in self.variables}, len(rows))
+
+    def _far(self, v: Variable, n: int, sign: int) -> Any:
+        """Up to half a power of ten further at each rung; within a range, so much closer to its end."""
+        away = 10 ** ((n + self.rng.uniform(size=v.shape)) / 2)
+        up = self.rng.integers(0, 2, v.shape) == 1 if sign == 0 else np.full(v.shape, sign > 0)
+        match v.over:
+            case Normal(scale=scale):
+                return each(_readable, scale * np.where(up, away, -away))
+            case Uniform(low=low, high=high):
+                inwards = (float(high) - float(low)) / away
+                return each(lambda up, d: rational(high) - _readable(d) if up else rational(low) + _readable(d), up, inwards)
+            case Integers(low=low, high=high):
+                return each(rational, np.where(up, high, low))
+            case other:
+                return other.draw(self.rng, v.shape)
+
+
+def _readable(x: float) -> Any:
+    """Four digits of it."""
+    return rational(float(f"{x:.3e}"))
+
+
+def _shaken(code: Callable[..., Any], seed: int) -> Callable[..., Any]:
+    from .backends.torch import Shaken
+
+    @functools.wraps(code)
+    def other(*args: Any, **options: Any) -> Any:
+        with Shaken(seed):
+            return code(*args, **options)
+
+    return _called(f"{code.__name__} (shaken {seed})", other)
 
 
 def _called(name: str, function: Callable[..., Any]) -> Callable[..., Any]:

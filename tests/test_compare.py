@@ -8,13 +8,14 @@ import math
 import random
 import warnings
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
 import sympy as sp
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -1137,3 +1138,84 @@ def test_a_function_that_keeps_state_is_told_so(factor: Callable[[int], float]) 
     with pytest.raises(InputError, match=r"`stateful` gives \S+ and then \S+ at the same arguments: keep no state in it"):
         same_gradient(stateful, lambda x: (x**2).sum(), x=(Normal(), 3))
     assert alone(counted, lambda x: (x**2).sum(), x=(Normal(), 3)).verdict == "agrees"
+
+
+@settings(max_examples=20)
+@given(limit=st.floats(3, 1000), below=st.booleans(), entry=st.integers(0, 2), seed=st.integers(0, 2**16))
+def test_a_limit_far_out_is_seen_and_the_point_is_told(limit: float, below: bool, entry: int, seed: int) -> None:
+    def plain(theta: Any, pay: Any) -> Any:
+        return (theta * theta * pay).sum()
+
+    def clipped(theta: Any, pay: Any) -> Any:
+        far = theta.clamp(min=-limit) if below else theta.clamp(max=limit)
+        return plain(torch.cat([theta[:entry], far[entry : entry + 1], theta[entry + 1 :]]), pay)
+
+    spaces = {"theta": (Normal(), 3), "pay": (Uniform(1, 2), 3)}
+    line = alone(plain, clipped, seed=seed, **spaces)
+    assert line.verdict == "refuted" and line.witness
+    there = Fraction(line.witness["theta"][entry])
+    assert there <= -limit if below else there >= limit
+    assert alone(plain, lambda theta, pay: theta.square() @ pay, seed=seed, **spaces).verdict == "agrees"
+
+
+FAR: dict[str, tuple[Any, Any, dict[str, Any]]] = {
+    "a floor under chances": (
+        lambda theta: (theta.softmax(-1) + 1e-9).log()[0],
+        lambda theta: theta.log_softmax(-1)[0],
+        {"theta": (Normal(), 3)},
+    ),
+    "a loss of chances that saturate": (
+        lambda theta: F.binary_cross_entropy(theta.sigmoid(), torch.ones_like(theta)),
+        lambda theta: F.softplus(-theta).mean(),
+        {"theta": (Normal(), 3)},
+    ),
+    "limits of log sigma": (
+        lambda s, x: torch.distributions.Normal(0, s.clamp(-20, 2).exp()).log_prob(x).sum(),
+        lambda s, x: torch.distributions.Normal(0, s.clamp(-5, 2).exp()).log_prob(x).sum(),
+        {"s": (Normal(), 2), "x": (Normal(), 2)},
+    ),
+    "the end of a range": (lambda x: x.clamp(max=9.99).square(), lambda x: x.square(), {"x": Uniform(0, 10)}),
+    "a formula": (sp.Min(x, 40) ** 2, x**2, {"x": Normal()}),
+    "the last of a count": (
+        lambda x, n: x.sin() * (n < 1000),
+        lambda x, n: x.sin(),
+        {"x": Normal(), "n": Integers(0, 1000)},
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "spaces"), FAR.values(), ids=FAR.keys())
+def test_what_differs_only_far_out_is_refuted(one: Any, other: Any, spaces: Any) -> None:
+    line = alone(one, other, **spaces)
+    assert line.verdict == "refuted" and line.witness and line.remark == "far out; at the 12 points before they agree"
+    assert alone(one, one, **spaces).verdict in ("agrees", "proved")
+
+
+OVERFLOWING: dict[str, tuple[Any, Any]] = {
+    "log sum exp": (lambda theta: theta.exp().sum().log(), lambda theta: theta.logsumexp(-1)),
+    "log of softmax": (lambda theta: theta.softmax(-1).log()[0], lambda theta: theta.log_softmax(-1)[0]),
+    "log of 1 - tanh^2": (
+        lambda theta: (1 - theta.tanh() ** 2).log().sum(),
+        lambda theta: 2 * (math.log(2) - theta - F.softplus(-2 * theta)).sum(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other"), OVERFLOWING.values(), ids=OVERFLOWING.keys())
+@pytest.mark.parametrize("values", [False, True])
+@settings(max_examples=20)
+@given(seed=st.integers(0, 2**16))
+def test_what_overflows_or_loses_its_digits_far_out_is_remarked(one: Any, other: Any, values: bool, seed: int) -> None:
+    lines = same_gradient(one, other, values=values, seed=seed, theta=(Normal(), 3)).claims
+    assert [line.verdict for line in lines] == ["agrees"] * len(lines)
+    assert "one side alone is not finite where numbers reach" in lines[-1].remark
+
+
+def test_code_may_refuse_what_is_far_out() -> None:
+    def strict(theta: Any) -> Any:
+        if theta.abs().max() > 100:
+            raise ValueError("too large")
+        return theta.square().sum()
+
+    assert alone(strict, lambda theta: theta.square().sum(), theta=(Normal(), 2)).verdict == "agrees"
+    assert alone(strict, lambda theta: theta.clamp(-20, 20).square().sum(), theta=(Normal(), 2)).verdict == "refuted"

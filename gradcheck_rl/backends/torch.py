@@ -322,7 +322,7 @@ def of_formulas(program: Any, rows: Floats, by: Sequence[int], shaken: int = 0) 
     """The derivatives of a program's outputs by some of its inputs: (rows, outputs x inputs); with a seed, at results that are
     off in their last digit."""
     found: list[Any] = []
-    with _Shaken(shaken) if shaken else nullcontext():
+    with Shaken(shaken) if shaken else nullcontext():
         for row in torch.tensor(rows, dtype=torch.float64):
             inputs = [x.clone().requires_grad_(n in by) for n, x in enumerate(row)]
             leaves = [inputs[n] for n in by]
@@ -431,7 +431,7 @@ class Lines:
         """Value and gradient at home with every intermediate result off in its last digit, as if it were rounded elsewise."""
         self.move(self.here)
         torch.set_grad_enabled(True)
-        with _Shaken(seed) as shaken:
+        with Shaken(seed) as shaken:
             value, gradient, _ = self.gradient()
         self.coarse = shaken.coarse or self.coarse
         return value, gradient
@@ -493,7 +493,7 @@ class Lines:
         return y
 
 
-class _Shaken(TorchFunctionMode):
+class Shaken(TorchFunctionMode):
     """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1). What aliases an input stays as it is, and whole
     numbers do: masks, counts and indices are not rounded."""
 
