@@ -13,6 +13,7 @@ import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
 OTHERS, LEAST, BENT = 8, 2.0**-27, 2.0**-6
 SIDES = (2.0**-30, 2.0**-17)
+FAINT, ALONE, CLEAR = 1e-4, 0.1, 4.0
 
 
 def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:
@@ -38,7 +40,9 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
 
     `loss` takes no arguments and returns one number; `parameters` are its float64 leaves: a module, a mapping of names, or
     tensors one after the other. An error is seen that moves the slope by a millionth of the gradient's size (entries of
-    parameters beyond 1 count by so much more), or of a thousandth of the loss where that is larger.
+    parameters beyond 1 count by so much more), or of a thousandth of the loss where that is larger. A parameter whose gradient
+    is lost beside that of the others is moved alone, and an error of a tenth of it is seen; where that too is lost in
+    rounding, the parameter is named.
     """
     whole("seed", seed, 0)
     if not isinstance(directions, (int, np.integer)) or directions < 1:
@@ -123,6 +127,7 @@ class _Slopes:
         if not 0 < size < math.inf:
             self.scale[~np.isfinite(lines.here)] = 0  # an infinite logit stays where it is
             size = _length(self.gradient * self.scale)
+        self.moved = moved
         self.blur = EPS * (8 * abs(self.value) + 4 * size)
         self.unit = max(size, 1e-3 * abs(self.value)) or 1.0
         self._unshaken = ""
@@ -141,10 +146,7 @@ class _Slopes:
         for d in sorted(doubtful, key=lambda d: d.gap, reverse=True):
             found.append(self._looked_into(d))
             if found[-1].verdict is Verdict.REFUTED:
-                passed = [why for step, why in ELSEWISE.items() if step in self.lines.steps()]
-                if not passed:
-                    break
-                found[-1] = found[-1]._replace(verdict=Verdict.UNDECIDED, reason=passed[0])
+                break
         return self._said(combine(found), found)
 
     def _steady(self) -> bool:
@@ -239,12 +241,63 @@ class _Slopes:
         kinks = [n for n in range(at, len(LADDER)) if self._sharp(bends[n - 1 : n + 1], LADDER[n], noise)]
         finer = [(x, h) for x, h in zip(slopes, LADDER, strict=True) if h <= LADDER[at] and noise / h < best.gap / 4]
         stays = all(abs(x - best.slope) <= radius + 2 * noise / h for x, h in finer)
-        if not kinks and (best.verdict is Verdict.AGREES or (best.verdict is Verdict.REFUTED and stays)):
+        if not kinks and best.verdict is Verdict.REFUTED and stays:
+            passed = [why for step, why in ELSEWISE.items() if step in self.lines.steps()]
+            return best._replace(verdict=Verdict.UNDECIDED, reason=passed[0]) if passed else best
+        if not kinks and best.verdict is Verdict.AGREES:
             return best
         angle = bool(kinks) and bends[kinks[-1]] < 2 * bends[kinks[-1] - 1]  # which stays as it is, however close one looks
         rounded = (COARSE if self.lines.coarse else ILL_CONDITIONED).format(value, self.lines.coarse)
         reason = KINK.format(bends[kinks[-1]]) if angle else rounded if value > self.blur else UNSETTLED
         return best._replace(verdict=Verdict.UNDECIDED, reason=reason)
+
+    # ---- what is lost beside the others -----------------------------------------------------------------------------------
+
+    def _faint(self) -> tuple[_Direction | None, list[str]]:
+        """Blocks with a gradient too small for the directions to see: one along which it is wrong, or those not judged."""
+        least = (FAINT * self.unit) ** 2
+        faint = [k for k, at in self.lines.blocks.items() if self.moved[at].dot(self.moved[at]) < least]
+        still = [k for k in faint if not self.gradient[self.lines.blocks[k]].any()]
+        if still and self._clear(self._along(still)) == 0:
+            faint = [k for k in faint if k not in still]
+        lost: list[str] = []
+        for name in faint:
+            path = self._along([name])
+            d = self._alone(path)
+            if d.verdict is Verdict.REFUTED:
+                return d, []
+            if d.verdict is Verdict.UNDECIDED and path.slope:
+                lost.append(name)
+        return None, lost
+
+    def _along(self, names: Sequence[str]) -> _Path:
+        """Uphill by these blocks, and anywhere by entries without a gradient."""
+        direction = np.zeros_like(self.lines.here)
+        for name in names:
+            at = self.lines.blocks[name]
+            uphill, row = np.sign(self.gradient[at]), self.rows[0, at]
+            direction[at] = np.where(uphill == 0, row, np.abs(row) * uphill) * self.scale[at]
+        (path,) = self._paths([direction])
+        return path
+
+    def _clear(self, path: _Path, noise: float = 0.0) -> float:
+        """How steep it is, by autograd or else by the value; 0 where the noise of a near value may hide it."""
+        steep = abs(path.slope) or abs(path.value(FAR) - path.value(-NEAR)) / (FAR + NEAR)
+        return steep if steep * NEAR > CLEAR * (self.blur + noise) else 0.0
+
+    def _alone(self, path: _Path) -> _Direction:
+        """With its own slope for a unit."""
+        closer = copy(self)
+        closer.unit = self._clear(path) * ALONE / RESOLUTION
+        hidden = _Direction(path, math.nan, math.inf, Verdict.UNDECIDED)
+        if not closer.unit:
+            return hidden
+        (d,) = closer._quick([path])
+        if d.verdict is Verdict.AGREES:
+            return d
+        self.lines.move(self.lines.here)
+        noise = self.shaken[0] + abs(self.lines.value() - self.value)
+        return closer._looked_into(d) if self._clear(path, noise) else hidden
 
     @cached_property
     def shaken(self) -> tuple[float, Floats]:
@@ -265,6 +318,9 @@ class _Slopes:
     # ---- what is said -----------------------------------------------------------------------------------------------------
 
     def _said(self, d: _Direction, found: list[_Direction]) -> Line:
+        wrong, lost = self._faint() if d.verdict is Verdict.AGREES else (None, [])
+        if wrong is not None:
+            return self._said(wrong, [wrong])
         same = [x for x in found if x.verdict is d.verdict]
         radii = [x.radius for x in same]
         order = self._order(d.path)
@@ -280,6 +336,8 @@ class _Slopes:
         remarks = [x.remark for x in same if x.remark][:1]
         if self.unreached:
             remarks.append(f"no gradient reaches {', '.join(self.unreached)}")
+        if lost:
+            remarks.append(f"a gradient too small to be judged: {', '.join(lost)}")
         if d.verdict is Verdict.AGREES and left_out:
             why = next((x.reason for x in found if x.reason), "undecided")
             remarks.append(f"{left_out} of {len(self.rows)} directions left out: {why}")

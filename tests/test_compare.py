@@ -1219,3 +1219,43 @@ def test_code_may_refuse_what_is_far_out() -> None:
 
     assert alone(strict, lambda theta: theta.square().sum(), theta=(Normal(), 2)).verdict == "agrees"
     assert alone(strict, lambda theta: theta.clamp(-20, 20).square().sum(), theta=(Normal(), 2)).verdict == "refuted"
+
+
+@pytest.mark.parametrize("bend", [torch.tanh, torch.relu, torch.abs])
+@given(seed=SEEDS, digits=st.floats(0, 14), size=st.integers(1, 20), bias=st.booleans())
+def test_a_small_gradient_beside_a_large_one_is_judged_or_named(
+    bend: Any, seed: int, digits: float, size: int, bias: bool
+) -> None:
+    draw, weight = drawn(seed), 10**-digits
+    p = leaves(actor=draw(4, 3), critic=draw(size, 3) * (not bias))
+    state, other, target = draw(32, 3), draw(size, 32, 3), draw(size, 32)
+
+    def loss(through: Any) -> Any:
+        def value() -> Any:
+            values = bend(torch.einsum("nbi,ni->nb", other, through(p["critic"])) + (0 if bias else target))
+            return (state @ p["actor"].T).sin().mean() + weight * values.mean()
+
+        return value
+
+    right = slope(loss(untouched), p, seed=seed)
+    assert right.verdict in (("agrees", "undecided") if bias and bend is not torch.tanh else ("agrees",)), right.reason
+    for mistake in (lambda g: -g, lambda g: 2 * g, lambda g: 0 * g):
+        line = slope(loss(bent(mistake)), p, seed=seed)
+        if digits < 7 and right.verdict == "agrees" and "critic" not in right.remark:
+            assert line.verdict == "refuted" and "most of it by `critic`" in line.reason
+        if digits > 13:
+            assert line.verdict != "refuted"
+    assert ("a gradient too small to be judged: critic" in right.remark) or digits < 13
+
+
+def test_what_no_path_leads_to_costs_one_value_and_no_word_more() -> None:
+    p, calls = leaves(actor=drawn(0)(3), first=drawn(1)(3), second=drawn(2)(3)), []
+
+    def loss() -> Any:
+        calls.append(0)
+        return p["actor"].tanh().sum()
+
+    assert slope(loss, p["actor"]).verdict == "agrees"
+    few = len(calls)
+    assert slope(loss, p).remark == "no gradient reaches first, second"
+    assert len(calls) - few <= few + 2
