@@ -74,7 +74,14 @@ COARSE = "ill-conditioned here: rounding in {1} moves the value by {0:.0e}; comp
 COPY = "a detached copy, as in exp(x - x.detach()), or a straight-through step"
 WRITTEN = "; the loss writes into it, as nn.Embedding(max_norm=...) does, and the gradient is that at other numbers"
 HOOKED = "; it has a hook, which may change its gradient"
-DETACHED = "; with nothing detached they agree: what is meant to be held, as a target is, compute it once, outside of the loss"
+PARTS = {
+    "detaching": "; with nothing detached they agree: what is meant to be held, as a target is, compute it once, "
+    "outside of the loss",
+    "hooks": "; without the hook that the loss puts on a tensor they agree",
+    "soft draws": "; F.gumbel_softmax(hard=True) has the gradient of a soft draw, and the value of a hard one",
+    "counts": "; an embedding with scale_grad_by_freq=True divides its gradient by counts",
+}
+MODULE_HOOK = "; a module has a backward hook, which may change its gradient"
 BY_HAND = "; the backward pass of `{}` is written by hand"
 IMPLICIT = "a draw of Gamma, Beta, Dirichlet or StudentT has a gradient that is right in the mean, and not along one draw"
 ELSEWISE = {
@@ -405,12 +412,15 @@ class _Slopes:
             return WRITTEN
         if self.lines.hooked(name):
             return HOOKED
-        attached = self.lines.attached()
-        if attached is not None:
-            path = _Path(self.lines, d.path.direction, float(d.path.direction @ attached))
-            if self._at_sight(path, d.slope, d.radius).verdict is Verdict.AGREES:
-                return DETACHED
+        for without, says in PARTS.items():
+            other = self.lines.otherwise(without)
+            if other is not None:
+                path = _Path(self.lines, d.path.direction, float(d.path.direction @ other))
+                if self._at_sight(path, d.slope, d.radius).verdict is Verdict.AGREES:
+                    return says
         own = sorted(step.removesuffix("Backward") for step, python in self.lines.steps().items() if python)
+        if "BackwardHookFunction" in own:
+            return MODULE_HOOK
         return BY_HAND.format(own[0]) if own else ""
 
 

@@ -1259,3 +1259,40 @@ def test_what_no_path_leads_to_costs_one_value_and_no_word_more() -> None:
     few = len(calls)
     assert slope(loss, p).remark == "no gradient reaches first, second"
     assert len(calls) - few <= few + 2
+
+
+def apart(mistake: Any) -> dict[str, tuple[Callable[[], Any], Any]]:
+    """Losses whose gradient is no slope, each in its way; with a mistake in them besides."""
+    torch.manual_seed(0)
+    net, table, state = nn.Linear(3, 4).double(), nn.Embedding(5, 3, scale_grad_by_freq=True).double(), drawn(0)(8, 3)
+    pay = drawn(1)(4)
+    bags = nn.EmbeddingBag(5, 3, mode="sum", scale_grad_by_freq=True).double()
+    hooked, rows = nn.Sequential(nn.Linear(3, 4), nn.Tanh()).double(), torch.tensor([1, 1, 2])
+    hooked[1].register_full_backward_hook(lambda module, inwards, outwards: tuple(2 * g for g in inwards))
+
+    def clipped() -> Any:
+        y = mistake(net(state))
+        y.register_hook(lambda g: g.clamp(-1e-3, 1e-3)).remove()
+        y.register_hook(lambda g: g.clamp(-1e-3, 1e-3))
+        return y.square().sum()
+
+    def chosen() -> Any:
+        soft = F.gumbel_softmax(mistake(net(state)), tau=2.0)
+        return (F.gumbel_softmax(net(state), hard=True) @ pay).sum() + (soft @ pay).sum()
+
+    return {
+        "without the hook that the loss puts on a tensor": (clipped, net),
+        "F.gumbel_softmax(hard=True) has the gradient of a soft draw": (chosen, net),
+        "divides its gradient by counts": (lambda: mistake(table(rows)).sin().sum(), table),
+        "scale_grad_by_freq=True divides": (lambda: mistake(bags(rows[None])).sin().sum(), bags),
+        "a module has a backward hook": (lambda: hooked(state).square().sum(), hooked),
+    }
+
+
+@pytest.mark.parametrize("says", apart(untouched))
+def test_what_torch_does_to_a_gradient_is_named_where_it_is_all(says: str) -> None:
+    line = slope(*apart(untouched)[says])
+    assert line.verdict == "refuted" and says in line.reason
+    if "module" not in says:
+        line = slope(*apart(bent(lambda g: 1.5 * g))[says])
+        assert line.verdict == "refuted" and says not in line.reason

@@ -436,12 +436,12 @@ class Lines:
         self.coarse = shaken.coarse or self.coarse
         return value, gradient
 
-    def attached(self) -> Floats | None:
-        """The gradient at home as if nothing were detached; None where the loss does not stand that."""
+    def otherwise(self, without: str) -> Floats | None:
+        """The gradient at home without one of WITHOUT; None where the loss does not stand that."""
         self.move(self.here)
         torch.set_grad_enabled(True)
         try:
-            with _Attached():
+            with WITHOUT[without]():
                 y = self._run()
             return self._back(y)[1]
         except InputError:
@@ -522,6 +522,45 @@ class _Attached(TorchFunctionMode):
         more = {"create_graph": True} if func is torch.autograd.grad else {}
         with torch.enable_grad():
             return func(*args, **(kwargs or {}) | more)
+
+
+class _Instead(TorchFunctionMode):
+    """Another function in the place of one of torch's."""
+
+    def __init__(self, replaced: Mapping[Any, Callable[..., Any]]) -> None:
+        super().__init__()
+        self._replaced = replaced
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return self._replaced.get(func, func)(*args, **(kwargs or {}))
+
+
+def _idle(tensor: Any, _: Any) -> Any:
+    return tensor.register_hook(lambda gradient: None)
+
+
+def _held(*args: Any, **kwargs: Any) -> Any:
+    drawn = torch.nn.functional.gumbel_softmax(*args, **kwargs)
+    return drawn.detach() if _given(torch.nn.functional.gumbel_softmax, args, kwargs)["hard"] else drawn
+
+
+def _uncounted(lookup: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *args, **kwargs: lookup(**_given(lookup, args, kwargs) | {"scale_grad_by_freq": False})
+
+
+def _given(function: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
+    bound = inspect.signature(function).bind(*args, **kwargs)
+    bound.apply_defaults()
+    return bound.arguments
+
+
+# What parts a gradient from its value, and how a loss is run without it.
+WITHOUT: dict[str, Callable[[], TorchFunctionMode]] = {
+    "detaching": _Attached,
+    "hooks": lambda: _Instead({torch.Tensor.register_hook: _idle}),
+    "soft draws": lambda: _Instead({torch.nn.functional.gumbel_softmax: _held}),
+    "counts": lambda: _Instead({f: _uncounted(f) for f in (torch.nn.functional.embedding, torch.nn.functional.embedding_bag)}),
+}
 
 
 def _flat(blocks: Sequence[Floats]) -> Floats:
