@@ -32,7 +32,7 @@ LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
 OTHERS, LEAST, BENT = 8, 2.0**-27, 2.0**-6
 SIDES = (2.0**-30, 2.0**-17)
-FAINT, ALONE, CLEAR = 1e-4, 0.1, 4.0
+FAINT, ALONE, CLEAR, NOTHING = 1e-4, 0.1, 4.0, 1e-13
 
 
 def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:
@@ -273,7 +273,7 @@ class _Slopes:
             d = self._alone(path)
             if d.verdict is Verdict.REFUTED:
                 return d, []
-            if d.verdict is Verdict.UNDECIDED and path.slope:
+            if d.verdict is Verdict.UNDECIDED and abs(path.slope) > NOTHING * self.unit:
                 lost.append(name)
         return None, lost
 

@@ -1245,7 +1245,7 @@ def test_a_small_gradient_beside_a_large_one_is_judged_or_named(
             assert line.verdict == "refuted" and "most of it by `critic`" in line.reason
         if digits > 13:
             assert line.verdict != "refuted"
-    assert ("a gradient too small to be judged: critic" in right.remark) or digits < 13
+    assert ("a gradient too small to be judged: critic" in right.remark) or not 10.5 < digits < 11
 
 
 def test_what_no_path_leads_to_costs_one_value_and_no_word_more() -> None:
@@ -1296,3 +1296,35 @@ def test_what_torch_does_to_a_gradient_is_named_where_it_is_all(says: str) -> No
     if "module" not in says:
         line = slope(*apart(bent(lambda g: 1.5 * g))[says])
         assert line.verdict == "refuted" and says not in line.reason
+
+
+def test_a_bias_that_is_taken_out_again_has_no_gradient_but_rounding() -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Tanh(), nn.Linear(4, 1)).double()
+    state = drawn(0)(16, 3)
+    line = slope(lambda: net(state).square().mean(), net)
+    assert (line.verdict, line.remark) == ("agrees", "")
+
+
+def test_a_wrong_gradient_in_a_checkpoint_is_refuted() -> None:
+    w, state = drawn(0)(3).requires_grad_(), drawn(1)(5, 3)
+
+    def layer(factor: float) -> Any:
+        return lambda y: (y * Bent.apply(w, lambda g: factor * g)).tanh()
+
+    for factor, verdict in ((1, "agrees"), (2, "refuted"), (-1, "refuted")):
+        line = slope(lambda f=factor: checkpoint(layer(f), state, use_reentrant=False).square().mean(), w)
+        assert line.verdict == verdict, line.reason
+
+
+def test_what_is_written_past_autograd_is_refuted() -> None:
+    w = drawn(0)(3).requires_grad_()
+
+    def loss(write: bool) -> Any:
+        y = 2 * w
+        if write:
+            y.data.mul_(w.data)
+        return y.square().sum()
+
+    assert slope(lambda: loss(False), w).verdict == "agrees"
+    assert slope(lambda: loss(True), w).verdict == "refuted"
