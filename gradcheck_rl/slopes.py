@@ -84,6 +84,7 @@ PARTS = {
 MODULE_HOOK = "; a module has a backward hook, which may change its gradient"
 BY_HAND = "; the backward pass of `{}` is written by hand"
 IMPLICIT = "a draw of Gamma, Beta, Dirichlet or StudentT has a gradient that is right in the mean, and not along one draw"
+ITERATED = "spectral_norm in training moves its vectors with the weights and holds them: call .eval() before"
 ELSEWISE = {
     "CheckpointFunctionBackward": "a checkpoint is passed whose gradient only .backward() has: write use_reentrant=False",
     "StandardGammaBackward0": IMPLICIT,
@@ -250,6 +251,7 @@ class _Slopes:
         stays = all(abs(x - best.slope) <= radius + 2 * noise / h for x, h in finer)
         if not kinks and best.verdict is Verdict.REFUTED and stays:
             passed = [why for step, why in ELSEWISE.items() if step in self.lines.steps()]
+            passed += [ITERATED] if self.lines.iterates() else []
             return best._replace(verdict=Verdict.UNDECIDED, reason=passed[0]) if passed else best
         if not kinks and best.verdict is Verdict.AGREES:
             return best

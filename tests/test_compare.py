@@ -793,6 +793,20 @@ def test_running_means_are_the_same_in_every_run_and_left_as_they_were() -> None
     assert slope(lambda: warm(state).square().mean(), warm).verdict != "refuted"
 
 
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_a_spectral_norm_in_training_is_not_called_wrong(norm: Any) -> None:
+    """One step of its iteration moves with the weights, and no gradient goes through it."""
+    state = drawn(0)(16, 3)
+    for seed in range(8):
+        torch.manual_seed(seed)
+        net = norm(nn.Linear(3, 2).double())
+        line = slope(lambda net=net: net(state).square().mean(), [*net.parameters()])
+        assert line.verdict == "agrees" or "spectral_norm in training" in line.reason
+        net.eval()
+        assert slope(lambda net=net: net(state).square().mean(), net).verdict == "agrees"
+        assert slope(lambda net=net: Bent.apply(net(state), lambda g: 2 * g).square().mean(), net).verdict == "refuted"
+
+
 def test_inference_mode_outside_is_left_while_it_is_asked() -> None:
     w = drawn(0)(3).requires_grad_()
     with torch.inference_mode():
@@ -1328,3 +1342,42 @@ def test_what_is_written_past_autograd_is_refuted() -> None:
 
     assert slope(lambda: loss(False), w).verdict == "agrees"
     assert slope(lambda: loss(True), w).verdict == "refuted"
+
+
+class Scaled(nn.Module):
+    """Keeps a running mean, by writing into it or by putting another in its place."""
+
+    mean: torch.Tensor
+
+    def __init__(self, replaces: bool) -> None:
+        super().__init__()
+        self.replaces = replaces
+        self.register_buffer("mean", torch.zeros(3).double())
+        self.last = nn.Linear(3, 2).double()
+
+    def forward(self, y: Any) -> Any:
+        new = 0.9 * self.mean + 0.1 * y.mean(0)
+        self.mean = new if self.replaces else self.mean.copy_(new)
+        return self.last(y - self.mean)
+
+
+@pytest.mark.parametrize("replaces", [False, True])
+@pytest.mark.parametrize("given_as", [lambda net: net, lambda net: [*net.parameters()], lambda net: dict(net.named_parameters())])
+@pytest.mark.parametrize("ends", [None, ValueError, KeyboardInterrupt])
+def test_modules_that_are_called_keep_what_they_had(replaces: bool, given_as: Any, ends: Any) -> None:
+    net, calls = Scaled(replaces), itertools.count()
+    kept, before, state = net.mean, {k: v.clone() for k, v in net.state_dict().items()}, drawn(0)(8, 3)
+
+    def loss(through: Any = untouched) -> Any:
+        if ends is not None and next(calls) == 5:
+            raise ends
+        return through(net(state)).square().mean()
+
+    if ends is KeyboardInterrupt:
+        with pytest.raises(KeyboardInterrupt):
+            slope(loss, given_as(net))
+    else:
+        assert slope(loss, given_as(net)).verdict == "agrees"
+        assert slope(lambda: loss(bent(lambda g: 2 * g)), given_as(net)).verdict == "refuted"
+    assert net.mean is kept and all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
+    assert not nn.modules.module._global_forward_pre_hooks

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.func import functional_call, vmap
+from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from ..errors import RANDOM, SYMBOLIC, CodeError, InputError, Unsuitable, did_you_mean, raised, told
@@ -356,8 +357,9 @@ class Lines:
             if not p.is_cpu:
                 self._away.append((p, torch.from_numpy(cell)))
         self.here = _flat(self._cells)
-        buffers = parameters.buffers() if isinstance(parameters, torch.nn.Module) else ()
-        self._buffers = [(b, b.clone()) for b in buffers]
+        self._buffers: dict[Any, dict[str, tuple[Any, Any]]] = {}
+        for module in parameters.modules() if isinstance(parameters, torch.nn.Module) else ():
+            self._keep(module)
         self._made: Any = None
         self._graph = False
         self.coarse = ""  # the type of fewer digits that a shaken run met
@@ -376,8 +378,13 @@ class Lines:
     def _put_back(self) -> None:
         """What a run of the loss moves by itself: chance, and a module's running means."""
         torch.set_rng_state(self._state)
-        for buffer, before in self._buffers:
-            buffer.copy_(before)
+        for module, buffers in self._buffers.items():
+            for name, (buffer, before) in buffers.items():
+                module._buffers[name] = buffer.copy_(before)
+
+    def _keep(self, module: Any, *_: Any) -> None:
+        if not torch.compiler.is_compiling() and module not in self._buffers:
+            self._buffers[module] = {k: (b, b.clone()) for k, b in module._buffers.items() if b is not None}
 
     def drawn(self, count: int, seed: int) -> Floats:
         """Rows of numbers from -1 to 1, of 24 bits, that come from the seed and the loss's name, and from nothing else."""
@@ -466,6 +473,11 @@ class Lines:
                 left += [before for before, _ in node.next_functions]
         return {node.name(): isinstance(node, torch.autograd.function.BackwardCFunction) for node in seen}
 
+    def iterates(self) -> bool:
+        """Is a spectral norm in training among the modules, which holds the vectors that it iterates?"""
+        parts = ((m, *m._forward_pre_hooks.values()) for m in self._buffers if m.training)
+        return any(type(part).__name__ in ("_SpectralNorm", "SpectralNorm") for found in parts for part in found)
+
     def hooked(self, name: str) -> bool:
         return bool(self.leaves[name]._backward_hooks)
 
@@ -479,10 +491,14 @@ class Lines:
 
     def _run(self) -> Any:
         self._put_back()
+        watch = register_module_forward_pre_hook(self._keep) if self._made is None else None  # which modules it calls
         try:
             y = self.loss()
         except Exception as error:
             raise InputError(raised(self.name, error)) from error
+        finally:
+            if watch is not None:
+                watch.remove()
         if not isinstance(y, torch.Tensor):
             kept = "end it with `return loss`" if y is None else "keep it a tensor, without .item() or float()"
             if isinstance(y, (tuple, list, Mapping)):
