@@ -413,7 +413,7 @@ class Graph:
         base, *index = e.args
         at = self.input(str(base.label), base, len(index))
         letters = [i for i in index if not i.is_Integer]
-        if not all(i.is_Symbol for i in letters):
+        if not all(i.is_Symbol and i not in self.sizes for i in letters):
             raise Unsuitable(f"there is no code for the index of {e}")
         if len(letters) < len(index):
             at = self.node("item", at, extra=", ".join(":" if i in letters else str(i) for i in index))
@@ -674,14 +674,18 @@ def _compare(
 ) -> None:
     """At drawn points and at large ones, for each size: the function gives what the exact model gives."""
     for case in _cases(d, index):
-        count = max(case.values(), default=0)
+        count = max(case.values(), default=ROWS)
         known: dict[Any, Any] = {}
         free = [dict(zip(index, at, strict=True)) for at in np.ndindex(*([count] * len(index)))]
         wanted = [evaluable(bare(at_size(e, case | f)), known) for e in cells for f in free]
         rows = _rows(sorted({s for e in wanted for s in e.free_symbols}, key=str), generator(seed, d.title, "code"))
         exact = values(wanted, rows).value
         with np.errstate(all="ignore"):
-            got = np.asarray(run(*(_argument(of, axes, known, case, rows, count) for of, axes in inputs)), dtype=float)
+            try:
+                got = np.asarray(run(*(_argument(of, axes, known, case, rows, count) for of, axes in inputs)), dtype=float)
+            except IndexError as error:
+                at = ", ".join(f"{k} = {n}" for k, n in case.items())
+                raise Unsuitable(f"its code reads beyond the end at {at}: it is not shown") from error
         shape = (*([len(cells)] if len(cells) > 1 else []), *([count] * len(index)), len(rows))
         found = np.broadcast_to(got, shape).reshape(len(wanted), len(rows)).T
         with np.errstate(all="ignore"):

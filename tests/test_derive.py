@@ -622,3 +622,20 @@ def test_every_closed_form_that_has_code_agrees_with_the_model(library: str) -> 
 def test_exp_is_untouched_where_it_cannot_overflow() -> None:
     u = Variable("u")
     assert "np.exp(-u ** 2)" in function("bell", Derivation("bell", exp(-(u[()] ** 2))), "numpy")
+
+
+def test_the_entry_beside_a_sum_is_no_axis_and_one_beyond_it_is_not_read() -> None:
+    V = sp.IndexedBase("V", real=True)
+    total = sp.Sum(V[k], (k, 0, K - 1))
+    for beside, why in ((V[K], r"no code for the index of V\[K\]"), (V[3], "reads beyond the end at K = 2: it is not shown")):
+        with pytest.raises(Unsuitable, match=why):
+            function("whole", Derivation("whole", beside + total, sizes={K: (2, 5)}), "numpy")
+
+
+def test_code_of_an_entry_alone_is_held_against_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    V = sp.IndexedBase("V", real=True)
+    chain = Derivation("size", sp.Abs(V[k]))
+    assert "return abs(V)" in function("size", chain, "numpy")
+    monkeypatch.setitem(generate.WORDS["numpy"], "abs", "{0}")
+    with pytest.raises(Unsuitable, match=r"its code gives .* it is not shown"):
+        function("size", chain, "numpy")
