@@ -6,6 +6,7 @@ import json
 import math
 import re
 from dataclasses import fields, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -336,3 +337,32 @@ def test_a_page_counts_in_the_words_of_the_terminal() -> None:
     report = replace(PLAIN, claims=agreeing, mistakes=(), derivations=())
     for written in (text.render([report]), markdown.render([report], Setting()), str(typst.render([report], Setting()))):
         assert re.search(r"\b2 agree\b", written)
+
+
+@given(st.integers(2, 6), st.integers(60, 120))
+def test_a_closed_form_in_the_terminal_goes_on_at_its_signs(terms: int, width: int) -> None:
+    numerator = "abcdefghijklmnopqrstuvwxyz"
+    term: list[Any] = ["frac", ["id", numerator], ["id", "n"]]
+    sum_of = ["row", term, *[part for _ in range(terms - 1) for part in (["op", "+"], term)]]
+    report = replace(PLAIN, derivations=(Chain("T", (Form("f", "f", "", math=sum_of),), ()),))
+    closed = text.render([report], Screen(width)).partition("Closed forms\n  T\n")[2].partition("\nClaims")[0]
+    assert closed.count(numerator) == closed.count("─" * len(numerator)) == terms
+    assert max(map(len, closed.split("\n"))) <= width
+
+
+@given(st.fractions(), st.fractions())
+def test_a_long_fraction_is_a_decimal_number_and_a_short_one_as_it_is(long: Fraction, short: Fraction) -> None:
+    long = Fraction(2 * abs(long.numerator) * 3**50 + 1, 3**49)
+    short = short.limit_denominator(99) % 10
+    line = replace(PLAIN.claims[0], verdict="refuted", ok=False, value=[float(long), 0.0], expected=[str(long), str(short)])
+    written = text.render([replace(PLAIN, claims=(line,))])
+    assert str(long) not in written and f"≈ {float(long):.12g}\n" in written and f" {short}\n" in written
+
+
+def test_a_number_is_named_so_that_no_comma_or_sign_is_doubled() -> None:
+    shown = replace(PLAIN.claims[0], verdict="agrees", ok=True)
+    sides = {"value": [0.5, 1.0], "expected": [f"{10**20 + 1}/{2 * 10**20}", "1"]}
+    cases = {("x", "y"): "(x ≈ 0.5, y = 1)", ("x, x", "x, y"): "((x, x) ≈ 0.5, (x, y) = 1)"}
+    for labels, said in cases.items():
+        report = replace(PLAIN, claims=(replace(shown, labels=list(labels), **sides),))
+        assert f"right side: `{said}`" in markdown.render([report], Setting())

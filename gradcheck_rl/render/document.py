@@ -461,7 +461,7 @@ def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
-def _number(value: Any, digits: int = DIGITS[0]) -> str:
+def number(value: Any, digits: int = DIGITS[0]) -> str:
     """A float in a few digits; an exact number as it is, or nearly where it is long: the JSON has it whole."""
     if isinstance(value, float):
         return f"{value:.{digits}g}"
@@ -475,17 +475,17 @@ def _number(value: Any, digits: int = DIGITS[0]) -> str:
 
 
 def _value(value: Any) -> str:
-    return f"({', '.join(map(_value, value))})" if isinstance(value, (list, tuple)) else _number(value)
+    return f"({', '.join(map(_value, value))})" if isinstance(value, (list, tuple)) else number(value)
 
 
 def _two(left: Any, right: Any) -> tuple[str, str]:
     """Both in as few digits as tell them apart."""
     for digits in DIGITS:
-        pair = _number(left, digits), _number(right, digits)
+        pair = number(left, digits), number(right, digits)
         if pair[0] != pair[1]:
             break
     else:
-        return _number(left), _number(right)
+        return number(left), number(right)
     return pair
 
 
@@ -503,9 +503,15 @@ def _vector(values: Sequence[Any], labels: Sequence[str] | None) -> str:
     """The first components, each under its name where each has one of its own."""
     numbers = [_value(value) for value in values[:MOST_COMPONENTS]]
     if len(values) > 1 and labels is not None and len(set(labels)) >= len(values):
-        numbers = [f"{label} = {number}" for label, number in zip(labels, numbers, strict=False)]
+        numbers = [_named(label, number) for label, number in zip(labels, numbers, strict=False)]
     dots = ["…"] if len(values) > MOST_COMPONENTS else []
     return numbers[0] if len(values) == 1 else f"({', '.join([*numbers, *dots])})"
+
+
+def _named(label: str, number: str) -> str:
+    """theta_0 = 1/2; of two names, as a covariance has them, (theta_0, theta_1) = 1/2; and x ≈ 0.5."""
+    label = f"({label})" if ", " in label else label
+    return f"{label} {number}" if number.startswith("≈") else f"{label} = {number}"
 
 
 def _columns(data: Any) -> Table:

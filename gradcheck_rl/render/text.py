@@ -12,14 +12,17 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..report import Caught, Chain, Line, Report, Say, english, plain, printable
+from ..report import Caught, Chain, Form, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
+from .document import number
+from .formula import drawable
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
 PLAIN_MARKS = str.maketrans({"✓": "+", "✗": "x", "→": ">", "·": "-"})
 MOST_COMPONENTS = 8
 MOST_HOW = 18
+DIGITS = 12
 INDENT = 4
 # Narrower than this, columns hold a letter or two each: better that the terminal wraps.
 LEAST_WIDTH = 60
@@ -161,8 +164,8 @@ class _Page:
         lines = {line.id: line for line in report.claims}
         parts: list[RenderableType] = []
         for chain in report.derivations:
-            ends = [form.text for form in (*chain.forms[:1], *chain.forms[1:][-1:])]
-            drawings = [part for text in ends for part in ("=", _Drawing(text))][1:]
+            ends = [_closed(form) for form in (*chain.forms[:1], *chain.forms[1:][-1:])]
+            drawings = [part for drawing in ends for part in ("=", drawing)][1:]
             parts += [_text(f"{self.say(chain.title)}{self.steps(chain, lines)}"), Padding(Group(*drawings), (0, 0, 0, 2))]
         return self.section("Closed forms", *parts) if parts else []
 
@@ -313,11 +316,11 @@ class _Page:
 
     def sides(self, line: Line) -> RenderableType:
         """The two sides, component by component; where there are many, those that differ first."""
-        value, expected = line.value or [], line.expected or []
+        sides = value, _ = line.value or [], line.expected or []
         labels = line.labels or [str(n) for n in range(len(value))]
         rows = [
-            (labels[n] if n < len(labels) else str(n), _number(left), _number(expected[n]) if n < len(expected) else "")
-            for n, left in enumerate(value)
+            (labels[n] if n < len(labels) else str(n), *(number(side[n], DIGITS) if n < len(side) else "" for side in sides))
+            for n in range(len(value))
         ]
         if len(rows) > MOST_COMPONENTS:
             rows.sort(key=lambda row: row[1] == row[2])
@@ -379,12 +382,12 @@ class _Drawing:
             yield Text("\n".join(line[start : start + width] for line in self.lines), no_wrap=True, overflow="ignore")
 
 
+def _closed(form: Form) -> RenderableType:
+    return _Formula(tree, "") if (tree := drawable(form.math)) else _Drawing(form.text)
+
+
 def _time(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def _number(value: Any) -> str:
-    return f"{value:.12g}" if isinstance(value, float) else plain(value)
 
 
 def _grid(*columns: str) -> Table:
