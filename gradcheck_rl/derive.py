@@ -60,7 +60,7 @@ def printed_lines(problem: Problem) -> list[str]:
     found: list[str] = []
     for name, item in problem.names.items():
         if isinstance(item, Erratum) and not item.stated.code() and not item.instead.code():
-            trees = [stated(item.that), stated(item.instead.that)]
+            trees = [stated(claim.that, claim.where) for claim in (item, item.instead)]
             if all(tree and size(tree) <= READABLE for tree in trees):
                 found.append(name)
     return found

@@ -236,7 +236,7 @@ class _Loop:
             removed=best.removed,
             elapsed_s=settled.seconds if self.timed else 0.0,
             witness=settled.witness,
-            formula=stated(claim.that) if self.formulas and kind != "step" else [],
+            formula=stated(claim.that, claim.where) if self.formulas and kind != "step" else [],
             **settled.shown,
         )
 
@@ -244,7 +244,7 @@ class _Loop:
         wrong, right = self.judge.settle(erratum.stated, {}, strict=True), self.judge.settle(erratum.instead, {})
         line = replace(self._line(name, erratum.stated, "erratum", wrong), correction=erratum.instead.says)
         if self.formulas:
-            line = replace(line, right_formula=stated(erratum.instead.that))
+            line = replace(line, right_formula=stated(erratum.instead.that, erratum.instead.where))
         if wrong.best.verdict is not Verdict.REFUTED:
             return replace(line, ok=False, reason=f"it was to be refuted, and is not. {wrong.reason}".strip())
         if right.best.verdict not in HOLDS:

@@ -165,13 +165,19 @@ LARGEST = 400
 SIDES: dict[type, str] = {Equal: "=", AtMost: "<=", Differs: "!=", Within: "in"}
 
 
-def stated(that: Any) -> Tree:
-    """What a claim states, as a formula; nothing where it would be longer than a reader reads, or states no relation."""
+def stated(that: Any, where: Any = None) -> Tree:
+    """What a claim states, and if what; nothing where it would be longer than a reader reads, or states no relation."""
     if not isinstance(that, Relation):
         return []
-    right = _interval(that) if isinstance(that, Within) and that.bounds is not None else _stated(that.right)
-    tree = _row(_stated(that.left).tree, ["op", SIDES[type(that)]], right.tree)
+    tree = _related(that)
+    if where is not None:
+        tree = _row(tree, ["row", ["text", " if "], _related(where)])
     return tree if size(tree) <= LARGEST else []
+
+
+def _related(that: Relation) -> Tree:
+    right = _interval(that) if isinstance(that, Within) and that.bounds is not None else _stated(that.right)
+    return _row(_stated(that.left).tree, ["op", SIDES[type(that)]], right.tree)
 
 
 def _interval(that: Within) -> Piece:

@@ -25,6 +25,7 @@ SPACED = frozenset({"+", "-", "=", "!=", "<", "<=", ">", ">=", "in", "cdot"})
 RELATIONS = SPACED - {"+", "-", "cdot"}
 HEIGHT = frozenset({"frac", "big", "matrix", "cases", "binom"})
 BOLD: Mapping[str, str] = {"E": "𝔼", "1": "𝟏"}
+NO_BREAK = "\N{NO-BREAK SPACE}"
 ACCENTS: Mapping[str, str] = {"hat": "^", "bar": "¯", "tilde": "~"}
 COMBINING: Mapping[str, str] = {
     "hat": "\N{COMBINING CIRCUMFLEX ACCENT}",
@@ -67,10 +68,10 @@ def _width(parts: Sequence[Tree]) -> int:
 
 
 def _terms(parts: Sequence[Tree], width: int) -> list[list[Tree]]:
-    """What stays together: from a relation on, or up to a comma; what is wider than a line from a plus or minus on."""
+    """What stays together: from a relation or a word on, or up to a comma; what is wider than a line from a plus or minus on."""
     wholes: list[list[tuple[Tree, bool]]] = [[]]
     for n, (part, between) in enumerate(_signed(parts)):
-        if (between and part[1] in RELATIONS) or (n and parts[n - 1] == ["op", ","]):
+        if (between and part[1] in RELATIONS) or (n and (parts[n - 1] == ["op", ","] or part[0] == "text")):
             wholes.append([])
         wholes[-1].append((part, between))
     terms: list[list[Tree]] = []
@@ -379,7 +380,7 @@ def _ml(tree: Tree) -> str:
         case ["id", str(word)]:
             return f"<mi>{xml_text(LETTERS.get(word, word))}</mi>"
         case ["text", str(words)]:
-            return f"<mtext>{xml_text(words)}</mtext>"
+            return f"<mtext>{xml_text(words).replace(' ', NO_BREAK)}</mtext>"
         case ["fn", str(word)]:
             return f"<mi>{BOLD.get(word) or xml_text(LETTERS.get(word, word))}</mi><mo>\N{FUNCTION APPLICATION}</mo>"
         case ["op", "d"]:
@@ -489,7 +490,7 @@ def text(tree: Tree) -> str:
 def _box(tree: Tree) -> Box:
     match tree:
         case ["num" | "text", str(word)]:
-            return _line(_shown(word))
+            return _line(_shown(word.strip()))
         case ["id" | "fn", str(word)]:
             return _line(LETTERS.get(word) or _shown(word))
         case ["op", str(sign)]:

@@ -335,3 +335,13 @@ def test_names_of_several_letters_do_not_run_together() -> None:
     assert r"\log x" in typeset.latex(notation(sp.log(sp.Symbol("x")))) and "<mspace" in typeset.mathml(
         notation(sp.log(sp.Symbol("x")))
     )
+
+
+def test_a_claim_says_if_what() -> None:
+    v = Variable("v", 2)
+    tree = stated(Equal(u, 1), Equal((v[0], v[1]), (0, 2)))
+    assert typeset.latex(tree) == r"u=1\text{ if }(v_{0},v_{1})=(0,2)"
+    assert typeset.text(tree) == "u = 1 if (v₀, v₁) = (0, 2)"
+    assert "<mtext>\N{NO-BREAK SPACE}if\N{NO-BREAK SPACE}</mtext>" in typeset.mathml(tree)
+    assert [typeset.text(line) for line in typeset.broken(tree, 22)] == ["u = 1", "if (v₀, v₁) = (0, 2)"]
+    assert stated(Equal(u, 0), Equal(sum(sp.Symbol(f"x_{n}") for n in range(500)), 0)) == []

@@ -366,3 +366,10 @@ def test_a_number_is_named_so_that_no_comma_or_sign_is_doubled() -> None:
     for labels, said in cases.items():
         report = replace(PLAIN, claims=(replace(shown, labels=list(labels), **sides),))
         assert f"right side: `{said}`" in markdown.render([report], Setting())
+
+
+def test_the_sides_at_given_data_stand_beside_it() -> None:
+    line = replace(PLAIN.claims[0], verdict="agrees", ok=True, points=1, value=[1.0], point={"x": "1/7"}, witness=None)
+    for points, shown in ((1, True), (12, False)):
+        written = markdown.render([replace(PLAIN, claims=(replace(line, points=points),))], Setting())
+        assert ("x = 1/7" in written) is shown

@@ -270,7 +270,7 @@ class _Page:
         )
 
     def _evidence(self, line: Line) -> list[Block]:
-        """How each route answered, and both sides at the point that is shown."""
+        """How each route answered, and both sides at the point that is shown: the witness, or the one there is."""
         say = self.say
         rows: list[tuple[str, Pieces]] = []
         for route in line.routes:
@@ -279,7 +279,7 @@ class _Page:
             said += [say(route.note)] if route.note else []
             rows.append((say(route.route), (", ".join([say(route.verdict), *said]),)))
         rows += [(say("reason"), (say(_reason(line.reason)),))] if line.reason else []
-        rows += self._point(line.witness)
+        rows += self._point(line.witness or (line.point if line.points == 1 else None))
         blocks: list[Block] = []
         if line.value is not None and (line.verdict == "refuted" or not line.ok):
             blocks.append(self._sides(line))
