@@ -40,6 +40,10 @@ ARRIVES = (
         r"(as|for) ind(ices|ex)\b|index tensor of type|'indices' to have|dtype to be Long|only integers, slices",
         "what a variable gives are floats: to index with them write x.long(), or x.astype(int) in numpy",
     ),
+    (
+        r"(?i)same dtype, but .*\blong\b|for 'long'|only support floating|floating point (or complex )?dtype",
+        "what a finite draw gives are whole numbers: to reckon with them write x.to(theta.dtype)",
+    ),
     (r"(?i)boolean (tensor|masks)|BoolTensor|'?invert\b|bitwise_", "what a mask gives are floats: write mask == 1"),
     (r"0-d\b|0-dim|of dimension 0", "that is one number here: copies, rows and episodes are given by Mean(..., over=...)"),
 )

@@ -12,6 +12,7 @@ from .claims import COARSEST, Claim, Raises
 from .derivation import Derivation
 from .errors import GradcheckError, ProblemError
 from .evaluators import sampled
+from .expressions import needs_integration
 from .judge import Judge
 from .load import load, locate, parse, typed, why
 from .problem import Problem
@@ -56,23 +57,30 @@ def _unfit(problem: Problem) -> Iterable[str]:
 
 
 def _broken(problem: Problem) -> Iterable[str]:
-    """Functions of the page that give no number, each tried once, at one point."""
+    """Claims of which no number comes, each tried at one point; not of code that gave none, and integrals of new code alone."""
     judge = Judge(problem, 0, 1, proving=False)
     judge.samples = DRAWS
-    seen = set[object]()
+    seen, failed = set[object](), set[object]()
     for claim in sorted(problem.stated, key=lambda claim: claim.at is None):
         used = {slot for top in claim.code() for slot in slots(top)}
-        if used <= seen or isinstance(claim.that, Raises):
+        if isinstance(claim.that, Raises) or (used and used <= failed):
             continue
-        seen |= used
         try:
+            if used <= seen and _integrates(problem, claim):
+                continue
+            seen |= used
             judge.settle(claim.without(sampled.NAME) or claim, {}, witness=False)
-        except GradcheckError as error:
-            yield str(error)
         except ImportError:
             raise
         except Exception as error:
-            yield why(Path(problem.path), error)
+            failed |= used
+            yield str(error) if isinstance(error, GradcheckError) else why(Path(problem.path), error)
+
+
+def _integrates(problem: Problem, claim: Claim) -> bool:
+    sides = (q for relation in (claim.that, claim.where) if relation is not None for q in relation.sides)
+    found = (problem.bound.formulas(q) for side in sides for q, _ in side.walk())
+    return any(formulas is not None and needs_integration(formulas) for formulas in found)
 
 
 def _alike(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
@@ -147,7 +155,8 @@ def _unprovoked(tree: ast.Module, problem: Problem, typed: str) -> Iterable[tupl
     for name in names[:MANY]:
         yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
     if len(names) > MANY:
-        others = f"and {len(names) - MANY} more functions are not replaced"
+        more = len(names) - MANY
+        others = f"and {more} more function{'s are' if more > 1 else ' is'} not replaced"
         yield _line(tree, "problem"), f"{others}: `mistakes {typed} --mutants` tries what is wrong."
 
 

@@ -63,6 +63,7 @@ HINTS = (
         r"Relation\.__init__\(\) got an unexpected keyword argument '(at|where|by|source|resolution)'",
         "that is said of the claim, behind the relation, as in Claim('...', Equal(a, b), by='sampled')",
     ),
+    ("only integers, slices", "an index is one number or draw; of several write array(*(reward[a] for a in group['action']))"),
     (r"Relation\.__init__\(\) (takes|missing) ", "a relation has two sides, as in Equal(a, b)"),
     ("attempted relative import", "a page is read as a script: import a file beside it by its name alone, without a dot"),
     ("No module named 'torch'", "type pip install torch"),

@@ -190,3 +190,27 @@ def test_a_number_without_decimals_is_to_have_some(tmp_path: Path) -> None:
 def test_a_chain_of_one_line_is_told(tmp_path: Path) -> None:
     _, advice = told(page(tmp_path, CHAIN.partition("score = collect")[0]))
     assert advice == ["`score` is one line, of which nothing is checked: write what it equals, and why."]
+
+
+@pytest.mark.parametrize(
+    ("claim", "says"),
+    [
+        ("Equal(J, J + 0.1 + 1 / 3)", "is a rounded number inside a formula"),
+        ("Equal(Mean(Gradient(reinforce)), Gradient(J + step(theta[0])))", "meets the jump"),
+    ],
+)
+def test_a_fault_of_a_formula_is_told_though_its_code_was_tried(tmp_path: Path, claim: str, says: str) -> None:
+    text = TINY.read_text().replace("import (", "import (\n    step,", 1)
+    text = text.replace("\nunnormalised =", f'\nfaulty = Claim("Faulty.", {claim})\n\nunnormalised =')
+    faults, _ = told(page(tmp_path, text.replace("(unbiased, uniform)", "(unbiased, uniform, faulty)")))
+    assert len(faults) == 1 and says in faults[0]
+
+
+@pytest.mark.parametrize(("others", "says"), [(1, "1 more function is not"), (2, "2 more functions are not")])
+def test_one_more_is_one(tmp_path: Path, others: int, says: str) -> None:
+    names = [f"f{n}" for n in range(2 + others)]
+    code = "".join(f"def {name}(theta):\n    return theta.sum()\n\n\n" for name in names)
+    claims = ", ".join(f'Claim("{name}.", Equal(Value({name}), theta.sum()))' for name in names)
+    text = TINY.read_text().replace("def not_normalised", code + "def not_normalised")
+    _, advice = told(page(tmp_path, text.replace("(unbiased, uniform)", f"(unbiased, uniform, {claims})")))
+    assert any(says in line for line in advice)

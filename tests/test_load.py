@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import gradcheck_rl.load as loading
+from gradcheck_rl import check
 from gradcheck_rl.errors import GradcheckError, InputError, ProblemError
 from gradcheck_rl.load import load, load_functions, locate, shipped, sources, statements
 
@@ -311,3 +313,25 @@ def test_a_page_in_a_package_is_told_how_to_import_its_neighbour(tmp_path: Path)
     with pytest.raises(ProblemError, match="by its name alone, without a dot"):
         load(page(tmp_path, "from .neighbour_of_a_page import half\n" + TINY.read_text()))
     assert load(page(tmp_path, "from neighbour_of_a_page import half\n" + TINY.read_text())).id == "page"
+
+
+def test_an_index_of_several_draws_is_told_what_to_write(tmp_path: Path) -> None:
+    several = TINY.read_text().replace("import (", "import (\n    array,\n    batch,", 1)
+    several = several.replace("J = E", "group = batch(action, 2)\npaid = reward[group['action']]\nJ = E", 1)
+    with pytest.raises(ProblemError, match=re.escape("write array(*(reward[a] for a in group['action'])).")):
+        load(page(tmp_path, several))
+    mended = several.replace("reward[group['action']]", "array(*(reward[a] for a in group['action']))")
+    assert load(page(tmp_path, mended)).title == "Two logits"
+
+
+SLIPS = ("F.one_hot(action, len(theta)) @ theta", "F.one_hot(action, len(theta)).softmax(-1)[0]", "action.mean()")
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_whole_numbers_that_are_reckoned_with_are_told_what_to_write(tmp_path: Path, slip: str) -> None:
+    code = "def reinforce(theta, reward, action, log_pi=log_pi):\n    import torch.nn.functional as F\n\n    return "
+    text = TINY.read_text().replace("def reinforce(theta, reward, action, log_pi=log_pi):\n    return ", f"{code}{slip} * ")
+    with pytest.raises(ProblemError, match=re.escape("whole numbers: to reckon with them write x.to(theta.dtype)")):
+        check(load(page(tmp_path, text)))
+    mended = text.replace("len(theta))", "len(theta)).to(theta.dtype)").replace("action.mean", "action.to(theta.dtype).mean")
+    assert check(load(page(tmp_path, mended))).claims[0].verdict == "refuted"
