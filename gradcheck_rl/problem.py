@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from .claims import Claim, Erratum, Mistake, Raises, Relation
 from .derivation import Derivation
 from .errors import ProblemError, did_you_mean
@@ -59,7 +61,7 @@ class Problem:
                     )
         if resized():  # given data, and what is built on it, belongs to the size of the page
             kept = [c for c in self.claims if c.at is None]
-            for name, value in {"claims": kept, "errata": (), "derivations": (), "mistakes": (), "corners": ()}.items():
+            for name, value in {"claims": kept, "errata": (), "derivations": (), "mistakes": ()}.items():
                 object.__setattr__(self, name, value)
         if not isinstance(self.points, int) or self.points < 1:
             raise ProblemError(f"{self.title!r} has points={self.points!r}: write a whole number from 1.")
@@ -96,6 +98,9 @@ class Problem:
             for function in claim.code():
                 for slot in slots(function):
                     found.globals(slot)
+        if resized():  # one number fits every shape
+            known = [c for c in self.corners if c.values.keys() <= found.variables.keys()]
+            object.__setattr__(self, "corners", [c for c in known if not any(map(np.ndim, c.values.values()))])
         for corner in self.corners:
             check_names(corner, found.variables, "a corner")
         world = World(found.variables, found.names)
