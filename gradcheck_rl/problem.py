@@ -106,6 +106,9 @@ class Problem:
         world = World(found.variables, found.names)
         for claim in self.stated:
             if claim.at is not None:
+                if drawn := next((k for k in claim.at.values if isinstance(found.names.get(k), Draw)), None):
+                    wanted = "a point gives none: write a Variable for a value that is given."
+                    raise ProblemError(f"the point of {claim.says!r} gives `{drawn}`, which is a draw; {wanted}")
                 check_names(claim.at, found.variables, f"the point of {claim.says!r}")
             for route in claim.routes:
                 if route not in ROUTES:

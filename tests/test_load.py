@@ -348,3 +348,9 @@ def test_a_corner_of_single_numbers_is_one_at_every_size(tmp_path: Path, scale: 
     problem = load(page(tmp_path, text.replace("claims=(unbiased, uniform),", listed)))
     line = next(line for line in check(problem).claims if line.id == "whole")
     assert line.verdict == verdict and line.sizes == {"K = 3": verdict}
+
+
+def test_a_point_gives_no_draw(tmp_path: Path) -> None:
+    text = TINY.read_text()
+    with pytest.raises(ProblemError, match="gives `action`, which is a draw; a point gives none: write a Variable"):
+        load(page(tmp_path, text.replace("at=Point(theta=0)", "at=Point(theta=0, action=1)")))
