@@ -12,6 +12,8 @@ from typing import Any
 
 import sympy as sp
 
+from .errors import ProblemError
+
 
 @lru_cache(maxsize=1 << 16)
 def free(e: Any) -> frozenset[Any]:
@@ -56,9 +58,16 @@ def slope(e: Any, x: Any) -> Any:
     if e.is_Pow and e.args[1].is_number:
         base, power = e.args
         return sp.Mul(power, sp.Pow(base, power - 1), slope(base, x))
+    if isinstance(e, (sp.Abs, sp.sign)):  # of a real number: SymPy asks whether it is one, and may not know of a logarithm
+        (inside,) = e.args
+        return sp.Mul(sp.sign(inside) if isinstance(e, sp.Abs) else 2 * sp.DiracDelta(inside), slope(inside, x))
     by_slots = type(e)._eval_derivative is sp.Function._eval_derivative  # pyright: ignore[reportPrivateUsage]
     if isinstance(e, (sp.Min, sp.Max)) or by_slots:
-        return sp.Add(*(sp.Mul(e.fdiff(n), slope(a, x)) for n, a in enumerate(e.args, start=1) if x in free(a)))
+        try:
+            return sp.Add(*(sp.Mul(e.fdiff(n), slope(a, x)) for n, a in enumerate(e.args, start=1) if x in free(a)))
+        except ValueError as error:  # SymPy's Heaviside
+            wanted = "write what is one; the logarithm of a negative number is none."
+            raise ProblemError(f"{str(e)[:80]} compares what is no real number: {wanted}") from error
     own = type(e).__module__.startswith(f"{__package__}.")
     return e._eval_derivative(x) if own else sp.diff(e, x)
 

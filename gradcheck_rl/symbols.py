@@ -316,8 +316,8 @@ class Pick(sp.Function):
         slopes = [slope(e, s) for e in entries]
         return Pick(sp.Tuple(*slopes), shape, *index) if any(slopes) else sp.S.Zero
 
-    def _eval_is_real(self) -> Any:
-        return True if all(e.is_real for e in cast("Any", self.args[0])) else None
+    def _eval_is_real(self) -> bool:
+        return True
 
     @property
     def free_symbols(self) -> set[Any]:

@@ -9,7 +9,23 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_rl import Bernoulli, Draw, E, ProblemError, Variable, array, diff, frozen, maximum, sigmoid, step
+from gradcheck_rl import (
+    Bernoulli,
+    Draw,
+    E,
+    ProblemError,
+    Variable,
+    array,
+    atan,
+    diff,
+    frozen,
+    log,
+    log_prob,
+    maximum,
+    minimum,
+    sigmoid,
+    step,
+)
 from gradcheck_rl.calculus import exponential, free, logarithm, product, slope, substituted
 
 x, y = sp.symbols("x y", real=True)
@@ -89,3 +105,19 @@ def test_a_jump_is_refused() -> None:
     with pytest.raises(ProblemError, match="meets the jump"):
         diff(step(x) * y, x)
     assert diff(step(y) * x, x) == step(y)
+
+
+def test_what_sympy_does_not_know_to_be_real_has_a_slope() -> None:
+    """A logarithm on a page is of what is positive there, and log_prob(draw) is a table of them."""
+    inside = log(1 - sigmoid(x))
+    score = log_prob(Draw("action", Bernoulli(sigmoid(x))))
+    for e in (inside, score):
+        assert diff(sp.Abs(e), x) == sp.sign(e) * diff(e, x)
+        assert diff(sp.sign(e), x) == 2 * sp.DiracDelta(e) * diff(e, x)
+        assert diff(sp.sign(frozen(e)), x) == 0
+        assert diff(minimum(atan(1 / (2 + e**2)), y), y) == sp.Heaviside(atan(1 / (2 + e**2)) - y)
+
+
+def test_the_larger_of_what_is_no_real_number_is_refused() -> None:
+    with pytest.raises(ProblemError, match=r"compares what is no real number: write what is one; the logarithm of a negative"):
+        diff(maximum(log(-(x**2) - 1), x), x)
