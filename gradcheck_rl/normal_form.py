@@ -530,6 +530,7 @@ class _Form:
         while todo:
             node: Expr
             for node in sp.preorder_traversal(todo.pop()):
+                self.spend(_NODE)
                 base, k = node.as_base_exp() if node.is_Pow else (node, sp.S.One)
                 if base.is_Symbol:
                     if base not in steps and base in self.relation:

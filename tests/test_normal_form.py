@@ -340,3 +340,12 @@ def test_more_budget_never_unsays_a_proof(e: sp.Expr, rules: list[object]) -> No
 def test_what_is_not_an_expression_is_refused_in_a_sentence() -> None:
     with pytest.raises(ProblemError, match=r"is_zero was given 0; it takes a SymPy expression: for a number, sympy.Integer\(0\)"):
         is_zero(0)  # type: ignore[arg-type]
+
+
+def test_every_part_that_is_read_is_paid_for() -> None:
+    symbols = sp.symbols("a:50", real=True)
+    form = normal_form._Form(budget := normal_form.Budget())  # pyright: ignore[reportPrivateUsage]
+    for _ in range(2):  # the second time nothing of it is new but the reading
+        before = budget.left
+        form._quotient(sp.Mul(*(form.ground(s) for s in symbols)))  # pyright: ignore[reportPrivateUsage]
+        assert before - budget.left >= 100 * len(symbols)
