@@ -17,14 +17,14 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 import sympy as sp
-from flint import acb, ctx
+from flint import acb, arb, ctx
 from sympy.core.function import AppliedUndef
 
 from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
-from .rings import ANALYTIC, EXACT, ZERO, Analytic, Float, ball, image, rational
+from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, blur, image, is_finite, rational
 from .symbols import Pick, bare, by_name, frozen_, named_, step_, thaw
 from .tangents import RULES, Tangents
 
@@ -167,6 +167,9 @@ class Program:
         if isinstance(e, sp.KroneckerDelta):
             one, other = cast("tuple[Any, Any]", e.args)
             return self.visit(1 - sp.sign(sp.Abs(one - other)))
+        if isinstance(e, sp.Heaviside) and e.args[1] != sp.S.Half:
+            x, at_zero = cast("tuple[Any, Any]", e.args)
+            return self.visit(sp.Heaviside(x) + (at_zero - sp.S.Half) * (1 - sp.Abs(sp.sign(x))))
         if e.func in FUNCTIONS:
             return self.emit(FUNCTIONS[e.func], [self.visit(e.args[0])])
         if e.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum):
@@ -364,12 +367,29 @@ def in_balls_where_floats_fail(body: Program, values: Sequence[Any], out: Sequen
     places = np.argwhere(counts & fails.any(axis=1, keepdims=True))
     for x in found if axes else ():
         x[fails] = math.nan
+    vague = False
     if len(places) <= IN_BALLS:
         with suppress(Unsuitable):
             for at in map(tuple, places):
-                for x, y in zip(found, body(EXACT, [rational(float(v[at])) for v in given]), strict=True):
+                for x, y in zip(found, exactly(body, [rational(float(v[at])) for v in given]), strict=True):
                     x[at] = image(y)
+                    vague |= _is_vague(y) and is_finite(y)
+    if vague:
+        raise Unsuitable("a formula is hardly known at some outcome, neither in floats nor in balls")
     return [x.reshape(shape) for x in found]
+
+
+def exactly(run: Program, given: Sequence[Any]) -> list[Any]:
+    """The outputs in fractions and balls, in finer ones where these do not tell."""
+    found = run(EXACT, given)
+    if any(map(_is_vague, found)):
+        with ctx.workprec(FINE_BITS):
+            found = run(EXACT, given)
+    return found
+
+
+def _is_vague(x: Any) -> bool:
+    return isinstance(x, arb) and not blur(x) <= VAGUE * (1 + abs(image(x)))
 
 
 def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
@@ -827,7 +847,7 @@ def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimat
     run, inputs = compiled(outputs)
     table = np.empty((len(rows), len(outputs)), dtype=object)
     for i, row in enumerate(rows):
-        table[i] = run(EXACT, _lookup(inputs, row))
+        table[i] = exactly(run, _lookup(inputs, row))
     return Estimate.of(table)
 
 

@@ -21,6 +21,8 @@ from .errors import ProblemError, Unsuitable
 
 EPS, TINY = 2.0**-53, 2.0**-1074
 BITS = 200
+FINE_BITS = 4096  # where a ball is too wide to say whether there is a number, as that of log(1 - tanh(1000)^2) at 200 bits
+VAGUE = 1e-9
 ctx.prec = BITS
 
 ZERO, ONE = fmpq(0), fmpq(1)
@@ -217,7 +219,8 @@ class Exact(Ring):
             p, q = math.isqrt(int(x.p)), math.isqrt(int(x.q))
             if p * p == x.p and q * q == x.q:
                 return fmpq(p, q)
-        return ball(x).sqrt()
+        b = ball(x)
+        return arb(0).union(b.upper().sqrt()) if b.is_finite() and b.contains(0) else b.sqrt()
 
     def raised(self, x: Any, y: Any) -> Any:
         return self.power(x, int(y)) if isinstance(y, fmpq) and y.q == 1 and abs(y) < 64 else ball(x) ** ball(y)
@@ -243,7 +246,7 @@ class Exact(Ring):
         return x if x >= y else y if y >= x else ball(x).max(ball(y))
 
     def step(self, x: Any) -> Any:
-        return ONE if x >= 0 else ZERO if x < 0 else arb.nan()
+        return ONE if x >= 0 else ZERO if x < 0 else arb(0).union(arb(1)) if ball(x).is_finite() else arb.nan()
 
     def side(self, x: Any) -> Any:
         return ONE if x > 0 else ZERO if x < 0 else fmpq(1, 2) if _tied(x) else arb.nan()

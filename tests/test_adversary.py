@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from gradcheck_rl import (
     AtMost,
+    Bernoulli,
     Categorical,
     Claim,
     Covariance,
@@ -27,6 +28,7 @@ from gradcheck_rl import (
     E,
     Equal,
     Erratum,
+    Gaussian,
     Gradient,
     InputError,
     Mean,
@@ -40,9 +42,15 @@ from gradcheck_rl import (
     Uniform,
     Value,
     Variable,
+    array,
     check,
+    exp,
     log,
+    sigmoid,
     softmax,
+    sqrt,
+    step,
+    tanh,
 )
 from gradcheck_rl.cli import main
 from gradcheck_rl.estimate import Estimate
@@ -408,3 +416,44 @@ def test_what_differs_for_some_outcomes_only_does_not_differ(allowed: tuple[int,
     )
     found = [c.verdict for c in check(Problem(title="Page", claims=claims, world=(arm,))).claims]
     assert found == ["agrees", "agrees", "refuted" if allowed[0] else "agrees"]
+
+
+# ---- what a formula is at a jump, or where a ball does not tell -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("at_zero", [0, sp.Rational(1, 3), sp.Rational(1, 2), 1])
+def test_a_heaviside_is_at_zero_what_is_written(at_zero: Any) -> None:
+    coin = Draw("coin", Bernoulli(logit=x[0]))
+    mean = E(sp.Heaviside(coin[()] - 1, at_zero))
+    chance = softmax(array(0, x[0]))[1]
+    assert line(Claim("Right.", Equal(mean, at_zero * chance))).verdict == "proved"
+    assert line(Claim("Wrong.", Equal(mean, (at_zero - sp.Rational(1, 3)) * chance))).verdict == "refuted"
+
+
+def test_what_is_zero_in_letters_is_zero_for_a_root_and_a_jump() -> None:
+    """Of numbers it is a ball about zero, whose lower half has no root."""
+    nothing = sigmoid(y[0]) + sigmoid(-y[0]) - 1
+    assert line(Claim("It has no spread.", Equal(Value(sqrt(nothing)), 0))).verdict == "proved"
+    assert line(Claim("It has one.", Equal(Value(sqrt(nothing)), sp.Rational(1, 1000)))).verdict == "refuted"
+    assert line(Claim("It is 1 from zero on.", Equal(Value(step(nothing)), 1))).verdict == "undecided"
+    assert line(Claim("It is 1 below zero too.", Equal(Value(step(nothing - 1)), 1))).verdict == "refuted"
+    assert line(Claim("It is more.", Equal(Value(step(nothing)), 2))).verdict == "refuted"
+
+
+@pytest.mark.parametrize("finite", [False, True])
+def test_a_product_of_what_is_huge_and_what_is_tiny_is_its_value(finite: bool) -> None:
+    far = Variable("far", over=OneOf(800))
+    noise = Draw("noise", Bernoulli(logit=x[0]) if finite else Gaussian(0, 1))
+    tiny = exp(far) * (1 - tanh(far) ** 2)  # 4 exp(-800)
+
+    def plain(noise: Any) -> Any:
+        return torch.tanh(1 + 0 * noise)
+
+    def other(noise: Any) -> Any:
+        return 1.001 * plain(noise)
+
+    for model in (Value(tanh(1 + noise * tiny)), Mean(Value(tanh(1 + noise * tiny)))):
+        mean = isinstance(model, Mean)
+        same = Claim("Same.", Equal(Mean(Value(plain)) if mean else Value(plain), model))
+        assert line(same).verdict == "agrees"
+        assert line(same, {plain: other}).verdict == "refuted"

@@ -243,7 +243,7 @@ def test_a_whole_exponent_found_at_a_point_is_a_power() -> None:
 
 def test_nothing_raises_where_a_formula_has_no_value() -> None:
     for nothing in (divide(ONE, ZERO), divide(ZERO, ZERO), divide(ONE, arb(0, 1)), EXACT.power(ZERO, -1), EXACT.root(fmpq(-1)),
-                    EXACT.log(fmpq(-1)), EXACT.step(arb.nan()), EXACT.step(arb(0, 1)), EXACT.sign(arb(0, 1)),
+                    EXACT.log(fmpq(-1)), EXACT.step(arb.nan()), EXACT.step(arb(0, math.inf)), EXACT.sign(arb(0, 1)),
                     EXACT.maximum(arb.nan(), ZERO)):  # fmt: skip
         assert nothing.is_nan()
     assert EXACT.log(ZERO) == EXACT.log(arb(0)) == EXACT.log(ZERO * EXACT.exp(ONE)) == arb.neg_inf()
@@ -322,3 +322,12 @@ def test_corners_and_jumps_are_refused() -> None:
 def test_a_logarithm_is_a_float_when_it_is_asked(p: int, q: int) -> None:
     found = np.array([log_of(fmpq(p, q))], dtype=object).astype(float)
     assert np.allclose(found, np.log(p / q), rtol=0, atol=4e-16 * max(1, abs(np.log(p / q))))
+
+
+@given(st.integers(-3, 3), st.integers(0, 3))
+def test_a_jump_and_a_root_of_a_ball_contain_those_of_what_is_in_it(mid: int, rad: int) -> None:
+    b = arb(mid, rad)
+    for n in range(mid - rad, mid + rad + 1):
+        assert ball(EXACT.step(b)).contains(1 if n >= 0 else 0)
+        if n >= 0:
+            assert EXACT.root(b).is_nan() is False and EXACT.root(b).overlaps(arb(n).sqrt())

@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from flint import ctx
 
 from ..estimate import Estimate
 from ..expressions import needs_integration, values
 from .scene import Scene
 
 NAME = "symbolic"
-BITS = 1024  # where a ball is too wide to say whether there is a number, as that of log(1 - tanh(100)^2) at 200 bits
 
 
 def applies(expressions: Sequence[Any]) -> bool:
@@ -23,8 +21,4 @@ def applies(expressions: Sequence[Any]) -> bool:
 def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
     """(B, 1, n)."""
     scene.says(NAME)
-    found = values(expressions, scene.points.rows)
-    if np.isnan(found.value).any():
-        with ctx.workprec(BITS):
-            found = values(expressions, scene.points.rows)
-    return found.map(lambda x: np.asarray(x)[:, None, :])
+    return values(expressions, scene.points.rows).map(lambda x: np.asarray(x)[:, None, :])
