@@ -7,6 +7,7 @@ import math
 import random
 import re
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +43,13 @@ from gradcheck_rl import (
     Uniform,
     Value,
     Variable,
+    Within,
     array,
     check,
     exp,
     log,
     sigmoid,
+    sin,
     softmax,
     sqrt,
     step,
@@ -457,3 +460,14 @@ def test_a_product_of_what_is_huge_and_what_is_tiny_is_its_value(finite: bool) -
         same = Claim("Same.", Equal(Mean(Value(plain)) if mean else Value(plain), model))
         assert line(same).verdict == "agrees"
         assert line(same, {plain: other}).verdict == "refuted"
+
+
+@pytest.mark.parametrize("inside", [lambda z: log(z**2), lambda z: log(sp.Abs(sin(z)))])
+def test_what_is_infinite_at_the_centre_of_a_draw_has_a_mean(inside: Any) -> None:
+    """Nobody draws the centre itself."""
+    noise = Draw("noise", Gaussian(x[0], 1))
+    mean = E(inside(noise[()]))
+    for at in (Point(x=(0, 0)), Point(x=(Fraction(1, 4), 0))):
+        for quantity in (Value(mean), Mean(Value(inside(noise[()])))):
+            assert line(Claim("It is a small number.", Within(quantity, (-2, 0)), at=at)).verdict != "refuted"
+            assert line(Claim("It is a large one.", Within(quantity, (3, 4)), at=at)).verdict == "refuted"
