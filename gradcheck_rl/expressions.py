@@ -371,15 +371,15 @@ def in_balls_where_floats_fail(body: Program, values: Sequence[Any], out: Sequen
     if len(places) <= IN_BALLS:
         with suppress(Unsuitable):
             for at in map(tuple, places):
-                for x, y in zip(found, exactly(body, [rational(float(v[at])) for v in given]), strict=True):
+                for x, y in zip(found, _exactly(body, [rational(float(v[at])) for v in given]), strict=True):
                     x[at] = image(y)
                     vague |= _is_vague(y) and is_finite(y)
     if vague:
-        raise Unsuitable("a formula is hardly known at some outcome, neither in floats nor in balls")
+        raise Unsuitable("a formula of the model is no number at some outcome, neither in floats nor in balls")
     return [x.reshape(shape) for x in found]
 
 
-def exactly(run: Program, given: Sequence[Any]) -> list[Any]:
+def _exactly(run: Program, given: Sequence[Any]) -> list[Any]:
     """The outputs in fractions and balls, in finer ones where these do not tell."""
     found = run(EXACT, given)
     if any(map(_is_vague, found)):
@@ -847,7 +847,7 @@ def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimat
     run, inputs = compiled(outputs)
     table = np.empty((len(rows), len(outputs)), dtype=object)
     for i, row in enumerate(rows):
-        table[i] = exactly(run, _lookup(inputs, row))
+        table[i] = _exactly(run, _lookup(inputs, row))
     return Estimate.of(table)
 
 
