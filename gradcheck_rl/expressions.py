@@ -24,7 +24,7 @@ from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
-from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, blur, image, is_finite, rational
+from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, blur, image, rational
 from .symbols import Pick, bare, by_name, frozen_, named_, step_, thaw
 from .tangents import RULES, Tangents
 
@@ -373,7 +373,7 @@ def in_balls_where_floats_fail(body: Program, values: Sequence[Any], out: Sequen
             for at in map(tuple, places):
                 for x, y in zip(found, _exactly(body, [rational(float(v[at])) for v in given]), strict=True):
                     x[at] = image(y)
-                    vague |= _is_vague(y) and is_finite(y)
+                    vague |= _is_vague(y) and not math.isnan(image(y))
     if vague:
         raise Unsuitable("a formula of the model is no number at some outcome, neither in floats nor in balls")
     return [x.reshape(shape) for x in found]

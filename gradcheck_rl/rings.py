@@ -220,7 +220,9 @@ class Exact(Ring):
             if p * p == x.p and q * q == x.q:
                 return fmpq(p, q)
         b = ball(x)
-        return arb(0).union(b.upper().sqrt()) if b.is_finite() and b.contains(0) else b.sqrt()
+        if b.is_finite() and b.contains(0) and b.rad() > 0:
+            return arb(0, 1).union(b.upper().sqrt())  # wide on purpose: there may be no root
+        return b.sqrt()
 
     def raised(self, x: Any, y: Any) -> Any:
         return self.power(x, int(y)) if isinstance(y, fmpq) and y.q == 1 and abs(y) < 64 else ball(x) ** ball(y)

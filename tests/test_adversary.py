@@ -434,10 +434,11 @@ def test_a_heaviside_is_at_zero_what_is_written(at_zero: Any) -> None:
 
 
 def test_what_is_zero_in_letters_is_zero_for_a_root_and_a_jump() -> None:
-    """Of numbers it is a ball about zero, whose lower half has no root."""
+    """Of numbers it is a ball about zero, whose lower half has no root: that refutes nothing."""
     nothing = sigmoid(y[0]) + sigmoid(-y[0]) - 1
     assert line(Claim("It has no spread.", Equal(Value(sqrt(nothing)), 0))).verdict == "proved"
-    assert line(Claim("It has one.", Equal(Value(sqrt(nothing)), sp.Rational(1, 1000)))).verdict == "refuted"
+    assert line(Claim("It has one.", Equal(Value(sqrt(nothing)), 2))).verdict == "refuted"
+    assert line(Claim("It has a small one.", Equal(Value(sqrt(nothing)), sp.Rational(1, 1000)))).verdict == "undecided"
     assert line(Claim("It is 1 from zero on.", Equal(Value(step(nothing)), 1))).verdict == "undecided"
     assert line(Claim("It is 1 below zero too.", Equal(Value(step(nothing - 1)), 1))).verdict == "refuted"
     assert line(Claim("It is more.", Equal(Value(step(nothing)), 2))).verdict == "refuted"

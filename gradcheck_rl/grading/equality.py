@@ -19,7 +19,7 @@ from flint import arb, ctx
 from ..claims import Claim, Equal
 from ..errors import InputError, ProblemError, Unsuitable
 from ..estimate import Estimate
-from ..evaluators import Scene, World, proof
+from ..evaluators import Scene, World, proof, unsure
 from ..expressions import values
 from ..judge import Measured, measure, number
 from ..laws import Expected, Slope, randoms
@@ -103,7 +103,8 @@ class _Question:
     def _defined(self, points: Points) -> tuple[Ruling | None, list[int], int]:
         """A refutation, the points where both sides have a value, and how many are in doubt."""
         m = self._measured(points)
-        void = np.isnan(m.left.value).any(axis=1)
+        hidden = np.isfinite(m.left.value) & unsure(m.left) & (m.left.exact is not None)  # a root of zero, perhaps
+        void = (np.isnan(m.left.value) | hidden).any(axis=1)
         absent = np.isnan(m.right.value).any(axis=1)
         wrong = self._undefined(points) & void & ~absent
         if wrong.any():
