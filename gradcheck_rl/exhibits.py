@@ -35,7 +35,7 @@ def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
         left, right = claim.that.sides
         if not isinstance(right, (Printed, Exact)) or not isinstance(left, (Mean, Gradient)):
             continue
-        here = given(judge.world.variables, claim.at, judge.needed(claim))
+        here = given(judge.world.variables, claim.at, judge.needed(claim), claim.says)
         moves = [move for n in judge.needed(claim) for move in _moves(here, n)]
         try:
             there = evaluate(left, judge.scene(claim, stack([here, *(moved for _, moved in moves)]), {}))

@@ -11,6 +11,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from fractions import Fraction
 from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
@@ -175,7 +176,9 @@ class Program:
         if e.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum):
             raise Unsuitable("generic functions and symbolic sums have no value")
         if e.is_Float:
-            exactly = f"write Rational('{float(e)!r}') so that the model stays exact."
+            near = Fraction(float(e)).limit_denominator(1000)
+            fraction = f"{near.numerator}, {near.denominator}" if float(near) == float(e) else f"'{float(e)!r}'"
+            exactly = f"write Rational({fraction}) so that the model stays exact."
             raise ProblemError(f"{float(e)!r} is a rounded number inside a formula: {exactly}")
         if e.is_Symbol:
             raise ProblemError(f"`{e}` has no value here: it is no variable of this problem and no draw under an expectation.")

@@ -383,7 +383,7 @@ class Judge:
     def _where_checked(self, claim: Claim, that: Relation) -> tuple[Points, int]:
         """The points, and how many were kept away from kinks."""
         if claim.at is not None:
-            points = given(self.world.variables, claim.at, self.needed(claim))
+            points = given(self.world.variables, claim.at, self.needed(claim), claim.says)
         else:
             points = self._fulfilling(claim.where)
         if claim.code() and not (claim.at is not None and any(_on_a_page(q) for q in that.sides)):
@@ -602,10 +602,12 @@ def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measur
         _shaped(q, e, found, scene, outcomes)
     counts = [e.shape[2] for e in found]
     width = max(counts)
-    if not {*counts} <= {1, width}:
+    by = dict.fromkeys(blocks for q in that.sides if (blocks := _by(q, scene)))
+    if not {*counts} <= {1, width} or (len(by) > 1 and {*counts} != {width}):
         sizes = [f"{n} coordinate{'s' if n > 1 else ''}{_by(q, scene)}" for n, q in zip(counts, that.sides, strict=True)]
-        by = "; Gradient(f, x) is by x alone" if any(map(_by, that.sides, itertools.repeat(scene))) else ""
-        raise CodeError(None, f"the left side has {sizes[0]}, the right side {sizes[-1]}: they must be as many, or one{by}.")
+        alone = "; Gradient(f, x) is by x alone" if by else ""
+        many = "as many" if len(by) > 1 else "as many, or one"
+        raise CodeError(None, f"the left side has {sizes[0]}, the right side {sizes[-1]}: they must be {many}{alone}.")
     a, *others = (_flat(e, len(scene.points), width, outcomes) for e in found)
     if isinstance(that, Within) and that.bounds is not None:
         low, high = others

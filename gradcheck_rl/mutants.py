@@ -33,7 +33,7 @@ from .loop import HOLDS, Progress, stopped
 from .normal_form import Budget, is_zero
 from .points import generator
 from .problem import Problem
-from .quantities import Covariance, Gradient, Quantity, Value, blocks, is_code, lowered, slots
+from .quantities import Covariance, Gradient, Mean, Quantity, Value, blocks, is_code, lowered, slots
 from .same_code import same_code
 from .symbols import Atom, Named, Symbols, Variable, bare, entries, frozen_, rebuilt, thaw
 from .verdict import Verdict
@@ -246,7 +246,11 @@ class _Page:
         return {"alike": alike}
 
     def _alike(self, changed: Mapping[Any, Any]) -> bool:
-        """Have the functions that the edit changes the same values and gradients at every point tried?"""
+        """Have the functions that the edit changes the same values and gradients at every point tried? Of one that a claim
+        gives rows or copies of its own, `over=`, that is not known."""
+        means = [q for _, claim in self.claims for q, _ in claim.quantities() if isinstance(q, (Mean, Covariance))]
+        if not changed.keys().isdisjoint(slot for q in means if q.over is not None for top in q.code() for slot in slots(top)):
+            return False
         judge = Judge(self.problem, self.seed, MORE)
 
         def found(one: Quantity, other: Quantity) -> Verdict | None:

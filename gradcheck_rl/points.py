@@ -143,12 +143,10 @@ def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: in
     return Points(variables, {k: np.stack([r[k] for r in rows]) for k in variables}, len(rows))
 
 
-def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str]) -> Points:
+def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str], says: str = "") -> Points:
     for k in needed:
         if k not in point.values:
-            raise ProblemError(
-                f"the point gives no `{k}`, which this claim needs: it has {', '.join(point.values) or 'nothing'}."
-            )
+            raise ProblemError(f"the point of {says!r} has {', '.join(point.values) or 'nothing'}: write {k}=... in it too.")
     return Points(variables, {k: point.exact(variables[k])[None] for k in point.values if k in variables}, 1, given=True)
 
 

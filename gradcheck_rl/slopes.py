@@ -266,6 +266,8 @@ class _Slopes:
         """Blocks with a gradient too small for the directions to see: one along which it is wrong, or those not judged."""
         least = FAINT * self.unit * FAINT * self.unit
         faint = [k for k, at in self.lines.blocks.items() if self.moved[at].dot(self.moved[at]) < least]
+        if not faint:
+            return None, []
         still = [k for k in faint if not self.gradient[self.lines.blocks[k]].any()]
         if still and self._clear(self._along(still)) == 0:
             faint = [k for k in faint if k not in still]

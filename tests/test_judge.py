@@ -478,3 +478,31 @@ def test_moments_are_integrated_only_of_an_answer_that_draws_otherwise(monkeypat
     assert asked and line.remark.startswith("the mean is right, but this is another estimator: its variance")
     asked.clear()
     assert check(page, {path: near}).ok and asked
+
+
+def test_gradients_by_other_parameters_are_not_compared() -> None:
+    """One number stands for many, but not the gradient by one parameter for that by two."""
+
+    def product(x: Any, y: Any) -> Any:
+        return x * y
+
+    both = Problem("p", (Claim("By both.", Equal(Gradient(product), Gradient(x * y, y))),))
+    with pytest.raises(
+        ProblemError, match=r"2 coordinates \(by y, x\), the right side 1 coordinate \(by y\): they must be as many;"
+    ):
+        check(both)
+    assert check(Problem("p", (Claim("By one.", Equal(Gradient(product, y), Gradient(x * y, y))),))).ok
+    assert check(Problem("p", (Claim("Above.", AtMost(1, Gradient(product))),))).ok
+
+
+def test_a_point_that_lacks_a_number_is_told_with_its_claim() -> None:
+    lacking = Problem("p", (Claim("Their product.", Equal(Value(x * y), y * x), at=Point(x=1)),))
+    with pytest.raises(ProblemError, match=r"the point of 'Their product.' has x: write y=... in it too"):
+        check(lacking)
+
+
+@given(st.fractions(-9, 9, max_denominator=1000).filter(lambda q: q.denominator & (q.denominator - 1)))
+def test_a_rounded_fraction_is_told_as_the_fraction(q: Any) -> None:
+    rounded = Problem("p", (Claim("Rounded.", Equal(x + float(q), x)),))
+    with pytest.raises(ProblemError, match=rf"write Rational\({q.numerator}, {q.denominator}\)"):
+        check(rounded)

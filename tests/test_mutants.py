@@ -613,3 +613,22 @@ def test_an_edit_of_a_long_line_is_shown_where_it_is() -> None:
     halves = [re.fullmatch(r"[\w ]+: (.*) for (.*)", said) for said in told]
     assert halves and all(found and found[1] != found[2] for found in halves)
     assert max(map(len, told)) < 150
+
+
+def test_of_code_that_is_given_copies_nothing_is_said_from_one_draw(tmp_path: Path) -> None:
+    """Among one answer nothing is spread, twice as far too."""
+    path = page(
+        tmp_path,
+        {
+            "from gradcheck_rl import (": "from gradcheck_rl import (\n    AtMost,\n    batch,",
+            "unbiased = Claim(": (
+                "def spread(theta, action, log_pi=log_pi):\n"
+                "    found = log_pi(theta)[action]\n    return ((found - found.mean()) ** 2).sum()\n\n\n"
+                'apart = Claim("It is not negative.", AtMost(0, Mean(Value(spread), over=batch(action, 2))))\n'
+                "unbiased = Claim("
+            ),
+            "claims=(unbiased": "claims=(apart, unbiased",
+        },
+    )
+    factor = next(m for m in mutants(load(str(path)), functions=["spread"]) if ", factor 2: 2 * ((found - " in m.name)
+    assert factor.survives and not factor.alike

@@ -95,7 +95,7 @@ def run(
         while True:
             try:
                 result = ladder[at]()
-                if _moved() and not _same(result, ladder[at]()):
+                if _moved() and not _same(result, ladder[at]()) and _moved():
                     raise CodeError(key, f"`{name}` {RANDOM}")
             except (CodeError, Unsuitable, KeyboardInterrupt):
                 raise
@@ -113,7 +113,7 @@ def run(
 
 
 def _moved() -> bool:
-    """Do the random generators stand elsewhere than when this was last asked? Who moves them is called twice."""
+    """Do the random generators stand elsewhere than when this was last asked? Who may have moved them is called again."""
     global _stood
     before, _stood = _stood, chance()
     return _stood != before
