@@ -238,6 +238,8 @@ class Judge:
         verdict, at, gap, room, remark = judged(faint=claim.resolution - unseen if faint else 0.0)
         if faint and verdict is Verdict.AGREES and remark:
             verdict, at, gap, room, remark = judged(faint=self._faint(claim, that, m, scene) - unseen)
+        if isinstance(that, Within):  # a set has room that is no doubt
+            room = float(m.blur[at])
         remark = "; ".join(filter(None, (remark, m.left_out)))
         drawn = m.drawn(*at)
         ruling = Ruling(name, verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, points, 0, drawn, m)

@@ -25,6 +25,7 @@ from gradcheck_rl import (
     Erratum,
     Gaussian,
     Gradient,
+    Hull,
     Mean,
     Mistake,
     NonFinite,
@@ -37,7 +38,9 @@ from gradcheck_rl import (
     Raises,
     Uniform,
     Value,
+    Within,
     check,
+    maximum,
 )
 from gradcheck_rl import judge as judging
 from gradcheck_rl.cli import main
@@ -506,3 +509,12 @@ def test_a_rounded_fraction_is_told_as_the_fraction(q: Any) -> None:
     rounded = Problem("p", (Claim("Rounded.", Equal(x + float(q), x)),))
     with pytest.raises(ProblemError, match=rf"write Rational\({q.numerator}, {q.denominator}\)"):
         check(rounded)
+
+
+def test_the_width_of_a_set_is_no_doubt() -> None:
+    def relu(x: Any) -> Any:
+        return x.clamp(min=0)
+
+    inside = Claim("In the hull.", Within(Gradient(relu), Hull(Gradient(maximum(x, 0)))), at=Point(x=0))
+    (line,) = check(Problem("p", (inside,))).claims
+    assert line.ok and line.routes[0].radius is not None and line.routes[0].radius < 1e-12

@@ -18,6 +18,7 @@ CHUNK = 1 << 16
 
 
 def rows(options: Options) -> Iterator[Row]:
+    np.empty(31 << 17)  # freed at once: from here on the C library keeps what is freed, and no work pays for its pages anew
     looks = looks_at(draws_needed(VARIANCE, MARGIN * (40 if options.smoke else 1), ALPHA / LOOKS), ALPHA)
     draws = looks[-1].draws
 
