@@ -512,9 +512,11 @@ def test_a_rounded_fraction_is_told_as_the_fraction(q: Any) -> None:
 
 
 def test_the_width_of_a_set_is_no_doubt() -> None:
-    def relu(x: Any) -> Any:
-        return x.clamp(min=0)
+    z = Parameter("z", over=Uniform(-1, 1))
 
-    inside = Claim("In the hull.", Within(Gradient(relu), Hull(Gradient(maximum(x, 0)))), at=Point(x=0))
+    def relu(z: Any) -> Any:
+        return z.clamp(min=0)
+
+    inside = Claim("In the hull.", Within(Gradient(relu), Hull(Gradient(maximum(z, 0)))), at=Point(z=0))
     (line,) = check(Problem("p", (inside,))).claims
     assert line.ok and line.routes[0].radius is not None and line.routes[0].radius < 1e-12
