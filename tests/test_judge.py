@@ -519,4 +519,5 @@ def test_the_width_of_a_set_is_no_doubt() -> None:
 
     inside = Claim("In the hull.", Within(Gradient(relu), Hull(Gradient(maximum(z, 0)))), at=Point(z=0))
     (line,) = check(Problem("p", (inside,))).claims
-    assert line.ok and line.routes[0].radius is not None and line.routes[0].radius < 1e-12
+    (route,) = line.routes
+    assert line.ok and route.slack is not None and route.slack < 1e-12
