@@ -51,7 +51,7 @@ def same_gradient(
     is by all that varies smoothly, or by the names in `wrt`.
 
     Beside `points` drawn ones they are compared far out, up to thousands of spreads, and close to the ends of ranges. There only
-    a difference counts: where one side alone overflows, a remark says so.
+    a difference counts: where one of them alone overflows, a remark says so.
 
     `resolution` is how small a difference is seen. Where all entries of both sides at all points are below 1, it is that part
     of the largest, or what rounding moves where that is more: -1e-7 x is not 1e-7 x, and 1e-17 from 1 - 1 is 0.
@@ -175,8 +175,8 @@ class _Beyond:
                 if not wrong.ok:
                     return replace(wrong, remark=f"far out; at the {line.points} points before they agree")
             if alone.any() and not lost:
-                most = min(max(largest(x[row]) for x in points.floats.values()) for row in np.flatnonzero(alone))
-                lost = f"one side alone is not finite where numbers reach {most:.0e}"
+                most, at = min((max(largest(x[n]) for x in points.floats.values()), n) for n in np.flatnonzero(alone))
+                lost = f"the {'second' if finite[0][at] else 'first'} alone is not finite where numbers reach {most:.0e}"
         return replace(line, remark="; ".join(filter(None, (line.remark, lost))))
 
     def _rulings(self, that: Equal) -> Iterator[Ruling]:

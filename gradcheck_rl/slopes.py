@@ -32,7 +32,10 @@ LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
 OTHERS, LEAST, BENT = 8, 2.0**-27, 2.0**-6
 SIDES = (2.0**-30, 2.0**-17)
-FAINT, ALONE, CLEAR, NOTHING = 1e-4, 0.1, 4.0, 1e-13
+FAINT = 1e-4  # of the whole gradient: a block with less is moved alone
+ALONE = 0.1  # of its own gradient: the error that is seen then
+CLEAR = 4.0  # times the rounding, within which a slope is lost
+NOTHING = 1e-13  # of the whole gradient, which nobody judges
 
 
 def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directions: int = 8) -> Report:

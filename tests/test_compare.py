@@ -1223,7 +1223,7 @@ OVERFLOWING: dict[str, tuple[Any, Any]] = {
 def test_what_overflows_or_loses_its_digits_far_out_is_remarked(one: Any, other: Any, values: bool, seed: int) -> None:
     lines = same_gradient(one, other, values=values, seed=seed, theta=(Normal(), 3)).claims
     assert [line.verdict for line in lines] == ["agrees"] * len(lines)
-    assert "one side alone is not finite where numbers reach" in lines[-1].remark
+    assert "the first alone is not finite where numbers reach" in lines[-1].remark
 
 
 def test_code_may_refuse_what_is_far_out() -> None:
