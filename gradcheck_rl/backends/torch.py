@@ -337,6 +337,9 @@ def of_formulas(program: Any, rows: Floats, by: Sequence[int], shaken: int = 0) 
 # ---- one loss, as a practitioner has it -----------------------------------------------------------------------------------
 
 
+_directions = torch.Generator()
+
+
 class Lines:
     """The value and the gradient of a loss wherever its parameters are moved; its random numbers are the same everywhere.
 
@@ -357,6 +360,7 @@ class Lines:
             if not p.is_cpu:
                 self._away.append((p, torch.from_numpy(cell)))
         self.here = _flat(self._cells)
+        self._owned = any(type(p) is not torch.Tensor for p in self.leaves.values())  # by modules, which may have buffers
         self._buffers: dict[Any, dict[str, tuple[Any, Any]]] = {}
         for module in parameters.modules() if isinstance(parameters, torch.nn.Module) else ():
             self._keep(module)
@@ -388,8 +392,9 @@ class Lines:
 
     def drawn(self, count: int, seed: int) -> Floats:
         """Rows of numbers from -1 to 1, of 24 bits, that come from the seed and the loss's name, and from nothing else."""
-        torch.default_generator.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
-        return torch.empty(count, self.here.size, dtype=torch.float32, device="cpu").uniform_(-1, 1).numpy()
+        _directions.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
+        empty = torch.empty(count, self.here.size, dtype=torch.float32, device="cpu")
+        return empty.uniform_(-1, 1, generator=_directions).numpy()
 
     def move(self, there: Floats) -> None:
         """The numbers are written where the parameters keep theirs, so that whatever shares them moves too."""
@@ -490,8 +495,10 @@ class Lines:
         ]
 
     def _run(self) -> Any:
-        self._put_back()
-        watch = register_module_forward_pre_hook(self._keep) if self._made is None else None  # which modules it calls
+        if self._made is not None:
+            self._put_back()
+        first = self._owned and self._made is None
+        watch = register_module_forward_pre_hook(self._keep) if first else None  # which modules it calls
         try:
             y = self.loss()
         except Exception as error:
