@@ -9,7 +9,9 @@ code may be right and accurate only to so much.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 import sympy as sp
@@ -28,6 +30,7 @@ from .scene import Outcomes, Scene, arrays, possible, tangent
 NAME = "autodiff"
 SINGLE = 2.0**-24
 APART = 2.0**-12  # how far float32 may lie from float64 before the code is called again
+_steady: WeakSet[Any] = WeakSet()  # code that gave the same again
 SHAKEN = 2  # times that a formula on tensors is run with every result off in its last digit
 
 
@@ -77,9 +80,12 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     except CodeError:
         coarse = np.full(fine.shape, np.nan)
     with np.errstate(all="ignore"):
-        far = (np.abs(fine - coarse) > APART * (1 + np.abs(fine))).any()
-    for _ in range(2 if far else 0):  # twice, as what flips is the same at every other call
-        _stateless(q.of, code.__name__, fine, run("float64"))
+        far = code not in _steady and (np.abs(fine - coarse) > APART * (1 + np.abs(fine))).any()
+    if far:
+        for _ in range(2):  # as what flips is the same at every other call
+            _stateless(q.of, code.__name__, fine, run("float64"))
+        with suppress(TypeError):  # what keeps no weak reference is asked each time
+            _steady.add(code)
     nudged = run("float64", nudge=True) if (np.isfinite(fine) & ~np.isfinite(coarse)).any() else fine
     return Estimate(fine, radius(fine, coarse, nudged), Evidence.FLOAT)
 
