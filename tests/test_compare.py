@@ -1382,3 +1382,8 @@ def test_modules_that_are_called_keep_what_they_had(replaces: bool, given_as: An
         assert slope(lambda: loss(bent(lambda g: 2 * g)), given_as(net)).verdict == "refuted"
     assert net.mean is kept and all(torch.equal(v, before[k]) for k, v in net.state_dict().items())
     assert not nn.modules.module._global_forward_pre_hooks
+
+
+def test_what_is_hardly_known_far_out_ends_nothing() -> None:
+    """exp at 700 has a radius whose square is no float."""
+    assert alone(lambda x: x.exp().sum(), lambda x: x.exp().sum() * 1, x=(Normal(scale=8), 3)).verdict == "agrees"

@@ -237,8 +237,8 @@ class _Mean:
 
 def draws_for(times: float, scene: Scene) -> str:
     """How many draws make the radius so many times smaller, rounded up; nothing, where no number does."""
-    many = max(scene.made, default=0) * times**2 if math.isfinite(times) else max(scene.short, default=0)
-    if not many or (scene.near and not math.isfinite(times)):
+    many = max(scene.made, default=0) * times * times if math.isfinite(times) else max(scene.short, default=0)
+    if not 0 < many < math.inf or (scene.near and not math.isfinite(times)):
         return ""
     unit = 10 ** max(0, math.floor(math.log10(many)) - 1)
     return f"{math.ceil(many / unit) * unit:.1e}".replace("e+", "e")
