@@ -23,8 +23,6 @@ from .quantities import Exact, Gradient, Mean, Printed, is_code
 from .report import BlindSpot, Chain, Flow, Form
 from .verdict import Ruling, Verdict
 
-FEW = 4
-
 
 def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
     """At the published data, which inputs could be anything? Each is moved, and the answer watched."""
@@ -41,23 +39,25 @@ def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
             there = evaluate(left, judge.scene(claim, stack([here, *(moved for _, moved in moves)]), {}))
         except (CodeError, Unsuitable):
             continue
-        still = [label for (label, _), moved in zip(moves, _moved(there)[1:], strict=True) if not moved]
+        seen = {label for (label, _), moved in zip(moves, _moved(there)[1:], strict=True) if moved}
+        still = [label for label in dict.fromkeys(label for label, _ in moves) if label not in seen]
         if still:
             found.append(BlindSpot(name, claim.says, still))
     return found
 
 
 def _moves(points: Points, name: str) -> list[tuple[str, Points]]:
-    """The point with one entry of a variable moved to another value that its space holds."""
+    """The point with one entry of a variable moved up, and down, to another value that its space holds."""
     variable, value = points.variables[name], points.exact[name]
     out: list[tuple[str, Points]] = []
     for i, atom in enumerate(variable.atoms.ravel()):
-        for step in (fmpq(1, 7), fmpq(1), fmpq(-1)):
-            moved = value.copy().reshape(1, -1)
-            moved[0, i] = moved[0, i] + step
-            if variable.over.holds(moved.reshape(variable.shape)):
-                out.append((str(atom), points.with_(name, moved.reshape(value.shape))))
-                break
+        for steps in ((fmpq(1, 7), fmpq(1)), (fmpq(-1, 7), fmpq(-1))):
+            for step in steps:
+                moved = value.copy().reshape(1, -1)
+                moved[0, i] = moved[0, i] + step
+                if variable.over.holds(moved.reshape(variable.shape)):
+                    out.append((str(atom), points.with_(name, moved.reshape(value.shape))))
+                    break
     return out
 
 
@@ -74,7 +74,7 @@ def flows(problem: Problem, judge: Judge, answer: Answer) -> list[Flow]:
     found: dict[str, Flow] = {}
     if not judge.world.parameters or not len(judge.points):
         return []
-    points = judge.image(judge.take(judge.points, range(min(FEW, len(judge.points)))))
+    points = judge.image(judge.points)
     for claim in problem.claims:
         if answer and not claim.reaches(answer):
             continue
