@@ -55,7 +55,7 @@ FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),)"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 NUDGE = 1 + fmpq(1, 2**22)  # float32 rounds another way there
 LONGEST = 24  # characters of an exact number in a sentence, where its float says as much
-SINGLE = 2.0**-20  # what float32 loses in a few operations
+SINGLE, DOUBLE = 2.0**-20, 2.0**-30  # what float32 loses in a few operations, and what only float64 holds
 NOUGHT = 1e-15  # what is shown as 0, where its radius says that it may be
 
 Answer = Mapping[Any, Any]
@@ -64,13 +64,14 @@ Formulas = list[Any] | None
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a claim: every route's ruling, the one that counts, and what to show of it."""
+    """What became of a claim: every route's ruling, the one that counts, what to show of it, and how many points were tried."""
 
     rulings: tuple[Ruling, ...]
     best: Ruling
     reason: str = ""
     witness: dict[str, Any] | None = None
     shown: dict[str, Any] = field(default_factory=dict)
+    points: int = 0
     seconds: float = 0.0
 
 
@@ -164,12 +165,15 @@ class Judge:
             where = None
             if reason and best.points is not None and not math.isfinite(best.slack):  # at this point nothing is known
                 where = best.points.witness(best.at, self.needed(claim))
-            return Settled(tuple(rulings), best, reason, where, shown=self._shown(claim, that, best))
+            return Settled(tuple(rulings), best, reason, where, self._shown(claim, that, best), _count(best))
+        count = _count(best)
         if witness and claim.at is None and best.left is not None:
-            best = self._shrunk(claim, that, best, answer)
+            simplest = self._shrunk(claim, that, best, answer)
+            rulings = [simplest if r is best else r for r in rulings]  # its gap is that of the two sides which are shown
+            best = simplest
         found = best.points.witness(best.at, self.needed(claim)) if best.points is not None else {}
         shown = self._shown(claim, that, best)
-        return Settled(tuple(rulings), best, best.note or self._difference(that, best), found | best.drawn, shown)
+        return Settled(tuple(rulings), best, best.note or self._difference(that, best), found | best.drawn, shown, count)
 
     def _routes(self, claim: Claim, that: Relation, points: Points, answer: Answer, strict: bool) -> list[Ruling]:
         asked = list(claim.routes)
@@ -262,8 +266,9 @@ class Judge:
                 wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
             return replace(ruling, note=wide)
         hints = list(dict.fromkeys(scene.notes))
-        if claim.code() and gap <= SINGLE * abs(float(m.right.value[at])):
-            hints.append("six digits agree, and float32 has no more: compute in float64")
+        size = abs(float(m.right.value[at]))
+        if claim.code() and DOUBLE * size <= gap <= SINGLE * size:
+            hints.append("six digits agree, and float32 has no more: was it computed in float32?")
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling
         other = self._other_estimator(that, scene) if answer else ""
@@ -338,7 +343,7 @@ class Judge:
             found = isinstance(cause, that.error)
             note = "" if found else f"`{name}` raised {type(cause).__name__}, not {wanted}" if cause else str(error)
         ruling = Ruling("called", Verdict.AGREES if found else Verdict.REFUTED, note=note, points=points)
-        return Settled((ruling,), ruling, note)
+        return Settled((ruling,), ruling, note, points=len(points))
 
     def _other_estimator(self, that: Relation, scene: Scene) -> str:
         """The mean is right; is it the declared estimator? Its moments tell, where they can be listed or integrated: covariance
@@ -699,6 +704,10 @@ def number(e: Estimate, b: int, i: int) -> Any:
         return written(x)
     value, radius = float(e.value[b, i]), float(e.radius[b, i])
     return 0.0 if (x is not None and contains_zero(x)) or abs(value) <= radius < NOUGHT else _plain(value)
+
+
+def _count(r: Ruling) -> int:
+    return 0 if r.points is None else len(r.points)
 
 
 def _plain(x: float) -> Any:

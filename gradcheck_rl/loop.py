@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 
 HOLDS = (Verdict.PROVED, Verdict.AGREES)
+SIDES = ("value", "radius", "expected", "labels", "point")
 
 
 def check(
@@ -231,8 +232,8 @@ class _Loop:
             reason=settled.reason,
             remark=best.remark,
             resolution=claim.resolution,
-            evidence=(Evidence.EXACT if best.verdict is Verdict.PROVED else best.evidence).word,
-            points=0 if best.points is None else len(best.points),
+            evidence=_evidence(best),
+            points=settled.points,
             removed=best.removed,
             elapsed_s=settled.seconds if self.timed else 0.0,
             witness=settled.witness,
@@ -272,7 +273,7 @@ class _Loop:
         found = {size: s.best.verdict.word for size, s in settled.items() if size not in stops}
         bad = [size for size, s in settled.items() if size in found and s.best.verdict not in HOLDS]
         if not bad or not line.ok:
-            remarks = [line.remark, *(f"not judged at {size}: {reason}" for size, reason in [*stops.items()][:1])]
+            remarks = [line.remark, *(f"not judged at {', '.join(stops)}: {reason}" for reason in [*stops.values()][:1])]
             return replace(line, sizes=found, remark="; ".join(filter(None, remarks)))
         worst = min(bad, key=lambda size: settled[size].best.verdict is not Verdict.REFUTED)
         why = settled[worst]
@@ -283,6 +284,7 @@ class _Loop:
             verdict=found[worst],
             reason=f"it holds here, and is {found[worst]} at {worst}: {why.reason}",
             witness=why.witness,
+            **(dict.fromkeys(SIDES) | why.shown),
         )
 
     def _judge(self, other: Problem, count: int, proving: bool = True) -> Judge:
@@ -311,6 +313,13 @@ class _Loop:
             settled.shown.get("value"),
             mistake.source,
         )
+
+
+def _evidence(r: Ruling) -> str:
+    """The weakest of what the verdict rests on; nothing, where no route has numbers to show."""
+    if r.verdict is Verdict.UNDECIDED and r.left is None:
+        return ""
+    return (Evidence.EXACT if r.verdict is Verdict.PROVED else r.evidence).word
 
 
 def _route(r: Ruling) -> Route:

@@ -65,6 +65,7 @@ from gradcheck_rl import (
     differences,
     frozen,
     log_prob,
+    maximum,
     minimum,
     module,
     softmax,
@@ -1016,3 +1017,80 @@ def test_a_gradient_by_what_the_code_does_not_take_is_refused_unless_it_is_named
         page()  # 0 = 0
     assert [line.verdict for line in check(page(w)).claims] == ["refuted", "proved"]
     assert check(page(theta)).ok  # that nothing reaches theta is claimed
+
+
+SIZED = """
+from gradcheck_rl import Claim, Equal, Gradient, Normal, Parameter, Problem, Size, Uniform, Variable
+
+K = Size("K", 3, also=(2, 4))
+theta, price = Parameter("theta", K, over=Normal()), Variable("price", K, over=Uniform(-1, 1))
+
+
+def total(theta, price):
+    return (theta * price).sum()
+
+
+problem = Problem("Sizes", (Claim("So.", Equal(Gradient(total), price)),))
+"""
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda theta, price: (theta * price).mean() * 3, lambda theta, price: (theta * price)[:3].sum()]
+)
+def test_the_sides_of_what_fails_at_another_size_are_those_at_its_witness(wrong: Any, tmp_path: Path) -> None:
+    (tmp_path / "sizes.py").write_text(SIZED)
+    line = only(check(load(str(tmp_path / "sizes.py")), {"total": wrong}))
+    assert line.verdict == "refuted" and line.value is not None and line.expected is not None and line.point == line.witness
+    size = len((line.witness or {})["theta"])
+    assert size != 3 and len(line.value) == len(line.expected) == len(line.radius or ()) == len(line.labels or ()) == size
+    assert any(abs(float(Rational(x)) - float(Rational(y))) > 1e-6 for x, y in zip(line.value, line.expected, strict=True))
+
+
+def test_every_size_that_was_not_judged_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sizes.py").write_text(SIZED)
+    line = only(check(load(str(tmp_path / "sizes.py")), {"total": lambda theta, price: (theta.reshape(3) * price).sum()}))
+    assert line.ok and line.sizes == {} and line.remark.startswith("not judged at K = 2, K = 4: ")
+
+
+@given(st.integers(0, 99))
+def test_of_a_refuted_claim_all_points_are_counted_and_its_gap_is_that_of_its_sides(seed: int) -> None:
+    x, y = Parameter("x", over=OneOf(-2, -1, 0, 1, 2)), Parameter("y", over=Normal())
+
+    def relu(x: Any, y: Any) -> Any:
+        return torch.relu(x) * y
+
+    def twice(x: Any, y: Any) -> Any:
+        return 2 * torch.relu(x) * y
+
+    claim = Claim("So.", Equal(Gradient(relu), Gradient(maximum(x, 0) * y)))
+    report = Problem("kinks", (claim,), corners=(Point(x=0, y=1), Point(x=1, y=1)))
+    right, wrong = (only(check(report, answer, seed=seed)) for answer in ({}, {relu: twice}))
+    assert right.ok and wrong.verdict == "refuted" and right.removed > 0
+    assert (wrong.points, wrong.removed) == (right.points, right.removed)
+    assert wrong.value is not None and wrong.expected is not None
+    apart = max(abs(float(a) - float(b)) for a, b in zip(wrong.value, wrong.expected, strict=True))
+    assert wrong.routes[0].gap == apart
+
+
+def test_an_input_that_may_move_one_way_alone_is_no_blind_spot() -> None:
+    x, y = Parameter("x", over=Normal()), Parameter("y", over=Normal())
+    claims = [Claim("So.", Equal(Gradient(minimum(sign * x, 0) ** 2 + y), (0, 1)), at=Point(x=0, y=1)) for sign in (1, -1)]
+    for claim in claims:
+        assert [spot.inputs for spot in check(Problem("ramp", (claim,))).blind_spots] == [["y"]]
+
+
+def test_a_path_that_carries_nothing_carries_nothing_at_any_point() -> None:
+    x, y = Parameter("x", over=OneOf(-1, 1)), Parameter("y", over=OneOf(1, 2))
+
+    def relu(x: Any, y: Any) -> Any:
+        return torch.relu(x) + 0 * y
+
+    claim = Claim("So.", Equal(Gradient(relu), Gradient(maximum(x, 0))))
+    (flow,) = check(Problem("late", (claim,), world=(y,), corners=(*[Point(x=-1)] * 6, Point(x=1)))).flow
+    assert flow.blocks == {"x": "some", "y": "zero"}
+
+
+def test_what_is_undecided_without_a_number_rests_on_no_evidence() -> None:
+    x = Parameter("x", over=OneOf(0))
+    line = only(check(Problem("kink", (Claim("So.", Equal(Gradient(maximum(x, 0)), 0)),))))
+    assert line.verdict == "undecided" and line.evidence == ""
