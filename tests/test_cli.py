@@ -569,7 +569,7 @@ def test_explain_says_what_is_known_and_where(capsys: Shown) -> None:
     written = TINY.read_text().splitlines()
     number = next(n for n, text in enumerate(written, start=1) if "T-004" in text)
     assert out.startswith(f"T-004: It is 4.\nIt is decided at problem1_two_logits.py:{number}\n")
-    for expected in ("It is half of it.", "✓ refuted", "→ REINFORCE is unbiased.", "at theta = ", "value", "expected"):
+    for expected in ("It is half of it.", "✓ refuted", "→ REINFORCE is unbiased.", "at theta = ", "left side", "right side"):
         assert expected in out
     assert "uniform" not in out
 

@@ -225,7 +225,8 @@ def test_an_escape_sequence_is_shown_not_sent() -> None:
 
 @given(reports(words, finite), st.integers(60, 140))
 def test_no_line_is_wider_than_the_screen(report: Report, width: int) -> None:
-    assert max(cell_len(line) for line in text.render([report], Screen(width)).split("\n")) <= width
+    written = text.render([report], Screen(width)).split("\n")
+    assert max(cell_len(line) for line in written if "; replay: " not in line) <= width
 
 
 @given(reports(words, finite))
@@ -373,3 +374,29 @@ def test_the_sides_at_given_data_stand_beside_it() -> None:
     for points, shown in ((1, True), (12, False)):
         written = markdown.render([replace(PLAIN, claims=(replace(line, points=points),))], Setting())
         assert ("x = 1/7" in written) is shown
+
+
+@given(words, st.integers(1, 140), st.integers(1, 40))
+def test_the_line_that_replays_is_one_line_on_any_screen(word: str, width: int, count: int) -> None:
+    typed = " ".join(["python -m gradcheck_rl page.py --seed 0", *[f"--only x{word}"] * count])
+    assert f"; replay: {typed}\n" in text.render([replace(PLAIN, replay=typed)], Screen(width))
+
+
+@pytest.mark.parametrize(("verdict", "ok", "said"), [("refuted", False, "2 (agrees), 4 (refuted)"), ("agrees", True, "2, 4")])
+def test_of_a_line_that_fails_each_size_has_its_verdict(verdict: str, ok: bool, said: str) -> None:
+    sizes = {"K = 2": "agrees", "K = 4": verdict}
+    line = replace(PLAIN.claims[0], verdict=verdict, ok=ok, sizes=sizes)
+    report = replace(PLAIN, claims=(line,))
+    assert f"also at K = {said}" in markdown.render([report], Setting()).replace("\\", "")
+    assert f"also at K = {said.replace(', ', ', K = ')}" in text.render([report], Screen(140))
+
+
+def test_a_resolution_that_no_line_names_is_that_of_the_sentence_below_the_claims() -> None:
+    claim = replace(PLAIN.claims[0], kind="claim", resolution=1e-6)
+    coarse = replace(claim, id="coarse", resolution=0.05)
+    erratum = replace(coarse, id="wrong", kind="erratum", verdict="refuted", correction="It is 4.")
+    for claims in ((claim, coarse), (coarse, claim)):
+        report = replace(PLAIN, claims=(*claims, erratum))
+        for written in (text.render([report], Screen(140)), markdown.render([report], Setting())):
+            assert "An error of 1e-06 (relative, above 1) would be seen" in written
+        assert text.render([report], Screen(140)).count("resolution 0.05") == 2

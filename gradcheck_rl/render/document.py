@@ -162,8 +162,10 @@ class _Page:
             blocks += self._section("The answer that was checked", "answer", [Paragraph((*names,))])
         blocks += self._section("Not as it should be", "wrong", [*map(self._wrong, wrong), *map(self._missed, missed)])
         blocks += self._section("Derivations", "derivations", [self._chain(derivation) for derivation in report.derivations])
-        usual = _usual(claims)
-        said = Paragraph((say("An error of {} would be seen, unless another resolution is named.", f"{usual:g}"),))
+        usual = usual_resolution(claims)
+        said = Paragraph(
+            (say("An error of {} (relative, above 1) would be seen, unless another resolution is named.", f"{usual:g}"),)
+        )
         blocks += self._section("Claims", "claims", [said, *(self._claim(line, usual) for line in claims)] if claims else [])
         title = "Errata: refuted, as they should be" if refuted else "Errata: each should be refuted"
         blocks += self._section(title, "errata", [self._erratum(line) for line in errata])
@@ -237,7 +239,7 @@ class _Page:
         if usual is not None and line.resolution != usual:
             notes.append((say("resolution {}", f"{line.resolution:g}"),))
         if line.sizes:
-            notes.append((say("also at {}", _sizes(line.sizes, say)),))
+            notes.append((say("also at {}", _sizes(line, say)),))
         if line.removed:
             notes.append((say("{} points; {} more removed, on kinks", line.points, line.removed),))
         notes += [(say(line.remark),)] if line.remark else []
@@ -427,7 +429,7 @@ def _equation(tree: Any, widest: int = WIDEST_CLAIM) -> list[Block]:
     return [Equation(formula)] if formula.tree and len(formula.lines) <= MOST_LINES and formula.width <= 1.4 * widest else []
 
 
-def _usual(lines: Iterable[Line]) -> float:
+def usual_resolution(lines: Iterable[Line]) -> float:
     found = [line.resolution for line in lines]
     return max(set(found), key=lambda r: (found.count(r), -r), default=0.0)
 
@@ -446,12 +448,12 @@ def _small(x: float) -> str:
     return f"{x:.1e}" if x else "0"
 
 
-def _sizes(sizes: Mapping[str, str], say: Say) -> str:
-    """K = 2, 4, 5: a name is written once for sizes that follow each other."""
+def _sizes(line: Line, say: Say) -> str:
+    """K = 2, 4, 5: a name is written once for sizes that follow each other; of a line that fails each size has its verdict."""
     said, last = list[str](), ""
-    for size, word in sizes.items():
+    for size, word in line.sizes.items():
         name, equals, number = size.partition(" = ")
-        held = "" if word in ("proved", "agrees") else f" ({say(word)})"
+        held = "" if line.ok and word in ("proved", "agrees") else f" ({say(word)})"
         said.append(f"{number if equals and name == last else size}{held}")
         last = name if equals and "," not in size else ""
     return ", ".join(said)

@@ -15,7 +15,7 @@ from rich.text import Text
 from ..report import Caught, Chain, Form, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
-from .document import number
+from .document import number, usual_resolution
 from .formula import drawable
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
@@ -112,7 +112,7 @@ def _print(parts: Sequence[RenderableType], screen: Screen | None) -> str:
     )
     with console.capture() as capture:
         for n, part in enumerate(parts):
-            console.print(*["\n"] * min(n, 1), part, sep="\n")
+            console.print(*["\n"] * min(n, 1), part, sep="\n", crop=False)
     text = "\n".join(line.rstrip() for line in capture.get().split("\n"))
     try:
         text.encode(screen.encoding)
@@ -197,12 +197,14 @@ class _Page:
         claims = [line for line in report.claims if line.kind != "erratum"]
         if not claims:
             return []
-        usual = max({line.resolution for line in claims}, key=[line.resolution for line in claims].count)
-        grid = self.lines(sorted(claims, key=lambda line: line.kind == "step"), usual)
+        usual = usual_resolution(claims)
         return self.section(
             "Claims",
-            grid,
-            _text(self.say("An error of {} would be seen, unless another resolution is named.", f"{usual:g}"), "dim"),
+            self.lines(sorted(claims, key=lambda line: line.kind == "step"), usual),
+            _text(
+                self.say("An error of {} (relative, above 1) would be seen, unless another resolution is named.", f"{usual:g}"),
+                "dim",
+            ),
         )
 
     def errata(self, report: Report) -> list[RenderableType]:
@@ -210,7 +212,8 @@ class _Page:
         if not errata:
             return []
         title = "Errata: refuted, as they should be" if all(line.ok for line in errata) else "Errata: each should be refuted"
-        return self.section(title, self.lines(errata, errata[0].resolution))
+        claims = [line for line in report.claims if line.kind != "erratum"]
+        return self.section(title, self.lines(errata, usual_resolution(claims or errata)))
 
     def lines(self, lines: Sequence[Line], usual: float) -> Table:
         grid = self.grid("verdict", "sentence", "how", "how well", "time")
@@ -227,7 +230,8 @@ class _Page:
     def sentence(self, line: Line) -> Text:
         notes = [" · ".join(filter(None, (line.id, line.source)))]
         if line.sizes:
-            sizes = [size if word in ("proved", "agrees") else f"{size} ({self.say(word)})" for size, word in line.sizes.items()]
+            held = ("proved", "agrees") if line.ok else ()
+            sizes = [size if word in held else f"{size} ({self.say(word)})" for size, word in line.sizes.items()]
             notes.append(self.say("also at {}", ", ".join(sizes)))
         if line.removed:
             notes.append(self.say("{} points; {} more removed, on kinks", line.points, line.removed))
@@ -324,7 +328,7 @@ class _Page:
         ]
         if len(rows) > MOST_COMPONENTS:
             rows.sort(key=lambda row: row[1] == row[2])
-        grid = self.grid("", "value", "expected")
+        grid = self.grid("", "left side", "right side")
         for row in rows[:MOST_COMPONENTS]:
             grid.add_row(*map(_text, row))
         rest = len(rows) - MOST_COMPONENTS
@@ -341,8 +345,9 @@ class _Page:
             said.append(say("{} of {} mistakes caught", sum(m.caught for m in report.mistakes), len(report.mistakes)))
         state = "All as it should be: {}." if report.ok else "Not all as it should be: {}."
         says = say(state, ", ".join(said)) if said else say("Nothing was checked.")
-        line = _text(says, "bold green" if report.ok else "bold red")
-        return line + _text("\n" + say("took {}; replay: {}", _time(report.elapsed_s), report.replay), "dim")
+        replay = _text(say("took {}; replay: {}", _time(report.elapsed_s), report.replay), "dim")
+        replay.no_wrap, replay.overflow = True, "ignore"  # a line that is copied is one line
+        return Group(_text(says, "bold green" if report.ok else "bold red"), replay)
 
     def overview(self, reports: Sequence[Report]) -> RenderableType:
         grid = self.grid("", "problem", "proved", "agree", "refuted", "undecided", "errata", "mistakes", "time")
