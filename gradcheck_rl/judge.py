@@ -169,7 +169,8 @@ class Judge:
         count = _count(best)
         if witness and claim.at is None and best.left is not None:
             simplest = self._shrunk(claim, that, best, answer)
-            rulings = [simplest if r is best else r for r in rulings]  # its gap is that of the two sides which are shown
+            if simplest.route == best.route:  # then its gap is that of the two sides which are shown
+                rulings = [simplest if r is best else r for r in rulings]
             best = simplest
         found = best.points.witness(best.at, self.needed(claim)) if best.points is not None else {}
         shown = self._shown(claim, that, best)
@@ -475,7 +476,7 @@ class Judge:
             with suppress(ProblemError):  # a function of the page's own may raise at 0, as an inverse does: that is no witness
                 r = ruled(candidate)
             found = r and r.verdict is Verdict.REFUTED and r.left and math.isfinite(r.gap) == math.isfinite(worst.gap)
-            return replace(r, points=candidate, removed=worst.removed) if r and found else None
+            return replace(r, points=candidate, removed=worst.removed, remark=worst.remark) if r and found else None
 
         def may_fail(group: Sequence[Points]) -> bool:
             """What holds at all of them at once holds at each."""

@@ -1094,3 +1094,28 @@ def test_what_is_undecided_without_a_number_rests_on_no_evidence() -> None:
     x = Parameter("x", over=OneOf(0))
     line = only(check(Problem("kink", (Claim("So.", Equal(Gradient(maximum(x, 0)), 0)),))))
     assert line.verdict == "undecided" and line.evidence == ""
+
+
+def test_what_samples_refute_is_not_told_of_the_route_that_made_it_simple() -> None:
+    def doubled(theta: Any, reward: Any, action: Any) -> Any:
+        return 2 * theta.log_softmax(-1)[action] * reward[action]
+
+    claim = Claim("Drawn.", Equal(Mean(Gradient(reinforce)), Gradient(J)), by="sampled", resolution=0.05)
+    line = only(check(Problem("Doubled", (claim,), world=(theta, reward, action)), {reinforce: doubled}))
+    assert line.verdict == "refuted" and "sampled" in line.routes[0].route
+
+
+def test_of_a_refuted_claim_the_outcomes_of_all_points_are_counted() -> None:
+    x, k = Parameter("x", over=OneOf(-1, 0)), Draw("k", Categorical([Rational(1, 4)] * 4))
+
+    def relu(x: Any, k: Any) -> Any:
+        return torch.relu(x + k - 1)
+
+    def doubled(x: Any, k: Any) -> Any:
+        return torch.relu(x + k - 1) * (1 + (k == 3))
+
+    claim = Claim("So.", Equal(Gradient(relu), Gradient(maximum(x + k - 1, 0))))
+    page = Problem("outcomes", (claim,), points=6)
+    right, wrong = (only(check(page, answer)) for answer in ({}, {relu: doubled}))
+    said = "18 of 24 outcomes are left: the others lie on a kink"
+    assert right.remark == wrong.remark == said and wrong.verdict == "refuted"
