@@ -124,16 +124,16 @@ UNSURE = 0.1  # an integral that is known no better may be infinite: one that is
 RULES = 6
 
 
-def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
+def quadrature(rule: Callable[..., Floats], nodes: int) -> Estimate:
     """A rule at several orders: the second is the value; how far the others are from it, and the rounding, are the radius.
 
     Across a kink or a jump two orders may be near each other by chance and far from the truth. Where the first two are not
-    within rounding, a third one decides; where it is near neither, the others are asked: more nodes, from other starts, of which
-    some err as much as can be. Where these are within rounding of each other, the first ones were too coarse for what is narrow:
-    no three starts err alike at a kink or jump. Else the radius is four times the spread of all, here and, in proportion, at
-    every other point, where the nodes may have missed what is seen here. What grows from each rule to the next, as they reach
-    farther, and does not slow down, is not known at all. What settled is not trusted beyond a hundred times the
-    distance at which it did.
+    within rounding, a third one decides; where it is near neither, the others are asked, at those points: more nodes, from
+    other starts, of which some err as much as can be. Where these are within rounding of each other, the first ones were too
+    coarse for what is narrow: no three starts err alike at a kink or jump. Else the radius is four times the spread of all,
+    here and, in proportion, at every other point, where the nodes may have missed what is seen here. What grows from each rule
+    to the next, as they reach farther, and does not slow down, is not known at all. What settled is not trusted beyond a
+    hundred times the distance at which it did.
     """
     with np.errstate(all="ignore"):
         first, value = rule(0), rule(1)
@@ -145,7 +145,9 @@ def quadrature(rule: Callable[[int], Floats], nodes: int) -> Estimate:
             near = np.minimum(np.abs(third - value), np.abs(third - first))
             settled |= (gap <= SETTLING * scale) & (near <= SETTLED * scale)
             if not settled.all():
-                fine = np.stack([rule(n) for n in range(3, RULES)])
+                hard = np.flatnonzero(~settled.all(axis=tuple(range(1, settled.ndim))))  # the points that are asked again
+                fine = np.stack([value] * (RULES - 3))
+                fine[:, hard] = [rule(n, hard) for n in range(3, RULES)]
                 every = np.stack([first, value, third, *fine])
                 apart, spread = np.ptp(fine, axis=0), np.ptp(every, axis=0)
                 narrow = ~settled & (apart <= SETTLED * scale)

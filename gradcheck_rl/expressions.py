@@ -857,11 +857,12 @@ def values(outputs: Sequence[Any], rows: Sequence[Mapping[Any, Any]]) -> Estimat
 def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate:
     """Values by float64 quadrature, all points at once."""
     run, inputs = compiled(outputs)
-    given = _lookup(inputs, columns)
     size = len(next(iter(columns.values()))) if columns else 1
+    given = [np.broadcast_to(v, (size,)) for v in _lookup(inputs, columns)]
 
-    def at(order: int) -> Floats:
-        found = np.stack([np.broadcast_to(o, (size,)) for o in run(Float(order), given)], axis=1)
+    def at(order: int, rows: Any = None) -> Floats:
+        here, shape = (given, (size,)) if rows is None else ([v[rows] for v in given], (len(rows),))
+        found = np.stack([np.broadcast_to(o, shape) for o in run(Float(order), here)], axis=1)
         if order == CENTRED and not (known := np.isfinite(found)).all():
             found = np.where(known, found, at(ASIDE))  # nobody draws the centre itself, where log(x^2) is infinite
         return found

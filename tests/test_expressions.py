@@ -423,7 +423,7 @@ def of_plane(slope: Any, c: float) -> tuple[float, float]:
 def known_as_code(f: Any, draws: list[Any]) -> Any:
     """E f(z) as a mean of code is taken: at nodes, nothing else known of f."""
 
-    def rule(order: int) -> Any:
+    def rule(order: int, rows: Any = None) -> Any:  # there is one point
         columns, weights = nodes(draws, {}, 1, order)
         return (weights * f(*(columns[d[()]] for d in draws))).sum(1)
 

@@ -203,20 +203,21 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     rounding: list[Floats] = []
     sparing = False
 
-    def moments(order: int) -> Estimate:
+    def moments(order: int, here: Scene) -> Estimate:
         nonlocal sparing
         try:
-            return _moments(q, scene, integrated.outcomes(atoms, names, scene, order, sparing))
+            return _moments(q, here, integrated.outcomes(atoms, names, here, order, sparing))
         except Unsuitable:
             if sparing:
                 raise
             sparing = True  # code that is called for one sample at a time
-            return moments(order)
+            return moments(order, here)
 
-    def rule(order: int) -> Floats:
-        found = moments(order)
+    def rule(order: int, rows: Any = None) -> Floats:
+        here = scene if rows is None or len(rows) == len(scene.points) else scene.at(scene.points.take(rows))
+        found = moments(order, here)
         if order == CENTRED and not (known := np.isfinite(found.value)).all():
-            found = found.where(known, moments(ASIDE))  # nobody draws the centre itself, where x / |x| is no number
+            found = found.where(known, moments(ASIDE, here))  # nobody draws the centre itself, where x / |x| is no number
         rounding.append(found.radius)
         return found.value
 
