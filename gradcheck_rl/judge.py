@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within, contains_zero
+from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, That, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import (
@@ -145,13 +145,13 @@ class Judge:
 
     def _settle(self, claim: Claim, answer: Answer, strict: bool, witness: bool) -> Settled:
         that = claim.that
-        if isinstance(that, Raises):
-            return self._raises(claim, that, answer)
         points, removed = self._where_checked(claim, that)
         if not len(points):
             why = "every one lies on a kink" if removed else f"none fulfils the condition: {FULFIL}"
             none = Ruling("points", Verdict.UNDECIDED, note=f"no point is left: {why}", removed=removed)
             return Settled((none,), none, none.note)
+        if isinstance(that, Raises):
+            return self._raises(claim, that, points, answer)
         rulings = [replace(r, removed=removed) for r in self._routes(claim, that, points, answer, strict)]
         best = combine(rulings)
         seen = next((r for r in [best, *rulings[::-1]] if r.left is not None), best)
@@ -332,19 +332,28 @@ class Judge:
         where = {"at": int(b), "coordinate": i}
         return replace(ruling, verdict=verdict, gap=float(gap[b, i]), slack=float(m.slack[b, i]), note=note, **where)
 
-    def _raises(self, claim: Claim, that: Raises, answer: Answer) -> Settled:
-        points = given(self.world.variables, claim.at, []) if claim.at is not None else self.take(self.points, [0])
-        scene = self.scene(claim, points, answer)
-        name, wanted = scene.resolve(that.function).__name__, that.error.__name__
-        found, note = False, f"`{name}` returned; it was to raise {wanted}"
+    def _raises(self, claim: Claim, that: Raises, points: Points, answer: Answer) -> Settled:
+        """At each point on its own: the first that does not raise refutes."""
+        needed, wanted = self.needed(claim), that.error.__name__
+        for b in range(len(points) if needed else 1):
+            here = self.take(points, [b])
+            if note := self._returned(that, self.scene(claim, here, answer), wanted):
+                ruling = Ruling("called", Verdict.REFUTED, note=note, points=here)
+                return Settled((ruling,), ruling, note, here.witness(0, needed), points=len(points))
+        ruling = Ruling("called", Verdict.AGREES, points=points)
+        return Settled((ruling,), ruling, points=len(points))
+
+    def _returned(self, that: Raises, scene: Scene, wanted: str) -> str:
+        """What the function did instead, or nothing."""
+        name = scene.resolve(that.function).__name__
         try:
             evaluate(Value(that.function), scene)
         except CodeError as error:
             cause = error.__cause__
-            found = isinstance(cause, that.error)
-            note = "" if found else f"`{name}` raised {type(cause).__name__}, not {wanted}" if cause else str(error)
-        ruling = Ruling("called", Verdict.AGREES if found else Verdict.REFUTED, note=note, points=points)
-        return Settled((ruling,), ruling, note, points=len(points))
+            if isinstance(cause, that.error):
+                return ""
+            return f"`{name}` raised {type(cause).__name__}, not {wanted}" if cause else str(error)
+        return f"`{name}` returned; it was to raise {wanted}"
 
     def _other_estimator(self, that: Relation, scene: Scene) -> str:
         """The mean is right; is it the declared estimator? Its moments tell, where they can be listed or integrated: covariance
@@ -388,7 +397,7 @@ class Judge:
     def formulas(self, q: Quantity) -> Formulas:
         return self.world.formulas(q)
 
-    def _where_checked(self, claim: Claim, that: Relation) -> tuple[Points, int]:
+    def _where_checked(self, claim: Claim, that: That) -> tuple[Points, int]:
         """The points, and how many were kept away from kinks."""
         if claim.at is not None:
             points = given(self.world.variables, claim.at, self.needed(claim), claim.says)
@@ -401,7 +410,7 @@ class Judge:
         held, kept = self._about(claim, that, points)
         return self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
 
-    def _about(self, claim: Claim, that: Relation, points: Points) -> tuple[Any, Any]:
+    def _about(self, claim: Claim, that: That, points: Points) -> tuple[Any, Any]:
         """At which points a condition on the draws holds, and at which of these there is no kink: for some outcome."""
         scene = self.scene(claim, points, {})
         outcomes = _outcomes(that, claim.where, scene) if _chooses(that, claim.where, scene) else None
@@ -449,13 +458,13 @@ class Judge:
     def needed(self, claim: Claim) -> list[str]:
         """The variables a claim depends on."""
         used: set[str] = set()
-        for q in claim.that.sides:
-            for leaf in q.leaves():
-                if is_code(leaf):
-                    for symbols in self.world.asked(leaf, {**self.world.names, **_bundled(q)}).values():
-                        used |= {symbols.name} if isinstance(symbols, Variable) else _homes(entries(symbols))
-                else:
-                    used |= _homes(entries(leaf))
+        leaves = [(leaf, _bundled(q)) for q in claim.that.sides for leaf in q.leaves()]
+        for leaf, bundled in [(claim.that.function, {})] if isinstance(claim.that, Raises) else leaves:
+            if is_code(leaf):
+                for symbols in self.world.asked(leaf, {**self.world.names, **bundled}).values():
+                    used |= {symbols.name} if isinstance(symbols, Variable) else _homes(entries(symbols))
+            else:
+                used |= _homes(entries(leaf))
         return [n for n in self.world.variables if n in used]
 
     # ---- counterexamples --------------------------------------------------------------------------------------------------
@@ -568,7 +577,7 @@ def measure(that: Relation, scene: Scene, where: Relation | None = None, smooth:
     return replace(_measured(that, scene, outcomes), left_out=left_out)
 
 
-def _outcomes(that: Relation, where: Relation | None, scene: Scene) -> Outcomes | None:
+def _outcomes(that: That, where: Relation | None, scene: Scene) -> Outcomes | None:
     """What the draws that stand outside every mean came out as, in a statement or its condition."""
     sides = [*that.sides, *(where.sides if where is not None else ())]
     scenes = (scene, scene.without_answer()) if scene.answer else (scene,)  # an answer may read fewer draws than the page
@@ -576,7 +585,7 @@ def _outcomes(that: Relation, where: Relation | None, scene: Scene) -> Outcomes 
     return some_outcomes(atoms, scene.world.names, scene) if atoms else None
 
 
-def _chooses(that: Relation, where: Relation | None, scene: Scene) -> bool:
+def _chooses(that: That, where: Relation | None, scene: Scene) -> bool:
     """May it hold of some outcomes at a point, and not of others?"""
     bent = (f for q in that.sides if (f := scene.world.formulas(q)) is not None and randoms(*f) and hull.bends(f))
     return _is_drawn(where, scene) or (not isinstance(that, Within) and any(True for _ in bent))
@@ -593,7 +602,7 @@ def _held(where: Relation | None, scene: Scene, outcomes: Outcomes | None) -> An
     return _holds(where, _measured(where, scene, outcomes))
 
 
-def _smooth(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Any:
+def _smooth(that: That, scene: Scene, outcomes: Outcomes | None) -> Any:
     """For each point and outcome, whether it lies on no kink. A set has room for kinks."""
     out = np.ones((len(scene.points), outcomes.count if outcomes else 1), dtype=bool)
     for q in that.sides if not isinstance(that, Within) else ():

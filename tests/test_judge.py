@@ -39,6 +39,7 @@ from gradcheck_rl import (
     Raises,
     Uniform,
     Value,
+    Variable,
     Within,
     check,
     maximum,
@@ -535,3 +536,30 @@ def test_a_constant_of_too_few_digits_is_not_taken_for_float32(digits: int) -> N
     claim = Claim("Pi.", Equal(Gradient(scaled), sp.pi), at=Point(x=1))
     (line,) = check(Problem("p", (claim,))).claims
     assert line.verdict == "refuted" and "float32" not in line.reason
+def test_raises_is_about_every_point_that_fulfils_its_condition() -> None:
+    size = Variable("size", over=Uniform(-1, 1))
+
+    def positive(size: Any) -> Any:
+        if size > 0:
+            raise ValueError("positive")
+        return size
+
+    def negative(size: Any) -> Any:
+        if size <= 0:
+            raise ValueError("negative")
+        return size
+
+    def line(function: Any, where: Any = None) -> Any:
+        claim = Claim("It is refused.", Raises(function, ValueError), where=where)
+        return check(Problem(title="Refused", claims=(claim,), world=(size,))).claims[0]
+
+    above, below = AtMost(Rational(1, 1000), size), AtMost(size, 0)
+    assert [line(f).verdict for f in (positive, negative)] == ["refuted"] * 2
+    assert [line(f, where).verdict for f in (positive, negative) for where in (above, below)] == [
+        "agrees",
+        "refuted",
+        "refuted",
+        "agrees",
+    ]
+    assert float(line(negative).witness["size"]) > 0 >= float(line(positive).witness["size"])
+    assert "none fulfils the condition" in line(negative, AtMost(2, size)).reason
