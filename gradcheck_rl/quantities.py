@@ -391,9 +391,9 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             return None if inner is None else [sp.Add(*inner[:: side(len(inner)) + 1])]
         case Curl(of=of):
             inner = lower(of)
-            variables = by_wrt(of, parameters)
             if inner is None:
                 return None
+            variables = turning(of, len(inner), parameters)
             field = [thaw(e.doit() if e.has(Expected) else e) for e in inner]
             twist = [slope(field[i], variables[j]) - slope(field[j], variables[i]) for i, j in pairs(len(field))]
             # A corner differentiated twice is an impulse on the corner, and nothing beside it.
@@ -402,13 +402,30 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             return None
 
 
-def by_wrt(q: Quantity, parameters: Sequence[Variable]) -> list[Any]:
-    """The symbols a field is a gradient by."""
-    while not isinstance(q, Gradient):
-        if not isinstance(q, Over) and not isinstance(q, Combined):
-            raise ProblemError("Curl needs the gradient of something: write Curl(Gradient(f)) or Curl(Mean(Gradient(f))).")
-        q = q.left if isinstance(q, Combined) else q.of
-    return [a for v in blocks(q.wrt, parameters) for a in v.atoms.ravel()]
+def turning(q: Quantity, size: int, parameters: Sequence[Variable]) -> list[Any]:
+    """The symbol that each of so many coordinates of a field is a slope by."""
+    if not (symbols := _moved_by(q, parameters)):
+        raise ProblemError("Curl needs the gradient of something: write Curl(Gradient(f)) or Curl(Mean(Gradient(f))).")
+    if len({*symbols}) != size:
+        by = ", ".join(map(str, symbols))
+        wanted = "write the gradient of one number."
+        raise ProblemError(f"Curl needs one slope by each symbol, and is given {size} numbers by {by}: {wanted}")
+    return symbols
+
+
+def _moved_by(q: Quantity, parameters: Sequence[Variable]) -> list[Any]:
+    match q:
+        case Gradient(of=of, wrt=wrt):
+            rows = 1 if is_code(of) else len(entries(of))
+            return [a for v in blocks(wrt, parameters) for a in v.atoms.ravel()] * rows
+        case Combined(left=left, right=right):
+            return max(_moved_by(left, parameters), _moved_by(right, parameters), key=len)
+        case Component(of=of):
+            return _moved_by(of, parameters)[q.slice]
+        case Mean(of=of):
+            return _moved_by(of, parameters)
+        case _:
+            return []
 
 
 def taken_by(q: Quantity, parameters: Sequence[Variable]) -> list[Any]:

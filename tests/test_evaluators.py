@@ -48,6 +48,7 @@ from gradcheck_rl import (
     Uniform,
     Value,
     Variable,
+    array,
     batch,
     check,
     exp,
@@ -1039,3 +1040,24 @@ def test_rows_of_a_table_may_be_looked_up_with_sparse_gradients(wrong: int) -> N
     claim = Claim("So.", Equal(Mean(Gradient(sparse)), Gradient(model)))
     (line,) = check(Problem(title="Rows", claims=(claim,), world=(seen,))).claims
     assert line.verdict == ("refuted" if wrong else "agrees"), line.reason
+
+
+def test_a_curl_knows_which_symbol_each_coordinate_is_a_slope_by() -> None:
+    z = Parameter("z", 3, over=Uniform(-1, 1))
+    formula = z[0] * z[1] ** 2 + z[1] * z[2]
+
+    def code(z: Any) -> Any:
+        return z[0] * z[1] ** 2 + z[1] * z[2]
+
+    def verdict(field: Any) -> str:
+        return check(Problem(title="Curl", claims=(Claim("So.", Equal(Curl(field), 0)),))).claims[0].verdict
+
+    for f, holds in ((formula, "proved"), (code, "agrees")):
+        q = Gradient(f, z)
+        assert [verdict(field) for field in (-q, 2 * q, q[1:], q[::-1], q[:2])] == [holds] * 5
+        assert [verdict(field) for field in (z[0] * q, q * z[0], z[0] * q[::-1])] == ["refuted"] * 3
+    with pytest.raises(ProblemError, match="one slope by each symbol, and is given 6 numbers by z_0, z_1, z_2, z_0"):
+        verdict(Gradient(array(formula, z[0])))
+    for field in (Value(code) * z, q.sum()):
+        with pytest.raises(ProblemError, match="Curl needs the gradient of something"):
+            verdict(field)

@@ -17,12 +17,12 @@ import numpy as np
 import sympy as sp
 from flint import acb, arb, fmpq
 
-from ..errors import ProblemError, Unsuitable
+from ..errors import Unsuitable
 from ..estimate import Estimate, Evidence
 from ..expressions import compiled, values
 from ..laws import Random, randoms
 from ..points import Points, stack
-from ..quantities import Gradient, Quantity, Value, blocks, by_wrt, is_code, pairs
+from ..quantities import Gradient, Quantity, Value, blocks, is_code, pairs, turning
 from ..rings import ANALYTIC, EXACT, ball, is_finite
 from ..spaces import Simplex
 from ..symbols import Variable, entries, frozen_
@@ -147,15 +147,15 @@ def _steady(x: Any) -> Any:
 
 def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
     """Antisymmetric part of the derivative of a field that code computes: (B, 1, pairs)."""
-    atoms = by_wrt(field, scene.world.parameters)
-    variables = list(dict.fromkeys(a.home for a in atoms))
-    if sum(v.atoms.size for v in variables) != len(atoms):
-        raise ProblemError("Curl needs the gradient by whole variables.")
+    symbols = turning(field, walk(field, scene).shape[-1], scene.world.parameters)
+    variables = list(dict.fromkeys(a.home for a in symbols))
     points = scene.points.image()
     found = _slopes(walk(field, scene.at(_around(points, variables))).map(lambda x: x[:, 0, :]), scene)
+    moved = [a for v in variables for a in v.atoms.ravel()]
+    by = [moved.index(a) for a in symbols]
     best, radius = found.value, found.radius
-    turns = pairs(len(atoms))
-    value = np.stack([best[j, :, i] - best[i, :, j] for i, j in turns], axis=-1)
-    room = np.stack([radius[j, :, i] + radius[i, :, j] for i, j in turns], axis=-1)
+    turns = pairs(len(by))
+    value = np.stack([best[by[j], :, i] - best[by[i], :, j] for i, j in turns], axis=-1)
+    room = np.stack([radius[by[j], :, i] + radius[by[i], :, j] for i, j in turns], axis=-1)
     scene.says(NAME)
     return Estimate(value[:, None, :], room[:, None, :], Evidence.FLOAT)
