@@ -587,7 +587,7 @@ def _outcomes(that: That, where: Relation | None, scene: Scene) -> Outcomes | No
 
 def _chooses(that: That, where: Relation | None, scene: Scene) -> bool:
     """May it hold of some outcomes at a point, and not of others?"""
-    bent = (f for q in that.sides if (f := scene.world.formulas(q)) is not None and randoms(*f) and hull.bends(f))
+    bent = (f for _, f in itertools.chain(*map(scene.world.parts, that.sides)) if randoms(*f) and hull.bends(f))
     return _is_drawn(where, scene) or (not isinstance(that, Within) and any(True for _ in bent))
 
 
@@ -605,11 +605,10 @@ def _held(where: Relation | None, scene: Scene, outcomes: Outcomes | None) -> An
 def _smooth(that: That, scene: Scene, outcomes: Outcomes | None) -> Any:
     """For each point and outcome, whether it lies on no kink. A set has room for kinks."""
     out = np.ones((len(scene.points), outcomes.count if outcomes else 1), dtype=bool)
-    for q in that.sides if not isinstance(that, Within) else ():
-        if (formulas := scene.world.formulas(q)) is not None:
-            drawn = outcomes if randoms(*formulas) else None
-            bent = hull.kinked(formulas, taken_by(q, scene.world.parameters), scene, drawn)
-            out &= ~(bent[:, None] if drawn is None else bent)
+    for q, formulas in itertools.chain(*map(scene.world.parts, that.sides)) if not isinstance(that, Within) else ():
+        drawn = outcomes if randoms(*formulas) else None
+        bent = hull.kinked(formulas, taken_by(q, scene.world.parameters), scene, drawn)
+        out &= ~(bent[:, None] if drawn is None else bent)
     return out
 
 

@@ -17,7 +17,7 @@ import sympy as sp
 from .calculus import slope
 from .errors import ProblemError
 from .laws import Bundle, Draw, E, Expected, Random, randoms, with_parents
-from .symbols import Variable, entries, thaw
+from .symbols import Atom, Variable, entries, thaw
 
 READABLE = 300  # letters of a formula
 Of = Any  # an expression, an array of them, or a function of torch or numpy
@@ -323,11 +323,13 @@ def side(size: int) -> int:
 
 
 def rename(expressions: Sequence[Any], here: Mapping[str, Any], names: Mapping[str, Any]) -> list[Any]:
-    """Formulas in the draws of this problem, read on what the rows or copies define under the same names."""
+    """Formulas in the draws and variables of this problem, read on what the rows or copies define under the same names."""
     rule: dict[Any, Any] = {}
     for name, replacement in here.items():
-        if (symbols := names.get(name, replacement)) is not replacement:
-            rule |= {a: e for a, e in zip(entries(symbols), entries(replacement), strict=False) if isinstance(a, Random)}
+        if (symbols := names.get(name, replacement)) is replacement:
+            continue
+        if not isinstance(symbols, Variable) or symbols.shape == replacement.shape:
+            rule |= {a: e for a, e in zip(entries(symbols), entries(replacement), strict=False) if isinstance(a, Atom)}
     return [e.xreplace(rule) for e in expressions] if rule else list(expressions)
 
 

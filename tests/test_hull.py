@@ -35,6 +35,7 @@ from gradcheck_rl import (
     maximum,
     minimum,
     softmax,
+    sqrt,
     torch,
 )
 from gradcheck_rl.judge import FULFIL
@@ -262,3 +263,12 @@ def test_why_no_point_is_left_is_said() -> None:
     assert none.reason == f"no point is left: none fulfils the condition: {FULFIL}"
     kink = ruling(Claim("there", Equal(Gradient(abs(x)), 0), at=Point(x=0)))
     assert (kink.reason, kink.removed) == ("no point is left: every one lies on a kink", 1)
+
+
+def test_a_slope_without_end_has_no_interval() -> None:
+    a = Parameter("a", over=Normal())
+    for inside in (0, 1000):
+        claim = Claim("So.", Within(inside, Hull(Gradient(sqrt(abs(a)), a))), at=Point(a=0))
+        line = check(Problem(title="Cusp", claims=(claim,))).claims[0]
+        assert line.verdict == "undecided"
+        assert "no Clarke interval" in line.reason

@@ -18,6 +18,7 @@ from sympy import Rational
 import gradcheck_rl
 from gradcheck_rl import (
     AtMost,
+    Bernoulli,
     Categorical,
     Claim,
     Differs,
@@ -37,6 +38,7 @@ from gradcheck_rl import (
     Problem,
     ProblemError,
     Raises,
+    Rows,
     Uniform,
     Value,
     Variable,
@@ -563,3 +565,58 @@ def test_raises_is_about_every_point_that_fulfils_its_condition() -> None:
     ]
     assert float(line(negative).witness["size"]) > 0 >= float(line(positive).witness["size"])
     assert "none fulfils the condition" in line(negative, AtMost(2, size)).reason
+
+
+def test_a_formula_is_read_on_rows_that_have_a_variables_name_as_code_is() -> None:
+    a, b = Parameter("a", over=Normal()), Variable("b", 2, over=Normal())
+    rows = Rows(a=(1, 2, 6), b=((1, 0), (0, 1), (1, 1)))
+
+    def code(a: Any, b: Any) -> Any:
+        return a**2 * b[1]
+
+    def verdict(f: Any, value: Any) -> str:
+        return check(Problem(title="Rows", claims=(Claim("So.", Equal(Mean(Value(f), over=rows), value)),))).claims[0].verdict
+
+    formula = a**2 * b[1]
+    assert [verdict(code, Rational(40, 3)), verdict(formula, Rational(40, 3))] == ["agrees", "proved"]
+    assert [verdict(f, 13) for f in (code, formula)] == ["refuted"] * 2
+    assert verdict(code, Mean(Value(formula), over=rows)) == "agrees"
+    by_rows = Claim("So.", Equal(Mean(Gradient(code, a), over=rows), 0))
+    with pytest.raises(ProblemError, match="a gradient by `a` is asked for, which the rows give"):
+        check(Problem(title="By rows", claims=(by_rows,)))
+
+
+def test_a_row_of_an_index_is_no_fraction() -> None:
+    score = Parameter("score", 3, over=Normal())
+    action = Draw("action", Categorical(logits=score))
+
+    def chosen(score: Any, action: Any) -> Any:
+        return score[action]
+
+    def line(*actions: Any) -> Any:
+        claim = Claim("So.", Equal(Mean(Value(chosen), over=Rows(action=actions)), (score[0] + score[2]) / 2))
+        return check(Problem(title="Index", claims=(claim,), world=(action,))).claims[0].verdict
+
+    assert [line(0, 2), line(1, 2)] == ["agrees", "refuted"]
+    with pytest.raises(ProblemError, match=r"`action` is an index, and the rows give it 0.5"):
+        line(Rational(1, 2), 2)
+
+
+@given(st.sampled_from((1, -2)), st.sampled_from(("code - formula", "formula + code", "mean", "sum")))
+def test_a_kink_of_a_formula_beside_code_is_left_out_too(scale: int, form: str) -> None:
+    z = Parameter("z", over=Normal())
+    coin = Draw("coin", Bernoulli(Rational(1, 2)))
+    model = Gradient(scale * maximum(z, 0) * (1 + coin), z)
+
+    def line(slope: int) -> Any:
+        def code(z: Any, coin: Any) -> Any:
+            return slope * torch.relu(z) * (1 + coin)
+
+        found = Gradient(code, z)
+        gap = {"code - formula": found - model, "formula + code": -model + found}.get(form)
+        gap = Mean(found - model) if form == "mean" else (found - model).sum() if form == "sum" else gap
+        return check(Problem(title="Kink", claims=(Claim("So.", Equal(gap, 0)),), corners=(Point(z=0),))).claims[0]
+
+    assert line(scale).verdict == "agrees"
+    assert line(scale).removed == 1
+    assert line(scale + 1).verdict == "refuted"

@@ -45,6 +45,9 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     gradient = isinstance(q, Gradient)
     wanted = blocks(q.wrt, scene.world.parameters) if gradient else []
     own = [b.name for b in wanted if b.name in fixed]
+    if given := [b.name for b in wanted if b.name in drawn]:
+        by = f"a gradient by `{given[0]}` is asked for, which the rows give"
+        raise ProblemError(f"{by}: call the column otherwise, or name what the gradient is by, as Gradient(f, theta).")
     _apart(code, asked, wanted)
     leaves = {k: fixed[k] for k in own} if gradient else fixed
     rest = {k: v for k, v in fixed.items() if k not in leaves}

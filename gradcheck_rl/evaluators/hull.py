@@ -48,6 +48,8 @@ def evaluate(q: Quantity, scene: Scene) -> Estimate:
     board = _board(tuple(closed(e) for e in formulas), tuple(taken_by(q, scene.world.parameters)))
     ends = [_Place(board, row).ends() for row in scene.points.rows]
     low, high = (np.array(x) for x in zip(*ends, strict=True))
+    if not (np.isfinite(low) & np.isfinite(high)).all():
+        raise Unsuitable("a slope beside the point is not finite: the gradient has no Clarke interval there")
     rounding = 2**6 * TIED * (1 + np.maximum(np.abs(low), np.abs(high)))  # what is so near is taken to be at the corner
     return Estimate(((low + high) / 2)[:, None, :], ((high - low) / 2 + rounding)[:, None, :], Evidence.BALL)
 

@@ -13,7 +13,7 @@ from ..errors import ProblemError, did_you_mean
 from ..estimate import Estimate, Floats
 from ..laws import Bundle, Column, Draw
 from ..points import Points
-from ..quantities import Quantity, arguments, is_code, lowered
+from ..quantities import Combined, Component, Mean, Quantity, Sum, Trace, arguments, is_code, lowered
 from ..spaces import Simplex
 from ..symbols import Named, Symbols, Variable
 
@@ -25,6 +25,9 @@ class World:
     variables: Mapping[str, Variable]
     names: Mapping[str, Symbols]
     _formulas: dict[Quantity, list[Any] | None] = field(default_factory=dict[Quantity, "list[Any] | None"], repr=False)
+    _parts: dict[Quantity, list[tuple[Quantity, list[Any]]]] = field(
+        default_factory=dict[Quantity, "list[tuple[Quantity, list[Any]]]"], repr=False
+    )
 
     @property
     def parameters(self) -> list[Variable]:
@@ -35,6 +38,13 @@ class World:
         if q not in self._formulas:
             self._formulas[q] = lowered(q, self.parameters, self.names)
         return self._formulas[q]
+
+    def parts(self, q: Quantity) -> list[tuple[Quantity, list[Any]]]:
+        """The parts of a quantity that are formulas, averaged as they are in it."""
+        if q not in self._parts:
+            formulas = self.formulas(q)
+            self._parts[q] = [(q, formulas)] if formulas is not None else [p for inner in _inside(q) for p in self.parts(inner)]
+        return self._parts[q]
 
     def over(self, bundle: Bundle | Draw | None) -> Mapping[str, Symbols]:
         """The names as these rows or copies define them."""
@@ -56,6 +66,13 @@ class World:
         if not found and any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in arguments(code).values()):
             raise ProblemError(f"`{title}` is given its arguments by name, and names none: write them, as def {title}(theta).")
         return found
+
+
+def _inside(q: Quantity) -> Iterable[Quantity]:
+    """The quantities that one is made of; those in a mean are averaged on their own."""
+    if isinstance(q, Mean):
+        return (Mean(part, q.over) for part in _inside(q.of))
+    return q.parts if isinstance(q, (Combined, Component, Sum, Trace)) else ()
 
 
 @dataclass(eq=False)
@@ -191,5 +208,7 @@ def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None
             raise ProblemError(f"`{name}` is random here: take Mean(...) over it, or name the rows with over=Rows({name}=...).")
         table = np.stack([np.broadcast_to(x, (size, count)) for x in floats(cells, columns, weights)], axis=-1)
         whole = is_index(symbols) or is_index(scene.world.names.get(name, symbols))
+        if whole and (part := table[table != np.rint(table)]).size:
+            raise ProblemError(f"`{name}` is an index, and the rows give it {part[0]:g}: write whole numbers.")
         random[name] = (table.astype(np.int64) if whole else table).reshape(size, count, *symbols.shape)
     return fixed, random
