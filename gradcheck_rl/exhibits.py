@@ -62,11 +62,13 @@ def _moves(points: Points, name: str) -> list[tuple[str, Points]]:
 
 
 def _moved(x: Estimate) -> Any:
-    """At which points it is not what it is at the first."""
-    a, radius = x.value[:1], x.radius[:1]
+    """At which points it is not what it is at the first: of exact numbers by anything, of floats by more than rounding."""
+    first = x.map(lambda part: part[:1])
+    off = x - first
     with np.errstate(all="ignore"):
-        far = np.abs(a - x.value) > 1e-9 * (1 + np.abs(a)) + radius + x.radius
-    return (far | (np.isfinite(a) != np.isfinite(x.value))).any(axis=(1, 2))
+        rounding = off.radius + (1e-9 * (1 + np.abs(first.value)) if x.exact is None else 0.0)
+        far = np.abs(off.value) > rounding
+    return (far | (np.isfinite(first.value) != np.isfinite(x.value))).any(axis=(1, 2))
 
 
 def flows(problem: Problem, judge: Judge, answer: Answer) -> list[Flow]:

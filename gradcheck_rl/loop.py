@@ -301,6 +301,8 @@ class _Loop:
         stops = stopped(settled, mistake.breaks)
         found = settled.best.verdict is Verdict.REFUTED and not stops
         became = f"{claim} stops, which anyone notices" if stops else f"{claim}: {settled.best.verdict.word}"
+        if found and self.judge.settle(mistake.breaks, {}).best.verdict is Verdict.REFUTED:
+            found, became = False, f"{became}, as it is without"
         reason = settled.reason if found else f"with it {became}. {settled.reason}".strip()
         return Caught(
             name,

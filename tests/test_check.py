@@ -1119,3 +1119,29 @@ def test_of_a_refuted_claim_the_outcomes_of_all_points_are_counted() -> None:
     right, wrong = (only(check(page, answer)) for answer in ({}, {relu: doubled}))
     said = "18 of 24 outcomes are left: the others lie on a kink"
     assert right.remark == wrong.remark == said and wrong.verdict == "refuted"
+def test_a_mistake_is_not_caught_by_a_claim_that_fails_anyway() -> None:
+    a, b = Variable("a", over=Normal()), Variable("b", over=Normal())
+
+    def right(a: Any, b: Any) -> Any:
+        return a * b
+
+    def wrong(a: Any, b: Any) -> Any:
+        return a + b
+
+    def same(a: Any, b: Any) -> Any:
+        return b * a
+
+    holds, fails = Claim("Holds.", Equal(Value(right), a * b)), Claim("Fails.", Equal(Value(right), a * b + 1))
+    planted = [Mistake(f"{g.__name__} {c.says}", {right: g}, breaks=c) for c in (holds, fails) for g in (wrong, same)]
+    report = check(Problem(title="Mistakes", claims=(holds, fails), mistakes=planted))
+    assert [m.caught for m in report.mistakes] == [True, False, False, False]
+    assert all("with it fails: refuted, as it is without" in m.reason for m in report.mistakes[2:])
+
+
+@pytest.mark.parametrize("power", [0, 20, 40])
+def test_a_small_answer_has_no_blind_spot_where_it_moves(power: int) -> None:
+    a, b, c = Parameter("a", over=Normal()), Variable("b", over=Normal()), Variable("c", over=Normal())
+    slope = Rational(1, 2**power)
+    claim = Claim("So.", Equal(Gradient(a * b * slope + c, a), 3 * slope), at=Point(a=1, b=3, c=2))
+    (spot,) = check(Problem(title="Small", claims=(claim,))).blind_spots
+    assert spot.inputs == ["a", "c"]
