@@ -316,7 +316,8 @@ class Judge:
         void = np.isnan(m.left.value) | np.isnan(m.right.value)
         if void.any():
             b, i = (int(x) for x in np.argwhere(void)[0])
-            return replace(ruling, verdict=Verdict.REFUTED, gap=math.inf, at=b, coordinate=i, note="a side is not a number")
+            apart = {"at": b, "coordinate": i, "drawn": m.drawn(b, i), "note": "a side is not a number"}
+            return replace(ruling, verdict=Verdict.REFUTED, gap=math.inf, **apart)
         gap = np.where(np.isnan(m.excess), 0.0, m.excess)
         limit = resolution * (1 + np.abs(np.where(np.isfinite(m.right.value), m.right.value, 0)))
         shape = (len(gap), -1, m.width)
@@ -329,7 +330,7 @@ class Judge:
         b, k = np.unravel_index(int(np.argmin(np.where(among, most, np.inf))), most.shape)
         i = int(k) * m.width + int(np.argmax(gap.reshape(shape)[b, k]))
         note = "the sides are not known well enough to tell them apart" if verdict is Verdict.UNDECIDED else ""
-        where = {"at": int(b), "coordinate": i}
+        where = {"at": int(b), "coordinate": i, "drawn": m.drawn(int(b), i)}
         return replace(ruling, verdict=verdict, gap=float(gap[b, i]), slack=float(m.slack[b, i]), note=note, **where)
 
     def _raises(self, claim: Claim, that: Raises, points: Points, answer: Answer) -> Settled:
@@ -401,6 +402,8 @@ class Judge:
         """The points, and how many were kept away from kinks."""
         if claim.at is not None:
             points = given(self.world.variables, claim.at, self.needed(claim), claim.says)
+            if claim.where is not None:
+                points = self.take(points, np.flatnonzero(self._fulfilled(claim.where, points)))
         else:
             points = self._fulfilling(claim.where)
         if claim.code() and not (claim.at is not None and any(_on_a_page(q) for q in that.sides)):
@@ -456,9 +459,10 @@ class Judge:
         return self._once[key]
 
     def needed(self, claim: Claim) -> list[str]:
-        """The variables a claim depends on."""
+        """The variables that a claim and its condition depend on."""
         used: set[str] = set()
-        leaves = [(leaf, _bundled(q)) for q in claim.that.sides for leaf in q.leaves()]
+        sides = [*claim.that.sides, *(claim.where.sides if claim.where is not None else ())]
+        leaves = [(leaf, _bundled(q)) for q in sides for leaf in q.leaves()]
         for leaf, bundled in [(claim.that.function, {})] if isinstance(claim.that, Raises) else leaves:
             if is_code(leaf):
                 for symbols in self.world.asked(leaf, {**self.world.names, **bundled}).values():

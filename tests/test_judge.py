@@ -28,6 +28,7 @@ from gradcheck_rl import (
     Gaussian,
     Gradient,
     Hull,
+    Integers,
     Mean,
     Mistake,
     NonFinite,
@@ -620,3 +621,26 @@ def test_a_kink_of_a_formula_beside_code_is_left_out_too(scale: int, form: str) 
     assert line(scale).verdict == "agrees"
     assert line(scale).removed == 1
     assert line(scale + 1).verdict == "refuted"
+
+
+def test_a_counterexample_names_its_outcome_and_what_its_condition_is_about() -> None:
+    a, b = Parameter("a", over=Integers(1, 3)), Variable("b", over=Integers(1, 3))
+    die = Draw("die", Categorical([Rational(1, 3)] * 3))
+    apart = check(Problem(title="Apart", claims=(Claim("So.", Differs(die, a)),))).claims[0]
+    assert apart.verdict == "refuted"
+    assert apart.witness["die"] == int(apart.witness["a"])
+    line = check(Problem(title="Where", claims=(Claim("So.", AtMost(a, 2), where=Equal(a, b)),))).claims[0]
+    assert line.witness == {"a": "3", "b": "3"}
+
+
+def test_a_condition_holds_at_given_data_too() -> None:
+    a, b = Parameter("a", over=Normal()), Variable("b", over=Normal())
+
+    def line(**data: int) -> Any:
+        claim = Claim("So.", Equal(abs(a), a), where=AtMost(b, a), at=Point(**data))
+        return check(Problem(title="Given", claims=(claim,))).claims[0]
+
+    assert [line(a=n, b=b).verdict for n, b in ((1, 0), (-1, -2), (-1, 0))] == ["agrees", "refuted", "undecided"]
+    assert "none fulfils the condition" in line(a=-1, b=0).reason
+    with pytest.raises(ProblemError, match=r"write b=\.\.\. in it too"):
+        line(a=-1)
