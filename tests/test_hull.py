@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import sympy as sp
@@ -18,6 +19,7 @@ from gradcheck_rl import (
     Draw,
     E,
     Equal,
+    Gaussian,
     Gradient,
     Hull,
     LogRational,
@@ -272,3 +274,20 @@ def test_a_slope_without_end_has_no_interval() -> None:
         line = check(Problem(title="Cusp", claims=(claim,))).claims[0]
         assert line.verdict == "undecided"
         assert "no Clarke interval" in line.reason
+
+
+@given(st.sampled_from([Bernoulli(sp.Rational(1, 3)), Gaussian(0, 1)]), st.integers(-1, 2))
+def test_each_outcome_has_an_interval_of_its_own(law: Any, at: int) -> None:
+    a, draw = Parameter("a", over=Normal()), Draw("draw", law)
+    interval = Hull(Gradient(maximum(a - draw, 0), a))
+
+    def line(slope: float) -> Line:
+        def code(a: Any, draw: Any) -> Any:
+            return slope * torch.relu(a - draw)
+
+        claims = (Claim("So.", Within(Gradient(code, a), interval)),)
+        return check(Problem("outcomes", claims=claims, corners=(Point(a=at), Point(a=3)))).claims[0]
+
+    assert line(1.0).verdict == "agrees"
+    assert line(1.01).verdict == "refuted"
+    assert "draw" in (line(1.01).witness or {})

@@ -98,7 +98,7 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
         case Curl(of=of):
             return differences.curl(of, scene, evaluate)
         case Hull(of=of):
-            return hull.evaluate(of, scene)
+            return hull.evaluate(of, scene, outcomes)
         case _:
             raise Unsuitable(f"{type(q).__name__} cannot be evaluated")
 

@@ -39,19 +39,21 @@ CORNERED = (sp.Min, sp.Max, sp.Abs, *JUMPS)
 Row = dict[Any, Any]
 
 
-def evaluate(q: Quantity, scene: Scene) -> Estimate:
-    """Midpoint and half width, as an Estimate whose radius is the set: (B, 1, n)."""
+def evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None = None) -> Estimate:
+    """Midpoint and half width, as an Estimate whose radius is the set: (B, M, n)."""
     formulas = lowered(q, scene.world.parameters, scene.world.names)
     if formulas is None:
         raise ProblemError("Hull needs the gradient of a formula: code has one gradient, not a set of them.")
     scene.says("symbolic")
     board = _board(tuple(closed(e) for e in formulas), tuple(taken_by(q, scene.world.parameters)))
-    ends = [_Place(board, row).ends() for row in scene.points.rows]
-    low, high = (np.array(x) for x in zip(*ends, strict=True))
+    rows, at = _rows(scene, outcomes)
+    shape = (len(scene.points), outcomes.count if outcomes else 1, len(formulas))
+    low, high = np.zeros((2, shape[0] * shape[1], shape[2]))
+    low[at], high[at] = (np.array(x) for x in zip(*(_Place(board, row).ends() for row in rows), strict=True))
     if not (np.isfinite(low) & np.isfinite(high)).all():
         raise Unsuitable("a slope beside the point is not finite: the gradient has no Clarke interval there")
     rounding = 2**6 * TIED * (1 + np.maximum(np.abs(low), np.abs(high)))  # what is so near is taken to be at the corner
-    return Estimate(((low + high) / 2)[:, None, :], ((high - low) / 2 + rounding)[:, None, :], Evidence.BALL)
+    return Estimate(((low + high) / 2).reshape(shape), ((high - low) / 2 + rounding).reshape(shape), Evidence.BALL)
 
 
 def bends(formulas: Sequence[Any]) -> bool:
