@@ -1119,6 +1119,8 @@ def test_of_a_refuted_claim_the_outcomes_of_all_points_are_counted() -> None:
     right, wrong = (only(check(page, answer)) for answer in ({}, {relu: doubled}))
     said = "18 of 24 outcomes are left: the others lie on a kink"
     assert right.remark == wrong.remark == said and wrong.verdict == "refuted"
+
+
 def test_a_mistake_is_not_caught_by_a_claim_that_fails_anyway() -> None:
     a, b = Variable("a", over=Normal()), Variable("b", over=Normal())
 

@@ -539,6 +539,8 @@ def test_a_constant_of_too_few_digits_is_not_taken_for_float32(digits: int) -> N
     claim = Claim("Pi.", Equal(Gradient(scaled), sp.pi), at=Point(x=1))
     (line,) = check(Problem("p", (claim,))).claims
     assert line.verdict == "refuted" and "float32" not in line.reason
+
+
 def test_raises_is_about_every_point_that_fulfils_its_condition() -> None:
     size = Variable("size", over=Uniform(-1, 1))
 
