@@ -106,7 +106,7 @@ class Within(Relation):
 
 
 class Raises:
-    """Calling the function at the point raises this error."""
+    """Calling the function raises this error, at every point that the claim is about."""
 
     sides: tuple[Quantity, ...] = ()
 
