@@ -30,8 +30,8 @@ from .scene import Outcomes, Scene, arrays, possible, tangent
 NAME = "autodiff"
 SINGLE = 2.0**-24
 APART = 2.0**-12  # how far float32 may lie from float64 before the code is called again
-_steady: WeakSet[Any] = WeakSet()  # code that gave the same again
 SHAKEN = 2  # times that a formula on tensors is run with every result off in its last digit
+_steady: WeakSet[Any] = WeakSet()  # code that gave the same again
 
 
 def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
