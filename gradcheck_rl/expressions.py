@@ -500,7 +500,7 @@ CORNERS = (step_, sp.Heaviside, sp.Abs, sp.sign, sp.Min, sp.Max)
 MOST_CORNERS, MOST_SIDES = 8, 32
 
 
-def corners(formulas: Sequence[Any], x: Any, known: set[Any]) -> list[Any]:
+def corners(formulas: Sequence[Any], x: Any, known: set[Any], most: int = MOST_CORNERS) -> list[Any]:
     """Where the formulas bend or jump in x, as far as these are roots of what is linear in it on a side of every other corner,
     and few."""
     found: dict[Any, None] = {}
@@ -512,7 +512,7 @@ def corners(formulas: Sequence[Any], x: Any, known: set[Any]) -> list[Any]:
                 rise = slope(g, x)
                 if x in free(g) and free(rise) <= known and free(root := -g.xreplace({x: sp.S.Zero}) / rise) <= known:
                     found[root] = None
-    return sorted(found, key=str) if len(found) <= MOST_CORNERS else []
+    return sorted(found, key=str) if len(found) <= most else []
 
 
 def _sides(e: Any) -> Iterator[Any]:

@@ -11,7 +11,21 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradcheck_rl import Gaussian, InputError, ProblemError, Uniform, Variable, erf, log, softmax, sqrt, tanh
+from gradcheck_rl import (
+    Gaussian,
+    InputError,
+    ProblemError,
+    Uniform,
+    Variable,
+    erf,
+    log,
+    maximum,
+    minimum,
+    softmax,
+    sqrt,
+    step,
+    tanh,
+)
 from gradcheck_rl.evaluators import proof
 from gradcheck_rl.expressions import values
 from gradcheck_rl.grading import equality
@@ -270,3 +284,50 @@ def test_an_error_function_and_a_softmax() -> None:
     w = Variable("w", 3)
     assert verdict(erf(x), -erf(-x)) is Verdict.PROVED
     assert verdict(softmax(w)[0], softmax(w)[1]) is Verdict.REFUTED
+
+
+# ---- beyond the points that are drawn -------------------------------------------------------------------------------------
+
+FAR = st.integers(40, 10**30).flatmap(lambda n: st.sampled_from([n, -n, sp.Rational(n, 7)]))
+SWITCHED: dict[str, Any] = {
+    "step": lambda at: step(x - at) - step(-at),
+    "window": lambda at: step(x - at) * step(at + sp.Rational(1, 10**9) - x),
+    "abs": lambda at: abs(x - at) + sp.sign(at) * (x - at),
+    "sign": lambda at: sp.sign(x - at) + sp.sign(at),
+    "max": lambda at: maximum(x, at) - (at if at > 0 else x),
+    "within": lambda at: maximum(0, minimum(x - abs(at), 1)),
+    "with another variable": lambda at: step(x - y - at) - step(-at),
+    "smooth": lambda at: tanh(10**9 * (x - at)) + sp.sign(at),
+    "bump": lambda at: sp.exp(-((x - at) ** 2)),
+    "root": lambda at: sqrt((x - at) ** 2 + sp.Rational(1, 10**150)) + sp.sign(at) * (x - at),
+}
+
+
+@settings(max_examples=60)
+@given(st.sampled_from(sorted(SWITCHED)), FAR)
+def test_no_switch_is_too_far_out(kind: str, at: Any) -> None:
+    ruling = compare_formulas(2 * x + SWITCHED[kind](sp.sympify(at)), 2 * x)
+    assert ruling.verdict is Verdict.REFUTED
+    there = ruling.points.rows[ruling.at]
+    assert abs(there[x]) <= 2 * (abs(at) + 60), "within sight of the switch"
+
+
+@given(st.sampled_from([sp.Rational(1, 10), sp.Rational(9, 10)]), st.integers(4, 12))
+def test_a_switch_at_the_very_end_of_a_space_is_found_and_one_outside_is_none(end: Any, digits: int) -> None:
+    inside = sp.Rational(1, 2) - end
+    edge, outside = (end + sign * sp.sign(inside) * sp.Rational(1, 10**digits) for sign in (1, -1))
+    turned = -1 if inside > 0 else 1
+    assert verdict(p + step(turned * (p - edge)), p) is Verdict.REFUTED
+    assert verdict(p + step(turned * (p - outside)), p) in PASSES
+
+
+@given(FAR)
+def test_switches_that_say_the_same_pass(at: Any) -> None:
+    assert verdict(maximum(x, at) + minimum(x, at), x + at) in PASSES
+    assert verdict(step(x - at) * (x - at), maximum(x - at, 0)) in PASSES
+
+
+def test_the_far_switch_is_missed_where_only_drawn_points_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planted: nothing is asked beside the switches."""
+    monkeypatch.setattr(equality, "BASES", 0)
+    assert verdict(2 * x + step(x - 10**6), 2 * x) in PASSES

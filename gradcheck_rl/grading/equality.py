@@ -1,7 +1,8 @@
 """Are two formulas the same? Proved, refuted with a counterexample, equal at 24 points to 60 digits, or undecided.
 
 The points come first: a proof says that two formulas are equal where both are defined, and an answer that is undefined where
-the right one has a value is wrong. What is certified at a point no proof contradicts.
+the right one has a value is wrong. What is certified at a point no proof contradicts. A point drawn need not lie beyond the
+switch of step(x - 10^6), so points on both sides of every switch are tried too; these can only refute.
 """
 
 from __future__ import annotations
@@ -9,32 +10,36 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from flint import arb, ctx
+from flint import arb, ctx, fmpq
 
+from ..calculus import free, size, slope
 from ..claims import Claim, Equal
-from ..errors import InputError, ProblemError, Unsuitable
+from ..errors import GradcheckError, InputError, ProblemError, Unsuitable
 from ..estimate import Estimate
 from ..evaluators import Scene, World, proof, unsure
-from ..expressions import values
+from ..expressions import corners, values
 from ..judge import Measured, measure, number
-from ..laws import Expected, Slope, randoms
+from ..laws import Expected, Slope, closed, randoms
 from ..points import Point, Points, drawn, simpler, stack
 from ..problem import Problem
 from ..quantities import Value
-from ..rings import each
+from ..rings import each, image, rational
 from ..spaces import OneOf
-from ..symbols import Variable, array, entries
+from ..symbols import Variable, array, bare, entries, step_, thaw
 from ..verdict import Ruling, Verdict, compare
 
 POINTS, DRAWS, ENOUGH, CASES = 24, 200, 4, 16
 RESOLUTION, IN_FLOATS = 1e-60, 1e-6
 BITS = (256, 1024)
 SIMPLER = 200
+NODES, BASES, SIDES, HALVES = 20_000, 2, 1000, 64
+SMOOTH = (sp.exp, sp.tanh, sp.erf, sp.atan, sp.Pow)  # they turn where their argument, or its slope, is 0
 AT_POINTS = "points"
 
 
@@ -50,11 +55,11 @@ def compare_formulas(answer: Any, expected: Any, seed: int = 0) -> Ruling:
     world = Problem("Two formulas", (Claim("They are equal.", that, resolution=RESOLUTION),)).bound
     question = _Question(that, left, right, world, seed)
     ruling = question.at_points()
-    if ruling.verdict is Verdict.REFUTED:
-        return question.shrunk(ruling)
-    if proof.proves(left, right, question.scene(ruling.points)):
-        return replace(ruling, route=proof.NAME, verdict=Verdict.PROVED, note="", remark="")
-    return ruling
+    if ruling.verdict is not Verdict.REFUTED:
+        if proof.proves(left, right, question.scene(ruling.points)):
+            return replace(ruling, route=proof.NAME, verdict=Verdict.PROVED, note="", remark="")
+        ruling = question.beside_switches(ruling.points) or ruling
+    return question.shrunk(ruling) if ruling.verdict is Verdict.REFUTED else ruling
 
 
 def _count(n: int) -> str:
@@ -99,6 +104,38 @@ class _Question:
             note = f"at {unsure} of {tried} points it cannot be told whether the answer has a value"
             return Ruling(AT_POINTS, Verdict.UNDECIDED, note=note, points=points)
         return self._compared(points)
+
+    def beside_switches(self, points: Points) -> Ruling | None:
+        """A refutation on one side of a switch, by one entry of one variable, where both formulas are known exactly."""
+        left = SIDES
+        for name, place, roots in self._switches():
+            for base in range(min(BASES, len(points))):
+                found = None
+                with suppress(GradcheckError):
+                    one = points.take([base])
+                    sides = list(itertools.islice(_sides(roots, one, name, place), left))
+                    left -= len(sides)
+                    if sides:
+                        found = self._again(one.take([0] * len(sides)).with_(name, np.concatenate(sides)))
+                if found is not None and all(e is not None and e.exact is not None for e in (found.left, found.right)):
+                    return found
+        return None
+
+    def _switches(self) -> Iterator[tuple[str, tuple[int, ...], list[Any]]]:
+        """For each entry of a variable, where the formulas turn in it; of very long ones nothing is said."""
+        both = [*self.left, *self.right]
+        if sum(map(size, both)) > NODES:
+            return
+        formulas = [thaw(bare(e)) for e in both]
+        with suppress(Unsuitable):
+            formulas = [closed(e) for e in formulas]
+        turns = {a for e in formulas for f in e.atoms(*SMOOTH) for a in f.args}
+        symbols = {a for v in self.world.variables.values() for a in v.atoms.ravel()}
+        for name, variable in self.world.variables.items():
+            for place, x in np.ndenumerate(variable.atoms):
+                smooth = [step_(g) for a in turns if x in free(a) for g in (a, slope(a, x))]
+                if roots := corners([*formulas, *smooth], x, symbols - {x}, SIDES):
+                    yield name, place, roots
 
     def _defined(self, points: Points) -> tuple[Ruling | None, list[int], int]:
         """A refutation, the points where both sides have a value, and how many are in doubt."""
@@ -184,10 +221,10 @@ class _Question:
                     break
         return best
 
-    def _again(self, point: Points) -> Ruling | None:
-        ruling, good, _ = self._defined(point)
+    def _again(self, points: Points) -> Ruling | None:
+        ruling, good, _ = self._defined(points)
         if ruling is None and good:
-            ruling = self._compared(point)
+            ruling = self._compared(points.take(good))
         return ruling if ruling is not None and ruling.verdict is Verdict.REFUTED else None
 
 
@@ -208,6 +245,24 @@ def _cases(variables: Any) -> list[Point]:
         Point(**dict(zip((name for name, _ in listed), chosen, strict=True)))
         for chosen in itertools.product(*(choices for _, choices in listed))
     ]
+
+
+def _sides(roots: Sequence[Any], one: Points, name: str, place: tuple[int, ...]) -> Iterator[Any]:
+    """A variable's values at one point, with one entry moved before and beyond each root, as far as its space goes."""
+    space, value = one.variables[name].over, one.exact[name]
+    exact = values(roots, one.rows).exact
+    assert exact is not None
+    near = {r if isinstance(r, fmpq) else rational(image(r)) for r in exact.ravel() if math.isfinite(image(r))}
+    places = sorted(near)
+    widths = [fmpq(1), *((high - low) / 2 for low, high in itertools.pairwise(places)), fmpq(1)]
+    for n, at in enumerate(places):
+        for width in (-widths[n], widths[n + 1]):
+            for k in range(HALVES):
+                moved = value.copy()
+                moved[(0, *place)] = at + width / 2**k
+                if space.holds(moved[0, ...]):
+                    yield moved
+                    break
 
 
 def _guards(e: Any) -> Iterator[tuple[str, Any]]:
