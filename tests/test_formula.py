@@ -474,3 +474,17 @@ def test_a_last_comma_is_no_entry() -> None:
     assert list(parse("[x, y,]", NAMES)) == list(parse("[x, y]", NAMES))
     assert parse("(x,)", NAMES) == parse("x", NAMES)
     assert "a comma stands outside" in str(refused("[x,,y]"))
+
+
+@pytest.mark.parametrize(
+    ("text", "says", "advice"),
+    [
+        ("softmax(R)_0", "an index stands after a bracket", "Write an entry in brackets, as softmax(w)[0]."),
+        ("1; 2", "`;` has no place", "Write [a, b, ...] for several."),
+        ("\frac{x}{2}", "U+000C", 'Write r"..." for a text with backslashes, in which Python changes none.'),
+        ("\beta", "U+0008", 'Write r"..." for a text with backslashes, in which Python changes none.'),
+    ],
+)
+def test_a_habit_is_told_what_to_type(text: str, says: str, advice: str) -> None:
+    error = refused(text)
+    assert says in error.says and str(error).splitlines()[-1] == advice

@@ -31,7 +31,7 @@ from gradcheck_rl.grading.isolation import Limits, available, chosen
 from gradcheck_rl.grading.outputs import OUTPUTS
 from gradcheck_rl.grading.parts import FORMULA, FUNCTION, NUMBER, template
 from gradcheck_rl.grading.parts import _part as asked  # pyright: ignore[reportPrivateUsage]
-from gradcheck_rl.grading.result import Row
+from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
 from gradcheck_rl.grading.samples import Function, samples
 from gradcheck_rl.grading.submission import Adapter, Submission, Unreadable, listed, read
@@ -976,3 +976,51 @@ def test_a_folder_is_read_as_an_archive_leaves_it(grader: Grader, tmp_path: Path
     cells = [{"cell_type": "code", "source": code} for code in (HONEST, "while True: pass")]
     (inner / "hw.ipynb").write_text(json.dumps({"cells": cells}))
     assert words(grader.grade(read(tmp_path / "dave", Adapter()))) == ["PASS", "PASS"]
+
+
+# ---- what a question and a failure tell -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "claim", "by"),
+    [
+        ("problem3", "slope", "gradient of E[x**2], by mu; x is normal"),
+        ("problem1", "thirds", "of `reinforce`, by w_0, w_1, w_2, at w = 1"),
+    ],
+)
+def test_a_question_says_what_a_slope_is_by(page: str, claim: str, by: str) -> None:
+    (part,) = asks(page, thirds() if claim == "thirds" else claim).parts
+    assert by in part.asks
+
+
+@given(st.integers(0, 2), st.sampled_from(["1/7", "0.142857"]))
+def test_of_several_numbers_the_first_that_is_wrong_is_told(at: int, wrong: str) -> None:
+    numbers = ["-1/3", "0", "1/3"]
+    numbers[at] = wrong
+    assert judged("problem1", thirds(), f"[{', '.join(numbers)}]") == (
+        "FAIL",
+        f"entry {at} is another than was expected, counted from 0",
+    )
+
+
+def test_an_example_is_about_what_the_claims_take_slopes_by(tmp_path: Path) -> None:
+    """Here by variables that are no parameters of the page, and right in the first of them."""
+    code = "import torch\ndef reinforce(m, sigma, c, x):\n    return (x - c) ** 2 * (x - m) ** 2 / (2 * sigma**2)\n"
+    found = row(only("problem7", ["reinforce"]), tmp_path, code)
+    assert words(found) == ["FAIL"] and "the gradient by sigma is" in said(found)
+
+
+@pytest.mark.parametrize("visibility", ["visible", "hidden", "after_due_date", "after_published"])
+def test_of_a_part_that_is_not_visible_only_teachers_read_more_than_the_word(visibility: str) -> None:
+    secret = "the sign is turned"
+    part = Result("slope", FORMULA, "FAIL", 0.0, 1.0, visibility, (secret,))
+    texts = every_format(Row("alice", "", "problem3", "rlimits", (part,)))
+    read_by_all = {"github", "classroom", "summary", "check50"}
+    assert {name for name, text in texts.items() if secret in text} == set(OUTPUTS) - {"csv"} - (
+        set() if visibility == "visible" else read_by_all
+    )
+
+
+def test_that_no_attempt_is_left_is_in_a_junit_file() -> None:
+    out = OUTPUTS["junit"]([Row("alice", "", "problem3", "rlimits", (), note="no attempt is left")])
+    assert "no attempt is left" in out

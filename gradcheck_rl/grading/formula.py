@@ -78,6 +78,8 @@ class Parser:
             return self.error("`=` has no place in a formula", token.at, "write the right-hand side alone")
         if token.text == ",":
             return self.error("a comma stands outside of brackets", token.at, "write [a, b] for a vector, and 0.5 for a half")
+        if token.text == "_":
+            return self.error("an index stands after a bracket", token.at, "write an entry in brackets, as softmax(w)[0]")
         return self.error(f"`{token.text}` stands where a value was expected", token.at, "write a number or a name before it")
 
     @contextmanager

@@ -297,18 +297,17 @@ class Grader:
                 elif show == "counterexample" and (near := hints.fit(given, asked.shown)):
                     out.append(near)
             if show == "counterexample":
-                world = self.problem.bound
-                by = [p.name for p in world.parameters] if self._by_slopes(asked) else []
-                difference = Search(remote.ask, asked.function, world.variables, by, seen).simplest(asked.shown)
+                by = self._slopes_by(asked.function.slot)
+                variables = self.problem.bound.variables
+                difference = Search(remote.ask, asked.function, variables, by, seen).simplest(asked.shown)
                 out += _example(difference) if difference is not None else ["it fails at points that are not shown"]
         return tuple(out)
 
-    def _by_slopes(self, asked: _Asked) -> bool:
-        """Do the claims speak of gradients of this function? Then an example shows one."""
-        slot = asked.function.slot
-        return any(
-            isinstance(q, Gradient) and q.of is slot for c in self._claims(self.problem, slot, ()) for q, _ in c.quantities()
-        )
+    def _slopes_by(self, slot: Any) -> list[str]:
+        """What the claims take gradients of this function by. Then an example shows one."""
+        claims = self._claims(self.problem, slot, ())
+        gradients = [q for c in claims for q, _ in c.quantities() if isinstance(q, Gradient) and q.of is slot]
+        return list(dict.fromkeys(v.name for q in gradients for v in blocks(q.wrt, self.problem.bound.parameters)))
 
     def _other_estimator(self, remote: Remote, answer: Answer) -> str:
         """Right in the mean at every point, another law: whose is it?"""
@@ -396,7 +395,7 @@ class Grader:
             if _known(part, text, left):
                 return Judgement("PASS")
             if _inexact.search(text):
-                return Judgement("FAIL", self._of_decimals(left, right, part.rule.digits))
+                return Judgement("FAIL", self._of_decimals(left, right, part.rule.digits) or self._of_numbers(part, left))
         elif len(left) == 1 and len(right) > 1:
             left = left * len(right)
         expected = array(*right)
@@ -420,12 +419,20 @@ class Grader:
                     f"{k} = {plain(v)}" for k, v in shown.points.witness(shown.at, list(shown.points.variables)).items()
                 )
                 out.append(f"at {at}: {shown.note}" if shown.note else f"it differs at {at}")
-        return tuple(out)
+        return tuple(out) or (self._of_numbers(part, left) if part.kind == NUMBER else ())
 
     def _of_decimals(self, left: Sequence[Any], right: Sequence[Any], digits: int) -> tuple[str, ...]:
         if self.rubric.show == "verdict" or not self.rubric.hints:
             return ()
         return tuple(f"the mistake: {says_}" for factor, says_ in FACTORS if _near(left, [factor * e for e in right], digits))
+
+    def _of_numbers(self, part: Part, left: Sequence[Any]) -> tuple[str, ...]:
+        """The first of several that is wrong, as of a formula."""
+        if self.rubric.show != "counterexample" or len(left) == 1:
+            return ()
+        steps = _steps(part.expected, part.rule.digits)
+        wrong = [not _within(*numbers) for numbers in zip(left, part.expected, steps, strict=True)]
+        return (f"entry {wrong.index(True)} is another than was expected, counted from 0",) if any(wrong) else ()
 
 
 class _Run:

@@ -61,7 +61,7 @@ def as_classroom(rows: Sequence[Row]) -> str:
             "name": part.id,
             "status": word,
             "score": part.points,
-            "message": _said(part)[:CUT],
+            "message": _told(part)[:CUT],
             "test_code": part.kind,
             "filename": "",
             "line_no": 0,
@@ -77,7 +77,7 @@ def as_classroom(rows: Sequence[Row]) -> str:
 def as_github(rows: Sequence[Row]) -> str:
     """Annotations of a GitHub step: the first failures, and how many more."""
     wrong = [(row, part) for row in rows for part in row.parts if not part.ok]
-    out = [_command("error", f"{row.name}: {part.id}", f"{part.verdict}. {_said(part)}") for row, part in wrong[:ANNOTATIONS]]
+    out = [_command("error", f"{row.name}: {part.id}", f"{part.verdict}. {_told(part)}") for row, part in wrong[:ANNOTATIONS]]
     if len(wrong) > ANNOTATIONS:
         out.append(_command("error", "and more", f"{len(wrong) - ANNOTATIONS} more parts are not right."))
     score, out_of = sum(row.score for row in rows), sum(row.out_of for row in rows)
@@ -91,7 +91,7 @@ def as_summary(rows: Sequence[Row]) -> str:
     size = 0
     for row in rows:
         for part in row.parts:
-            cells = (row.name, part.id, part.verdict, f"{_points(part.points)} / {_points(part.out_of)}", _said(part))
+            cells = (row.name, part.id, part.verdict, f"{_points(part.points)} / {_points(part.out_of)}", _told(part))
             out.append("| " + " | ".join(_markdown(c) for c in cells) + " |")
             size += len(out[-1].encode()) + 1
             if size > SUMMARY:
@@ -111,6 +111,7 @@ def as_junit(rows: Sequence[Row]) -> str:
             "isolation": row.isolation,
             "score": _points(row.score),
             "out_of": _points(row.out_of),
+            **({"note": row.note} if row.note else {}),
         }.items():
             XML.SubElement(properties, "property", {"name": name, "value": _xml(value)})
         for part in row.parts:
@@ -132,7 +133,7 @@ def as_check50(rows: Sequence[Row]) -> str:
     results: list[dict[str, Any]] = []
     for part in row.parts:
         passed = True if part.ok else False if part.verdict == "FAIL" else None
-        cause = None if part.ok else {"rationale": part.verdict, "help": _said(part) or None}
+        cause = None if part.ok else {"rationale": part.verdict, "help": _told(part) or None}
         told = {"name": part.id, "description": f"{part.kind} {part.id}", "passed": passed, "log": [], "cause": cause}
         results.append({**told, "data": {"points": part.points}, "dependency": None})
     return _json({"slug": row.problem, "results": results})
@@ -209,6 +210,11 @@ def _one(rows: Sequence[Row], name: str) -> Row:
 
 def _said(part: Result) -> str:
     return "\n".join(part.says)
+
+
+def _told(part: Result) -> str:
+    """What is said of a part, in formats that keep nothing back by themselves: nothing of one that is not visible."""
+    return _said(part) if part.visibility == "visible" else ""
 
 
 def _points(x: float) -> str:

@@ -130,7 +130,7 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
     if len(expected) == 1:  # one number may be said of every entry
         expected *= _width(left, problem)
     data = ", ".join(f"{k} = {v}" for k, v in claim.at.values.items())
-    asks = f"{described(left, problem)}, at {data}{_laws(left, problem)}"
+    asks = f"{described(left, problem)}{_by(left, len(expected), problem)}, at {data}{_laws(left, problem)}"
     return Part(rule, NUMBER, rule.asks or asks, claim=claim, expected=expected)
 
 
@@ -218,11 +218,12 @@ def _values(column: Column) -> list[str]:
 
 
 def _by(left: Quantity, count: int, problem: Problem) -> str:
-    """How many formulas are asked for, and the variables they are slopes by."""
-    if not isinstance(left, Gradient) or count == 1:
+    """The variables that the formulas or numbers are slopes by, in their order; or else how many are asked for."""
+    inner = left.of if isinstance(left, Mean) else left
+    if not isinstance(inner, Gradient) or (count == 1 and inner.wrt is not None):
         return ""
-    by = [str(a) for v in blocks(left.wrt, problem.bound.parameters) for a in v.atoms.ravel()]
-    return f", by {', '.join(by)}" if len(by) == count else f", {count} formulas"
+    by = [str(a) for v in blocks(inner.wrt, problem.bound.parameters) for a in v.atoms.ravel()]
+    return f", by {', '.join(by)}" if len(by) == count else f", {count} in all" if count > 1 else ""
 
 
 def _laws(q: Quantity, problem: Problem) -> str:

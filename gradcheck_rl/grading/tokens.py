@@ -22,7 +22,7 @@ LOOK_ALIKE = dict(zip("аеорсухіјѕАВЕКМНОРСТХοΑΒΕΖΗΙ�
 ADVICE = {
     "=": "write the right-hand side alone",
     "#": "a formula has no comments",
-    ";": "write one formula",
+    ";": "write [a, b, ...] for several",
     "@": "write sum(a*b) for the product of two vectors",
     "!": "a factorial is not known here; write the number",
     "\\": "this is LaTeX; write the formula in one way only",
@@ -181,6 +181,8 @@ def _advice(c: str) -> str:
         return ADVICE[c]
     if c in "\r\n":
         return "write the formula on one line"
+    if unicodedata.category(c) == "Cc":
+        return 'write r"..." for a text with backslashes, in which Python changes none'
     if unicodedata.category(c) == "Cf":
         return "leave it out: it cannot be seen"
     plain = LOOK_ALIKE.get(c) or unicodedata.normalize("NFKC", c)
