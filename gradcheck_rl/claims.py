@@ -111,7 +111,8 @@ class Raises:
     sides: tuple[Quantity, ...] = ()
 
     def __init__(self, function: Callable[..., Any], error: type[BaseException]) -> None:
-        if not (isinstance(error, type) and issubclass(error, BaseException)) or isinstance(function, type):
+        right = isinstance(error, type) and issubclass(error, BaseException) and callable(function)
+        if not right or isinstance(function, type):
             raise ProblemError(
                 f"Raises({shown(function)}, {shown(error)}): write the function and then the error, Raises(f, ValueError)."
             )
@@ -122,6 +123,12 @@ class Raises:
 
 
 That = Relation | Raises
+
+
+def _texts(item: Claim | Mistake, noun: str) -> None:
+    for name, text in {"says": item.says, "source": item.source}.items():
+        if not isinstance(text, str):
+            raise ProblemError(f"{name}={text!r} of a {noun} is {type(text).__name__}: write text, in quotes.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,9 +148,7 @@ class Claim:
     resolution: float = 1e-6
 
     def __post_init__(self) -> None:
-        for name, text in {"says": self.says, "source": self.source}.items():
-            if not isinstance(text, str):
-                raise ProblemError(f"{name}={text!r} of a claim is {type(text).__name__}: write text, in quotes.")
+        _texts(self, "claim")
         if not isinstance(self.that, (Relation, Raises)):
             raise ProblemError(
                 f"{self.says!r} states {type(self.that).__name__}: write Equal(a, b), AtMost, Differs, Within or Raises."
@@ -216,3 +221,6 @@ class Mistake:
     answer: Mapping[Callable[..., Any], Callable[..., Any]] = field(repr=False)
     breaks: Claim
     source: str = ""
+
+    def __post_init__(self) -> None:
+        _texts(self, "mistake")

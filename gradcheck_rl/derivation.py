@@ -38,6 +38,10 @@ class Derivation:
     source: str = ""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.title, str):
+            raise ProblemError(f"title={self.title!r} of a derivation is {type(self.title).__name__}: write text, in quotes.")
+        if not isinstance(self.at, Mapping) or not all(isinstance(name, str) for name in self.at):
+            raise ProblemError(f"at={self.at!r} of {self.title!r} gives no numbers by name: write at={{'theta': (1, 1, 1)}}.")
         self._check_sizes()
         if not isinstance(self.steps, (tuple, list)):
             kind = type(self.steps).__name__

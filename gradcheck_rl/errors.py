@@ -68,6 +68,8 @@ def raised(name: str, error: BaseException) -> str:
     said = f"`{name}` raised {told(error)} ({os.path.basename(code.co_filename)}:{step.tb_lineno})"
     if symbol := _symbol_in(step.tb_frame):
         return said + f"; `{symbol}` is a SymPy name there, and no number: take it as an argument"
+    if isinstance(error, NameError) and (meant := did_you_mean(error.name or "", names_at(error))):
+        return f"{said}.{meant}"
     hint = next((hint for pattern, hint in ARRIVES if re.search(pattern, told(error))), "")
     return f"{said}; {hint}" if hint else said
 
@@ -79,6 +81,15 @@ def _symbol_in(frame: FrameType) -> str | None:
     known = {**frame.f_globals, **frame.f_locals}
     outer = [i.argval for i in dis.get_instructions(frame.f_code) if i.opname in ("LOAD_GLOBAL", "LOAD_DEREF")]
     return next((name for name in outer if hasattr(known.get(name), "free_symbols")), None)
+
+
+def names_at(error: BaseException) -> list[str]:
+    """What has a name where an error was raised."""
+    step = error.__traceback__
+    while step is not None and step.tb_next is not None:
+        step = step.tb_next
+    frame = step and step.tb_frame
+    return [name for name in {**frame.f_locals, **frame.f_globals} if not name.startswith("_")] if frame else []
 
 
 def _own(step: TracebackType | None) -> TracebackType | None:

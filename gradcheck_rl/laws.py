@@ -31,6 +31,7 @@ from .symbols import (
     exp,
     formula,
     frozen_,
+    identifier,
     log,
     log_softmax,
     plain,
@@ -228,6 +229,7 @@ class Draw(Symbols):
         if not isinstance(law, Law):
             wanted = "write Categorical(...), Bernoulli(...) or Gaussian(...)."
             raise ProblemError(f"Draw({name!r}, ...) needs a law, not {type(law).__name__}: {wanted}")
+        identifier(name)
         atoms = np.empty(law.shape, dtype=object)
         for i in np.ndindex(*law.shape):
             atom = Random("_".join([name, *map(str, i)]), real=True)
@@ -235,8 +237,11 @@ class Draw(Symbols):
             atoms[i] = atom
         super().__init__(name, atoms)
         self.bundle = bundle
+        if breaks is not None and not isinstance(law, Gaussian):
+            says = f"breaks=... of Draw({name!r}, ...) is for a Gaussian, over which one integrates"
+            raise ProblemError(f"{says}: leave it out.")
         if breaks is not None:
-            law = law.func(*law.args[:2], sp.Tuple(*_places(name, breaks, list(atoms.ravel()))))
+            law = cast("Any", law).func(*law.args[:2], sp.Tuple(*_places(name, breaks, list(atoms.ravel()))))
         self.law = law
 
     @property
@@ -689,6 +694,8 @@ def batch(of: Episode | Draw | Sequence[Draw], n: int, given: Draw | Sequence[Dr
     if not isinstance(draws, Episode) and all(isinstance(d, Draw) for d in (*draws, *shared)):
         kept = with_parents([a for d in shared for a in d.atoms])
         chain = [d for d in with_parents([a for d in draws for a in d.atoms]) if d not in kept]
+        if not chain:
+            raise ProblemError("batch(...) has nothing to copy: write the draws, and as given=... only what their copies share.")
         copies = [_again(chain, str(i)) for i in range(n)]
         return Bundle({draw.name: array(*(copy[k] for copy in copies)) for k, draw in enumerate(chain)})
     if not isinstance(of, Episode) or shared:

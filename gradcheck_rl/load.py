@@ -19,7 +19,7 @@ from traceback import TracebackException
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
-from .errors import GradcheckError, InputError, ProblemError, did_you_mean
+from .errors import GradcheckError, InputError, ProblemError, did_you_mean, names_at
 
 if TYPE_CHECKING:
     from .problem import Problem
@@ -29,7 +29,7 @@ HOMES = (Path(__file__).parent / "problems", Path(__file__).parents[1] / "proble
 _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
-ARGUMENTS = r"(\w+)(?:\.__\w+__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required)"
+ARGUMENTS = r"(\w+)(?:\.__\w+__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required|takes .*positional)"
 SYMPYS = (
     "Derivative",
     "IndexedBase",
@@ -43,6 +43,7 @@ SYMPYS = (
     "pi",
     "symbols",
 )
+MODULES = {"np": "numpy as np", "sp": "sympy as sp"}
 QUANTITIES = "Value|Gradient|Mean|Covariance|Exact|Printed|Combined|Component|Sum|Trace|Curl|Hull|NonFinite"
 FORMULAS = "in a formula write the words of gradcheck_rl, as in exp(x), softmax(theta), maximum(x, 0)"
 HINTS = (
@@ -51,6 +52,9 @@ HINTS = (
         "what holds symbols is not true or false; write maximum, minimum, clip or step, and a claim for each",
     ),
     (r"does not support argument \d+ of type|convert expression to float|must be Tensor, not", FORMULAS),
+    (r"'(Parameter|Variable|Draw|Named|Array)' object is not callable", "an index is written in brackets, as in reward[action]"),
+    (r"^TypeError: int\(\) argument .*'Draw'", "a draw is an index as it is, as in reward[action]"),
+    (r"^TypeError: .* (real )?number, not '?(Parameter|Variable|Draw|Named|Array)", FORMULAS),
     (
         r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute",
         f"a function of torch is named and not called, as in Gradient(f); {FORMULAS}",
@@ -277,7 +281,7 @@ def _execute(path: Path, wrong: type[GradcheckError], made: ast.Module | CodeTyp
 @contextmanager
 def _beside(path: Path) -> Generator[None]:
     """A file may import its neighbours, as a script may, but hides nothing that is installed."""
-    folder = str(path.parent.resolve())
+    folder = str(path.resolve().parent)
     sys.path.append(folder)
     try:
         yield
@@ -319,9 +323,12 @@ def _meant(error: BaseException, says: str) -> str:
         return f".{_of_sympy(found[1]) or did_you_mean(found[1], names)}"
     if isinstance(error, NameError) and error.name is not None:
         missing = f" Write `from {package.__name__} import {error.name}`." if error.name in names else ""
-        return f".{missing or _of_sympy(error.name) or did_you_mean(error.name, names)}"
+        module = MODULES.get(error.name, error.name if error.name in sys.stdlib_module_names else "")
+        missing = missing or (f" Write `import {module}`." if module else "")
+        return f".{missing or _of_sympy(error.name) or did_you_mean(error.name, [*names_at(error), *names])}"
     if isinstance(error, TypeError) and (found := re.search(ARGUMENTS, says)) and found[1] in names:
-        takes = list(inspect.signature(getattr(package, found[1])).parameters)
+        parameters = inspect.signature(getattr(package, found[1])).parameters
+        takes = [name if p.kind is not p.VAR_KEYWORD else "names, as in theta=(1, 0)" for name, p in parameters.items()]
         return f": it takes {', '.join(takes)}.{did_you_mean(found[2] or '', takes)}"
     return next((f": {hint}." for pattern, hint in HINTS if re.search(pattern, says)), "")
 

@@ -6,9 +6,11 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from .claims import Claim, Erratum, Mistake, Raises, Relation
 from .derivation import Derivation
@@ -16,10 +18,10 @@ from .errors import ProblemError, did_you_mean
 from .evaluators import ROUTES
 from .evaluators.scene import World
 from .figures import Figure
-from .laws import Bundle, Draw, Random, Rows, with_parents
+from .laws import Bundle, Categorical, Draw, Random, Rows, with_parents
 from .points import Point, check_names
 from .quantities import Gradient, Over, Quantity, arguments, is_code, slots
-from .symbols import Symbols, Variable, atoms_in, entries, resized
+from .symbols import Pick, Symbols, Variable, atoms_in, entries, resized
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,14 +53,17 @@ class Problem:
             (Derivation, self.derivations, "derivations"),
             (Point, self.corners, "corners"),
             (Figure, self.figures, "figures"),
+            (Symbols | Bundle, self.world, "world"),
         ):
+            given = type(items).__name__
             if isinstance(items, kind):
-                raise ProblemError(f"{noun}=... of {self.title!r} is one {kind.__name__}: write it with a comma, {noun}=(...,).")
+                raise ProblemError(f"{noun}=... of {self.title!r} is one {given}: write it with a comma, {noun}=(...,).")
+            if not isinstance(items, (tuple, list)):  # one that can be read once would be empty when it is checked
+                raise ProblemError(f"{noun}=... of {self.title!r} is {given}: write it in parentheses, {noun}=(..., ...).")
             for item in items:
                 if not isinstance(item, kind):
-                    raise ProblemError(
-                        f"{noun}=(...) of {self.title!r} holds {type(item).__name__}: only {kind.__name__} belongs there."
-                    )
+                    only = kind.__name__ if isinstance(kind, type) else "a variable, a draw, a Named or a batch"
+                    raise ProblemError(f"{noun}=(...) of {self.title!r} holds {type(item).__name__}: only {only} belongs there.")
         if resized():  # given data, and what is built on it, belongs to the size of the page
             kept = [c for c in self.claims if c.at is None]
             for name, value in {"claims": kept, "errata": (), "derivations": (), "mistakes": ()}.items():
@@ -240,6 +245,10 @@ class _Found:
             for v in [q.wrt] if isinstance(q.wrt, Variable) else q.wrt:
                 if self.variables.get(v.name) is not v:
                     self.add(v)
+        if isinstance(q, Gradient) and not is_code(q.of):
+            for wrong in filter(_undefined, entries(q.of)):
+                what = f"{str(wrong)[:80]} is no number anywhere (SymPy's zoo is 1/0, its nan 0/0)"
+                raise ProblemError(f"{what}, and its gradient is asked for: write a formula that has a value.")
         if isinstance(q, Over) and isinstance(over := getattr(q, "over", None), Bundle):
             inside = [*(d.law for d in over.draws), *(e for named in over.names.values() for e in entries(named))]
             self.formula(*(a for a in atoms_in(*inside) if not isinstance(a, Random)))
@@ -261,6 +270,12 @@ class _Found:
             # The one that the file calls so too, where there are several.
             for x in [found[name]] if name in found else found.values():
                 self.add(x)
+
+
+@lru_cache(maxsize=1 << 16)
+def _undefined(e: Any) -> bool:
+    """Does it divide by zero, but for what a draw may never pick? Its slope would be that of a constant."""
+    return e in (sp.nan, sp.zoo) or (not isinstance(e, (Pick, Categorical)) and any(map(_undefined, e.args)))
 
 
 def _quantities(claim: Claim) -> Iterable[Quantity]:

@@ -360,12 +360,13 @@ def flat_index(shape: Sequence[int], index: Sequence[Any]) -> Any:
     for i, n in zip(index, shape, strict=True):
         if isinstance(i, np.ndarray):
             position = i.astype(np.intp)
-            inside = bool(((position == i) & (position >= 0) & (position < n)).all())
+            outside = i[(position != i) | (position < 0) | (position >= n)]
         else:
             position = int(i)
-            inside = position == i and 0 <= position < n
-        if not inside:
-            raise ProblemError(f"a table of shape {tuple(shape)} was read at index {i}: write an index from 0 to {n - 1} there.")
+            outside = [] if position == i and 0 <= position < n else [i]
+        if len(outside):
+            read = f"a table of shape {tuple(shape)} was read at index {outside[0]}"
+            raise ProblemError(f"{read}: write an index from 0 to {n - 1} there.")
         at = at * n + position
     return at
 

@@ -427,6 +427,8 @@ def _weights(x: Any, allowed: Any) -> Any:
     if isinstance(allowed, int) and allowed != 1:
         raise ProblemError(f"softmax(x, {allowed}): the second is the mask, a row of 1 and 0, and the axis is always the last.")
     scores, mask = np.shape(plain(x)), np.shape(plain(allowed))
+    if not scores:
+        raise ProblemError("softmax is of a row, and was given one number: write softmax(array(0, x)), or sigmoid(x) for two.")
     if any(n != m and 1 not in (n, m) for n, m in zip(scores[::-1], mask[::-1], strict=False)):
         raise ProblemError(f"the mask has shape {mask}, and the logits {scores}: write a 1 or a 0 for each.")
     weights = np.asarray(_entrywise(product, allowed, exp(x)))

@@ -354,3 +354,82 @@ def test_a_point_gives_no_draw(tmp_path: Path) -> None:
     text = TINY.read_text()
     with pytest.raises(ProblemError, match="gives `action`, which is a draw; a point gives none: write a Variable"):
         load(page(tmp_path, text.replace("at=Point(theta=0)", "at=Point(theta=0, action=1)")))
+
+
+CLAIMED = "Mean(Gradient(reinforce)), Gradient(J)), s"
+MALFORMED = [
+    ("errata=(halved,)", "errata=(e for e in (halved,))", "errata=... of 'Two logits' is generator: write it in parentheses"),
+    ("errata=(halved,)", "errata={halved}", "errata=... of 'Two logits' is set: write it in parentheses"),
+    ("errata=(halved,)", "errata=None", "errata=... of 'Two logits' is NoneType: write it in parentheses"),
+    ("errata=(halved,)", "errata=(), world=(3,)", "holds int: only a variable, a draw, a Named or a batch belongs there"),
+    ("errata=(halved,)", "errata=(), world=theta", "world=... of 'Two logits' is one Parameter: write it with a comma"),
+    ('title="Two logits"', 'title="Two logits", world=("theta",)', "holds str: only a variable, a draw, a Named or a batch"),
+    ('Derivation("A square", ', "Derivation(3, ", "title=3 of a derivation is int: write text, in quotes"),
+    ('"expand"),))', '"expand"),), at=3)', "at=3 of 'A square' gives no numbers by name: write at={'theta': (1, 1, 1)}"),
+    (CLAIMED, "Gradient(J / 0), 0), s", "E[reward[action]] is no number anywhere"),
+    (CLAIMED, "Gradient(J + E(reward[action] / 0)), 0), s", "zoo is 1/0"),
+    (CLAIMED, "Gradient(softmax(theta[0])), 0), s", "write softmax(array(0, x)), or sigmoid(x) for two"),
+    ('Draw("action", ', "Draw(3, ", "3 cannot be the name of an argument: write letters, digits and underscores"),
+    ("logits=theta))", "logits=theta), breaks=(0,))", "breaks=... of Draw('action', ...) is for a Gaussian"),
+    ("J = E(reward[action])", "J = E(rewrad[action])", "name 'rewrad' is not defined. Did you mean `reward`?"),
+    ("J = E(reward[action])", "J = E(math.exp(theta[0]))", "name 'math' is not defined. Write `import math`."),
+    ("J = E(reward[action])", "J = E(np.exp(theta[0]))", "name 'np' is not defined. Write `import numpy as np`."),
+    ("J = E(reward[action])", "J = E(reward(action))", "an index is written in brackets, as in reward[action]"),
+    ("J = E(reward[action])", "J = E(reward[int(action)])", "a draw is an index as it is, as in reward[action]"),
+    ("J = E(reward[action])", "J = E(float(reward))", "write the words of gradcheck_rl, as in exp(x), softmax(theta)"),
+    (
+        "J = E(reward[action])",
+        "J = E(reward[action], action, 2)",
+        "but 3 were given: it takes x, over",
+    ),
+    (
+        "Point(theta=0)",
+        'Point({"theta": 0})',
+        "but 2 were given: it takes names, as in theta=(1, 0).",
+    ),
+]
+
+
+@pytest.mark.parametrize(("right", "wrong", "sentence"), MALFORMED)
+def test_what_no_page_can_hold_is_told_in_one_sentence(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
+    test_a_slip_on_a_page_is_told_in_one_sentence(tmp_path, right, wrong, sentence)
+
+
+@pytest.mark.parametrize("slope", ["Gradient(x / (x - x), x)", "Gradient(x * log(0 * x), x)", "Gradient(E(z + x / 0), x)"])
+def test_what_is_no_number_has_no_slope(tmp_path: Path, slope: str) -> None:
+    header = "from gradcheck_rl import *\nx, z = Variable('x'), Draw('z', Gaussian(0, 1))\n"
+    claim = f"problem = Problem(title='T', claims=(Claim('It is flat.', Equal({slope}, 0)),))\n"
+    with pytest.raises(ProblemError, match="is no number anywhere"):
+        load(page(tmp_path, header + claim))
+
+
+def test_what_a_draw_never_picks_may_have_no_value(tmp_path: Path) -> None:
+    header = "from gradcheck_rl import *\ntheta = Parameter('theta', 2)\np = softmax(theta)\n"
+    drawn = "a = Draw('a', Categorical(logits=array(theta[0], theta[1], 0), allowed=(1, 1, 0)))\n"
+    same = "Equal(Gradient(E(log_prob(a))), Gradient((p * log(p)).sum()))"
+    assert check(load(page(tmp_path, f"{header}{drawn}problem = Problem(title='T', claims=(Claim('So.', {same}),))\n"))).ok
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_linked_page_finds_what_stands_beside_it(tmp_path: Path, linked: bool) -> None:
+    kept, away = tmp_path / "kept", tmp_path / "away"
+    kept.mkdir()
+    away.mkdir()
+    page(kept, "V = 3\n", "beside_it_alone.py")
+    original = page(kept, TINY.read_text() + "\nfrom beside_it_alone import V\n", "tiny.py")
+    seen = away / "seen.py"
+    if linked:
+        seen.symlink_to(original)
+    assert load(seen if linked else original).title == "Two logits"
+
+
+def test_a_misspelt_name_in_code_under_test_is_told_what_was_meant(tmp_path: Path) -> None:
+    text = TINY.read_text().replace("return log_pi(theta)[action] * reward[action]", "return log_pi(theta)[action] * rewrad")
+    with pytest.raises(ProblemError, match=r"name 'rewrad' is not defined \(page\.py:\d+\)\. Did you mean `reward`\?"):
+        check(load(page(tmp_path, text)))
+
+
+def test_code_that_waits_is_told_to_be_plain(tmp_path: Path) -> None:
+    text = TINY.read_text().replace("def reinforce(", "async def reinforce(")
+    with pytest.raises(ProblemError, match="returned coroutine; a tensor was expected: write def, without async"):
+        check(load(page(tmp_path, text)))

@@ -13,7 +13,7 @@ import random
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -177,6 +177,9 @@ class _Call:
         fix = "keep it a tensor: no .item(), float() or .numpy()"
         if out is None or isinstance(out, (tuple, list, Mapping)):
             fix = "end with `return loss`" + ("" if out is None else ", and nothing beside it")
+        if isinstance(out, Coroutine):
+            out.close()
+            fix = "write def, without async"
         raise CodeError(self.code, f"`{self.name}` returned {what}; a tensor was expected: {fix}.")
 
     def _leaves(self) -> dict[str, Any]:
