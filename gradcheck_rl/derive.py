@@ -16,7 +16,7 @@ import sympy as sp
 from . import typeset
 from .claims import Erratum
 from .derivation import Derivation, at_size
-from .errors import InputError, Unsuitable, did_you_mean
+from .errors import InputError, ProblemError, Unsuitable, did_you_mean
 from .laws import Expected, Slope, closed
 from .loop import check
 from .notation import size, stated
@@ -158,10 +158,17 @@ Worked = dict[tuple[str, str], Derivation]  # by the name of the chain, and what
 
 def at_given(chosen: Mapping[str, Derivation]) -> Worked:
     """What each comes to at the numbers that its page gives."""
-    return {(name, AT): _at(d, _given(d)) for name, d in chosen.items() if d.at}
+    try:
+        return {(name, AT): _at(d, _given(d)) for name, d in chosen.items() if d.at}
+    except InputError as error:
+        raise ProblemError(str(error).replace("--at", "at=... of a derivation")) from error
 
 
 def _given(d: Derivation) -> dict[str, Any]:
+    known = letters(d)
+    if unknown := next((name for name in d.at if name not in known), None):
+        have = ", ".join(sorted(known))
+        raise ProblemError(f"at=... of {d.title!r} gives `{unknown}`; it has {have}.{did_you_mean(unknown, known)}")
     return {letter: _numbers(value) for letter, value in d.at.items()}
 
 

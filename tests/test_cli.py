@@ -965,3 +965,21 @@ def test_the_saved_json_names_the_page_that_broke(answers: Any, home: Path, caps
 )
 def test_for_an_option_of_another_command_none_is_suggested(typed: str, sentence: str, capsys: Shown) -> None:
     assert main(typed.split()) == 2 and capsys.readouterr().err == f"error: {sentence}\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "sentence"),
+    [
+        ("{'q': 1}", "at=... of 'A square' gives `q`; it has theta."),
+        ("{'thta': 1}", "Did you mean `theta`?"),
+        ("{'theta': (1, 2, 3)}", "at=... of a derivation gives theta = (1, 2, 3): shape (2,) was expected."),
+    ],
+)
+def test_numbers_of_a_page_that_do_not_fit_its_derivation_are_the_page_s(
+    at: str, sentence: str, home: Path, capsys: Shown
+) -> None:
+    text = TINY.read_text().replace('"expand"),))', f'"expand"),), at={at})')
+    (home / "wrong.py").write_text(text)
+    assert main(["derive", "wrong.py"]) == 4
+    said = capsys.readouterr().err
+    assert sentence in said and "not foreseen" not in said and said.count("\n") == 1
