@@ -30,7 +30,7 @@ def linted(name: str) -> tuple[list[str], list[str]]:
         problem = load(name)
         faults += [*_repeated(problem), *_unfit(problem), *_broken(problem)]
         advice += [*_left_out(tree, problem), *_unprovoked(tree, problem, typed(path)), *_alike(tree, problem)]
-        advice += [*_too_few_digits(tree, problem), *_one_line(tree, problem)]
+        advice += [*_too_few_digits(tree, problem), *_one_line(tree, problem), *_too_fine(tree, problem)]
         list(problem.also)  # a page must run at its other sizes too
     except ProblemError as error:
         faults.append(str(error))
@@ -102,6 +102,14 @@ def _too_few_digits(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, s
                 seen = all(radius <= size * wanted for radius, size in rows)
                 mend = f"write resolution={wanted:g}" if seen else "quote more of them"
                 yield _line(tree, name), f"`{name}` has too few digits for resolution={claim.resolution:g}: {mend}."
+
+
+def _too_fine(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
+    """Claims that are decided by samples alone, of a resolution that nobody chose for samples."""
+    for name, claim in problem.names.items():
+        if isinstance(claim, Claim) and {*claim.routes} == {sampled.NAME} and claim.resolution == Claim.resolution:
+            says = f"`{name}` is sampled alone, to a resolution of {claim.resolution:g}, which takes more draws than there are"
+            yield _line(tree, name), f"{says}: write one that samples can see, as resolution={COARSEST}."
 
 
 def _one_line(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:

@@ -214,3 +214,14 @@ def test_one_more_is_one(tmp_path: Path, others: int, says: str) -> None:
     text = TINY.read_text().replace("def not_normalised", code + "def not_normalised")
     _, advice = told(page(tmp_path, text.replace("(unbiased, uniform)", f"(unbiased, uniform, {claims})")))
     assert any(says in line for line in advice)
+
+
+@pytest.mark.parametrize(
+    ("how", "told"), [('by="sampled"', True), ('by="sampled", resolution=0.05', False), ('by="listed"', False)]
+)
+def test_samples_that_are_asked_for_too_much_are_told(tmp_path: Path, how: str, told: bool) -> None:
+    text = TINY.read_text().replace('Gradient(J)), source="T-001, T-002")', f"Gradient(J)), {how})")
+    path = tmp_path / "fine.py"
+    path.write_text(text)
+    _, advice = linted(str(path))
+    assert any("`unbiased` is sampled alone, to a resolution of 1e-06" in line for line in advice) == told
