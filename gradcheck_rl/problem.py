@@ -275,7 +275,7 @@ class _Found:
 @lru_cache(maxsize=1 << 16)
 def _undefined(e: Any) -> bool:
     """Does it divide by zero, but for what a draw may never pick? Its slope would be that of a constant."""
-    return e in (sp.nan, sp.zoo) or (not isinstance(e, (Pick, Categorical)) and any(map(_undefined, e.args)))
+    return e is sp.nan or e is sp.zoo or (not isinstance(e, (Pick, Categorical)) and any(map(_undefined, e.args)))
 
 
 def _quantities(claim: Claim) -> Iterable[Quantity]:
