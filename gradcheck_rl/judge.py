@@ -39,7 +39,7 @@ from .expressions import lawful
 from .laws import Bundle, Finite, Random, randoms, with_parents
 from .points import Points, drawn, given, simpler, stack
 from .problem import Problem
-from .quantities import Combined, Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
+from .quantities import EMPTY, Combined, Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
 from .report import plain
 from .rings import written
 from .symbols import Variable, atoms_in, entries
@@ -651,9 +651,7 @@ def _shaped(q: Quantity, e: Estimate, both: Sequence[Estimate], scene: Scene, ou
     """One number stands for many on a page, but an answer returns as many as the function it replaces."""
     count = e.shape[2]
     if not count:
-        raise CodeError(
-            None, "a side has no coordinates: its index is out of range, or it is a gradient and nothing it needs is a Parameter."
-        )
+        raise CodeError(None, EMPTY)
     if scene.answer and q.code() and len({x.shape[2] for x in both}) > 1:
         wanted = evaluate(q, scene.without_answer(), outcomes).shape[2]
         if count != wanted:

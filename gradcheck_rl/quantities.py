@@ -20,6 +20,7 @@ from .laws import Bundle, Draw, E, Expected, Random, randoms, with_parents
 from .symbols import Atom, Variable, entries, thaw
 
 READABLE = 300  # letters of a formula
+EMPTY = "a quantity has no coordinates: its index is out of range, or it is a gradient and nothing it needs is a Parameter."
 Of = Any  # an expression, an array of them, or a function of torch or numpy
 
 
@@ -385,12 +386,13 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
         case Component(of=of):
             inner = lower(of)
             return None if inner is None else _some(inner, q)
-        case Sum(of=of):
+        case Sum(of=of) | Trace(of=of):
             inner = lower(of)
-            return None if inner is None else [sp.Add(*inner)]
-        case Trace(of=of):
-            inner = lower(of)
-            return None if inner is None else [sp.Add(*inner[:: side(len(inner)) + 1])]
+            if inner is None:
+                return None
+            if not inner:
+                raise ProblemError(EMPTY)
+            return [sp.Add(*inner[:: side(len(inner)) + 1 if isinstance(q, Trace) else 1])]
         case Curl(of=of):
             inner = lower(of)
             if inner is None:
