@@ -25,7 +25,7 @@ from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
 from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
-from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, blur, image, rational
+from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, binary, blur, image
 from .symbols import Pick, bare, by_name, frozen_, named_, step_, thaw
 from .tangents import RULES, Tangents
 
@@ -374,7 +374,7 @@ def in_balls_where_floats_fail(body: Program, values: Sequence[Any], out: Sequen
     if len(places) <= IN_BALLS:
         with suppress(Unsuitable):
             for at in map(tuple, places):
-                for x, y in zip(found, _exactly(body, [rational(float(v[at])) for v in given]), strict=True):
+                for x, y in zip(found, _exactly(body, [binary(float(v[at])) for v in given]), strict=True):
                     x[at] = image(y)
                     vague |= _is_vague(y) and not math.isnan(image(y))
     if vague:
@@ -689,9 +689,9 @@ def _spread(
         if (scale < 0).any():
             raise ProblemError(NEGATIVE.format("", scale.min()))
         breaks = marks[sum(len(b) for b in law.breaks[:i]) :][: len(law.breaks[i])] if law.breaks else []
-        nodes, w = _nodes_of(centre, scale, breaks, rule, first + i)
-        drawn = [_trail(x, 1) for x in drawn] + [nodes]
-        z = [_trail(x, 1) for x in z] + [(nodes - centre[..., None]) / scale[..., None]]
+        standard, w = _nodes_of(centre, scale, breaks, rule, first + i)
+        drawn = [_trail(x, 1) for x in drawn] + [centre[..., None] + scale[..., None] * standard]
+        z = [_trail(x, 1) for x in z] + [standard]
         weight = _trail(weight, 1) * w
     with np.errstate(all="ignore"):
         out = program(ring, [*(_trail(v, size) for v in known), *drawn])
@@ -699,6 +699,7 @@ def _spread(
 
 
 def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], rule: Rule, coordinate: int) -> tuple[Any, Any]:
+    """Of a standard normal coordinate, cut where one of this mean and deviation breaks."""
     last, alone = coordinate == rule.normal - 1, rule.normal == 1
     if not breaks:
         z, w = trapezoid(rule, coordinate) if rule.normal <= 2 else hermite(rule, coordinate)
@@ -711,8 +712,7 @@ def _nodes_of(centre: Any, scale: Any, breaks: Sequence[Any], rule: Rule, coordi
         z = (a + b) / 2 + (b - a) / 2 * t
         w = (b - a) / 2 * w * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
         z, w = (v.reshape(*v.shape[:-2], -1) for v in (z, w))
-    shape = (*np.broadcast_shapes(centre.shape, scale.shape, z.shape[:-1]), z.shape[-1])
-    return centre[..., None] + scale[..., None] * z, np.broadcast_to(w, shape)
+    return z, w
 
 
 def pieces(low: Any, high: Any, breaks: Sequence[Any]) -> tuple[Any, Any]:
@@ -790,16 +790,14 @@ class Integration:
 
 def _hoisted(e: Any, x: Any, fixed: dict[Any, Any]) -> Any:
     """The formula with a symbol for every part in which x does not occur; `fixed` collects them: they are evaluated once."""
-    if e == x or isinstance(e, (Expected, Slope, sp.Integral)):
+    if e == x or e.is_Rational or isinstance(e, (Expected, Slope, sp.Integral)):
         return e
-    if x not in free(e):
+    if x not in free(e) and not isinstance(e, sp.Tuple):
         return fixed.setdefault(e, sp.Dummy(f"fixed{len(fixed)}", real=True))
     if e.is_Add or e.is_Mul:
         apart = [a for a in e.args if x not in free(a)]
         parts = [_hoisted(a, x, fixed) for a in e.args if x in free(a)]
         return e.func(*([_hoisted(e.func(*apart), x, fixed)] if apart else []), *parts)
-    if e.is_Pow and e.exp.is_number:
-        return e.func(_hoisted(e.base, x, fixed), e.exp)
     return e.func(*(_hoisted(a, x, fixed) for a in e.args))
 
 

@@ -140,6 +140,11 @@ def rational(x: Any) -> Any:
     return fmpq(f.numerator, f.denominator)
 
 
+def binary(x: float) -> Any:
+    """The exact number that a float is."""
+    return fmpq(*x.as_integer_ratio()) if math.isfinite(x) else arb(x)
+
+
 def image(x: Any) -> float:
     """The nearest float64, the number that code receives."""
     if not isinstance(x, fmpq):
@@ -159,7 +164,7 @@ def blur(x: Any) -> float:
     """A radius around `image(x)` that contains the true value."""
     near = image(x)
     if isinstance(x, fmpq):
-        return math.inf if math.isinf(near) else 0.0 if fmpq(*near.as_integer_ratio()) == x else EPS * abs(near) + TINY
+        return math.inf if math.isinf(near) else 0.0 if binary(near) == x else EPS * abs(near) + TINY
     b = ball(x)
     if not b.is_finite():
         return 0.0 if math.isinf(near) else math.nan

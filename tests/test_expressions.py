@@ -673,3 +673,24 @@ def test_what_grows_with_the_reach_of_the_rules_refutes_nothing(narrowed: Any) -
     settled, off = (Claim("So.", Equal(E(exp(z**2 / 4)), sp.sqrt(2) + wrong)) for wrong in (0, sp.Rational(1, 100)))
     verdicts = [line.verdict for line in check(Problem("Tails", (settled, off), world=(z,))).claims]
     assert verdicts == ["agrees", "refuted"]
+
+
+@pytest.mark.parametrize("certain", [0, 1])
+def test_a_coordinate_that_is_certain_leaves_the_other_as_it_is(certain: int) -> None:
+    """E f(u, v) where one of them has no spread is E f at its mean."""
+    deviations = [Variable(f"s{i}")[()] for i in range(2)]
+    pair, other = Draw("pair", Gaussian([x, x], deviations)), Draw("other", Gaussian(x, y))
+    columns = {x: np.array([0.3]), y: np.array([0.5])} | {d: np.array([0.5 * (i != certain)]) for i, d in enumerate(deviations)}
+    instead = [other[()], x] if certain else [x, other[()]]
+    found, expected = (integrals([E(sp.tanh(a + 2 * b))], columns) for a, b in (pair, instead))
+    assert abs(found.value - expected.value) <= found.radius + expected.radius < 1e-6
+
+
+def test_a_lookup_under_an_integral_keeps_its_shape() -> None:
+    """Parts without the variable are worked out once; the shape of a table is no such part."""
+    arm, t = Draw("arm", Bernoulli(R(1, 3))), sp.Symbol("t", real=True)
+    rows = array([t, 2 * t], [y, 3 * y])
+    under = [sp.Integral(rows[i, arm] ** 2 * x, (t, 0, 1)) for i in (0, 1)]
+    found = integrals([E(e) for e in under], {x: np.array([2.0]), y: np.array([1.5])})
+    expected = [R(2, 3) * (R(2, 3) + R(1, 3) * 4), 2 * R(9, 4) * (R(2, 3) + R(1, 3) * 9)]
+    assert (np.abs(found.value[0] - np.array(expected, dtype=float)) <= found.radius[0]).all()
