@@ -1061,3 +1061,30 @@ def test_a_curl_knows_which_symbol_each_coordinate_is_a_slope_by() -> None:
     for field in (Value(code) * z, q.sum()):
         with pytest.raises(ProblemError, match="Curl needs the gradient of something"):
             verdict(field)
+
+
+@pytest.mark.parametrize("of", [lambda x: x * 2, 2 * x.array], ids=["code", "formula"])
+def test_a_sum_of_no_coordinates_is_not_zero(of: Any) -> None:
+    for q in (Value(of)[5:].sum(), Trace(Value(of)[5:]), Gradient(of, ()).sum()):
+        with pytest.raises(ProblemError, match=r"no coordinates|out of range"):
+            check(Problem(title="Nothing", claims=(Claim("So.", Equal(q, 0)),), world=(x,)))
+
+
+@pytest.mark.parametrize("finest_first", [False, True])
+def test_what_differences_say_does_not_depend_on_the_claims_before(finest_first: bool) -> None:
+    """A bend that one claim may not overlook is none to a coarser claim of the same quantity."""
+    z = Parameter("z", over=Uniform(-1, 1))
+    q = Gradient(lambda z: (300 * z).sin() / 300)
+    claims = [Claim(f"To {r}.", Equal(q, sp.cos(300 * z[()])), by="differences", resolution=r) for r in (1e-2, 1e-9)]
+    alone = [check(Problem(title="Alone", claims=(c,))).claims[0].verdict for c in claims]
+    assert alone == ["agrees", "undecided"]
+    together = check(Problem(title="Both", claims=tuple(claims[::-1] if finest_first else claims))).claims
+    assert {line.says: line.verdict for line in together} == {c.says: v for c, v in zip(claims, alone, strict=True)}
+
+
+@pytest.mark.parametrize("wrong", [0, 1e-5])
+def test_a_formula_of_a_continuous_draw_is_evaluated_at_the_very_number_that_code_receives(wrong: float) -> None:
+    u = Draw("u", Gaussian(0, 1))
+    claim = Claim("So.", Equal(Value(lambda u: (u * 2.0**36).sin() + wrong), sp.sin(2**36 * u[()])))
+    (line,) = check(Problem(title="Steep", claims=(claim,), world=(u,))).claims
+    assert line.verdict == ("refuted" if wrong else "agrees"), line.reason

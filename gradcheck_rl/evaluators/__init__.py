@@ -14,6 +14,7 @@ from ..expressions import ASIDE, CENTRED, UNSEEN, floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
 from ..points import generator
 from ..quantities import (
+    EMPTY,
     Combined,
     Component,
     Covariance,
@@ -35,7 +36,7 @@ from ..quantities import (
     side,
     unfit,
 )
-from ..rings import each, is_finite, rational
+from ..rings import binary, each, is_finite
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, proof, sampled, symbolic
 from .scene import Outcomes, Scene, World
@@ -104,6 +105,8 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
 
 
 def _total(x: Estimate) -> Estimate:
+    if not x.shape[-1]:
+        raise CodeError(None, EMPTY)
     ones = Estimate(np.ones(x.shape), np.zeros(x.shape), Evidence.EXACT)
     return weighted_sum(ones, x, -1).map(lambda total: total[..., None])
 
@@ -143,7 +146,7 @@ def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) 
     if outcomes.exact is not None or (count <= FEW and symbolic.applies(here)):
         drawn = {a: np.broadcast_to(k, (size, count)) for a, k in (outcomes.exact or outcomes.columns).items()}
         rows = [
-            row | {a: rational(k[b, m]) for a, k in drawn.items()}
+            row | {a: binary(float(k[b, m])) for a, k in drawn.items()}
             for b, row in enumerate(scene.points.rows)
             for m in range(count)
         ]

@@ -99,9 +99,6 @@ class Scene:
     def at(self, points: Points) -> Scene:
         return replace(self, points=points, memo={})
 
-    def by(self, route: str) -> Scene:
-        return replace(self, route=route)
-
     def anew(self) -> Scene:
         """With nothing heard yet."""
         return replace(self, used={}, notes=[], made=[], short=[], near=[])
@@ -134,8 +131,8 @@ class Scene:
         return bound
 
     def key(self, quantity: Quantity, route: str) -> Any:
-        planned = (self.name, self.resolution, self.samples) if route == "sampled" else ()
-        return (quantity, route, self.points, frozenset(self.answer.items()), *planned)
+        planned = (self.name, self.samples) if route == "sampled" else ()
+        return (quantity, route, self.points, self.resolution, frozenset(self.answer.items()), *planned)
 
 
 @dataclass(frozen=True, eq=False)
