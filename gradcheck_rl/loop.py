@@ -204,7 +204,6 @@ class _Loop:
         self.problem, self.answer, self.timed, self.formulas = problem, answer, timed, formulas
         self.judge = Judge(problem, seed, points)
         self._judges: dict[Problem, Judge] = {}
-        self._settled: dict[Claim, Settled] = {}
         self.shards: Shards | None = None
 
     def draws_on(self, shards: Shards) -> None:
@@ -218,13 +217,7 @@ class _Loop:
             return [self._line(f"{name}.{n}", c, "step", s) for n, (c, s) in enumerate(zip(item.claims, settled, strict=True), 1)]
         if isinstance(item, Erratum):
             return [self._erratum(name, item)]
-        return [self._line(name, item, "claim", self.judge.settle(item, self.answer) if self.answer else self._own(item))]
-
-    def _own(self, claim: Claim) -> Settled:
-        """What becomes of it with the page's own functions, worked out once."""
-        if claim not in self._settled:
-            self._settled[claim] = self.judge.settle(claim, {})
-        return self._settled[claim]
+        return [self._line(name, item, "claim", self.judge.settle(item, self.answer))]
 
     def _line(self, name: str, claim: Claim, kind: str, settled: Settled) -> Line:
         best = settled.best
@@ -249,7 +242,7 @@ class _Loop:
         )
 
     def _erratum(self, name: str, erratum: Erratum) -> Line:
-        wrong, right = self.judge.settle(erratum.stated, {}, strict=True), self._own(erratum.instead)
+        wrong, right = self.judge.settle(erratum.stated, {}, strict=True), self.judge.settle(erratum.instead, {})
         line = replace(self._line(name, erratum.stated, "erratum", wrong), correction=erratum.instead.says)
         if self.formulas:
             line = replace(line, right_formula=stated(erratum.instead.that, erratum.instead.where))
@@ -308,7 +301,7 @@ class _Loop:
         stops = stopped(settled, mistake.breaks)
         found = settled.best.verdict is Verdict.REFUTED and not stops
         became = f"{claim} stops, which anyone notices" if stops else f"{claim}: {settled.best.verdict.word}"
-        if found and self._own(mistake.breaks).best.verdict is Verdict.REFUTED:
+        if found and self.judge.settle(mistake.breaks, {}).best.verdict is Verdict.REFUTED:
             found, became = False, f"{became}, as it is without"
         reason = settled.reason if found else f"with it {became}. {settled.reason}".strip()
         return Caught(

@@ -14,7 +14,7 @@ from ..errors import Unsuitable
 from ..laws import closed
 from ..normal_form import Budget, is_zero
 from ..spaces import OneOf
-from ..symbols import Variable, bare, thaw
+from ..symbols import bare, thaw
 from .scene import Scene
 
 NAME = "proof"
@@ -57,7 +57,7 @@ def _cases(differences: Sequence[Any], scene: Scene) -> list[dict[Any, Any]]:
     used = set().union(*(d.free_symbols for d in differences))
     listed: list[list[dict[Any, Any]]] = []
     for v in scene.world.variables.values():
-        if isinstance(v, Variable) and isinstance(v.over, OneOf) and used & set(v.atoms.ravel()):
+        if isinstance(v.over, OneOf) and used & set(v.atoms.ravel()):
             if v.over.numbers is not None:
                 listed += [[{a: sp.sympify(c)} for c in v.over.choices] for a in v.atoms.ravel() if a in used]
                 continue

@@ -11,11 +11,12 @@ import numpy as np
 
 from ..errors import ProblemError, did_you_mean
 from ..estimate import Estimate, Floats
-from ..laws import Bundle, Column, Draw
+from ..expressions import floats
+from ..laws import Bundle, Column, Draw, Finite, randoms
 from ..points import Points
 from ..quantities import Combined, Component, Mean, Quantity, Sum, Trace, arguments, is_code, lowered
 from ..spaces import Simplex
-from ..symbols import Named, Symbols, Variable
+from ..symbols import Named, Symbols, Variable, entries
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,8 +172,6 @@ def tangent(blocks: Sequence[Variable], gradient: Floats) -> Floats:
 
 def is_index(symbols: Symbols) -> bool:
     """Does code index with it? Then it is passed as whole numbers."""
-    from ..laws import Finite
-
     if isinstance(symbols, Draw):
         return isinstance(symbols.law, Finite)
     if isinstance(symbols, Named):
@@ -182,10 +181,6 @@ def is_index(symbols: Symbols) -> bool:
 
 def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None) -> tuple[dict[str, Any], dict[str, Any]]:
     """The arguments of code: those fixed at a point (B, ...), and those drawn (B, M, ...)."""
-    from ..expressions import floats
-    from ..laws import randoms
-    from ..symbols import entries
-
     here = scene.points.floats
     fixed, random = {}, {}
     size = len(scene.points)
