@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Any
 
@@ -71,7 +71,10 @@ class Estimate:
             room = np.abs(b.value) - b.radius
             return np.where(room > 0, (a.radius + np.abs(a.value / b.value) * b.radius) / np.where(room > 0, room, 1), np.inf)
 
-        return self._combine(other, operator.truediv, radius, divide)
+        found = self._combine(other, operator.truediv, radius, divide)
+        # A divisor that may be zero need not be: the quotient is not known to be infinite, nor to be none.
+        lost = (other.radius > 0) & (np.abs(other.value) <= other.radius) & ~np.isnan(self.value)
+        return found if found.exact is not None else replace(found, value=np.where(lost, 0.0, found.value))
 
     def _combine(
         self, other: Estimate, operation: Any, radius: Callable[[Estimate, Estimate], Floats], exactly: Any = None
