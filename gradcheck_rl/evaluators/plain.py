@@ -82,36 +82,31 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     can = possible(outcomes)
     if (there := elsewhere(code)) is not None:
         return _asked(there, fixed, drawn, (size, count), can, scene)
-    rows: list[Estimate | Floats | None] = []
+    places = [(int(b), int(m)) for b, m in np.argwhere(np.ones((size, count)) if can is None else can)]
     with warnings.catch_warnings():  # 0 / 0 warns, and is NaN, which is judged as such
         warnings.simplefilter("ignore")
-        for b in range(size):
-            given = {k: v[b] for k, v in fixed.items()}
-            for m in range(count):
-                if can is not None and not can[b, m]:
-                    rows.append(None)
-                    continue
-                arguments = given | {k: v[b, m] for k, v in drawn.items()}
-                rows.append(found := _called(code, arguments, name))
-                if len(rows) == 1 and not _same(found, _called(code, arguments, name)):
-                    raise CodeError(q.of, f"`{name}` {RANDOM}")
-        shapes = {r.shape for r in rows if r is not None}
+        rows = [_called(code, _at(fixed, drawn, *place), name) for place in places]
+        if not _same(rows[0], _called(code, _at(fixed, drawn, *places[0]), name)):
+            raise CodeError(q.of, f"`{name}` {RANDOM}")
+        shapes = {r.shape for r in rows}
         if len(shapes) != 1:
             raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
         shape = shapes.pop()
-        own = _own_shape(q, scene, outcomes, can) if q.of in scene.answer and is_numpy(q.of) else shape
+        own = _own_shape(q, scene, outcomes, places[0]) if q.of in scene.answer and is_numpy(q.of) else shape
         if math.prod(shape) != math.prod(own):
             raise CodeError(
                 q.of, f"`{name}` returned {_shape(shape)}; {_shape(own)} was expected, as of the page's own function."
             )
     scene.says(NAME)
-    value = np.stack([np.zeros(shape) if r is None else _value(r) for r in rows]).reshape(size, count, -1)
+    value = np.zeros((size, count, math.prod(shape)))
+    for place, r in zip(places, rows, strict=True):
+        value[place] = _value(r).ravel()
     if np.isnan(value).any():
         scene.notes.append(f"`{name}` returned nan")
     radius = _rounded(value)
-    for row, r in zip(radius.reshape(size * count, -1), rows, strict=True):
+    for place, r in zip(places, rows, strict=True):
         if isinstance(r, Estimate):
-            row[:] = r.radius.ravel()
+            radius[place] = r.radius.ravel()
     return Estimate(value, radius, Evidence.FLOAT)
 
 
@@ -120,12 +115,15 @@ def _arguments(code: Callable[..., Any], scene: Scene, outcomes: Outcomes | None
     return arrays(scene, asked, outcomes)
 
 
-def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, can: Any) -> tuple[int, ...]:
-    """What the page's own function returns at the first point, and for the first outcome there that can happen."""
+def _at(fixed: Mapping[str, Any], drawn: Mapping[str, Any], b: int, m: int) -> dict[str, Any]:
+    """The arguments at a point, for an outcome."""
+    return {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}
+
+
+def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, place: tuple[int, int]) -> tuple[int, ...]:
+    """What the page's own function returns at this point, for this outcome."""
     own = scene.without_answer().resolve(q.of)
-    fixed, drawn = _arguments(own, scene, outcomes)
-    b, m = (0, 0) if can is None else np.argwhere(can)[0]
-    return _called(own, {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}, own.__name__).shape
+    return _called(own, _at(*_arguments(own, scene, outcomes), *place), own.__name__).shape
 
 
 def _shape(shape: tuple[int, ...]) -> str:
