@@ -1088,3 +1088,42 @@ def test_a_formula_of_a_continuous_draw_is_evaluated_at_the_very_number_that_cod
     claim = Claim("So.", Equal(Value(lambda u: (u * 2.0**36).sin() + wrong), sp.sin(2**36 * u[()])))
     (line,) = check(Problem(title="Steep", claims=(claim,), world=(u,))).claims
     assert line.verdict == ("refuted" if wrong else "agrees"), line.reason
+
+
+@pytest.mark.parametrize("least", [1e-200, 1.0])
+def test_a_quotient_by_what_may_be_zero_is_not_known(least: float) -> None:
+    """Floats lose (1e-200)^2, and say nothing of three times it over it."""
+
+    def squared(x: Any) -> Any:
+        return (0 * x.sum() + least) ** 2
+
+    def threefold(x: Any) -> Any:
+        return 3 * squared(x)
+
+    claims = tuple(Claim(f"It is {n}.", Equal(Value(threefold) / Value(squared), n)) for n in (3, 4))
+    verdicts = [line.verdict for line in check(Problem(title="Quotient", claims=claims, world=(x,))).claims]
+    assert verdicts == (["agrees", "refuted"] if least == 1 else ["undecided", "undecided"])
+
+
+@pytest.mark.parametrize("certain", [0, 1])
+def test_numpy_code_that_draws_is_noticed_where_its_first_outcome_cannot_happen(certain: int) -> None:
+    p = Variable("p", over=OneOf((0, 1)))
+    coin, chance = Draw("coin", Bernoulli(p)), np.random.default_rng(0)
+
+    def noisy(coin: Any) -> Any:
+        return np.float64(chance.uniform()) * 1e-9 + 0 * coin
+
+    claim = Claim("So.", Equal(Mean(Value(noisy)), 0), resolution=1e-3)
+    with pytest.raises(ProblemError, match="gives another result each time it is called"):
+        check(Problem(title="Noise", claims=(claim,), corners=(Point(p=certain),), world=(coin,)))
+
+
+@pytest.mark.parametrize(("where", "verdict"), [(10**5, ["agrees", "refuted"]), (10**12, ["undecided", "undecided"])])
+def test_a_step_that_floats_do_not_hold_says_nothing_of_a_slope(where: int, verdict: list[str]) -> None:
+    z = Parameter("z", over=Normal())
+
+    def line(z: Any) -> Any:
+        return 3 * (z - where) + np.float64(0)
+
+    claims = tuple(Claim(f"{n}.", Equal(Gradient(line), n), at=Point(z=where), by="differences") for n in (3, 4))
+    assert [c.verdict for c in check(Problem(title="Far", claims=claims, world=(z,))).claims] == verdict

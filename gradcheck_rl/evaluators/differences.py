@@ -30,6 +30,7 @@ from .scene import Outcomes, Scene
 
 NAME = "differences"
 STEP = fmpq(1, 2**15)  # its square is what the two steps disagree by, EPS over it what rounding adds
+FAR = float(STEP) * 2**53  # beyond, floats are farther apart than a step
 TINY = fmpq(1, 2**60)
 AROUND = (1, -1, 2, -2)  # how many steps away a value is asked for
 KINK = "a kink, a jump or a sharp bend near this point: the slope changes by {:.3g} there"
@@ -53,6 +54,9 @@ def evaluate(q: Gradient, scene: Scene, outcomes: Outcomes | None, walk: Evaluat
 
 def _around(points: Points, variables: Sequence[Variable]) -> Points:
     """The points, and after them the same ones with each entry in turn moved to both sides, by one step and by two."""
+    for v in variables:
+        if (most := np.abs(points.floats[v.name]).max(initial=0.0)) > FAR:
+            raise Unsuitable(f"`{v.name}` reaches {most:.1e}, where floats are farther apart than a step of {float(STEP):.0e}")
     moved = [shifted(points, v, i, STEP * n) for v in variables for i in range(v.atoms.size) for n in AROUND]
     return stack([points, *moved])
 
@@ -149,8 +153,7 @@ def curl(field: Quantity, scene: Scene, walk: Evaluate) -> Estimate:
     """Antisymmetric part of the derivative of a field that code computes: (B, 1, pairs)."""
     symbols = turning(field, walk(field, scene).shape[-1], scene.world.parameters)
     variables = list(dict.fromkeys(a.home for a in symbols))
-    points = scene.points.image()
-    found = _slopes(walk(field, scene.at(_around(points, variables))).map(lambda x: x[:, 0, :]), scene)
+    found = _slopes(walk(field, scene.at(_around(scene.points.image(), variables))).map(lambda x: x[:, 0, :]), scene)
     moved = [a for v in variables for a in v.atoms.ravel()]
     by = [moved.index(a) for a in symbols]
     best, radius = found.value, found.radius
