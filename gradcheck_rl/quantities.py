@@ -17,7 +17,7 @@ import sympy as sp
 from .calculus import slope
 from .errors import ProblemError
 from .laws import Bundle, Draw, E, Expected, Random, randoms, with_parents
-from .symbols import Atom, Variable, entries, thaw
+from .symbols import Atom, Named, Variable, entries, named_, thaw
 
 READABLE = 300  # letters of a formula
 EMPTY = "a quantity has no coordinates: its index is out of range, or it is a gradient and nothing it needs is a Parameter."
@@ -324,13 +324,13 @@ def side(size: int) -> int:
 
 
 def rename(expressions: Sequence[Any], here: Mapping[str, Any], names: Mapping[str, Any]) -> list[Any]:
-    """Formulas in the draws and variables of this problem, read on what the rows or copies define under the same names."""
+    """Formulas in the draws, variables and names of this problem, read on what the rows or copies define under the same names."""
     rule: dict[Any, Any] = {}
     for name, replacement in here.items():
         if (symbols := names.get(name, replacement)) is replacement:
             continue
-        if not isinstance(symbols, Variable) or symbols.shape == replacement.shape:
-            rule |= {a: e for a, e in zip(entries(symbols), entries(replacement), strict=False) if isinstance(a, Atom)}
+        if not isinstance(symbols, (Variable, Named)) or symbols.shape == replacement.shape:
+            rule |= {a: e for a, e in zip(entries(symbols), entries(replacement), strict=False) if isinstance(a, (Atom, named_))}
     return [e.xreplace(rule) for e in expressions] if rule else list(expressions)
 
 

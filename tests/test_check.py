@@ -1147,3 +1147,24 @@ def test_a_small_answer_has_no_blind_spot_where_it_moves(power: int) -> None:
     claim = Claim("So.", Equal(Gradient(a * b * slope + c, a), 3 * slope), at=Point(a=1, b=3, c=2))
     (spot,) = check(Problem(title="Small", claims=(claim,))).blind_spots
     assert spot.inputs == ["a", "c"]
+
+
+def product_of(theta: Any, u: Any) -> Any:
+    return (theta * u).sum()
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=3))
+def test_rows_of_a_name_stand_for_its_definition(column: list[int]) -> None:
+    """In a formula as in code; rows of what its definition holds are read by the definition."""
+    theta, x = Parameter("theta"), Variable("x")
+    u, rows = Named("u", array(x**2, -x)), Rows(u=[(n, 1) for n in column])
+    mean, square = (Rational(sum(n**k for n in column), len(column)) for k in (1, 2))
+    claims = (
+        Claim("By the rows.", Equal(Mean(Value(theta * u.sum()), over=rows), theta * (mean + 1))),
+        Claim("As code.", Equal(Mean(Gradient(product_of), over=rows), mean + 1)),
+        Claim("By the definition.", Equal(Mean(Value(theta * u[0]), over=Rows(x=column)), theta * square)),
+        Claim("One too many.", Equal(Mean(Value(theta * u.sum()), over=rows), theta * (mean + 2))),
+    )
+    report = check(Problem(title="Rows of a name", claims=claims, world=(theta, x, u), points=2))
+    assert [c.verdict for c in report.claims] == ["proved", "agrees", "proved", "refuted"]
