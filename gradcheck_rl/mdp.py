@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,8 @@ class MDP:
         _check(self, **given)
         if not all(map(_is_exact, given.values())):
             given = {name: _floats(x) for name, x in given.items()}
+            if given["discount"] == 1 and self.discount != 1:
+                raise _too_near(self.discount)
         states, actions = given["reward"].shape[:2]
         if not _is_sparse(given["step"]):
             given["step"] = given["step"].reshape(states * actions, states)
@@ -71,8 +74,8 @@ class MDP:
 
     @cached_property
     def _in_floats(self) -> MDP:
-        start, reward, discount = map(_floats, (self.start, self.reward, self.discount))
-        return replace(self, start=start, step=_floats(self.step).reshape(*reward.shape, -1), reward=reward, discount=discount)
+        start, reward = map(_floats, (self.start, self.reward))
+        return replace(self, start=start, step=_floats(self.step).reshape(*reward.shape, -1), reward=reward)
 
     def solve(self, policy: Any = None, logits: Any = None) -> Solved:
         """Under a table of probabilities, a row for each state (or observation), or under the softmax of a table of logits."""
@@ -210,10 +213,11 @@ class Solved:
         if self.mdp.horizon is not None or self.mdp.discount != 1:
             return np.zeros(states, dtype=bool)
         rows = np.arange(states * actions)
-        stays = np.asarray(self.mdp.step[rows, rows // actions]).reshape(states, actions) == 1
-        ends = (stays & (self.mdp.reward == 0)).all(1).astype(bool)
         likely = (self._pi != 0).astype(float)
         possible = self.mdp.step != 0 if _is_sparse(self.mdp.step) else (self.mdp.step != 0).astype(float)
+        one_way = np.asarray(possible.sum(1)).ravel() == 1  # 1 beside 1e-20 is no 1
+        stays = one_way & (np.asarray(self.mdp.step[rows, rows // actions]).ravel() == 1)
+        ends = (stays.reshape(states, actions) & (self.mdp.reward == 0)).all(1).astype(bool)
         reach, before = ends, ~ends
         while (reach != before).any():
             reach, before = reach | ((likely * (possible @ reach.astype(float)).reshape(states, actions)) > 0).any(1), reach
@@ -245,7 +249,7 @@ class Solved:
 
                 lu = lu_factor(np.eye(size) - chain, overwrite_a=True, check_finite=False)
         except (RuntimeWarning, RuntimeError) as error:
-            raise self._too_near from error
+            raise _too_near(self.mdp.discount) from error
         return lambda b: lu_solve(lu, b, check_finite=False), lambda b: lu_solve(lu, b, trans=1, check_finite=False)
 
     def _stepped(self, first: Any, right: Any, matrix: Any) -> list[Any]:
@@ -271,8 +275,9 @@ class Solved:
     @cached_property
     def _roundings(self) -> tuple[float, float]:
         """How many in one sum, and the size of what may have come out as zero."""
-        chain = self._chain
-        widest = max(np.diff(m.indptr).max() for m in (chain.tocsr(), chain.tocsc())) if _is_sparse(chain) else len(chain)
+        chain, step = self._chain, self.mdp.step
+        sparse = (chain.tocsr(), chain.tocsc(), step) if _is_sparse(chain) else ()
+        widest = max(np.diff(m.indptr).max() for m in sparse) if sparse else len(chain)
         return widest + self._pi.shape[1] + 8 + self.rounding / EPS, 1 + self.mdp.reward_size.max()
 
     def _defect(self, right: Any, size: Any, x: Any, matrix: Any, other: Any) -> Floats:
@@ -285,12 +290,8 @@ class Solved:
         w = self._solvers[0](np.ones(len(self._pi))) if self._ends.any() else np.ones(len(self._pi))
         c = (w - self._chain @ w - self._noise(w + self._chain @ w)).min()
         if not (c > 0 and (w > 0).all()):
-            raise self._too_near
+            raise _too_near(self.mdp.discount)
         return w / c
-
-    @property
-    def _too_near(self) -> InputError:
-        return InputError(f"discount={self.mdp.discount} is too near to 1 for floats here: write fractions.")
 
     def _carried(self, first: Any, right: Any, steps: list[Any], matrix: Any) -> list[Floats]:
         """The radii of `_stepped`: what one step leaves is carried through all that follow."""
@@ -309,6 +310,10 @@ def _product(matrix: Any, x: Any) -> Any:
     return np.array((left * right).entries(), dtype=object).reshape(len(matrix), *x.shape[1:])
 
 
+def _too_near(discount: Any) -> InputError:
+    return InputError(f"discount={discount} is too near to 1 for floats here: write fractions, and a policy in place of logits.")
+
+
 def _estimate(value: Any, radius: Any) -> Estimate:
     return Estimate(value, radius * ROOM + TINY, Evidence.FLOAT)
 
@@ -317,7 +322,7 @@ def _softmax(logits: Floats) -> tuple[Floats, float]:
     """The probabilities, and how many roundings they may be off."""
     most = logits.max(-1, keepdims=True)
     if not np.isfinite(most).all():
-        raise InputError(f"logits[{int(np.argmin(most))}] allows no action: write one that is finite.")
+        raise InputError(f"logits[{int(np.argmin(np.isfinite(most)))}] allows no action: write one that is finite.")
     weights = np.exp(logits - most)
     largest = np.abs(logits[np.isfinite(logits)]).max()
     return weights / weights.sum(-1, keepdims=True), logits.shape[1] + 8 + 6 * float(largest)
@@ -339,6 +344,8 @@ def _numbers(name: str, x: Any, least: float | None = None) -> Any:
         entries = x.toarray() if _is_sparse(x) else np.asarray(x)
         if entries.dtype.kind in "iub" or (entries.dtype == object and all(map(_is_fraction, entries.flat))):
             return each(rational, entries)
+        if entries.dtype.kind == "c":
+            raise TypeError
         found = entries.astype(float)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} is to be an array of numbers, fractions or floats; it is {_short(x)}.") from error
@@ -378,14 +385,16 @@ def _check(mdp: MDP, start: Any, step: Any, reward: Any, discount: Any) -> None:
         wanted = "(S, A), or (S, A, S) beside a dense step"
         raise InputError(f"reward has shape {reward.shape}; {wanted} was expected: S states, A actions.")
     states, actions = reward.shape[:2]
+    if not states * actions:
+        raise InputError(f"reward has shape {reward.shape}; one state and one action at least were expected.")
     _has_shape("reward", reward, (states, actions, states)[: reward.ndim])
     _has_shape("start", start, (states,))
     _has_shape("step", step, (states * actions, states) if _is_sparse(step) else (states, actions, states))
     _has_shape("discount", discount, ())
     if not 0 <= discount[()] <= 1:
         raise InputError(f"discount={mdp.discount} was written; a number from 0 to 1 was expected.")
-    if mdp.horizon is not None and mdp.horizon < 1:
-        raise InputError(f"horizon={mdp.horizon} was written; 1 or more steps were expected, or none for an MDP that goes on.")
+    if mdp.horizon is not None and not (isinstance(mdp.horizon, Integral) and mdp.horizon >= 1):
+        raise InputError(f"horizon={mdp.horizon!r} was written; 1 or more steps were expected, or none for an MDP that goes on.")
     if mdp.observe is not None:
         seen = np.asarray(mdp.observe)
         _has_shape("observe", seen, (states,))
@@ -398,9 +407,9 @@ def _are_laws(rows: Any, name: Callable[[int], str]) -> None:
     least = rows.min(axis=1)
     low = np.asarray(least.toarray() if _is_sparse(least) else least).ravel()
     total = np.asarray(rows.sum(axis=1)).ravel()
-    off = 0 if _is_exact(rows) else 4 * (rows.shape[1] + 1) * EPS
+    off, how = (0, "") if _is_exact(rows) else (4 * (rows.shape[1] + 1) * EPS, ", in float64")
     below = low < 0, lambda at: f"has the probability {low[at]}: write 0 or more"
-    uneven = np.abs(total - 1) > off, lambda at: f"sums to {total[at]}: divide it by its sum, so that it is 1"
+    uneven = np.abs(total - 1) > off, lambda at: f"sums to {total[at]}: divide it by its sum{how}, so that it is 1"
     for wrong, says in (below, uneven):
         if wrong.any():
             at = int(np.argmax(wrong))

@@ -467,3 +467,62 @@ def test_an_undiscounted_mdp_without_an_end_is_told(exact: bool) -> None:
     for made, policy, state in ((mdp, [[1, 0], [1, 0]], 1), (MDP([0, 1], step, [[1, 0], [1, 1]]), [[1, 0], [0, 1]], 0)):
         with pytest.raises(InputError, match=rf"from state {state} this MDP never ends, undiscounted, .* discount below 1"):
             made.solve(policy).J  # noqa: B018  it is worked out when it is asked for
+
+
+# ---- where a law has zeros -----------------------------------------------------------------------------------------------------
+
+
+@given(st.integers(500, 3000), st.booleans())
+def test_an_action_that_is_never_taken_has_a_value_as_well_known(states: int, sparse: bool) -> None:
+    """It leads to any state, where the policy stays in its own: sums of many terms beside sums of one."""
+    step = np.zeros((states, 2, states))
+    step[:, 0] = np.eye(states)
+    step[:, 1] = 1 / states
+    reward = np.array([[0.1, 0.0]] * states)
+    moves: Any = csr_matrix(step.reshape(-1, states)) if sparse else step
+    found = MDP(np.eye(states)[0], moves, reward, horizon=2).solve([[1.0, 0.0]] * states)
+    off = [abs(F(v) - F(1, 10)) - F(r) for v, r in zip(found.action_values.value[0, :3, 1], found.action_values.radius[0, :3, 1])]
+    assert max(off) <= 0 and found.action_values.radius.max() < 1e-12
+
+
+@given(st.integers(17, 330), st.sampled_from(("step", "discount")), st.booleans())
+def test_what_floats_take_for_a_one_is_told(digits: int, where: str, by_logits: bool) -> None:
+    """Left once in 10^20 steps, a state that pays nothing is worth what comes after it: 1. At a discount of 1 - 10^-20 the end
+    is met 10^20 times."""
+    small = F(1, 10**digits)
+    leave, discount = (small, F(1)) if where == "step" else (F(1), 1 - small)
+    step = [[[1 - leave, leave, 0]], [[0, 0, 1]], [[0, 0, 1]]]
+    exact = MDP([1, 0, 0], step, [[0], [1], [0]], discount).solve([[1]] * 3)
+    assert entries(exact.J) == [discount]
+    assert entries(exact.occupancy)[2] == (1 if where == "step" else discount**2 / small)
+    with pytest.raises(InputError, match="never ends" if digits > 323 and where == "step" else "too near to 1 for floats here"):
+        if by_logits:
+            MDP([1, 0, 0], step, [[0], [1], [0]], discount).solve(logits=[[0.0]] * 3).J  # noqa: B018
+        else:
+            MDP([1, 0, 0], step, [[0.0], [1.0], [0.0]], discount).solve([[1]] * 3).J  # noqa: B018
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"horizon": 2.5}, "horizon=2.5 was written; 1 or more steps were expected"),
+    ({"horizon": math.inf}, "horizon=inf was written; 1 or more steps were expected"),
+    ({"horizon": "3"}, "horizon='3' was written; 1 or more steps were expected"),
+    ({"reward": np.zeros((2, 0)), "step": np.zeros((2, 0, 2))}, "reward has shape (2, 0); one state and one action at least"),
+    ({"reward": [[1j, 2], [3, 4]]}, "reward is to be an array of numbers, fractions or floats; it is [[1j, 2], [3, 4]]."),
+])  # fmt: skip
+def test_what_would_be_read_as_something_else_is_told(change: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError) as error:
+        MDP(**{**GOOD, **change})
+    assert str(error.value).startswith(says)
+
+
+def test_probabilities_of_torch_are_to_be_in_float64() -> None:
+    policy = torch.tensor([[0.1, 0.9], [0.9, 0.1]])
+    with pytest.raises(InputError, match=r"policy\[\d\] sums to .*: divide it by its sum, in float64, so that it is 1"):
+        MDP(**GOOD).solve(policy)
+    policy = policy.double() / policy.double().sum(-1, keepdim=True)
+    assert MDP(**GOOD).solve(policy).J.evidence is Evidence.FLOAT
+
+
+def test_logits_beyond_floats_are_told_of_their_row() -> None:
+    with pytest.raises(InputError, match=r"logits\[1\] allows no action"):
+        MDP(**GOOD).solve(logits=[[0, 0], [10**400, 0]])
