@@ -261,8 +261,8 @@ class Simplex:
 
     @staticmethod
     def parts(n: int) -> int:
-        """Into how many equal parts 1 is cut for so many probabilities."""
-        return 64 if n <= 64 else 2 ** (2 * n).bit_length()
+        """Into how many equal parts 1 is cut for so many probabilities: more than twice as many."""
+        return max(64, 2 ** (2 * n).bit_length())
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         *outer, n = shape

@@ -24,6 +24,8 @@ SPREADS = 4
 
 def points(problem: Problem) -> SearchStrategy[Points]:
     """A joint point: one value from its space for every variable of the problem."""
+    if not isinstance(problem, Problem):
+        raise InputError(f"points takes a problem, not {problem!r}: write points(load('problem1')), or the page's problem.")
     variables = problem.bound.variables
     values = {name: from_space(v.over, v.shape).map(lambda x: x[None]) for name, v in variables.items()}
     return st.fixed_dictionaries(values).map(lambda drawn: Points(variables, {name: drawn[name] for name in variables}, 1))
@@ -31,7 +33,11 @@ def points(problem: Problem) -> SearchStrategy[Points]:
 
 def rows(*draws: Draw, most: int = 4) -> SearchStrategy[Rows]:
     """Data as on a page: up to `most` rows with an outcome for each of these finite draws."""
-    row = st.tuples(*(st.integers(0, len(_finite(d).weights) - 1) for d in draws))
+    if not draws:
+        raise InputError("rows needs a draw: write rows(action), or several.")
+    if not (isinstance(most, int) and most >= 1):
+        raise InputError(f"most={most!r} was written; how many rows was expected, 1 or more.")
+    row = st.tuples(*(st.sampled_from(_possible(d)) for d in draws))
     return st.lists(row, min_size=1, max_size=most).map(
         lambda found: Rows(**{d.name: column for d, column in zip(draws, zip(*found, strict=True), strict=True)})
     )
@@ -50,6 +56,10 @@ def policies(shape: int | Sequence[int]) -> SearchStrategy[Any]:
 def from_space(space: Space, shape: int | Sequence[int] = ()) -> SearchStrategy[Any]:
     """Arrays of exact numbers that the space holds, simple ones first."""
     shape = as_shape(shape)
+    if isinstance(space, type) or not hasattr(space, "draw"):
+        raise InputError(f"{space!r} is no space: write Normal(), or another one.")
+    if isinstance(space, (Masks, Simplex)) and shape == ():
+        raise InputError(f"{space} needs an axis to run along: give it a shape, as 3 or (2, 3).")
     match space:
         case Normal(scale=scale):
             return _array(_decimals(-SPREADS * scale, SPREADS * scale).filter(bool), shape)
@@ -74,11 +84,11 @@ def from_space(space: Space, shape: int | Sequence[int] = ()) -> SearchStrategy[
 
 
 def _decimals(low: float, high: float) -> SearchStrategy[Any]:
-    """Whole numbers, halves, tenths, thousandths between the bounds, or finer where they are close."""
+    """Whole numbers, halves, tenths, thousandths between the bounds, or finer where they are close; 0 alone is no choice."""
     least, most = rational(low), rational(high)
     finest = 10 ** max(3, 2 - math.floor(math.log10(high - low)))
     grids = [(n, int((least * n).ceil()), int((most * n).floor())) for n in sorted({*PLACES, finest})]
-    return st.one_of(*(st.integers(a, b).map(lambda k, n=n: rational(k) / n) for n, a, b in grids if a <= b))
+    return st.one_of(*(st.integers(a, b).map(lambda k, n=n: rational(k) / n) for n, a, b in grids if a <= b and (a, b) != (0, 0)))
 
 
 def _mask(n: int) -> SearchStrategy[list[Any]]:
@@ -109,7 +119,10 @@ def _objects(found: list[Any]) -> Any:
     return out
 
 
-def _finite(draw: Draw) -> Finite:
+def _possible(draw: Draw) -> list[int]:
+    """The outcomes that are not known to have no chance."""
+    if not isinstance(draw, Draw):
+        raise InputError(f"rows takes draws, not {draw!r}: write rows(action), where action = Draw('action', Categorical(...)).")
     if not isinstance(draw.law, Finite):
         raise InputError(f"`{draw.name}` is a continuous draw; rows are outcomes of finite draws: name one of those.")
-    return draw.law
+    return [k for k, weight in enumerate(draw.law.weights) if weight != 0]

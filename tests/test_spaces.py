@@ -11,7 +11,7 @@ import pytest
 import sympy as sp
 import torch
 from flint import arb, fmpq
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gradcheck_rl import Categorical, Claim, Derivation, Draw, Equal, Point, Problem, Size, Variable, batch, check
@@ -230,3 +230,10 @@ def test_arrays_are_shown_as_nested_lists() -> None:
 
 def test_only_a_space_above_zero_is_positive() -> None:
     assert [positive(s) for s in (Uniform(0.1, 1), Uniform(0, 1), Uniform(-1, 1), Normal())] == [True, False, False, False]
+
+
+@given(seeds, st.integers(2, 70))
+@example(0, 64)
+def test_probabilities_are_uneven_however_many_they_are(seed: int, n: int) -> None:
+    rows = draw(Simplex(), seed, (20, n))
+    assert len(set(rows.ravel())) > 1 and (rows.sum(-1) == 1).all() and (rows > 0).all()

@@ -137,3 +137,45 @@ def test_a_counterexample_is_simple() -> None:
 def test_a_counterexample_is_found_again() -> None:
     first, again = (repr(find(ours.points(tiny()), lambda p: bool(p.exact["reward"].sum() > 1))) for _ in range(2))
     assert first == again == "Points(theta=[['0', '0']], reward=[['1', '1']])"
+
+
+# ---- what is asked for ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1e-4, 0.01, 0.3])
+def test_a_small_spread_is_drawn_from_as_a_large_one(scale: float) -> None:
+    """Coarse numbers between the bounds, which may be 0 alone, take no draws from the fine ones."""
+    seen = set[str]()
+
+    @settings(max_examples=50, database=None)
+    @given(ours.from_space(Normal(scale), (4,)), ours.from_space(Uniform(0, scale)))
+    def drawn(normal: Any, uniform: Any) -> None:
+        assert all(normal != 0) and Uniform(0, scale).holds(uniform)
+        seen.add(str(uniform[()]))
+
+    drawn()
+    assert len(seen) > 10
+    assert find(ours.from_space(Uniform(-scale, scale)), lambda x: True) == 0
+
+
+@given(ours.rows(Draw("a", Categorical(probs=(0, Rational(1, 2), 0, Rational(1, 2)))), Draw("b", Bernoulli(1))))
+def test_rows_hold_what_can_happen(data: Any) -> None:
+    columns = {name: [int(x) for x in column.array[()].args[0]] for name, column in data.names.items()}
+    assert set(columns["a"]) <= {1, 3} and set(columns["b"]) == {1}
+
+
+@pytest.mark.parametrize(("make", "says"), [
+    (lambda: ours.points("problem1"),
+     "points takes a problem, not 'problem1': write points(load('problem1')), or the page's problem."),
+    (lambda: ours.from_space(Normal), f"{Normal} is no space: write Normal(), or another one."),
+    (lambda: ours.from_space(Simplex()), "Simplex() needs an axis to run along: give it a shape, as 3 or (2, 3)."),
+    (lambda: ours.masks(()), "Masks() needs an axis to run along: give it a shape, as 3 or (2, 3)."),
+    (lambda: ours.rows(), "rows needs a draw: write rows(action), or several."),
+    (lambda: ours.rows(ACTION, most=0), "most=0 was written; how many rows was expected, 1 or more."),
+    (lambda: ours.rows("action"),
+     "rows takes draws, not 'action': write rows(action), where action = Draw('action', Categorical(...))."),
+])  # fmt: skip
+def test_what_cannot_be_drawn_is_told_in_a_sentence(make: Any, says: str) -> None:
+    with pytest.raises(InputError) as error:
+        make()
+    assert str(error.value) == says
