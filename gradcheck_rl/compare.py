@@ -20,7 +20,7 @@ from .problem import Problem
 from .quantities import Gradient, Value, arguments, is_code
 from .report import Line, Report
 from .rings import each, rational
-from .spaces import Integers, Masks, Normal, OneOf, Simplex, Uniform
+from .spaces import Integers, LogRational, Masks, Normal, OneOf, Simplex, Uniform
 from .symbols import Atom, Parameter, Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, largest
 
@@ -150,8 +150,9 @@ def _values(claim: Claim, judge: Judge) -> str:
 
 
 class _Beyond:
-    """Points that draws hardly come to: many spreads away, and close to the end of a range. Limits, and what saturates, show
-    there. A point counts where both sides are numbers that stay what they are with every result off in its last digit."""
+    """Points that draws hardly come to: many spreads away, close to the end of a range, masks of one 1. Limits, and what
+    saturates, show there. A point counts where both sides are numbers that stay what they are with every result off in its
+    last digit."""
 
     def __init__(self, variables: Mapping[str, Variable], resolution: float, seed: int) -> None:
         self.variables, self.resolution, self.seed = variables, resolution, seed
@@ -214,8 +215,11 @@ class _Beyond:
             for sign in (1, -1, 0):
                 row = {k: v.over.draw(self.rng, v.shape) for k, v in self.variables.items()}
                 far = self._far(variable, n, sign)
-                at = slice(None) if sign == 0 else int(self.rng.integers(far.size))
-                row[name].flat[at] = far.flat[at]
+                if sign:
+                    alone, at = row[name].copy(), int(self.rng.integers(far.size))
+                    alone.flat[at] = far.flat[at]
+                    far = alone if variable.over.holds(alone) else far
+                row[name] = far
                 rows.append(row)
         return Points(self.variables, {k: np.stack([row[k] for row in rows]) for k in self.variables}, len(rows))
 
@@ -224,13 +228,15 @@ class _Beyond:
         away = 10 ** ((n + self.rng.uniform(size=v.shape)) / 2)
         up = self.rng.integers(0, 2, v.shape) == 1 if sign == 0 else np.full(v.shape, sign > 0)
         match v.over:
-            case Normal(scale=scale):
-                return each(_readable, scale * np.where(up, away, -away))
+            case Normal() | LogRational() as space:
+                return each(_readable, getattr(space, "scale", 1.0) * np.where(up, away, -away))
             case Uniform(low=low, high=high):
                 inwards = (float(high) - float(low)) / away
                 return each(lambda up, d: rational(high) - _readable(d) if up else rational(low) + _readable(d), up, inwards)
             case Integers(low=low, high=high):
                 return each(rational, np.where(up, high, low))
+            case Simplex() | OneOf() | Masks() as space:
+                return space.rare(self.rng, v.shape, n, sign)
             case other:
                 return other.draw(self.rng, v.shape)
 

@@ -270,6 +270,11 @@ class Simplex:
         cuts = [[0, *np.sort(rng.choice(parts - 1, n - 1, replace=False)) + 1, parts] for _ in range(math.prod(outer))]
         return each(lambda c: fmpq(int(c), parts), np.diff(cuts)).reshape(shape)
 
+    def rare(self, rng: np.random.Generator, shape: Shape, nth: int, sign: int) -> NDArray[Any]:
+        """Draws that are nearer to a corner the later they come."""
+        corners = each(rational, np.eye(shape[-1], dtype=int)[rng.integers(shape[-1], size=shape[:-1])])
+        return corners + (self.draw(rng, shape) - corners) * fmpq(1, 16**nth)
+
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         n = value.shape[-1]
         order = [[fmpq(1, n)] * n, [fmpq(1)] + [fmpq(0)] * (n - 1)]
@@ -324,6 +329,13 @@ class OneOf:
             return _filled([numbers[int(n)] for n in rng.integers(len(numbers), size=math.prod(shape))], shape)
         return list(self.arrays(shape))[int(rng.integers(len(self.choices)))]
 
+    def rare(self, rng: np.random.Generator, shape: Shape, nth: int, sign: int) -> NDArray[Any]:
+        """One choice after the other, in all entries, and draws beside them."""
+        if sign == 0:
+            return self.draw(rng, shape)
+        choice = self.choices[(2 * nth + (sign > 0)) % len(self.choices)]
+        return np.broadcast_to(_exact(choice, f"OneOf({choice})"), shape).copy()
+
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         numbers = self.numbers
         if numbers is not None:
@@ -346,6 +358,12 @@ class Masks:
         keep = rng.integers(0, shape[-1], shape[:-1])
         np.put_along_axis(mask, np.asarray(keep)[..., None], 1, axis=-1)
         return each(rational, mask)
+
+    def rare(self, rng: np.random.Generator, shape: Shape, nth: int, sign: int) -> NDArray[Any]:
+        """All 1s, a single one in each row, or any number of them, each as likely."""
+        ones = {1: shape[-1], -1: 1, 0: rng.integers(1, shape[-1] + 1, (*shape[:-1], 1))}[sign]
+        order = rng.permuted(np.broadcast_to(np.arange(shape[-1]), shape), axis=-1)
+        return each(rational, (order < ones).astype(int))
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         return _one_by_one(value, lambda x: [fmpq(1)] if x == 0 else [])

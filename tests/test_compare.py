@@ -33,6 +33,7 @@ from gradcheck_rl import (
     Normal,
     OneOf,
     Parameter,
+    Simplex,
     Uniform,
     differences,
     log_softmax,
@@ -1387,3 +1388,79 @@ def test_modules_that_are_called_keep_what_they_had(replaces: bool, given_as: An
 def test_what_is_hardly_known_far_out_ends_nothing() -> None:
     """exp at 700 has a radius whose square is no float."""
     assert alone(lambda x: x.exp().sum(), lambda x: x.exp().sum() * 1, x=(Normal(scale=8), 3)).verdict == "agrees"
+
+
+# ---- what spaces of a few values, masks and probabilities hardly draw ----------------------------------------------------------
+
+
+def total(x: Any, p: Any) -> Any:
+    return x * p.sum()
+
+
+def once(x: Any) -> Any:
+    return x
+
+
+def chosen(x: Any, m: Any) -> Any:
+    return (x * m).sum()
+
+
+def chosen_once_more(x: Any, m: Any) -> Any:
+    """The same where a row is one of those that are listed."""
+    return (x * m).sum() * (1 + (m.sum() - 2) ** 2)
+
+
+def nothing_allowed(x: Any, m: Any) -> Any:
+    return (x * m).sum() + x.sum() * (m.sum() == 0)
+
+
+@pytest.mark.parametrize(("one", "other", "spaces"), [
+    (total, once, {"x": Normal(), "p": (Simplex(), 3)}),
+    (chosen, chosen_once_more, {"x": (Normal(), 3), "m": (OneOf((1, 1, 0), (0, 1, 1)), 3)}),
+    (chosen, nothing_allowed, {"x": (Normal(), 2), "m": (Masks(), 2)}),
+])  # fmt: skip
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=5)
+def test_no_point_leaves_its_space(one: Any, other: Any, spaces: Any, seed: int) -> None:
+    """Probabilities sum to 1, a row is one of those listed, and a mask allows something, far out too."""
+    (line,) = same_gradient(one, other, seed=seed, **spaces).claims
+    assert line.verdict == "agrees", line.witness
+
+
+def one_left(x: Any, m: Any) -> Any:
+    return (x * m).sum() * torch.where(m.sum() == 1, 2.0, 1.0)
+
+
+def all_left(x: Any, m: Any) -> Any:
+    return (x * m).sum() * torch.where(m.sum() == len(m), 2.0, 1.0)
+
+
+def surprise(x: Any, p: Any) -> Any:
+    return -(x * p.log()).sum()
+
+
+def surprise_clamped(x: Any, p: Any) -> Any:
+    return -(x * p.clamp(min=1e-6).log()).sum()
+
+
+def plainly(theta: Any) -> Any:
+    return theta.sum()
+
+
+def saturated(theta: Any) -> Any:
+    return theta.clamp(max=20).sum()
+
+
+@pytest.mark.parametrize(("one", "other", "spaces"), [
+    (chosen, one_left, {"x": (Normal(), 12), "m": (Masks(), 12)}),
+    (chosen, all_left, {"x": (Normal(), 12), "m": (Masks(), 12)}),
+    (surprise, surprise_clamped, {"x": (Normal(), 3), "p": (Simplex(), 3)}),
+    (plainly, saturated, {"theta": (LogRational(), 3)}),
+])  # fmt: skip
+@given(seed=st.integers(0, 10**6))
+@settings(max_examples=5)
+def test_what_differs_where_draws_hardly_come_is_refuted(one: Any, other: Any, spaces: Any, seed: int) -> None:
+    (line,) = same_gradient(one, other, seed=seed, **spaces).claims
+    assert line.verdict == "refuted"
+    (same,) = same_gradient(one, one, seed=seed, **spaces).claims
+    assert same.verdict == "agrees"

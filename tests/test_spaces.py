@@ -237,3 +237,22 @@ def test_only_a_space_above_zero_is_positive() -> None:
 def test_probabilities_are_uneven_however_many_they_are(seed: int, n: int) -> None:
     rows = draw(Simplex(), seed, (20, n))
     assert len(set(rows.ravel())) > 1 and (rows.sum(-1) == 1).all() and (rows > 0).all()
+
+
+@given(st.sampled_from((Simplex(), Masks(), OneOf(1, 0, -1))), seeds, shapes, st.integers(1, 6), st.sampled_from((-1, 0, 1)))
+def test_what_is_rare_lies_in_the_space_too(space: Any, seed: int, shape: tuple[int, ...], nth: int, sign: int) -> None:
+    value = space.rare(np.random.default_rng(seed), shape, nth, sign)
+    assert value.shape == shape and space.holds(value) and all(isinstance(x, fmpq) for x in value.flat)
+
+
+@given(seeds, st.integers(1, 12))
+def test_rare_values_come(seed: int, n: int) -> None:
+    """Every choice of up to twelve, masks of one 1 and of all, rows as near to a corner as it takes."""
+    rng = np.random.default_rng(seed)
+    choices = OneOf(*[(k, k * k) for k in range(n)])
+    seen = {tuple(map(int, choices.rare(rng, (2,), nth, sign))) for nth in range(1, 7) for sign in (1, -1)}
+    assert seen == {(k, k * k) for k in range(n)}
+    assert [int(Masks().rare(rng, (n,), 1, sign).sum()) for sign in (1, -1)] == [n, 1]
+    if n > 1:
+        row = Simplex().rare(rng, (n,), 6, 1)
+        assert 0 < 1 - max(row) < fmpq(1, 10**6) and min(row) > 0
