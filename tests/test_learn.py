@@ -388,3 +388,28 @@ def test_the_line_that_replays_has_the_same_answer(tmp_path: Path, capsys: pytes
     first, second = (data["checkpoints"][0]["claims"] for data in seen)
     assert [line["value"] for line in first] == [line["value"] for line in second]
     assert seen[0]["replay"] == seen[1]["replay"]
+
+
+def test_an_answer_for_thirteen_steps_alone_is_told_so() -> None:
+    """A checkpoint asks about so many steps; the loss is given the whole batch."""
+
+    def of_thirteen(W1: Any, b1: Any, W2: Any, b2: Any, obs: Any, act: Any, weights: Any) -> Any:
+        scores = (torch.tanh(obs @ W1.T + b1) @ W2.T + b2).log_softmax(-1)
+        return -(scores[torch.arange(13), act.long()] * weights).mean()
+
+    own = page_of("problem8").functions["compute_loss"]
+    sentence = r"`of_thirteen` raised IndexError: .* on a batch of \d+ steps: write it for any number\."
+    with pytest.raises(InputError, match=sentence):
+        run("problem8", {own: of_thirteen})
+
+
+def test_a_run_that_comes_to_no_batch_says_so() -> None:
+    found = run("problem10", steps=10)
+    assert found.exit_code == 5 and "nothing was checked, since no batch was learned from" in found.text()
+    assert "nothing was checked" not in run("problem10").text()
+
+
+def test_a_run_that_was_cut_short_has_no_part_in_a_median() -> None:
+    whole = run("problem10")
+    assert "The median of seeds 0, 0 is" in typical([whole, whole])
+    assert typical([whole, replace(whole, interrupted=True)]) == "Not every run came to its end: their median says nothing."

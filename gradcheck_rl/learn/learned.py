@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 SCHEMA = "gradcheck_rl/learned/1"
+NONE = "nothing was checked, since no batch was learned from (more --steps come to one)"
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,15 @@ class Learned:
         codes = [0 if line.ok else 3 if line.verdict == "undecided" else 1 for line in lines] or [5]
         return 130 if self.interrupted else worst(codes)
 
+    @property
+    def refuted(self) -> bool:
+        return any(line.verdict == "refuted" for c in self.checkpoints for line in c.claims)
+
     def text(self) -> str:
         """How it ended, and what to type to have it again."""
         lines = [line for c in self.checkpoints for line in c.claims]
-        shown = f"{sum(line.ok for line in lines)} of {len(lines)} checks agree"
-        refuted = any(line.verdict == "refuted" for line in lines)
-        stopped = "interrupted, " if self.interrupted else "stopped, " if refuted else ""
+        shown = f"{sum(line.ok for line in lines)} of {len(lines)} checks agree" if lines else NONE
+        stopped = "interrupted, " if self.interrupted else "stopped, " if self.refuted else ""
         last = "no epoch was finished" if self.last is None else f"return {self.last:.1f} in epoch {len(self.epochs)}"
         took = f"took {self.elapsed_s:g} s; " if self.elapsed_s else ""
         return f"{self.title}, seed {self.seed}: {stopped}{last}; {shown}.\n{took}replay: {self.replay}"
@@ -100,6 +104,8 @@ def typical(runs: Sequence[Learned]) -> str:
     found = [run.last for run in runs if run.last is not None]
     if not found:
         return "No run finished an epoch."
+    if any(run.interrupted or run.refuted for run in runs):
+        return "Not every run came to its end: their median says nothing."
     middle, goal = median(found), runs[0].goal
     word = "passes" if middle >= goal else "does not pass"
     return f"The median of seeds {', '.join(str(run.seed) for run in runs)} is {middle:.1f}: it {word} {goal:g}."

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..backends.networks import Rows, adam, descend, floats, network, tensor, whole, without_gradient
+from ..errors import InputError, raised
 from ..estimate import Floats
 from .environment import Environment
 from .lesson import Batch, Functions, Lesson
@@ -51,7 +52,14 @@ class Reinforce:
         return {"loss_of": {"scores": scores, **data}, "compute_loss": few | data}
 
     def improve(self, batch: Batch) -> None:
-        descend(self.run, self.loss(**self._arguments(batch)))
+        try:
+            loss = self.loss(**self._arguments(batch))
+        except InputError:
+            raise
+        except Exception as error:
+            says, steps = raised(self.loss.__name__, error), len(batch["act"])
+            raise InputError(f"{says} on a batch of {steps} steps: write it for any number.") from error
+        descend(self.run, loss)
 
 
 LESSON = Lesson(
