@@ -6,7 +6,8 @@ whenever it rebuilds a logarithm it asks for milliseconds whether what is inside
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Mapping
 from functools import cmp_to_key, lru_cache
 from typing import Any
 
@@ -45,7 +46,7 @@ def _counted(e: Any) -> bool:
 def slope(e: Any, x: Any) -> Any:
     """The formula that SymPy's e.diff(x) gives."""
     if not (x.is_Symbol or (x.is_Indexed and _counted(e))):
-        return sp.diff(e, x)
+        return sp.diff(relettered(e, free(x)), x)
     if x not in free(e):
         return sp.S.Zero
     if e == x:
@@ -70,6 +71,32 @@ def slope(e: Any, x: Any) -> Any:
             raise ProblemError(f"{str(e)[:80]} compares what is no real number: {wanted}") from error
     own = type(e).__module__.startswith(f"{__package__}.")
     return e._eval_derivative(x) if own else sp.diff(e, x)
+
+
+def relettered(e: Any, taken: Collection[Any]) -> Any:
+    """The same formula, in which no sum or product runs over one of these letters: SymPy takes theta_i in a sum over i for
+    the theta_i that it differentiates by."""
+    used = {s.name for s in e.atoms(sp.Symbol)} | {str(s) for s in taken}
+
+    def another(letter: Any) -> Any:
+        name = next(word for word in (f"{c}{n or ''}" for n in itertools.count() for c in "jklmnpqrstuv") if word not in used)
+        used.add(name)
+        return sp.Symbol(name, **letter.assumptions0)
+
+    def visit(part: Any) -> Any:
+        if not has(part, sp.Sum, sp.Product):
+            return part
+        args = [visit(a) for a in part.args]
+        if isinstance(part, (sp.Sum, sp.Product)):
+            body, limits = args[0], list[Any]()
+            for letter, *ends in args[1:]:
+                rule = {letter: another(letter)} if letter in taken else {}
+                body, limits = body.xreplace(rule), [limit.xreplace(rule) for limit in limits]
+                limits.append(sp.Tuple(rule.get(letter, letter), *ends))
+            args = [body, *limits]
+        return rebuilt(part, *args)
+
+    return visit(e)
 
 
 def exponential(x: Any) -> Any:

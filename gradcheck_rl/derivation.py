@@ -152,7 +152,7 @@ def _written_out(e: Any, letters: tuple[tuple[Any, int], ...]) -> Any:
             words = {str(k): str(n) for k, n in case.items()}
             name = "_".join(words.get(word, word) for word in e.name.split("_"))
             return e.func(sp.Symbol(name, real=True), at_size(e.definition, case))
-        case sp.Basic() if e.args and (case or has(e, sp.Derivative)):
+        case sp.Basic() if e.args and (case or has(e, sp.Derivative, sp.Sum, sp.Product)):
             return rebuilt(e, *(at_size(a, case) for a in e.args))
         case _:
             return sp.Integer(case[e]) if e in case else e

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from .calculus import free, relettered
 from .derivation import Derivation
 from .errors import ProblemError
 from .laws import Expected, Slope, closed
@@ -37,7 +38,7 @@ def differentiate(chain: Derivation, why: str = "differentiate") -> Derivation:
 
     def worked_out(e: Any) -> Any:
         if isinstance(e, sp.Derivative):
-            return sp.diff(e.expr, *e.variable_count)
+            return sp.diff(relettered(e.expr, free(sp.Tuple(*e.variables))), *e.variable_count)
         if isinstance(e, Slope):
             return closed(e)
         return e.func(*map(worked_out, e.args)) if e.has(sp.Derivative, Slope) else e

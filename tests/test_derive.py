@@ -37,6 +37,7 @@ from gradcheck_rl import (
     differentiate,
     exp,
     expand_log,
+    frozen,
     generate,
     log,
     softmax,
@@ -639,3 +640,27 @@ def test_code_of_an_entry_alone_is_held_against_the_model(monkeypatch: pytest.Mo
     monkeypatch.setitem(generate.WORDS["numpy"], "abs", "{0}")
     with pytest.raises(Unsuitable, match=r"its code gives .* it is not shown"):
         function("size", chain, "numpy")
+
+
+@given(with_sums())
+@example(over_all(W[k], k))
+@example(sp.Sum(W[k] * over_all(W[k], k), (k, k, K - 1)))
+def test_a_sum_may_run_over_the_letter_of_what_it_is_differentiated_by(e: Any) -> None:
+    start = sp.Derivative(e.xreplace({k: i}), W[i])
+    line = differentiate(Derivation("The slope", start)).lines[-1][0]
+    for size in (1, 2, 3):
+        for case in ({K: size, i: a, j: b} for a in range(size) for b in range(size)):
+            left, right = at_size(start, case), at_size(line, case)
+            assert sp.expand(left - right) == 0 or is_zero(left - right), (start, line, case)
+
+
+def test_a_sum_of_a_few_terms_is_written_out_wherever_it_stands() -> None:
+    total, squares = (sp.Sum(R[k] ** power, (k, 0, 2)) for power in (1, 2))
+    right = Derivation("Written out", 1 / (1 + total), ((1 / (1 + R[0] + R[1] + R[2]), "term by term"),))
+    wrong = Derivation("Mixed up", squares - 1, ((total**2 / 3 - 1, "of equal terms"),))
+    assert steps(right, wrong) == ["proved", "refuted"]
+
+
+def test_a_derivative_that_is_written_stops_at_what_is_frozen() -> None:
+    held, live = (E(factor * reward[action]).diff(theta[0]) for factor in (frozen(theta[0]), theta[0]))
+    assert not for_any(held, live, {})
