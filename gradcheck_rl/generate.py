@@ -45,7 +45,7 @@ WORDS: dict[str, dict[str, str]] = {
         "stack": "np.stack(np.broadcast_arrays({0}))",
     },
     "torch": {
-        "softplus": "torch.nn.functional.softplus({0}, threshold=1000)",
+        "softplus": "torch.nn.functional.softplus({0}, threshold=40)",  # beyond, rounding hides the 1
         "logaddexp": "torch.logaddexp({0}, {1})",
         "logsumexp": "torch.logsumexp({0}, {1})",
         "logit": "torch.where({0} > 0, {1} + torch.where({0} > 0, {0}, 1.0).log(), -torch.inf)",
@@ -55,7 +55,7 @@ WORDS: dict[str, dict[str, str]] = {
         "product": "{0}.prod({1})",
         "abs": "abs({0})",
         "eye": "torch.eye(len({0}), dtype=torch.float64)[:, :, None]",
-        "range": "torch.arange(len({0}))[:, None]",
+        "range": "torch.arange(len({0}), dtype=torch.float64)[:, None]",
         "arctan": "torch.atan({0})",
         "stack": "torch.stack(torch.broadcast_tensors({0}))",
         "sqrt": "{0} ** 0.5",
@@ -103,7 +103,7 @@ class Logit(sp.Function):
 
 def stable(e: Any) -> Any:
     """A sum of exponentials is carried by its logarithm: softmax, sigmoid, softplus and the slope of tanh are all that."""
-    if not e.args or isinstance(e, (sp.Indexed, named_)):
+    if not e.args or e.is_number or isinstance(e, (sp.Indexed, named_)):
         return e.func(e.args[0], stable(e.definition)) if isinstance(e, named_) else e
     if e.is_Mul or e.is_Pow:
         return _product(e)
@@ -455,6 +455,8 @@ class Graph:
             if word != "sum":
                 raise Unsuitable(f"there is no code for a {word} of equal terms")
             return self._fold("*", [self.visit(high - low + 1), (at, index)])
+        if low != 0 or high + 1 not in self.sizes:
+            raise Unsuitable(f"the {word} over {k} from {low} to {high} is not over all of an axis")
         left = tuple(i for i in index if i != k)
         if word == "sum" and self.nodes[at].word == "*":
             factors = [self.visit(f) for f in parts(body)]
@@ -576,12 +578,22 @@ class Text:
                 every = f"range(len({self._write(args[0])}))"
                 return f"{self._write(args[0], WHOLE)}[{every}, {every}]", WHOLE
             case word if word in self.words:
-                first, rest = WHOLE if self.words[word].startswith("{0}") else SUM, args[1:]
-                pieces = [self._write(args[0], first)] if args else []
-                pieces += [self._write(a) for a in rest]
+                method = self.words[word].startswith("{0}")
+                pieces = [self._write(a, WHOLE) if method and a == args[0] else self._argument(a) for a in args]
                 return self.words[word].format(*pieces, *([node.extra] if node.extra else [])), POWER if word == "sqrt" else WHOLE
             case word:
-                return f"{self.module}.{word}({', '.join(map(self._write, args))})", WHOLE
+                return f"{self.module}.{word}({', '.join(map(self._argument, args))})", WHOLE
+
+    def _argument(self, at: int) -> str:
+        """Functions of torch take no plain numbers."""
+        text = self._write(at)
+        return f"torch.tensor({text}, dtype=torch.float64)" if self.module == "torch" and self._is_plain(at) else text
+
+    def _is_plain(self, at: int) -> bool:
+        node = self.graph.nodes[at]
+        return node.word in ("number", "length") or (
+            node.word in ("+", "-", "*", "/", "**") and all(map(self._is_plain, node.args))
+        )
 
     def _added(self, at: int) -> str:
         node = self.graph.nodes[at]
@@ -679,7 +691,8 @@ def _compare(
         free = [dict(zip(index, at, strict=True)) for at in np.ndindex(*([count] * len(index)))]
         wanted = [evaluable(bare(at_size(e, case | f)), known) for e in cells for f in free]
         rows = _rows(sorted({s for e in wanted for s in e.free_symbols}, key=str), generator(seed, d.title, "code"))
-        exact = values(wanted, rows).value
+        model = values(wanted, rows)
+        exact, radius = model.value, model.radius
         with np.errstate(all="ignore"):
             try:
                 got = np.asarray(run(*(_argument(of, axes, known, case, rows, count) for of, axes in inputs)), dtype=float)
@@ -689,10 +702,10 @@ def _compare(
         shape = (*([len(cells)] if len(cells) > 1 else []), *([count] * len(index)), len(rows))
         found = np.broadcast_to(got, shape).reshape(len(wanted), len(rows)).T
         with np.errstate(all="ignore"):
-            wrong = np.isfinite(exact) & ~(np.abs(found - exact) <= CLOSE * (1 + np.abs(exact)))
+            wrong = np.isfinite(exact) & np.isfinite(radius) & ~(np.abs(found - exact) <= radius + CLOSE * (1 + np.abs(exact)))
         if wrong.any():
             row, cell = map(int, np.argwhere(wrong)[0])
-            at = ", ".join(f"{s} = {float(x):.3g}" for s, x in rows[row].items())
+            at = ", ".join([*(f"{k} = {n}" for k, n in case.items()), *(f"{s} = {float(x):.3g}" for s, x in rows[row].items())])
             raise Unsuitable(f"its code gives {found[row, cell]:.12g} for {exact[row, cell]:.12g} at {at}: it is not shown")
 
 

@@ -40,6 +40,7 @@ from gradcheck_rl import (
     frozen,
     generate,
     log,
+    maximum,
     softmax,
     substitute,
     take_expectation,
@@ -664,3 +665,42 @@ def test_a_sum_of_a_few_terms_is_written_out_wherever_it_stands() -> None:
 def test_a_derivative_that_is_written_stops_at_what_is_frozen() -> None:
     held, live = (E(factor * reward[action]).diff(theta[0]) for factor in (frozen(theta[0]), theta[0]))
     assert not for_any(held, live, {})
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("low", [0, 1])
+@pytest.mark.parametrize("last", [K - 2, K - 1, K])
+@pytest.mark.parametrize("entry", [R[k], MARKS[k] * R[i], R[i] * W[k] * sp.KroneckerDelta(i, k)])
+def test_code_sums_over_whole_axes_or_is_not_shown(entry: Any, last: Any, low: int, library: str) -> None:
+    """What a sum leaves out is not in the formula: no number that the code is tried at would show it."""
+    chain = Derivation("total", sp.Sum(entry, (k, low, last)), sizes={K: (1, 2, 3), i: (0,)})
+    if (low, last) == (0, K - 1):
+        assert "def total(" in function("total", chain, library)
+    else:
+        with pytest.raises(Unsuitable, match=r"is not over all of an axis|is read from 1 on"):
+            function("total", chain, library)
+
+
+def test_torch_code_neither_overflows_nor_takes_numbers_for_tensors(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    v = Variable("v")[()]
+    chain = Derivation("soft", log(1 + exp(v)) + maximum(v, -1) + log(2 + exp(v)) + log(1 + exp(sp.Integer(2))))
+    at = torch.tensor([-800.0, -1.0, 0.0, 22.0, 45.0, 750.0, 5000.0], dtype=torch.float64)
+    numbers = at.numpy()
+    soft = np.logaddexp(0, numbers)
+    wanted = soft + np.maximum(numbers, -1) + np.logaddexp(np.log(2), numbers) + np.logaddexp(0, 2)
+
+    def given() -> Any:
+        space: dict[str, Any] = {"torch": torch}
+        exec(function("soft", chain, "torch"), space)  # noqa: S102  (what the package has written)
+        return space["soft"](at).numpy()
+
+    assert given() == pytest.approx(wanted, rel=1e-14)
+    monkeypatch.setitem(generate.WORDS["torch"], "softplus", "torch.nn.functional.softplus({0})")
+    assert given() != pytest.approx(wanted, rel=1e-14)
+
+
+def test_code_counts_in_double_precision() -> None:
+    chain = Derivation("counted", R[i] * exp(i), sizes={K: (3,), i: (0, 1, 2)})
+    assert "return R * " in function("counted", chain, "torch")
