@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 
 from .claims import AtMost, Differs, Equal, Relation, Within
 from .laws import Expected, Rows, Slope
@@ -177,7 +178,7 @@ def stated(that: Any, where: Any = None) -> Tree:
 
 def _related(that: Relation) -> Tree:
     right = _interval(that) if isinstance(that, Within) and that.bounds is not None else _stated(that.right)
-    return _row(_stated(that.left).tree, ["op", SIDES[type(that)]], right.tree)
+    return _row(_ended(_stated(that.left).tree), ["op", SIDES[type(that)]], right.tree)
 
 
 def _interval(that: Within) -> Piece:
@@ -266,12 +267,13 @@ def _sum(e: Any, inline: bool) -> Piece:
     if number.q != 1 and not any(map(_stands_apart, e.args)):
         return _quotient(number, [sp.Add(*(term / number for term in e.args))], [], inline)
     parts: list[Tree] = []
-    for term in _terms(e):
+    terms = _terms(e)
+    for n, term in enumerate(terms, start=1):
         negative, positive = _sign(term)
-        piece = _piece(positive, inline)
+        tree = _at_least(_piece(positive, inline), PRODUCT)
         if negative or parts:
             parts.append(["op", "-" if negative else "+"])
-        parts.append(_at_least(piece, PRODUCT))
+        parts.append(tree if n == len(terms) else _ended(tree))
     return Piece(_row(*parts), SUM)
 
 
@@ -318,8 +320,8 @@ def _shared(e: Any) -> Any:
 
 
 def _opens(e: Any) -> bool:
-    """Does it run to the right without an end: a sum, a product, an integral, a derivative?"""
-    return any(isinstance(f, (sp.Sum, sp.Product, sp.Integral, sp.Derivative, Slope)) for f in sp.Mul.make_args(e))
+    """Does it run to the right without an end: a sum, a product, an integral, a derivative, cases?"""
+    return any(isinstance(f, (sp.Sum, sp.Product, sp.Integral, sp.Derivative, Slope, sp.Piecewise)) for f in sp.Mul.make_args(e))
 
 
 def parts(product: Any) -> tuple[Any, ...]:
@@ -369,7 +371,9 @@ def _quotient(number: Any, above: list[Any], below: list[Any], inline: bool) -> 
 
 
 def _ends_open(factors: list[Any]) -> bool:
-    """Does a function stand last whose argument has no parentheses? log x / 2 may be read as log (x / 2)."""
+    """Does a function stand last whose argument has no parentheses? log x / 2 may be read as log (x / 2); so may a product."""
+    if factors and isinstance(factors[-1], sp.Product):
+        return True
     return bool(factors) and _plain_function(factors[-1]) and _piece(factors[-1], inline=True).level == PRODUCT
 
 
@@ -387,8 +391,8 @@ def _factors(number: int, factors: list[Any], inline: bool) -> Piece:
         return _piece(factors[0], inline)
     trees: list[Tree] = [] if number == 1 else [_number(number)]
     pieces = [_piece(factor, inline) for factor in factors]
-    for factor, piece, after in itertools.zip_longest(factors, pieces, pieces[1:]):
-        bare = after is None or (_plain_function(factor) and _first(after.tree)[0] == "fn")
+    for factor, piece, after in itertools.zip_longest(factors, pieces, factors[1:]):
+        bare = after is None or (_plain_function(factor) and _plain_function(after))
         tree = _at_least(piece, PRODUCT if bare else WHOLE)
         if trees and _first(tree)[0] == "num":
             trees.append(["op", "cdot"])
@@ -399,6 +403,14 @@ def _factors(number: int, factors: list[Any], inline: bool) -> Piece:
 def _plain_function(e: Any) -> bool:
     """A function in a row of functions, which stand last: sin u cos u."""
     return type(e.base if e.is_Pow else e) in FUNCTIONS
+
+
+def _ended(tree: Tree) -> Tree:
+    """In parentheses if cases stand last: what follows would be read as one of their conditions."""
+    last = tree
+    while last[0] == "row":
+        last = last[-1]
+    return _paren(tree) if last[0] == "cases" else tree
 
 
 def _first(tree: Tree) -> Tree:
@@ -460,9 +472,9 @@ def _function(e: Any, inline: bool) -> Piece:
 
 
 def _called(fn: Tree, argument: Any, inline: bool) -> Piece:
-    """log x and tanh^2 u without parentheses, log (2 x) and log (x + y) with them."""
+    """log x and tanh^2 u without parentheses, log (2 x), log (x + y) and Gamma (x) with them."""
     piece = _piece(argument, inline)
-    if piece.level == WHOLE and piece.tree[0] in ("id", "num", "sub", "frac", "accent"):
+    if piece.level == WHOLE and piece.tree[0] in ("id", "num", "sub", "frac", "accent") and fn != ["fn", "Gamma"]:
         return Piece(_row(fn, piece.tree), PRODUCT)
     return Piece(_row(fn, _paren(piece.tree)), WHOLE)
 
@@ -536,7 +548,15 @@ def _cases(e: Any, inline: bool) -> Piece:
     for value, condition in e.args:
         says: Tree = ["text", "otherwise"] if condition is sp.true or condition == True else _piece(condition).tree  # noqa: E712
         rows.append([_piece(value).tree, says])
-    return Piece(["cases", *rows], WHOLE)
+    return Piece(["cases", *rows], PRODUCT)
+
+
+def _joined(word: str) -> Callable[[Any, bool], Piece]:
+    def write(e: Any, inline: bool) -> Piece:
+        found = [_piece(a, inline).tree if isinstance(a, Relational) else _paren(_piece(a, inline).tree) for a in e.args]
+        return Piece(_row(*[part for tree in found for part in (["text", f" {word} "], tree)][1:]), SUM)
+
+    return write
 
 
 def _indicator(e: Any, inline: bool) -> Piece:
@@ -585,5 +605,11 @@ KINDS: tuple[tuple[Any, Callable[[Any, bool], Piece]], ...] = (
         lambda e, _: Piece(_row(name(e.func.__name__), _paren(_row(*_separated(_piece(a).tree for a in e.args)))), WHOLE),
     ),
     (sp.Tuple, lambda e, _: Piece(_paren(_row(*_separated(_piece(a).tree for a in e.args))), WHOLE)),
+    (sp.And, _joined("and")),
+    (sp.Or, _joined("or")),
+    (
+        sp.Function,
+        lambda e, _: Piece(_row(["fn", type(e).__name__], _paren(_row(*_separated(_piece(a).tree for a in e.args)))), WHOLE),
+    ),
     (sp.Float, lambda e, _: Piece(_number(f"{float(e):.12g}"), WHOLE if e >= 0 else SUM)),
 )

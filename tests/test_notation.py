@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
@@ -345,3 +345,37 @@ def test_a_claim_says_if_what() -> None:
     assert "<mtext>\N{NO-BREAK SPACE}if\N{NO-BREAK SPACE}</mtext>" in typeset.mathml(tree)
     assert [typeset.text(line) for line in typeset.broken(tree, 22)] == ["u = 1", "if (v₀, v₁) = (0, 2)"]
     assert stated(Equal(u, 0), Equal(sum(sp.Symbol(f"x_{n}") for n in range(500)), 0)) == []
+
+
+EITHER = sp.Piecewise((u, u > 0), (w, sp.And(u < -1, w > 2)), (0, True))
+CASES = r"\begin{cases} u & \text{if }u>0 \\ w & \text{if }w>2\text{ and }u<-1 \\ 0 & \text{otherwise} \end{cases}"
+
+
+@pytest.mark.parametrize(
+    ("formula", "latex"),
+    [
+        (log(u) * E(x), r"(\log u)\mathbf{E}_{x}[x]"),  # not the logarithm of u E[x]
+        (log(u) * log(w), r"\log u\log w"),
+        (w * sp.gamma(u), r"w\Gamma(u)"),  # not three factors
+        (sp.Symbol("a", positive=True) ** (sp.Product(R[k], (k, 1, K)) / 2), r"a^{\left(\prod_{k=1}^{K}R_{k}\right)/2}"),
+        (sp.floor(u + w), r"\operatorname{floor}(u+w)"),
+        (EITHER * log(w), rf"(\log w){CASES}"),  # what stands after cases would be part of their last condition
+        (EITHER + w, rf"w+{CASES}"),
+        (EITHER / 2, rf"\frac{{1}}{{2}}{CASES}"),
+        (sp.Piecewise((1, sp.Or(u > 0, sp.And(w > 0, mu > 0))), (0, True)), None),
+    ],
+)
+def test_nothing_is_read_as_part_of_what_stands_beside_it(formula: Any, latex: str | None) -> None:
+    written = typeset.latex(notation(formula))
+    assert written == latex if latex is not None else r"u>0\text{ or }(" in written and r"\text{ and }" in written
+
+
+@given(formulas, formulas)
+@example(u, u)
+def test_only_what_stands_last_may_end_in_cases(one: Any, other: Any) -> None:
+    both = (sp.Piecewise((e, u > 0), (w, True)) for e in (one, other))
+    tree = notation(sp.Add(*both, evaluate=False))
+    parts = tree[1:] if tree[0] == "row" else [tree]
+    assert not any(part[0] == "cases" for part in parts[:-1])
+    claim = stated(Equal(EITHER, w))
+    assert claim[1][0] == "fence" and "cases" in kinds(claim[1])
