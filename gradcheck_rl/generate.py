@@ -24,7 +24,7 @@ from .notation import divided, parts
 from .points import generator
 from .rings import image
 from .spaces import Masks, Normal, Simplex
-from .symbols import Atom, bare, entries, frozen_, named_
+from .symbols import Atom, bare, entries, frozen_, named_, step_
 
 # What a library writes in its own way; {0}, {1} are written in place.
 WORDS: dict[str, dict[str, str]] = {
@@ -42,6 +42,7 @@ WORDS: dict[str, dict[str, str]] = {
         "eye": "np.eye(len({0}))[:, :, None]",
         "range": "np.arange(len({0}))[:, None]",
         "arctan": "np.arctan({0})",
+        "step": "np.heaviside({0}, 1)",
         "stack": "np.stack(np.broadcast_arrays({0}))",
     },
     "torch": {
@@ -57,6 +58,7 @@ WORDS: dict[str, dict[str, str]] = {
         "eye": "torch.eye(len({0}), dtype=torch.float64)[:, :, None]",
         "range": "torch.arange(len({0}), dtype=torch.float64)[:, None]",
         "arctan": "torch.atan({0})",
+        "step": "torch.heaviside({0}, torch.ones_like({0}))",
         "stack": "torch.stack(torch.broadcast_tensors({0}))",
         "sqrt": "{0} ** 0.5",
     },
@@ -71,6 +73,7 @@ FUNCTIONS: dict[Any, str] = {
     sp.atan: "arctan",
     sp.Abs: "abs",
     sp.sign: "sign",
+    step_: "step",
 }
 SUM, PRODUCT, POWER, WHOLE = range(4)
 
@@ -316,7 +319,7 @@ class Graph:
                 inner, index = self.visit(e.args[0])
                 return self.node(FUNCTIONS[type(e)], inner), index
             case _:
-                raise Unsuitable(f"there is no code for {type(e).__name__}")
+                raise Unsuitable(f"there is no code for {type(e).__name__.strip('_')}")
 
     def _fold(self, word: str, placed: Sequence[Placed]) -> Placed:
         index = tuple(sorted({i for _, own in placed for i in own}, key=str))

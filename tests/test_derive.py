@@ -42,6 +42,7 @@ from gradcheck_rl import (
     log,
     maximum,
     softmax,
+    step,
     substitute,
     take_expectation,
     tanh,
@@ -704,3 +705,13 @@ def test_torch_code_neither_overflows_nor_takes_numbers_for_tensors(monkeypatch:
 def test_code_counts_in_double_precision() -> None:
     chain = Derivation("counted", R[i] * exp(i), sizes={K: (3,), i: (0, 1, 2)})
     assert "return R * " in function("counted", chain, "torch")
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_step_is_one_at_its_jump(library: str) -> None:
+    v = Variable("v")[()]
+    text = function("side", Derivation("side", v * step(v - 2) * step(-v + 2) + step(v - 3)), library)
+    module = pytest.importorskip(library)
+    space: dict[str, Any] = {"np": np, "torch": module}
+    exec(text, space)  # noqa: S102  (what the package has written)
+    assert [float(x) for x in space["side"](module.asarray([1.0, 2.0, 2.5, 3.0, 4.0]))] == [0, 2, 0, 1, 1]
