@@ -896,7 +896,8 @@ def _compiled_once(outputs: tuple[Any, ...]) -> tuple[Program, list[Any]]:
 def _lookup(inputs: Sequence[Any], row: Mapping[Any, Any]) -> list[Any]:
     for s in inputs:
         if s not in row:
-            what = "draw" if randoms(s) else "symbol"
-            wanted = "take the expectation E(...) or Mean(...) over it, or give it in the point."
-            raise ProblemError(f"the {what} `{s}` has no value here: {wanted}")
+            what, wanted = (
+                ("draw", "take the expectation E(...) or Mean(...) over it") if randoms(s) else ("symbol", "give it in the point")
+            )
+            raise ProblemError(f"the {what} `{s}` has no value here: {wanted}.")
     return [row[s] for s in inputs]

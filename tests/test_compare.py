@@ -40,6 +40,7 @@ from gradcheck_rl import (
     same_gradient,
 )
 from gradcheck_rl import judge as judging
+from gradcheck_rl.backends.torch import Shaken
 from gradcheck_rl.report import Line, Report
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -1464,3 +1465,12 @@ def test_what_differs_where_draws_hardly_come_is_refuted(one: Any, other: Any, s
     assert line.verdict == "refuted"
     (same,) = same_gradient(one, one, seed=seed, **spaces).claims
     assert same.verdict == "agrees"
+
+
+@given(steps=st.integers(1, 2**20), seed=SEEDS)
+def test_rounding_moves_what_is_nearly_zero_too(steps: int, seed: int) -> None:
+    """A relative change of a subnormal number rounds to none, and its logarithm would look steady."""
+    x = torch.tensor(steps * 5e-324, dtype=torch.float64)
+    with Shaken(seed):
+        moved = x.clone()
+    assert 0 < abs(moved.item() - x.item()) <= 2 * 5e-324

@@ -529,8 +529,8 @@ DETACHES = (torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__)  # pyr
 
 
 class Shaken(TorchFunctionMode):
-    """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1). What aliases an input stays as it is, and whole
-    numbers do: masks, counts and indices are not rounded."""
+    """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1), and moves what is nearly 0 by the least number
+    there is. What aliases an input stays as it is, and whole numbers do: masks, counts and indices are not rounded."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -547,7 +547,8 @@ class Shaken(TorchFunctionMode):
             self.coarse = _word(out)
         u = torch.from_numpy(np.asarray(self._chance.uniform(-1, 1, tuple(out.shape)))).to(out)
         whole = (out == out.round()) & (out.abs() < 2**31)
-        return out * torch.where(whole, 1, 1 + torch.finfo(out.dtype).eps * u)
+        u, info = torch.where(whole, 0, u), torch.finfo(out.dtype)
+        return out * (1 + info.eps * u) + info.eps * info.tiny * u.sign()
 
 
 class _Attached(TorchFunctionMode):

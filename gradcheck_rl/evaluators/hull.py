@@ -22,7 +22,7 @@ from ..estimate import Estimate, Evidence, Floats
 from ..expressions import floats, values
 from ..laws import Finite, Random, closed
 from ..quantities import Quantity, lowered, taken_by
-from ..rings import EXACT, image, rational
+from ..rings import EXACT, binary, image
 from ..symbols import frozen_
 from .scene import Outcomes, Scene, possible
 
@@ -85,7 +85,7 @@ def _rows(scene: Scene, outcomes: Outcomes | None) -> tuple[list[Row], list[int]
     shape, can = (len(scene.points), outcomes.count), possible(outcomes)
     drawn = {a: np.broadcast_to(x, shape) for a, x in (outcomes.exact or outcomes.columns).items()}
     chosen = np.argwhere(np.ones(shape, dtype=bool) if can is None else can)
-    rows = [scene.points.rows[b] | {a: rational(x[b, m]) for a, x in drawn.items()} for b, m in chosen]
+    rows = [scene.points.rows[b] | {a: binary(float(x[b, m])) for a, x in drawn.items()} for b, m in chosen]
     return rows, [int(b) * shape[1] + int(m) for b, m in chosen]
 
 

@@ -165,7 +165,8 @@ def tangent(blocks: Sequence[Variable], gradient: Floats) -> Floats:
         if isinstance(b.over, Simplex):
             rows = gradient[..., at : at + b.array.size].reshape(*gradient.shape[:-1], *b.shape)
             out = out.copy() if out is gradient else out
-            out[..., at : at + b.array.size] = (rows - rows[..., -1:]).reshape(*gradient.shape[:-1], -1)
+            with np.errstate(invalid="ignore"):
+                out[..., at : at + b.array.size] = (rows - rows[..., -1:]).reshape(*gradient.shape[:-1], -1)
         at += b.array.size
     return out
 
