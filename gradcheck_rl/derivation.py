@@ -73,7 +73,7 @@ class Derivation:
         known: dict[Any, Any] = {}
         for n, ((before, _), (after, why)) in enumerate(zip(self.lines, self.lines[1:], strict=False), start=1):
             left, right = (
-                [evaluable(at_size(e, case), known) for case in self._cases() for e in entries(line)] for line in (before, after)
+                [evaluable(at_size(e, case), known) for case in self.cases for e in entries(line)] for line in (before, after)
             )
             found.append(Claim(f"{self.title}, line {n}: {why}", Equal(Exact(left), Exact(right)), source=self.source))
         return found
@@ -90,10 +90,10 @@ class Derivation:
         sums = {s for line, _ in self.lines for e in entries(line) for s in bare(e).atoms(sp.Sum, sp.Product)}
         return {tuple(ends) for s in sums for _, *ends in s.limits}
 
-    def sizes_of(self, n: int) -> str:
-        """At which numbers line n is checked, where letters of a size are in it."""
+    def sizes_of(self, n: int) -> dict[Any, tuple[int, ...]]:
+        """The letters of a size that are in line n or the one before, and the numbers at which it is checked."""
         found = frozenset().union(*(_letters(e) for line, _ in self.lines[n - 1 : n + 1] for e in entries(line)))
-        return "; ".join(f"{k} = {', '.join(map(str, ns))}" for k, ns in self.sizes.items() if k in found)
+        return {k: tuple(ns) for k, ns in self.sizes.items() if k in found}
 
     def for_any(self, n: int) -> bool:
         """Is line n equal to the one before at every size? It is proved, or not known."""
@@ -108,11 +108,13 @@ class Derivation:
         if len(self._ranges) != 1:
             return {}
         (ends,) = self._ranges
-        tried = [(case, [at_size(end, case) for end in ends]) for case in self._cases()]
+        tried = [(case, [at_size(end, case) for end in ends]) for case in self.cases]
         free = (i for i in self.sizes if i not in self.counts)
         return {i: ends for i in free if all(low <= case[i] <= high for case, (low, high) in tried)}
 
-    def _cases(self) -> list[dict[Any, int]]:
+    @cached_property
+    def cases(self) -> list[dict[Any, int]]:
+        """Each choice of the sizes."""
         cases: list[dict[Any, int]] = [{}]
         for k, ns in self.sizes.items():
             cases = [case | {k: n} for case in cases for n in ns]

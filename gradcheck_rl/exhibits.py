@@ -109,8 +109,12 @@ def chains(problem: Problem, names: Collection[str]) -> list[Chain]:
 
 
 def at_sizes(settled: Settled, d: Derivation, n: int) -> Settled:
-    """Line n of a derivation: what is known at some sizes, and not for any, agrees, and says at which."""
+    """Line n of a derivation: what is known at some sizes, and not for any, agrees, and says at which; what is refuted, at one."""
     best, sizes = settled.best, d.sizes_of(n)
+    if sizes and best.verdict is Verdict.REFUTED and best.left is not None:
+        each = best.left.shape[-1] // len(d.cases)
+        case = d.cases[best.coordinate // each]
+        return replace(settled, witness={**{str(k): str(case[k]) for k in sizes}, **(settled.witness or {})})
     proved = best.verdict is Verdict.PROVED
     if not sizes or not (proved or best.verdict is Verdict.AGREES) or (proved and d.for_any(n)):
         return settled
@@ -118,5 +122,6 @@ def at_sizes(settled: Settled, d: Derivation, n: int) -> Settled:
     def agreeing(r: Ruling) -> Ruling:
         return replace(r, verdict=Verdict.AGREES) if r.verdict is Verdict.PROVED else r
 
-    remark = "; ".join(filter(None, (f"{'proved' if proved else 'checked'} at {sizes}", best.remark)))
+    tried = "; ".join(f"{k} = {', '.join(map(str, ns))}" for k, ns in sizes.items())
+    remark = "; ".join(filter(None, (f"{'proved' if proved else 'checked'} at {tried}", best.remark)))
     return replace(settled, rulings=tuple(map(agreeing, settled.rulings)), best=replace(agreeing(best), remark=remark))

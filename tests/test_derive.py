@@ -31,7 +31,9 @@ from gradcheck_rl import (
     Parameter,
     Problem,
     ProblemError,
+    Uniform,
     Variable,
+    array,
     check,
     collect,
     differentiate,
@@ -715,3 +717,18 @@ def test_a_step_is_one_at_its_jump(library: str) -> None:
     space: dict[str, Any] = {"np": np, "torch": module}
     exec(text, space)  # noqa: S102  (what the package has written)
     assert [float(x) for x in space["side"](module.asarray([1.0, 2.0, 2.5, 3.0, 4.0]))] == [0, 2, 0, 1, 1]
+
+
+@given(st.lists(st.integers(1, 6), min_size=2, max_size=4, unique=True), st.integers(-3, 3), st.integers(1, 3))
+def test_a_wrong_line_is_told_with_the_size_at_which_it_is_wrong(tried: list[int], off: int, width: int) -> None:
+    """The witness alone, put into both lines, shows the difference."""
+    d = Variable("d", over=Uniform(-0.5, 0.5))
+    line, wrong = sp.Sum(d[()] ** k, (k, 0, K - 1)), (1 - d[()] ** K) / (1 - d[()]) + off * d[()] * (K - tried[0])
+    chain = Derivation("powers", array(*[line] * width), ((array(*[wrong] * width), "summed"),), sizes={K: tuple(tried), i: (0,)})
+    (found,) = check(Problem("powers", (), derivations=(chain,))).claims
+    assert found.verdict == ("agrees" if off == 0 else "refuted")
+    if off:
+        at = found.witness
+        assert at is not None and list(at) == ["K", "d"]
+        size, x = int(at["K"]), Fraction(at["d"])
+        assert sum(x**n for n in range(size)) != (1 - x**size) / (1 - x) + off * x * (size - tried[0])
