@@ -109,7 +109,7 @@ def chains(problem: Problem, names: Collection[str]) -> list[Chain]:
 
 
 def at_sizes(settled: Settled, d: Derivation, n: int) -> Settled:
-    """Line n of a derivation: what is known at some sizes, and not for any, agrees, and says at which; what is refuted, at one."""
+    """Line n of a derivation: what is known at some sizes, and not for any, agrees. It says at which; what is refuted, at one."""
     best, sizes = settled.best, d.sizes_of(n)
     if sizes and best.verdict is Verdict.REFUTED and best.left is not None:
         each = best.left.shape[-1] // len(d.cases)

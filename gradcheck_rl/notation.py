@@ -391,8 +391,9 @@ def _factors(number: int, factors: list[Any], inline: bool) -> Piece:
         return _piece(factors[0], inline)
     trees: list[Tree] = [] if number == 1 else [_number(number)]
     pieces = [_piece(factor, inline) for factor in factors]
-    for factor, piece, after in itertools.zip_longest(factors, pieces, factors[1:]):
-        bare = after is None or (_plain_function(factor) and _plain_function(after))
+    for factor, piece, after, beside in itertools.zip_longest(factors, pieces, factors[1:], pieces[1:]):
+        functions = after is not None and _plain_function(factor) and _plain_function(after)
+        bare = beside is None or (functions and _first(beside.tree)[0] == "fn")
         tree = _at_least(piece, PRODUCT if bare else WHOLE)
         if trees and _first(tree)[0] == "num":
             trees.append(["op", "cdot"])
