@@ -230,6 +230,13 @@ def by_advantage(theta, step, reward, states, actions, values=values):
     return (log_pi(theta, states, actions) * advantage[torch.arange(len(states)), states, actions]).sum()
 
 
+def by_error(theta, step, reward, states, actions, rewards, values=values):  # of the value, from one step to the next
+    pi = theta.softmax(-1).detach()
+    here = (pi * values(pi, step, reward, len(states))).sum(-1)[torch.arange(len(states)), states]
+    ahead = torch.cat((here[1:], 0 * here[:1]))
+    return (log_pi(theta, states, actions) * (rewards + ahead - here)).sum()
+
+
 def loss(theta, states, actions, rewards, log_pi=log_pi):
     return -(log_pi(theta, states, actions).sum() * rewards.sum())
 
@@ -478,6 +485,19 @@ advantage_of_each = Claim(
         Gradient(by_advantage), sum(g[t] * advantages[t][s, a] for t, (s, a) in enumerate(zip(states, actions, strict=True)))
     ),
 )
+worth_of_state = [(pi * Q(T - t)).sum(-1)[s] for t, s in enumerate(states)]
+errors = [r + after - here for r, after, here in zip(rewards, [*worth_of_state[1:], 0], worth_of_state, strict=True)]
+by_errors = sum(g[t] * errors[t] for t in range(T))
+error_of_each = Claim(
+    "One step estimates it: the reward and the value of the next state, less that of this one.",
+    source="A-021, C-024",
+    that=Equal(Gradient(by_error), by_errors),
+)
+stepwise = Claim(
+    "Such an error is an unbiased weight too, where the values are true.",
+    source="A-021, C-024",
+    that=Equal(Mean(Gradient(by_error)), Gradient(J)),
+)
 minimised = Claim(
     "What an optimiser minimises has minus the gradient.",
     source="A-022, C-016",
@@ -596,7 +616,7 @@ balanced = Claim(
     "The law that stays does.", Equal((stays[:, None, None] * pi[..., None] * step).sum((0, 1)), stays), source="C-006"
 )
 nearing = Claim(
-    "T steps return T times the average reward, and what the start is worth, of which all but a power of T remains.",
+    "T steps return T times the average reward, and 1 - m^T of what the start is worth: m is 1 less both chances to leave.",
     source="C-006",
     that=Equal(V, T * average + (start[1] - stays[1]) * worth_more * (1 - memory**T)),
 )
@@ -686,9 +706,20 @@ advantages_there = Claim(
     source="A-021",
     that=AtMost(spread(by_advantage), spread(by_value)),
 )
-faded_there = Claim("The discounted gradient.", Equal(Mean(Gradient(discounted)), Gradient(J_faded)), at=notes, source="C-067")
-faded_weights = Claim("So is the model's.", Equal(Mean(Gradient(kept)), Gradient(J_faded)), at=notes, source="C-067")
-conservative = Claim("It has no curl.", Equal(Curl(Mean(Gradient(kept))), 0), at=notes, source="C-067")
+errors_there = Claim(
+    "The spread of the errors of one step.",
+    at=notes,
+    source="A-021, C-024",
+    that=Equal(spread(by_error), variance(by_errors).sum()),
+)
+faded_there = Claim(
+    "With discounted rewards the code estimates this gradient,",
+    Equal(Mean(Gradient(discounted)), Gradient(J_faded)),
+    at=notes,
+    source="C-067",
+)
+faded_weights = Claim("and so does the model,", Equal(Mean(Gradient(kept)), Gradient(J_faded)), at=notes, source="C-067")
+conservative = Claim("which has no curl.", Equal(Curl(Mean(Gradient(kept))), 0), at=notes, source="C-067")
 forgets = Claim(
     "What weighs each step by its own future, as if it were the first, has this mean.",
     at=notes,
@@ -1122,6 +1153,12 @@ def values_without_time(pi, step, reward, length):  # the first step's, at every
     return values(pi, step, reward, length)[:1].expand(length, -1, -1)
 
 
+def next_value_forgotten(theta, step, reward, states, actions, rewards):
+    pi = theta.softmax(-1).detach()
+    here = (pi * values(pi, step, reward, len(states))).sum(-1)[torch.arange(len(states)), states]
+    return (log_pi(theta, states, actions) * (rewards - here)).sum()
+
+
 def rewards_not_negated(theta, states, actions, rewards):
     return log_pi(theta, states, actions).sum() * rewards.sum()
 
@@ -1213,8 +1250,9 @@ problem = Problem(
         judged,
         better,
         advantage_of_each,
+        error_of_each,
+        stepwise,
         minimised,
-        conservative,
         others,
         others_three,
         others_value,
@@ -1252,8 +1290,10 @@ problem = Problem(
         mean_there,
         rest_there,
         advantages_there,
+        errors_there,
         faded_there,
         faded_weights,
+        conservative,
         forgets,
         rotational,
         still,
@@ -1335,6 +1375,7 @@ problem = Problem(
         Mistake("gamma^t dropped", {discounted: discounted_from_here}, breaks=fading, source="C-067"),
         Mistake("values not detached", {by_value: by_value_attached}, breaks=judged),
         Mistake("values without a time", {values: values_without_time}, breaks=judged, source="C-003"),
+        Mistake("value of the next state forgotten", {by_error: next_value_forgotten}, breaks=stepwise),
         Mistake("loss without its minus", {loss: rewards_not_negated}, breaks=minimised, source="A-022"),
         Mistake("the policy's entries as if they were free", {by_visits: softmax_forgotten}, breaks=visited),
         Mistake("started anywhere", {slope_for_ever: started_anywhere}, breaks=uphill_for_ever, source="C-006"),

@@ -21,6 +21,7 @@ EXPECTED: dict[str, list[Fraction]] = {
     "estimate_there": [SLOPE[0], -SLOPE[0], SLOPE[1], -SLOPE[1]],
     "loud_there": [LOUD],
     "quiet_there": [QUIET],
+    "errors_there": [F(831233376597403, 348285173760000)],
     "faded_there": [F(825077, 960000), -F(825077, 960000), F(2707239, 5120000), -F(2707239, 5120000)],
     "restless": [F(1, 2)],
     "tenfold": [F(5, 4)],  # where the total return has 1/8
@@ -58,6 +59,8 @@ ROUTES = {
     "often": "symbolic",
     "planning": "symbolic + autodiff",
     "score": "listed + autodiff",
+    "error_of_each": "listed + autodiff",
+    "stepwise": CODE,
     "product": "listed + autodiff",
     "between": "listed + autodiff",
     "log_chance": "listed + autodiff",
