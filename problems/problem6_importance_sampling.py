@@ -783,7 +783,12 @@ parting = Claim(
 arrived = Claim(
     "At the end of the way stands the new policy.", Equal(gradient_between, Gradient(J)), at=notes.but(delta=1), source="C-057"
 )
-bends = Claim("and more and more so.", Differs(Gradient(short_of, delta), 0), at=notes.but(delta=1), source="C-057")
+bends = Claim(
+    "and faster than in proportion to the way.",
+    at=notes.but(delta=1),
+    source="C-057",
+    that=AtMost(short_of, Gradient(short_of, delta)),
+)
 
 # Where both policies are one, nothing can be told.
 home = notes.but(theta=notes.values["old"])
@@ -1225,8 +1230,8 @@ problem = Problem(
         at_once,
         tangent,
         parting,
-        arrived,
         bends,
+        arrived,
         *alike,
         downhill,
         towards,

@@ -27,7 +27,7 @@ CODE = ("listed + autodiff",)
 BOTH = ("symbolic + listed + autodiff",)
 ROUTES: dict[tuple[str, ...], str] = {
     PROVED: "levelled later_ratios through of_surrogate stretched difference worthless survives",
-    MODEL: "near nearer root vanishes sinks ordered dearer tangent parting attained arrived",
+    MODEL: "near nearer root vanishes sinks ordered dearer tangent parting bends attained arrived",
     CODE: "known other_side cancels same_whole same_parts one_step one_step_alone as_good calmer away_alone",
     BOTH: "reweights louder_or_quieter "
     "unseen some_spread no_spread more_spread less_spread fair worth worth_each by_whole "
