@@ -595,7 +595,7 @@ high = Claim("The larger is too high by as much;", Equal(E(maximum(*noisy)), val
 fair = Claim("their mean is unbiased.", Equal(E(noisy[0] + noisy[1]) / 2, value), source="B-054")
 coins = Claim("Errors of plus and minus 1 cost half.", Equal(E(minimum(u + errors[0], u + errors[1])), u - half), source="B-054")
 low_for_coins = Claim(
-    "Where the critics differ the smaller is too low, too.",
+    "Where the critics differ the smaller is never too high on average.",
     source="B-054",
     that=AtMost(E(minimum(u + errors[0], v + errors[1])), minimum(u, v)),
 )
