@@ -622,12 +622,12 @@ weighted = Claim(
     that=Equal(Gradient(misfit, level), 2 * (level - (collected * wanted).sum())),
 )
 raised = Claim(
-    "Noise in the values raises their maximum on average,",
+    "Noise in the values never lowers their maximum on average,",
     source="B-004",
     that=AtMost(maximum(*values), E(maximum(values[0] + coins[0], values[1] + coins[1]))),
 )
 raised_by_half = Claim(
-    "that of two equal values by a half, for noise of 1 up or down.",
+    "and raises that of two equal values by a half, for noise of 1 up or down.",
     source="B-004",
     that=Equal(E(maximum(*(level + coin for coin in coins))), level + half),
 )
@@ -640,7 +640,11 @@ of_many = tuple(
     )
     for count in (2, 5, 10, 20)
 )
-grows = Claim("It grows with their number.", AtMost(array(*map(largest, (1, 4, 9))), array(*map(largest, (4, 9, 19)))))
+grows = Claim(
+    "It grows with their number.",
+    AtMost(array(*map(largest, (1, 4, 9))), array(*map(largest, (4, 9, 19)))),
+    source="B-004",
+)
 peak = -(phi[2] + phi[3] * state) / (2 * phi[4])
 concave = AtMost(phi[4], -Rational(1, 20))
 top = Claim(
@@ -716,7 +720,11 @@ climbs = Claim(
     that=Equal(Gradient(actor_loss, theta), Gradient(actor, theta)),
 )
 worth = Claim("Its loss is minus the mean value of its actions.", Equal(Value(actor_loss), actor), source="B-023, B-033")
-judged = Claim("It moves neither the critic nor a slow network.", Equal(Gradient(actor_loss, (phi, slow_phi, slow_theta)), 0))
+judged = Claim(
+    "It moves neither the critic nor a slow network.",
+    Equal(Gradient(actor_loss, (phi, slow_phi, slow_theta)), 0),
+    source="B-045",
+)
 leaks = Claim(
     "Unless the critic is frozen, the actor loss sends it minus the mean features: -1 for the constant.",
     source="B-045",
@@ -970,7 +978,7 @@ stalls = Claim(
     that=Equal(Value(left_in_single), rounding),
 )
 arrives = Claim(
-    "In float64 it comes within as many roundings: 1.2e-14.", Within(Value(left_in_double), (0, rounding)), source="B-013"
+    "In float64 it comes within as many roundings: 1.1e-14.", Within(Value(left_in_double), (0, rounding)), source="B-013"
 )
 
 # Exploration.
@@ -1163,7 +1171,9 @@ any_limits = Erratum(
     instead=symmetric,
     that=Equal(Value(clipped), clip(wide, low, high)),
 )
-ten_thousand = Erratum("The first 10000 actions are random.", Equal(Value(schedule)[0], 10000), source="B-050", instead=counted)
+ten_thousand = Erratum(
+    "Only the first 10000 actions are random.", Equal(Value(schedule)[0], 10000), source="B-050", instead=counted
+)
 timeouts = Erratum(
     "The listing stores no time-out of the pendulum as an end.",
     source="B-051",
