@@ -612,7 +612,7 @@ torch_counted = Claim("and 1 in torch.", Equal(Value(deviation_in_torch), 1), at
 undefined = Claim("Equal returns have no weights:", Equal(NonFinite(Value(standardised)), 1), at=Point(returns=2), source="A-115")
 undefined_alone = Claim("nor has a single one,", Equal(Value(standardised_alone), 1), source="A-115")
 tempered_step = Claim(
-    "A step with standardised returns.",
+    "A step with standardised returns moves the logit by lr times the sum of each with its score.",
     source="A-114",
     that=Equal(Value(by_standardised_returns), x + (tempered * (acts - q)).sum() / 100),
 )
@@ -1117,9 +1117,9 @@ problem = Problem(
         spreads,
         numpy_counted,
         torch_counted,
+        tempered_step,
         undefined,
         undefined_alone,
-        tempered_step,
         lost_for_good,
         tenths,
         shrunk,
