@@ -355,7 +355,9 @@ disorder_full = Claim(
     source="C-025",
     that=Equal(Value(entropy_correlated), sum(log(K[i, i]) for i in range(d)) + d * (1 + log(2 * pi)) / 2),
 )
-more_full = Claim("The correlations do not move it.", Equal(Gradient(entropy_correlated, L), identity / L), source="C-025")
+more_full = Claim(
+    "What K has below its diagonal does not move it.", Equal(Gradient(entropy_correlated, L), identity / L), source="C-025"
+)
 
 # One coordinate, and a reward -(x - c)^2.
 worth = Claim("J = -(m - c)^2 - sigma^2.", Equal(J, -((m - c) ** 2) - sigma**2), source="C-027")
@@ -380,7 +382,7 @@ truncated_sigma = Claim(
     that=Equal(Mean(Gradient(reinforce_quadratic, sigma)), -((m - c) ** 2 + 3 * sigma**2) / sigma),
 )
 leaning = Claim(
-    "The sign of it: what is left of the score has mean 1 / sigma.",
+    "What shows it: what is left of the score has mean 1 / sigma, not 0.",
     source="C-027",
     that=Equal(Mean(Gradient(quadratic_alone, sigma)), 1 / sigma),
 )
