@@ -292,9 +292,13 @@ def gets_box(jump, gap):
 
 
 # The listing's own slips.
-def listing(W, b, log_sigma, d):
-    jump = torch.tensor([1.2, 5.0])
-    return recompute_rewardward(jump, d) * log_pi(W, b, log_sigma, d, jump)  # noqa: F821
+def listing(W, b, log_sigma, d, jump):
+    paid = recompute_rewardward(jump, d) if succeeds(jump, d) else 0.0  # noqa: F821
+    return paid * log_pi(W, b, log_sigma, d, jump)
+
+
+def cleared(W, b, log_sigma, d, listing=listing):
+    return listing(W, b, log_sigma, d, torch.tensor([1.2, 5.0]))
 
 
 def concatenated(W, b, ds):  # widths and heights are joined along the first dimension
@@ -315,7 +319,7 @@ kinematics = Derivation(
     source="A-053, A-058",
 )
 slope = Variable("slope", over=Uniform(7, 9))
-best = (d[1] + far) / d[0]
+best, rise = (d[1] + far) / d[0], d[0] * slope - d[1]
 slowest_jump = Claim(
     "The slowest jump that clears has v^2 = g (d_1 + sqrt(d_0^2 + d_1^2)).",
     Equal(least(best) ** 2, slowest_squared),
@@ -326,7 +330,11 @@ flat = Claim(
     source="A-054",
     that=Equal(diff(least(slope) ** 2, slope[()]).subs(slope[()], best), 0),
 )
-least_of_all = Claim("Every other slope needs more speed.", AtMost(slowest_squared, least(slope) ** 2), source="A-054")
+least_of_all = Claim(
+    "Every other slope t that reaches the edge needs g (y - l)^2 / (2 y) more: y = d_0 t - d_1, l = sqrt(d_0^2 + d_1^2).",
+    source="A-054",
+    that=Equal(slowest_squared + g * (rise - far) ** 2 / (2 * rise), least(slope) ** 2),
+)
 
 # What must be true of the code, in every sample.
 likely = Claim("The code's policy is the model's.", Equal(Value(log_pi), log_prob(jump)), source="A-055")
@@ -428,7 +436,7 @@ rewarded = Claim(
 )
 blunt = Claim("The gradient through the reward says nothing about the angle.", Equal(path[::2], 0), source="A-076, A-063")
 through = Claim(
-    "For the speed it is the mean of -2 v over the jumps that clear,",
+    "For the speed it is the mean of -2 v, or 0 where a jump falls short,",
     source="A-076",
     that=Equal(path[1], diff(m, b[1]) * by_angle(coded, lambda v: -2 * v)),
 )
@@ -451,12 +459,12 @@ harmless = Claim(
     "A constant baseline leaves the mean alone.", Equal(Mean(Gradient(with_baseline, moved)), slope_coded), source="A-080"
 )
 parabola = Claim(
-    "To the variance of b it adds (b^2 - 2 b b*) E|g|^2, with b* = E[|g|^2 r] / E|g|^2.",
+    "To the variance by the bias a baseline B adds (B^2 - 2 B B*) E|h|^2, where h is its score and B* = E[|h|^2 r] / E|h|^2.",
     Equal(spread_baseline - spread, (baseline**2 - 2 * baseline * best_baseline) * E(g2)),
     source="A-080",
 )
 between = Claim(
-    "Strictly between 0 and 2 b* it lowers the variance.",
+    "Strictly between 0 and 2 B* it lowers the variance.",
     AtMost(spread_baseline, spread),
     source="A-080",
     where=AtMost(baseline * (baseline - 2 * best_baseline), 0),
@@ -568,8 +576,8 @@ left_out = Claim(
     source="A-060",
 )
 worse = Claim(
-    "At the start the expected reward is negative: worse than never jumping.",
-    AtMost(by_angle(coded_wide), 0),
+    "At the start the expected reward is below -168: worse than never jumping.",
+    AtMost(by_angle(coded_wide), -168),
     at=initial,
     source="A-060, A-074",
 )
@@ -587,7 +595,13 @@ smoke = Claim(
     source="A-077, A-060",
     that=Within(by_angle(coded_wide, certain), (Rational(2258, 10000), Rational(2259, 10000))),
 )
-misspelt = Claim("It is reached exactly when a jump clears.", Raises(listing, NameError), at=stated, source="A-077")
+misspelt = Claim("It is reached when a jump clears,", Raises(cleared, NameError), at=stated, source="A-077")
+unreached = Claim(
+    "and not when it falls short: nothing is said, and nothing moves.",
+    at=stated,
+    source="A-077, A-078",
+    that=Equal(Mean(Gradient(listing), over=Rows(jump=((Rational(1, 5), 5),))), 0),
+)
 joined = Claim(
     "The listing joins widths and heights along the first dimension, which three observations do not survive.",
     Raises(concatenated, RuntimeError),
@@ -879,6 +893,7 @@ problem = Problem(
         fallen,
         smoke,
         misspelt,
+        unreached,
         joined,
         hidden,
         shown,

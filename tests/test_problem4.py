@@ -141,8 +141,8 @@ CODE = ("integrated + autodiff",)
 PARTLY_CODE = ("symbolic + integrated + autodiff",)
 
 ROUTES: dict[tuple[str, ...], str] = {
-    PROOF: "slowest_jump flat truncated_moment by_mean by_spread",
-    MODEL: "least_of_all eighth prize left_out uniform illegal",
+    PROOF: "slowest_jump flat least_of_all truncated_moment by_mean by_spread",
+    MODEL: "eighth prize left_out uniform illegal",
     IN_EVERY_SAMPLE: "likely scored paid faces renormalised rewarded",
     BY_FORMULA: "in_every_sample_the_gradient_of in_every_sample_the_gradient_of_2 clamped generous batched",
     INTEGRAL: "integrating_the_speed_by_hand_leaves integrating_the_speed_by_hand_leaves_2 "
@@ -157,7 +157,7 @@ ROUTES: dict[tuple[str, ...], str] = {
     PARTLY_CODE: "unbiased_truncated blunt opposite boxed",
     (*CODE, "integrated + sampled + autodiff"): "sampled sampled_reward",
     GIVEN: "at_the_start_a_jump_of with_less_noise_a_jump_of at_the_start_its_surrogate_is with_less_noise_its_surrogate_is "
-    "fallen a_jump_without_speed_fails a_jump_without_angle_fails a_jump_straight_up_fails a_jump_half_a_turn_on "
+    "fallen unreached a_jump_without_speed_fails a_jump_without_angle_fails a_jump_straight_up_fails a_jump_half_a_turn_on "
     "a_jump_backwards_clears a_jump_over_nothing_clears a_jump_over_nothing_without_speed",
     ("listed + autodiff",): "hidden shown",
     (f"{GIVEN[0]} + differences",): "differenced",
@@ -222,3 +222,17 @@ def test_a_module_drops_into_the_slot() -> None:
     assert check(page(), {policy: module(right, policy, **names)}, only=only).exit_code == 0
     judged = check(page(), {policy: module(wrong, policy, **names)}, only=only)
     assert {c.id: c.verdict for c in judged.claims} == dict.fromkeys(only, "refuted")
+
+
+def test_the_misspelt_line_is_reached_by_jumps_that_clear_and_by_no_others() -> None:
+    listing, log_pi = page().functions["listing"], page().functions["log_pi"]
+
+    def always(W: Any, b: Any, log_sigma: Any, d: Any, jump: Any) -> Any:
+        return recompute_rewardward(jump, d) * log_pi(W, b, log_sigma, d, jump)  # type: ignore[name-defined]  # noqa: F821
+
+    def never(W: Any, b: Any, log_sigma: Any, d: Any, jump: Any) -> Any:
+        return 0.0 * log_pi(W, b, log_sigma, d, jump)
+
+    for wrong, refuted in ((always, "unreached"), (never, "misspelt")):
+        judged = check(page(), {listing: wrong}, only=["misspelt", "unreached"])
+        assert [c.id for c in judged.claims if c.verdict == "refuted"] == [refuted]
