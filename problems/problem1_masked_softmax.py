@@ -662,7 +662,7 @@ equals = Erratum(
     where=Equal(allowed, 1),
 )
 displayed = Erratum(
-    "The masked score, with exp(w_1 s0) in numerator and denominator as displayed.",
+    "The masked score has exp(w_1 s0) in its numerator and denominator.",
     source="A-008",
     at=masked,
     that=Equal(Gradient(log_softmax(w * s0, allowed)[0]), s0 * (identity[0] - pi_all)),

@@ -201,3 +201,7 @@ def test_an_answer_that_reads_no_draw_is_judged_at_every_outcome() -> None:
     assert {c.id: c.verdict for c in found.claims} == {"unbiased": "agrees", "silent": "agrees", "parabola": "refuted"}
     leaky = check(page(), {"reinforce": lambda w, s0, allowed, reward: w @ reward}, points=4, only=["silent"])
     assert line(leaky, "silent").verdict == "refuted"
+
+
+def test_both_speeds_are_judged_and_not_their_difference() -> None:
+    assert numbers(line(report(), "faster").value) == pytest.approx([1 / 2, 2 / 9])
