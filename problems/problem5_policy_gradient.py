@@ -490,12 +490,12 @@ errors = [r + after - here for r, after, here in zip(rewards, [*worth_of_state[1
 by_errors = sum(g[t] * errors[t] for t in range(T))
 error_of_each = Claim(
     "One step estimates it: the reward and the value of the next state, less that of this one.",
-    source="A-021, C-024",
+    source="A-021",
     that=Equal(Gradient(by_error), by_errors),
 )
 stepwise = Claim(
     "Such an error is an unbiased weight too, where the values are true.",
-    source="A-021, C-024",
+    source="A-021",
     that=Equal(Mean(Gradient(by_error)), Gradient(J)),
 )
 minimised = Claim(
@@ -709,7 +709,7 @@ advantages_there = Claim(
 errors_there = Claim(
     "The spread of the errors of one step.",
     at=notes,
-    source="A-021, C-024",
+    source="A-021",
     that=Equal(spread(by_error), variance(by_errors).sum()),
 )
 faded_there = Claim(
@@ -819,6 +819,11 @@ swapped = Claim(
     that=Equal(Integral(u * diff(1 / width[()], width[()]), (u, 0, width[()])), -half),
 )
 bandit = Claim("A lever's estimate is unbiased.", Equal(Mean(Gradient(pulled, w)), Gradient(worth, w)), source="C-011, C-013")
+contributes = Claim(
+    "Its square is r_k^2 (1 - 2 pi_k + sum_j pi_j^2): a rare lever of a lower return may contribute more.",
+    source="C-023",
+    that=Equal(array(*(prize[k] ** 2 * (pull[k] ** 2).sum() for k in range(3))), prize**2 * (1 - 2 * share + (share**2).sum())),
+)
 each = Rows(lever=(0, 1, 2))
 thirds = Point(w=0, prize=(10, 5, 15))
 levers = Claim(
@@ -927,7 +932,7 @@ louder = Erratum(
     "The higher the return, the larger its contribution.",
     at=Point(w=(log(98), 0, 0), prize=(15, 5, 0)),
     source="C-023",
-    instead=bandit,
+    instead=contributes,
     that=AtMost(prize[1] ** 2 * (pull[1] ** 2).sum(), prize[0] ** 2 * (pull[0] ** 2).sum()),
 )
 always = Erratum(
@@ -1003,7 +1008,7 @@ undiscounted = Erratum(
     that=Equal(Mean(Gradient(discounted_from_here)), Gradient(J_faded)),
 )
 twice_discounted = Erratum(
-    "gamma^t times the whole discounted return.",
+    "gamma^t times the whole discounted return is an unbiased weight.",
     source="A-018",
     instead=fading_total,
     that=Equal(Mean(Gradient(discounted_twice)), Gradient(J_faded)),
@@ -1310,6 +1315,7 @@ problem = Problem(
         stretches,
         swapped,
         bandit,
+        contributes,
         levers,
         levers_less,
         levers_calmer,

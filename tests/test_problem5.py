@@ -167,3 +167,9 @@ def test_two_payments_by_their_outcomes() -> None:
         assert (less_their_mean, scaled) == (p * (1 - p) / 2, p * (1 - p) * (F(1, 5) - F(4, 5)))
         means[p] = [float(less_their_mean), float(scaled)]
     assert [*line("mild").value, *line("reversed_").value] == pytest.approx(means[F(1, 2)])
+
+
+def test_an_error_without_the_next_value_is_caught_in_every_sample_and_in_the_mean() -> None:
+    wrong = next(m.answer for m in page().mistakes if m.says == "value of the next state forgotten")
+    judged = check(page(), wrong, only=["error_of_each", "stepwise"])
+    assert [c.verdict for c in judged.claims] == ["refuted", "refuted"]
