@@ -321,3 +321,9 @@ def test_at_equal_policies_no_form_can_be_told_from_another() -> None:
         answer = {functions["by_trajectory"]: functions[wrong]}
         found = check(page(), answer, only=["at_equal_policies_by_trajectory_is"], timed=False).claims
         assert [c.verdict for c in found] == ["agrees"], wrong
+
+
+def test_the_surrogate_leaves_the_return_with_the_square_of_the_way() -> None:
+    off, slope = (float(F(str(side[0]))) for side in (line("bends").value, line("bends").expected))
+    assert 0 < off < slope  # a straight line has the one, and a parabola twice that
+    assert slope == pytest.approx(2 * off, rel=0.05)
