@@ -248,6 +248,10 @@ def bootstrap_with_limit(slow1, slow2, theta, r, s2, done, noise2):
     return bootstrap(slow1, slow2, theta, r, s2, done, noise2, sample=with_limit)
 
 
+def critic_with_limit(phi1, phi2, slow1, slow2, theta, s, a, r, s2, done, noise2):
+    return critic_loss(phi1, phi2, slow1, slow2, theta, s, a, r, s2, done, noise2, bootstrap=bootstrap_with_limit)
+
+
 def actor_with_limit(phi1, phi2, theta, s, noise):
     return actor_loss(phi1, phi2, theta, s, noise, sample=with_limit)
 
@@ -830,7 +834,7 @@ twice = Erratum(
 mean_of, sd_of = normal(theta, state)
 squared = Erratum(
     "The policy samples mu + sigma^2 xi.",
-    source="B-116, B-135",
+    source="B-092, B-116, B-135",
     instead=path,
     that=Equal(E(q(phi1, state, limit * tanh(mean_of + sd_of**2 * xi))), E(q(phi1, state, limit * tanh(z)))),
 )
@@ -844,7 +848,7 @@ constant = Erratum(
     "A constant in the log-probability changes no gradient.",
     source="B-127",
     instead=bonus,
-    that=Equal(Value(bootstrap_with_limit), Value(bootstrap)),
+    that=Equal(Gradient(critic_with_limit, both), Gradient(critic, both)),
 )
 samplewise = Erratum(
     "Dropping the score of the log-probability changes no gradient.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from gradcheck_rl import check
 from gradcheck_rl.report import Report
 
-from .reading import called, line, read
+from .reading import called, line, numbers, read
 
 # The gradients of both losses on the batch of the page, worked out apart from this project: the closed forms in
 # a = 2 tanh(u), d log pi / d mean = 2 tanh(u), d log pi / d log sd = -1 + 2 sd xi tanh(u), in 40 digits, by SymPy and by dual
@@ -420,3 +421,11 @@ def test_another_action_near_1_is_told_in_float64_alone() -> None:
 
     found = {c.id: c.verdict for c in check(page(), {"likelihood_at_one": one_deviation_away}).claims}
     assert found == {"rounded": "agrees", "told_apart": "refuted"}
+
+
+def test_a_constant_moves_the_critics_by_what_it_adds_to_the_target() -> None:
+    found = line(report(), "constant")
+    still = [1 - int(x) for x in found.witness["done"]]
+    moved = -2 * 0.2 * 0.99 * math.log(2) * sum(still) / len(still)
+    for first in (0, 5):  # of each critic the constant
+        assert numbers(found.value)[first] - numbers(found.expected)[first] == pytest.approx(moved)
