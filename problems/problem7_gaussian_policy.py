@@ -436,7 +436,11 @@ normal_too = Claim(
     that=Equal(E(exp(t * second)), exp(t**2 / 2)),
 )
 one = Claim("Where the toss is 1 they are one number.", Equal(E(toss * (second - first) ** 2), 0), source="C-029")
-uncorrelated = Claim("They are uncorrelated.", Equal(E(first * second), 0), source="C-029")
+uncorrelated = Claim(
+    "They are uncorrelated, and their squares are equal.",
+    source="C-029",
+    that=Equal(array(E(first * second), E((first**2 - second**2) ** 2)), 0),
+)
 too_heavy = Claim(
     "Their sum has variance 2 and fourth moment 24, twice the 3 * 2^2 of a normal number.",
     source="C-029",
@@ -495,7 +499,7 @@ definition = Erratum(
 independent_then = Erratum(
     "Normal numbers without correlation are independent.",
     source="C-029",
-    instead=too_heavy,
+    instead=uncorrelated,
     that=Equal(E(first**2 * second**2), E(first**2) * E(second**2)),
 )
 best_action = Erratum(
