@@ -564,7 +564,7 @@ tangent = Claim(
     "The surrogate has the slope of the objective,", Equal(Gradient(surrogate, x), Gradient(worth, x)), source="A-084"
 )
 curved = Claim("but curves by -p (1 - p) J.", Equal(Value(bend), -p * (1 - p) * worth), source="A-084")
-same_surrogate = Claim("It is the model's.", Equal(Value(surrogate), held), source="A-084")
+same_surrogate = Claim("Its value is (1 - p) r_0 log(1 - p) + p r_1 log(p).", Equal(Value(surrogate), held), source="A-084")
 zero_one = Point(x=0, pays=(0, 1))
 at_zero = Claim(
     "A fair coin, 0 or 1: the surrogate is -log(2) / 2,", Equal(Value(surrogate), -log(2) / 2), at=zero_one, source="A-084"
