@@ -32,6 +32,7 @@ from gradcheck_rl import (
     OneOf,
     Parameter,
     Point,
+    Printed,
     Problem,
     Raises,
     Size,
@@ -599,6 +600,13 @@ ones_pooled = Claim(
     source="A-117",
     that=Equal(Value(weights_of_two), (apart - apart.mean()) / deviation),
 )
+ends_pooled = Claim(
+    "The ends weigh -1.2522 there.",
+    at=Point(earned=1),
+    source="A-117",
+    resolution=0.00005,
+    that=Equal(Value(weights_of_two)[3::3], Printed("-1.2522")),
+)
 spreads = Claim(
     "torch's deviation divides by n - 1, numpy's by n.",
     source="A-116",
@@ -1114,6 +1122,7 @@ problem = Problem(
         pooled,
         least,
         ones_pooled,
+        ends_pooled,
         spreads,
         numpy_counted,
         torch_counted,

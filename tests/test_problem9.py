@@ -27,7 +27,7 @@ ROUTES = {
     f"{CODE}, symbolic + sampled + autodiff": "drawn",
     NORMAL: "score_right path_right score_noise path_noise loud quiet through_jumps",
     NUMPY: "marked all_ones lost_zero run_together pooled ones_pooled numpy_counted undefined undefined_alone tenths",
-    "numpy": "least",
+    "numpy": "least ends_pooled",
     "symbolic + autodiff + numpy": "spreads",
     "symbolic + autodiff": "spread three_tenths steady steady_score steady_far steady_far_value steady_single clamped silent "
     "clamped_double silent_double late_slope early_value summed thrice entropy there first_step first_mean_step descended shown "
