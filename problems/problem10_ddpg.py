@@ -627,9 +627,15 @@ raised = Claim(
     that=AtMost(maximum(*values), E(maximum(values[0] + coins[0], values[1] + coins[1]))),
 )
 raised_by_half = Claim(
-    "and raises that of two equal values by a half, for noise of 1 up or down.",
+    "and raises that of two equal values by a half, for noise of 1 up or down,",
     source="B-004",
     that=Equal(E(maximum(*(level + coin for coin in coins))), level + half),
+)
+raised_by_none = Claim(
+    "and leaves that of values two apart alone.",
+    at=Point(values=(1, -1)),
+    source="B-004",
+    that=Equal(E(maximum(values[0] + coins[0], values[1] + coins[1])), maximum(*values)),
 )
 of_two = Claim("The larger of two standard normals has the mean 1 / sqrt(pi).", Equal(largest(1), 1 / sqrt(pi)), source="B-004")
 of_many = tuple(
@@ -882,7 +888,7 @@ split = Claim(
 )
 frozen_right = Claim(
     "With the target frozen both have one gradient;",
-    source="B-004, B-019",
+    source="B-019",
     that=Equal(Gradient(E((c - frozen(y)) ** 2), c), Gradient((c - frozen(E(y))) ** 2, c)),
 )
 doubled = Claim(
@@ -1400,6 +1406,7 @@ problem = Problem(
         weighted,
         raised,
         raised_by_half,
+        raised_by_none,
         of_two,
         *of_many,
         grows,
