@@ -595,9 +595,15 @@ high = Claim("The larger is too high by as much;", Equal(E(maximum(*noisy)), val
 fair = Claim("their mean is unbiased.", Equal(E(noisy[0] + noisy[1]) / 2, value), source="B-054")
 coins = Claim("Errors of plus and minus 1 cost half.", Equal(E(minimum(u + errors[0], u + errors[1])), u - half), source="B-054")
 low_for_coins = Claim(
-    "Where the critics differ the smaller is never too high on average.",
+    "Where the critics differ the smaller is never too high on average,",
     source="B-054",
     that=AtMost(E(minimum(u + errors[0], v + errors[1])), minimum(u, v)),
+)
+exact = Claim(
+    "and where they are two apart it is right.",
+    at=Point(u=1, v=-1),
+    source="B-054",
+    that=Equal(E(minimum(u + errors[0], v + errors[1])), minimum(u, v)),
 )
 ways = (by_minimum, by_amin, by_min, by_fmin, by_where)
 apart = tuple(
@@ -960,6 +966,7 @@ problem = Problem(
         fair,
         coins,
         low_for_coins,
+        exact,
         *apart,
         *split,
         *allowed,

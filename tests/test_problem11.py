@@ -160,7 +160,7 @@ ROUTES = {
     "networks_backward_too edge together slowly delayed same_steps from_a_list used_up not_thawed",
     "autodiff": "own coded_noise coded_action",
     "proof, symbolic": "model_judged coins alone unmixed independent cancelling fair",
-    "symbolic": "model_still low_for_coins shrunk",
+    "symbolic": "model_still low_for_coins exact shrunk",
     "symbolic + integrated": "low high centred less rarely shifted inwards",
     "symbolic + integrated + autodiff": "one_scale",
     "called": "stuck no_twin too_few",
