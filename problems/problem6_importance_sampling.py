@@ -343,6 +343,11 @@ def reweighted(p, q, f, k):
     return p[k] / q[k] * f[k]
 
 
+def normalised(p, q, f, k):  # the weights of a batch, divided by their sum
+    weights = p[k] / q[k]
+    return (weights * f[k]).sum() / weights.sum()
+
+
 def weight_of_flips(share, old_share, flip):
     return (share[flip] / old_share[flip]).prod()
 
@@ -408,6 +413,17 @@ less_spread = Claim(
     at=even.but(q=(Rational(6, 20), Rational(7, 20), Rational(7, 20))),
     source="C-044",
     that=Equal(Covariance(Value(reweighted)), 1 - Rational(20, 21)),
+)
+two_draws = batch(k, 2)
+divided = Claim(
+    "Weights divided by their sum: under the opposite two draws have the mean 27/16, not 2,",
+    at=even.but(q=(3 * half / 2, half / 4, half / 4)),
+    that=Equal(Mean(Value(normalised), over=two_draws), Rational(27, 16)),
+)
+constant = Claim(
+    "but a constant is left as it is, in every sample.",
+    that=Equal(Mean((Value(normalised) - 3) * (Value(normalised) - 3), over=two_draws), 0),
+    at=even.but(q=(3 * half / 2, half / 4, half / 4), f=3),
 )
 normal_mean = Claim(
     "A normal number of another deviation: the weight has mean 1.", Equal(Mean(Value(normal_weight)), 1), source="C-045"
@@ -1159,6 +1175,8 @@ problem = Problem(
         no_spread,
         more_spread,
         less_spread,
+        divided,
+        constant,
         normal_mean,
         normal_each,
         highest,

@@ -29,7 +29,7 @@ ROUTES: dict[tuple[str, ...], str] = {
     PROVED: "levelled later_ratios through of_surrogate stretched difference worthless survives",
     MODEL: "near nearer root vanishes sinks ordered dearer tangent parting bends attained arrived",
     CODE: "known other_side cancels same_whole same_parts one_step one_step_alone as_good calmer away_alone",
-    BOTH: "reweights louder_or_quieter "
+    BOTH: "reweights louder_or_quieter divided constant "
     "unseen some_spread no_spread more_spread less_spread fair worth worth_each by_whole "
     "by_parts twice dropped states_too states_ahead states_at_old alone alone_at_old unmoved unmoved_alone moved_twice "
     "moved_at_old second mean_weight power worth_there slope_there twice_there dropped_there alone_there total_spread "
@@ -327,3 +327,14 @@ def test_the_surrogate_leaves_the_return_with_the_square_of_the_way() -> None:
     off, slope = (float(F(str(side[0]))) for side in (line("bends").value, line("bends").expected))
     assert 0 < off < slope  # a straight line has the one, and a parabola twice that
     assert slope == pytest.approx(2 * off, rel=0.05)
+
+
+def test_weights_divided_by_the_number_of_draws_are_not_taken_for_those_divided_by_their_sum() -> None:
+    normalised = page().functions["normalised"]
+
+    def by_number(p: Any, q: Any, f: Any, k: Any) -> Any:
+        return (p[k] / q[k] * f[k]).mean()
+
+    judged = check(page(), {normalised: by_number}, only=["divided", "constant"])
+    assert [c.verdict for c in judged.claims] == ["refuted", "refuted"]
+    assert float(judged.claims[0].value[0]) == pytest.approx(2)
