@@ -752,10 +752,10 @@ surprise_slope = Claim(
 bounded = Claim(
     "The squashed entropy is never above log 2, that of the even law.", AtMost(squashed_entropy, log(2)), source="B-103"
 )
-narrow, broad = (Point(theta=(0, 0, log(s), 0), state=0) for s in (half, 2))
-rises = Claim("With mean 0 it rises with sd at 1/2", AtMost(0, Gradient(squashed_entropy, theta)[2]), at=narrow, source="B-103")
+narrow, broad = (Point(theta=(0, 0, log(s), 0), state=0) for s in (Rational(874, 1000), Rational(875, 1000)))
+rises = Claim("With mean 0 it rises with sd at 0.874", AtMost(0, Gradient(squashed_entropy, theta)[2]), at=narrow, source="B-103")
 sinks = Claim(
-    "and sinks at 2: it is greatest in between.",
+    "and sinks at 0.875: it is greatest in between.",
     at=broad,
     source="B-100, B-103",
     that=AtMost(Gradient(squashed_entropy, theta)[2], 0),
