@@ -331,7 +331,7 @@ flat = Claim(
     that=Equal(diff(least(slope) ** 2, slope[()]).subs(slope[()], best), 0),
 )
 least_of_all = Claim(
-    "Every other slope t that reaches the edge needs g (y - l)^2 / (2 y) more: y = d_0 t - d_1, l = sqrt(d_0^2 + d_1^2).",
+    "Every other slope t that reaches the edge adds g (y - l)^2 / (2 y) to v^2: y = d_0 t - d_1, l = sqrt(d_0^2 + d_1^2).",
     source="A-054",
     that=Equal(slowest_squared + g * (rise - far) ** 2 / (2 * rise), least(slope) ** 2),
 )
