@@ -376,6 +376,10 @@ def who_moves_next(update=update):
     return who_moves(1, update)
 
 
+def who_moves_again(update=update):
+    return who_moves(2, update)
+
+
 def after_steps(online, slow, data, separate):
     groups = [list(online[name].parameters()) for name in ("q1", "q2")]
     runs = [torch.optim.Adam(group) for group in (groups if separate else [groups[0] + groups[1]])]
@@ -691,6 +695,7 @@ delayed = Claim(
     source="B-055, B-067",
     that=Equal(Value(who_moves_next), array(1, 1, 0, 0, 0, 0)),
 )
+by_two = Claim("At timer 2 all of them move again.", Equal(Value(who_moves_again), 1), source="B-055")
 same_steps = Claim(
     "One optimiser for both critics or one for each: all their 18 weights move, and none differs.",
     source="B-064",
@@ -984,6 +989,7 @@ problem = Problem(
         together,
         slowly,
         delayed,
+        by_two,
         same_steps,
         from_a_list,
         used_up,

@@ -157,7 +157,7 @@ TWO = "symbolic + autodiff"
 ROUTES = {
     TWO: "regress regression by_features aimed smoothed still climbs worth judged leaks unseen seen regress_there still_there "
     "climbs_there leaks_there networks_regress networks_aimed networks_still networks_climb networks_judged networks_backward "
-    "networks_backward_too edge together slowly delayed same_steps from_a_list used_up not_thawed",
+    "networks_backward_too edge together slowly delayed by_two same_steps from_a_list used_up not_thawed",
     "autodiff": "own coded_noise coded_action",
     "proof, symbolic": "model_judged coins alone unmixed independent cancelling fair",
     "symbolic": "model_still low_for_coins exact shrunk",
