@@ -11,7 +11,8 @@ from typing import Any
 
 from .same_code import SYMMETRIC
 
-PAIRS = (("sum", "mean"), ("min", "max"), ("minimum", "maximum"), ("Min", "Max"), ("amin", "amax"), ("argmin", "argmax"))
+EXTREMES = (("min", "max"), ("minimum", "maximum"), ("Min", "Max"), ("amin", "amax"), ("fmin", "fmax"), ("argmin", "argmax"))
+PAIRS = (("sum", "mean"), ("std", "var"), *EXTREMES)
 OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"log_softmax": "softmax"}
 FORGETTABLE = {"exp", "log", "log_softmax", "masked_fill", "sigmoid", "softmax", "softplus", "sqrt", "square", "tanh"} | {
     "abs", "clamp", "clip", "cumsum", "flip", "relu", "tril", "triu"
@@ -105,7 +106,12 @@ def changes(target: ast.stmt, whole: bool = True, live: Collection[str] = (), st
 
 
 def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
-    """Where an edit may be made: every expression that is read, outside signatures, annotations and decorators."""
+    """Where an edit may be made: every expression that is read, and every count that a signature gives.
+
+    Annotations, decorators, text and the rest of signatures are left alone.
+    """
+    if isinstance(node, ast.FunctionDef):
+        yield from _counts(node)
     for field, value in ast.iter_fields(node):
         if field in UNREAD and not isinstance(node, ast.Call):
             continue
@@ -121,10 +127,23 @@ def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
                 yield from places(child, whole)
 
 
+def _counts(node: ast.FunctionDef) -> Iterator[Place]:
+    """The constants that parameters default to. How many rounds a loop makes may be any number that is large enough."""
+    given, rounds = node.args, {name for call in calls(node, "range") for name in _names(call, ast.Load)}
+    plain = [*given.posonlyargs, *given.args]
+    for field, parameters, defaults in (
+        ("defaults", plain[len(plain) - len(given.defaults) :], given.defaults),
+        ("kw_defaults", given.kwonlyargs, given.kw_defaults),
+    ):
+        for index, (parameter, default) in enumerate(zip(parameters, defaults, strict=True)):
+            if isinstance(default, ast.Constant) and parameter.arg not in rounds:
+                yield Place(default, given, field, index)
+
+
 def _is_no_matter(node: ast.AST) -> bool:
-    """Where quadrature is told to look, and what a module's parameter is before it is given: no part of the mathematics."""
+    """Where quadrature is told to look, what a module's parameter is before it is given, and text."""
     match node:
-        case ast.keyword(arg="breaks") | ast.Call(func=ast.Attribute(attr="Parameter")):
+        case ast.keyword(arg="breaks") | ast.Call(func=ast.Attribute(attr="Parameter")) | ast.JoinedStr():
             return True
         case _:
             return False
@@ -218,12 +237,19 @@ def _unstopped(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 def _inside(node: ast.Call) -> Iterator[ast.AST]:
     """What a function or a method is applied to."""
     match node.func:
-        case ast.Attribute(value=value) if not (isinstance(value, ast.Name) and value.id in MODULES):
+        case ast.Attribute(value=value) if not _is_module(value):
             yield value
         case _ if node.args:
             yield node.args[0]
         case _:
             pass
+
+
+def _is_module(node: ast.AST) -> bool:
+    """torch, or torch.nn.functional."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name) and node.id in MODULES
 
 
 def _sign(node: ast.AST) -> Iterator[ast.AST]:
@@ -257,6 +283,8 @@ def _dropped_term(node: ast.AST) -> Iterator[ast.AST]:
             yield left
             if not _is_complement(node):
                 yield ast.UnaryOp(ast.USub(), right)
+        case ast.AugAssign(op=ast.Add() | ast.Sub()):
+            yield ast.Pass()
         case _:
             pass
 
@@ -277,6 +305,8 @@ def _missing_factor(node: ast.AST) -> Iterator[ast.AST]:
             yield from (left, right)
         case ast.BinOp(left=left, op=ast.Div()):
             yield left
+        case ast.AugAssign(op=ast.Mult() | ast.Div()):
+            yield ast.Pass()
         case _:
             pass
 
@@ -295,8 +325,12 @@ def _index(node: ast.AST) -> Iterator[ast.AST]:
     match node:
         case ast.Subscript(value=value, slice=ast.Tuple(elts=[first, second, *rest])):
             yield ast.Subscript(value, ast.Tuple([second, first, *rest], ast.Load()), ast.Load())
-        case ast.Subscript(value=value, slice=ast.Name() | ast.BinOp()):
+        case ast.Subscript(value=value, slice=ast.Name() | ast.BinOp() as second):
             yield ast.Subscript(value, ast.Constant(0), ast.Load())
+            if isinstance(value, ast.Subscript) and isinstance(first := value.slice, (ast.Name, ast.BinOp)):
+                yield ast.Subscript(ast.Subscript(value.value, second, ast.Load()), first, ast.Load())
+        case ast.Attribute(value=value, attr="T" | "mT"):
+            yield value
         case _:
             pass
 
@@ -319,8 +353,12 @@ def _forgotten_function(node: ast.AST) -> Iterator[ast.AST]:
 
 def _comparison(node: ast.AST) -> Iterator[ast.AST]:
     match node:
-        case ast.Compare(left=left, ops=[op], comparators=comparators) if type(op) in INVERSE:
-            yield ast.Compare(left, [INVERSE[type(op)]()], comparators)
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            for n, op in enumerate(ops):
+                if type(op) in INVERSE:
+                    yield ast.Compare(left, [*ops[:n], INVERSE[type(op)](), *ops[n + 1 :]], comparators)
+        case ast.IfExp(test=test, body=body, orelse=orelse) if not isinstance(test, (ast.Compare, ast.BoolOp)):
+            yield ast.IfExp(test, orelse, body)
         case _:
             pass
 

@@ -21,6 +21,8 @@ Definitions = Mapping[str, ast.stmt]
 def same_code(one: ast.stmt, other: ast.stmt, definitions: Definitions) -> bool:
     if not (isinstance(one, ast.FunctionDef) and isinstance(other, ast.FunctionDef)):
         return False
+    if ast.dump(one.args) != ast.dump(other.args):
+        return False
     values = [_returned(d.body, _defaults(d), definitions) for d in (one, other)]
     if values[0] is not None and values[1] is not None:
         return ast.dump(values[0]) == ast.dump(values[1])
@@ -69,7 +71,8 @@ def _returned(body: Sequence[ast.stmt], names: dict[str, ast.expr], definitions:
 def _defaults(definition: ast.FunctionDef) -> dict[str, ast.expr]:
     """What stands for a parameter that is not given: a slot is the function in it."""
     given = definition.args
-    return dict(zip([p.arg for p in given.args][len(given.args) - len(given.defaults) :], given.defaults, strict=True))
+    plain = [p.arg for p in (*given.posonlyargs, *given.args)]
+    return dict(zip(plain[len(plain) - len(given.defaults) :], given.defaults, strict=True))
 
 
 def _part(value: ast.expr, n: int) -> ast.expr:

@@ -632,3 +632,67 @@ def test_of_code_that_is_given_copies_nothing_is_said_from_one_draw(tmp_path: Pa
     )
     factor = next(m for m in mutants(load(str(path)), functions=["spread"]) if ", factor 2: 2 * ((found - " in m.name)
     assert factor.survives and not factor.alike
+
+
+# ---- more of the syntax ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("edit", "before", "after"),
+    [
+        ("dropped term", "w += x", "pass"),
+        ("missing factor", "w *= x", "pass"),
+        ("another function", "return w.std()", "return w.var()"),
+        ("another function", "return torch.fmin(w, x)", "return torch.fmax(w, x)"),
+        ("another index", "return w.T @ x", "return w @ x"),
+        ("another index", "return w[x][y]", "return w[y][x]"),
+        ("comparison turned round", "return 0 < w <= x", "return 0 >= w <= x"),
+        ("comparison turned round", "return 0 < w <= x", "return 0 < w > x"),
+        ("comparison turned round", "return w if done else x", "return x if done else w"),
+        ("forgotten function", "return torch.nn.functional.softplus(w)", "return w"),
+    ],
+)
+def test_the_table_makes_this_edit_too(edit: str, before: str, after: str) -> None:
+    assert (edit, after) in edited(before)
+
+
+def heads(code: str) -> set[str]:
+    """The first lines of a definition, over its edits."""
+    target = ast.parse(code).body[0]
+    found: set[str] = set()
+    for change in changes(target):
+        with change.made():
+            found.add(ast.unparse(target).splitlines()[0])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("code", "edited"),
+    [
+        ("def f(w, x, delay=2): return w if x % delay == 0 else x", "def f(w, x, delay=3):"),
+        ("def f(w, *, x=0, delay=2): return w[x] ** delay", "def f(w, *, x=0, delay=3):"),
+        ("def f(w, delay=2, /): return w ** delay", "def f(w, delay=3, /):"),
+        ("def f(w, steps=300):\n    for _ in range(steps): w = w / 2\n    return w", ""),  # 301 are enough too
+        ("def f(w, kept=0.5, slow=True, none=None): return w * kept", ""),
+    ],
+)
+def test_a_count_in_a_signature_is_edited_unless_it_is_of_rounds(code: str, edited: str) -> None:
+    found = heads(code)
+    assert edited in found if edited else len(found) == 1
+
+
+@pytest.mark.parametrize("signature", ["w, delay={}", "w, *, delay={}", "w, delay={}, /"])
+@pytest.mark.parametrize("body", ["return w ** delay", "for u in w:\n        w = w ** delay\n    return w"])
+def test_another_default_is_other_code(signature: str, body: str) -> None:
+    two, three = (function(body, signature.format(n)) for n in (2, 3))
+    assert not same_code(two, three, {})
+
+
+def test_text_is_left_alone() -> None:
+    assert edited("raise ValueError(f'{w + 1}')") == edited("Symbol(f'pi_{w[x]}')") == set()
+    assert "return 2 * f'{w + 1}'" not in {after for _, after in edited("return f'{w + 1}'")}
+
+
+def test_a_default_may_be_of_what_has_no_name_outside() -> None:
+    one, other = (function(f"return product({a})", "w, x=2, /") for a in ("w, x", "x, w"))
+    assert same_code(one, other, CALLEES)
