@@ -2,9 +2,9 @@
 
 The edits are made in the syntax tree that the author wrote, since SymPy would have rewritten it. A mutant of a function is
 tried as an answer; a mutant of any other line makes a page of its own, whose model and code disagree. A survivor is a change
-of which the page says nothing, unless it is proved to change nothing: as a formula, as code written out, or, of functions that
-take nothing, by what they give. Of a survivor whose functions have the same values and gradients at every point tried, that is
-said: it is likely to change nothing, and no proof.
+of which the page says nothing, unless it is proved to change nothing: as a formula at every size of the page, as code written
+out, or, of functions that take nothing, by what they give. Of a survivor whose functions have the same values and gradients at
+every point tried, that is said: it is likely to change nothing, and no proof.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import ast
 import inspect
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from copy import deepcopy
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ from .points import generator
 from .problem import Problem
 from .quantities import Covariance, Gradient, Mean, Quantity, Value, blocks, is_code, lowered, slots
 from .same_code import same_code
-from .symbols import Atom, Named, Symbols, Variable, bare, entries, frozen_, rebuilt, thaw
+from .symbols import Atom, Named, Size, Symbols, Variable, bare, entries, frozen_, rebuilt, sizes, thaw
 from .verdict import Verdict
 
 SCHEMA = "gradcheck_rl/mutants/1"
@@ -121,13 +121,15 @@ def mutants(
 class _Page:
     def __init__(self, problem: Problem, seed: int) -> None:
         self.path, self.seed = Path(problem.path), seed
-        self.tree = parse(self.path)
+        self.tree, self.unedited = parse(self.path), parse(self.path)
         self.problem, self.values = variant(self.path, self.tree)
         self.judge = Judge(self.problem, seed, POINTS)
         self.claims = _claims(self.problem)
         self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
-        self.originals = deepcopy(self.statements)
+        self.originals = {name: statement for statement in self.unedited.body for name in _bound(statement)}
+        self.sizes = [{size.name: n} for size in self.values.values() if type(size) is Size for n in size.also]
+        self.resized = cache(lambda at: self._resized(at, self.unedited))
         self.reach = _closure({name: self._reads(name) & self.statements.keys() for name in self.statements})
         placed = {claim: name for name, value in self.values.items() for claim in _stated(value)}
         self.homes = {name: placed[item] for name, item in self.problem.names.items() if item in placed}
@@ -212,8 +214,9 @@ class _Page:
 
     def _as_page(self, name: str) -> Became:
         at = self.tree.body.index(self.statements[name])
+        edited = ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], [])
         try:
-            other, others = variant(self.path, ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], []))
+            other, others = variant(self.path, edited)
         except ProblemError:
             return {"killed_by": UNLOADED, "stops": True}
         judge, names = Judge(other, self.seed, POINTS), _bound(self.statements[name])
@@ -232,11 +235,30 @@ class _Page:
         is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
         lines = [[] if is_function else [values[n] for n in names] for values in (self.values, others)]
         if not reaching and _same(self.problem, other, *lines):
-            return {"equivalent": "the same formula, of which no claim takes a derivative"}
+            return self._at_other_sizes(edited, names) or {"equivalent": "the same formula, of which no claim takes a derivative"}
         changed = {self.functions[f]: others[f] for f in reaching if f in others}
         seen = set[str]().union(*map(self._named_by_claims, self.statements.values())) - set(self.homes.values())
         whole = {n for n in seen if name in self.reach.get(n, ())} <= {f.__name__ for f in changed}
         return self._unrefuted(changed, whole)
+
+    def _at_other_sizes(self, edited: ast.Module, names: Sequence[str]) -> Became | None:
+        """What becomes of an edit that changes nothing at the page's own sizes; None if it changes nothing at others either."""
+        survives = False
+        for at in range(len(self.sizes)):
+            try:
+                other = self._resized(at, edited)
+            except ProblemError:
+                return {"killed_by": UNLOADED, "stops": True}
+            if not _same(self.resized(at), other, [], []):
+                survives = True
+                claims = [(n, c) for n, c in _claims(other) if self._concerns(n, names)]
+                if killed := _refuted(Judge(other, self.seed, POINTS), claims, {}):
+                    return killed
+        return {"alike": False} if survives else None
+
+    def _resized(self, at: int, tree: ast.Module) -> Problem:
+        with sizes(self.sizes[at]):
+            return variant(self.path, tree)[0]
 
     def _unrefuted(self, changed: Mapping[Any, Any], whole: bool = True) -> Became:
         """What no claim refutes. Where functions that take nothing are the whole of the change, what they give is a proof."""

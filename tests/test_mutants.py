@@ -696,3 +696,27 @@ def test_text_is_left_alone() -> None:
 def test_a_default_may_be_of_what_has_no_name_outside() -> None:
     one, other = (function(f"return product({a})", "w, x=2, /") for a in ("w, x", "x, w"))
     assert same_code(one, other, CALLEES)
+
+
+@pytest.mark.parametrize(
+    ("claim", "killed_by"),
+    [("Equal(middle, theta[0] ** 2 + sum(theta[1:-1]))", "between"), ("AtMost(middle, 10 ** 9)", None)],
+)
+def test_a_line_is_tried_at_the_other_sizes_of_its_page_too(tmp_path: Path, claim: str, killed_by: str | None) -> None:
+    """Of two logits none lies between the others: there every factor of theta[k] is 0, and of three it counts."""
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": (
+                "middle = theta[0] ** 2 + sum(k * (K - 1 - k) * theta[k] for k in range(K))\n"
+                f"between = Claim('It counts.', {claim})\nuniform = Claim("
+            ),
+            "claims=(unbiased, uniform),": "claims=(unbiased, uniform, between),",
+            "from gradcheck_rl import (": "from gradcheck_rl import (\n    AtMost,",
+        },
+    )
+    found = mutants(load(str(path)), functions=["middle"])
+    factors = {(m.killed_by, m.equivalent) for m in found if "missing factor: k * (K - 1 - k) for" in m.name}
+    assert factors == {(killed_by, "")}
+    frozen = {(m.killed_by, m.equivalent) for m in found if "frozen" in m.name}
+    assert frozen == {(None, "the same formula, of which no claim takes a derivative")}
