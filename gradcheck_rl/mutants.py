@@ -13,6 +13,7 @@ import ast
 import inspect
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -42,6 +43,7 @@ SCHEMA = "gradcheck_rl/mutants/1"
 UNLOADED = "the page does not load"
 POINTS, MORE = 3, 24
 PREAMBLE = ast.parse("from gradcheck_rl import frozen").body
+ROUNDS = 10**5  # of a `while` loop, which an edit may leave without an end
 
 
 class Mutant(NamedTuple):
@@ -122,7 +124,7 @@ class _Page:
     def __init__(self, problem: Problem, seed: int) -> None:
         self.path, self.seed = Path(problem.path), seed
         self.tree, self.unedited = parse(self.path), parse(self.path)
-        self.problem, self.values = variant(self.path, self.tree)
+        self.problem, self.values = variant(self.path, _bounded(self.tree))
         self.judge = Judge(self.problem, seed, POINTS)
         self.claims = _claims(self.problem)
         self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
@@ -216,7 +218,7 @@ class _Page:
         at = self.tree.body.index(self.statements[name])
         edited = ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], [])
         try:
-            other, others = variant(self.path, edited)
+            other, others = variant(self.path, _bounded(edited))
         except ProblemError:
             return {"killed_by": UNLOADED, "stops": True}
         judge, names = Judge(other, self.seed, POINTS), _bound(self.statements[name])
@@ -258,7 +260,7 @@ class _Page:
 
     def _resized(self, at: int, tree: ast.Module) -> Problem:
         with sizes(self.sizes[at]):
-            return variant(self.path, tree)[0]
+            return variant(self.path, _bounded(tree))[0]
 
     def _unrefuted(self, changed: Mapping[Any, Any], whole: bool = True) -> Became:
         """What no claim refutes. Where functions that take nothing are the whole of the change, what they give is a proof."""
@@ -319,10 +321,27 @@ def _constant(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
 
 def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> Any:
     """The function that an edited definition makes, among the names of its page."""
-    code = compile(ast.Module([statement], []), path, "exec", annotations.compiler_flag, dont_inherit=True)
+    code = compile(_bounded(ast.Module([statement], [])), path, "exec", annotations.compiler_flag, dont_inherit=True)
     made: dict[str, Any] = {}
     exec(code, inspect.unwrap(function).__globals__, made)  # noqa: S102  the definition is that of a page which has run already
     return made[function.__name__]
+
+
+def _bounded(tree: ast.Module) -> ast.Module:
+    """The same code, whose `while` loops end with an error where they would not end."""
+    return _Bounded().visit(deepcopy(tree)) if any(isinstance(node, ast.While) for node in ast.walk(tree)) else tree
+
+
+class _Bounded(ast.NodeTransformer):
+    def visit_While(self, node: ast.While) -> list[ast.stmt]:
+        self.generic_visit(node)
+        left = f"rounds_left_{node.lineno}"
+        count, once = ast.parse(f"{left} = iter(range({ROUNDS}))\nnext({left})").body
+        node.body.insert(0, once)
+        for added in (count, once):
+            for part in ast.walk(added):
+                ast.copy_location(part, node)
+        return [count, node]
 
 
 def _refuted(

@@ -720,3 +720,15 @@ def test_a_line_is_tried_at_the_other_sizes_of_its_page_too(tmp_path: Path, clai
     assert factors == {(killed_by, "")}
     frozen = {(m.killed_by, m.equivalent) for m in found if "frozen" in m.name}
     assert frozen == {(None, "the same formula, of which no claim takes a derivative")}
+
+
+def test_a_loop_that_an_edit_leaves_without_an_end_is_ended(tmp_path: Path) -> None:
+    loop = "def turned(y):\n    n = 2\n    while n > 0:\n        y, n = -y, n - 1\n    return y\n\n\ndef log_pi(theta):"
+    path = page(
+        tmp_path, {"def log_pi(theta):": loop, "return log_pi(theta)[action] *": "return turned(log_pi(theta)[action]) *"}
+    )
+    found = {m.name.partition(", ")[2]: m for m in mutants(load(str(path)), functions=["turned"])}
+    for endless in ("sign: n + 1 for n - 1", "dropped term: n for n - 1", "factor 2: 2 * n - 1 for n - 1"):
+        assert found[endless].fate == "stops at unbiased"
+        assert path.read_text().splitlines()[found[endless].line - 1] == "        y, n = -y, n - 1"
+    assert found["off by one: 3 for 2"].fate == "killed by unbiased"
