@@ -152,6 +152,8 @@ def _is_no_matter(node: ast.AST) -> bool:
 def _each(row: ast.Tuple) -> Iterator[Place]:
     """The values of `return a, b`."""
     for index, child in enumerate(row.elts):
+        if _is_no_matter(child):
+            continue
         if not isinstance(child, ast.Starred):
             yield Place(child, row, "elts", index, whole=True)
         yield from places(child)

@@ -44,6 +44,8 @@ def _lines(definition: ast.FunctionDef, definitions: Definitions) -> list[str] |
 
 def _returned(body: Sequence[ast.stmt], names: dict[str, ast.expr], definitions: Definitions) -> ast.expr | None:
     """What a straight line of statements returns, in terms of its arguments; None for any other body."""
+    if _hides(body, names):
+        return None
     for statement in body:
         match statement:
             case ast.Return(value=ast.expr() as value):
@@ -66,6 +68,19 @@ def _returned(body: Sequence[ast.stmt], names: dict[str, ast.expr], definitions:
             case _:
                 return None
     return None
+
+
+def _hides(body: Sequence[ast.stmt], names: Mapping[str, ast.expr]) -> bool:
+    """Does an expression bind a name, as `for k in ...` within brackets does, that means something else around it?"""
+    inside = [n for statement in body for n in ast.walk(statement)]
+    targets = [n.target for n in inside if isinstance(n, (ast.comprehension, ast.NamedExpr))]
+    bound = {n.arg for n in inside if isinstance(n, ast.arg)}.union(*map(_words, targets))
+    given = [*names.values(), *(n for n in inside if isinstance(n, ast.Assign))]
+    return not bound.isdisjoint(names.keys() | set().union(*map(_words, given)))
+
+
+def _words(node: ast.AST) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
 def _defaults(definition: ast.FunctionDef) -> dict[str, ast.expr]:
@@ -100,6 +115,15 @@ def _is_still(value: ast.expr) -> bool:
             return False
 
 
+def _is_row(value: ast.expr) -> bool:
+    """Brackets, and what is joined to them: their order counts."""
+    match value:
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return _is_row(left) or _is_row(right)
+        case _:
+            return isinstance(value, (ast.List, ast.Tuple, ast.ListComp))
+
+
 class _WrittenOut(ast.NodeTransformer):
     def __init__(self, definitions: Definitions, names: Mapping[str, ast.expr]) -> None:
         self.definitions, self.names = definitions, names
@@ -109,7 +133,7 @@ class _WrittenOut(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        if isinstance(node.op, (ast.Add, ast.Mult)):
+        if isinstance(node.op, (ast.Add, ast.Mult)) and not _is_row(node):
             node.left, node.right = sorted((node.left, node.right), key=ast.dump)
         match node:
             case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=base), op=ast.Pow(), right=ast.Constant(value=2)):
@@ -131,7 +155,7 @@ class _WrittenOut(ast.NodeTransformer):
         match node.func:
             case ast.Attribute(value=value, attr="detach"):
                 return _stopped(value)
-            case ast.Attribute(attr=name) if name in SYMMETRIC:
+            case ast.Attribute(attr=name) if name in SYMMETRIC and not node.keywords:
                 node.args.sort(key=ast.dump)
                 return node
             case ast.Name(id=name):

@@ -732,3 +732,35 @@ def test_a_loop_that_an_edit_leaves_without_an_end_is_ended(tmp_path: Path) -> N
         assert found[endless].fate == "stops at unbiased"
         assert path.read_text().splitlines()[found[endless].line - 1] == "        y, n = -y, n - 1"
     assert found["off by one: 3 for 2"].fate == "killed by unbiased"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("k = 0\n    return [w[k] for k in x]", "k = 0\n    return [w[0] for k in x]"),
+        ("k = 0\n    return lambda k: w[k]", "k = 0\n    return lambda k: w[0]"),
+        ("k = w\n    return x * k if (k := x) else k", "k = w\n    return x * k if (k := x) else w"),
+        ("return chosen(w, 0)", "return lambda k: w[0]"),
+        ("k = x + 1\n    return [times(w, k) for x in w]", "k = x + 1\n    return [times(w, x + 1) for x in w]"),
+        ("return twofold(w, x)", "return twofold(x, w)"),
+        ("return joined(w, x)", "return joined(x, w)"),
+    ],
+)
+def test_names_and_orders_that_mean_something_else_are_kept(one: str, other: str) -> None:
+    definitions = {
+        s.name: s
+        for s in ast.parse(
+            "def chosen(a, k): return lambda k: a[k]\n"
+            "def times(a, b): return a * b\n"
+            "def twofold(a, b): return torch.add(a, b, alpha=2)\n"
+            "def joined(a, b): return torch.cat([a] + [b])\n"
+        ).body
+        if isinstance(s, ast.FunctionDef)
+    }
+    assert same_code(function(one), function(one), definitions)
+    assert not same_code(function(one), function(other), definitions)
+
+
+def test_one_of_several_values_is_left_alone_too() -> None:
+    parameter = "torch.nn.Parameter(torch.zeros(2))"
+    assert all(after.startswith(f"w, y = ({parameter}, ") for _, after in edited(f"w, y = {parameter}, w * x"))
