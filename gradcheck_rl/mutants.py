@@ -131,7 +131,7 @@ class _Page:
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
         self.originals = {name: statement for statement in self.unedited.body for name in _bound(statement)}
         self.sizes = [{size.name: n} for size in self.values.values() if type(size) is Size for n in size.also]
-        self.resized = cache(lambda at: self._resized(at, self.unedited))
+        self.meaning = cache(lambda at: list(_meaning(self.problem if at is None else self._resized(at, self.unedited))))
         self.reach = _closure({name: self._reads(name) & self.statements.keys() for name in self.statements})
         placed = {claim: name for name, value in self.values.items() for claim in _stated(value)}
         self.homes = {name: placed[item] for name, item in self.problem.names.items() if item in placed}
@@ -235,8 +235,8 @@ class _Page:
             return {"equivalent": "a chain about anything of this kind, proved with the edit too"}
         reaching = [f for f in self.functions if name in self.reach.get(f, ())]
         is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
-        lines = [[] if is_function else [values[n] for n in names] for values in (self.values, others)]
-        if not reaching and _same(self.problem, other, *lines):
+        here, there = ([] if is_function else [*_of_line([values[n] for n in names])] for values in (self.values, others))
+        if not reaching and _same([*here, *self.meaning(None)], [*there, *_meaning(other)]):
             return self._at_other_sizes(edited, names) or {"equivalent": "the same formula, of which no claim takes a derivative"}
         changed = {self.functions[f]: others[f] for f in reaching if f in others}
         seen = set[str]().union(*map(self._named_by_claims, self.statements.values())) - set(self.homes.values())
@@ -251,7 +251,7 @@ class _Page:
                 other = self._resized(at, edited)
             except ProblemError:
                 return {"killed_by": UNLOADED, "stops": True}
-            if not _same(self.resized(at), other, [], []):
+            if not _same(self.meaning(at), list(_meaning(other))):
                 survives = True
                 claims = [(n, c) for n, c in _claims(other) if self._concerns(n, names)]
                 if killed := _refuted(Judge(other, self.seed, POINTS), claims, {}):
@@ -449,9 +449,8 @@ def _is_live(value: object) -> bool:
 # ---- proof ----------------------------------------------------------------------------------------------------------------
 
 
-def _same(one: Problem, other: Problem, line: list[Any], edited: list[Any]) -> bool:
+def _same(here: list[Any], there: list[Any]) -> bool:
     """Do the line and all claims say the same on both pages? Symbols are compared by name: each page has its own."""
-    here, there = [*_of_line(line), *_meaning(one)], [*_of_line(edited), *_meaning(other)]
     pairs, budget = zip(here, there, strict=False), Budget()
     return len(here) == len(there) and all(
         a == b or (isinstance(a, sp.Expr) and isinstance(b, sp.Expr) and is_zero(a - b, budget) is True) for a, b in pairs
