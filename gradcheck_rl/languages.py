@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -12,17 +13,47 @@ if TYPE_CHECKING:
     from .report import Say
 
 LANGUAGES = ("en", "zh")
+REASONS = "what reasons say"
+# What joins the sentences of a reason.
+SIGNS: Mapping[str, str] = {"; ": "；", ". ": "。", ": ": "："}
+BETWEEN = re.compile(r"([;.:] )")
+# What a reason fills in: a number, a name, K = 4, or several of them.
+ONE = r"(?:`[^`]+`|[^\s`,]+(?: = [^\s`,]+)?)"
+GAP = rf"({ONE}(?:, {ONE})*)"
+NAMES = re.compile(r"[\w.]+|\([\w.]+(, [\w.]+)*\)")
+FILLED = re.compile(r"\d|`|\b(nan|oo)\b", re.ASCII)
 
 
 def speaker(language: str) -> Say:
     """say(sentence, *parts): the sentence in this language with its {} filled in; in English where it has no other.
 
-    Of what stands at numbers, as a derivation there and its reason, the words are translated and the numbers kept.
+    Of what stands at numbers, as a derivation there and its reason, the words are translated and the numbers kept. So are those
+    of a reason: "w_2: 0.5 is not 0".
     """
     table = sentences(language)
+    said_of = _groups(language).get(REASONS, {}).items()
+    gapped = {re.compile(re.escape(words).replace(r"\{\}", GAP)): said for words, said in said_of}
+
+    def part(words: str, follows: str) -> str:
+        """A sentence of a reason, or a name and a colon, in this language; else nothing."""
+        for known, said in gapped.items():
+            # A page may say that a loss is not right: of a reason, what comes first is a number.
+            if (found := known.fullmatch(words)) and (not known.pattern.startswith("(") or FILLED.search(found[1])):
+                return said.format(*(table.get(gap, gap) for gap in found.groups()))
+        return words if follows == ": " and NAMES.fullmatch(words) else table.get(words, "")
+
+    def reason(flat: str) -> str:
+        """The reason in this language; nothing if part of it is known in English only."""
+        words = BETWEEN.split(flat.removesuffix("."))
+        said = [part(*pair) for pair in zip(words[::2], [*words[1::2], ""], strict=True)] if table else [""]
+        signs = [SIGNS[sign] for sign in words[1::2]] + ["。" * flat.endswith(".")]
+        return "".join(map("".join, zip(said, signs, strict=True))) if all(said) else ""
 
     def say(sentence: str, *parts: object) -> str:
         flat = " ".join(sentence.split())
+        first, _, last = flat.rpartition("; ")
+        if flat not in table and first and (known := reason(last)):
+            return f"{say(first)}；{known}"
         words, at, numbers = flat.partition(", at ")
         if flat not in table and flat.startswith("at ") and table:
             return table["at {}"].format(flat[3:])
@@ -31,7 +62,7 @@ def speaker(language: str) -> Say:
         words, _, numbers = flat.partition(" at ")
         if flat not in table and (known_at := table.get(f"{words} at {{}}")):
             return known_at.format(numbers)
-        known = table.get(flat, sentence)
+        known = table.get(flat) or (not parts and reason(flat)) or sentence
         return known.format(*parts) if parts else known
 
     return say
@@ -39,6 +70,10 @@ def speaker(language: str) -> Say:
 
 def sentences(language: str) -> Mapping[str, str]:
     """Of each English sentence what it is in this language; the headings only keep the file in order."""
+    return {english: said for group in _groups(language).values() for english, said in group.items()}
+
+
+def _groups(language: str) -> Mapping[str, Mapping[str, str]]:
     if language == "en":
         return {}
     import tomllib  # only who reads Chinese waits for it
@@ -47,7 +82,6 @@ def sentences(language: str) -> Mapping[str, str]:
     if path is None:
         raise InputError(f"--lang {language}: there is no {language}.toml beside the problems.")
     try:
-        groups = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path} is no TOML: {error}.") from error
-    return {english: said for group in groups.values() for english, said in group.items()}

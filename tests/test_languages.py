@@ -9,6 +9,7 @@ from functools import cache
 
 import pytest
 
+from gradcheck_rl import check
 from gradcheck_rl.cli import main
 from gradcheck_rl.derivation import Derivation
 from gradcheck_rl.languages import sentences, speaker
@@ -68,3 +69,40 @@ def test_a_derivation_at_numbers_keeps_the_numbers() -> None:
 def test_a_sentence_without_its_chinese_is_said_in_english() -> None:
     assert speaker("zh")("Nobody has said {} yet.", "this") == "Nobody has said this yet."
     assert speaker("zh")("Claims") == "命题"
+
+
+@pytest.mark.parametrize(
+    ("reason", "chinese"),
+    [
+        ("w_2: -0.5 is not 0", "w_2：-0.5 不等于 0"),
+        ("nan is not 1/2", "nan 不等于 1/2"),
+        ("(w_0, w_1): 2 is larger than log(2)", "(w_0, w_1)：2 大于 log(2)"),
+        ("accurate only to 2e-03 here", "此处仅精确到 2e-03"),
+        ("checked at K = 2, 3; i = 0, 1; accurate only to 2e-03 here", "检查于 K = 2, 3; i = 0, 1；此处仅精确到 2e-03"),
+        (
+            "0.0 is not 4.6; no gradient flows from `path` to place, width: was it detached?",
+            "0.0 不等于 4.6；没有梯度从 `path` 传到 place, width：是否被 detach 了？",
+        ),
+        ("it was to be refuted, and is not. w_0: 0.5 is not 2", "它本应被否定，却没有。w_0：0.5 不等于 2"),
+        ("it holds here, and is undecided at K = 4: 1 equals 1", "它在此成立，却未定于 K = 4：1 等于 1"),
+        ("with it unbiased: agrees.", "植入后 unbiased：一致。"),
+    ],
+)
+def test_a_reason_keeps_its_names_and_numbers(reason: str, chinese: str) -> None:
+    assert speaker("zh")(reason) == chinese and speaker("en")(reason) == reason
+
+
+@pytest.mark.parametrize(
+    "said", ["The loss is not right", "loss is not right", "Loss: the gradient", "at_2: nobody says that. 1: 2"]
+)
+def test_what_only_looks_like_a_reason_is_said_in_english(said: str) -> None:
+    """Of a sentence that is not known as a whole no word is changed, and a long one takes no time."""
+    assert speaker("zh")(said) == said
+    long = "a: b. " * 400 + said
+    assert speaker("zh")(long) == long
+
+
+def test_no_reason_of_a_page_is_left_in_english() -> None:
+    report = check(page("problem1"), only=["A-005", "A-010"])
+    reasons = [line.reason for line in report.claims if line.reason]
+    assert reasons and not any(re.search(r"\b(is|equals|than)\b", speaker("zh")(reason)) for reason in reasons)
