@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -26,7 +27,8 @@ from gradcheck_rl import (
     check,
 )
 from gradcheck_rl.cli import main
-from gradcheck_rl.figures import FORMATS, plot
+from gradcheck_rl.figures import FORMATS, picture, plot
+from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.report import Report
 
 PAGE = """
@@ -177,3 +179,13 @@ def test_a_picture_that_cannot_be_finished_leaves_the_file_as_it_was(name: str, 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, cwd=tmp_path, env=env)
     assert done.stderr.endswith(f"InputError: --plot {name} cannot be written: File too large.\n")
     assert (tmp_path / name).read_text() == "mine"
+
+
+@pytest.mark.parametrize("gap", [math.nan, math.inf, -math.inf])
+def test_a_gap_in_a_curve_is_drawn_from_json_as_it_was(gap: float) -> None:
+    """Read as a word it would be the name of a category, and the curve another one."""
+    figure = Figure("f", points, lambda data, ax: (ax.plot(data["x"]), None)[1])
+    report = Report("p", "t", "", 0, {}, 0.0, (), figures={"f": {"x": [1.0, gap, 2.0]}})
+    saved = json_renderer.read(json_renderer.render([report]))[0].figures["f"]
+    assert picture(figure, saved, ".svg") == picture(figure, report.figures["f"], ".svg")
+    assert picture(figure, saved, ".svg") != picture(figure, {"x": [1.0, str(gap), 2.0]}, ".svg")

@@ -14,6 +14,8 @@ WORDS = {"nan": math.nan, "oo": math.inf, "-oo": -math.inf}
 
 # Only these are floats by declaration: elsewhere "oo" is an exact number and stays the word it is.
 FLOATS = frozenset({"elapsed_s", "gap", "slack", "radius", "resolution"})
+# Here names are those of a page's variables, and "oo" is exact.
+POINTS = frozenset({"point", "witness"})
 
 
 class Saved(Protocol):
@@ -58,11 +60,26 @@ def _words(value: Any) -> Any:
 
 def _floats(value: Any, name: str = "") -> Any:
     match value:
-        case dict():
+        case dict() if name == "figures":
+            return _numbers(value)
+        case dict() if name not in POINTS:
             return {inner: _floats(part, inner) for inner, part in value.items()}
         case list():
             return [_floats(part, name) for part in value]
         case str() if name in FLOATS:
+            return WORDS.get(value, value)
+        case _:
+            return value
+
+
+def _numbers(value: Any) -> Any:
+    """The data of figures, in which such a word is a float wherever it stands."""
+    match value:
+        case dict():
+            return {name: _numbers(part) for name, part in value.items()}
+        case list():
+            return [_numbers(part) for part in value]
+        case str():
             return WORDS.get(value, value)
         case _:
             return value
