@@ -223,8 +223,12 @@ class Report:
 
     def _repr_latex_(self) -> str | None:
         """Where each derivation that holds starts and ends; without one a notebook shows the page."""
+        from .render.formula import drawable  # a saved report is anybody's: its own LaTeX is not set
+        from .typeset import latex
+
         chains = [chain for chain in self.derivations if chain.steps and self.holds(chain)]
-        lines = r" \\ ".join(f"{chain.forms[0].latex} &= {chain.forms[-1].latex}" for chain in chains)
+        ends = [[drawable(form.math) for form in (chain.forms[0], chain.forms[-1])] for chain in chains]
+        lines = r" \\ ".join(" &= ".join(map(latex, pair)) for pair in ends if all(pair))
         return rf"$\displaystyle \begin{{aligned}} {lines} \end{{aligned}}$" if lines else None
 
     def holds(self, chain: Chain) -> bool:

@@ -848,3 +848,13 @@ def test_a_claim_says_its_verdict_without_colour() -> None:
     wrong = Line("w", "It is wrong.", "claim", "", "refuted", False)
     seen = read_html(html.render([replace(PLAIN, claims=(*PLAIN.claims, wrong))]))
     assert "✓ agrees" in seen and "✗ refuted" in seen
+
+
+def test_a_notebook_sets_no_command_of_a_saved_report() -> None:
+    """What a report calls its LaTeX is not looked at: its tree is, if it is one."""
+    evil = Form("f", "x", r"\href{javascript:alert(1)}{x}", "", ["id", "x"])
+    line = replace(PLAIN.claims[0], id="f.1", kind="step")
+    shown = replace(PLAIN, claims=(line,), derivations=(Chain("C", (evil, replace(evil, math=["num", "1"])), ("f.1",)),))
+    assert shown._repr_latex_() == r"$\displaystyle \begin{aligned} x &= 1 \end{aligned}$"
+    wrong = replace(evil, math=["op", r"\href{javascript:alert(1)}{x}"])
+    assert replace(shown, derivations=(Chain("C", (evil, wrong), ("f.1",)),))._repr_latex_() is None
