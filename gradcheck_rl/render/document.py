@@ -303,7 +303,7 @@ class _Page:
         rows: list[tuple[str, str, str]] = []
         for n, left in enumerate(value):
             label = line.labels[n] if line.labels and n < len(line.labels) else str(n) if len(value) > 1 else ""
-            rows.append((label, *_two(left, expected[n] if n < len(expected) else "")))
+            rows.append((label, *told_apart(left, expected[n] if n < len(expected) else "")))
         if len(rows) > MOST_COMPONENTS:
             rows.sort(key=lambda row: row[1] == row[2])
         cells = [tuple((Code(cell),) if cell else () for cell in row) for row in rows[:MOST_COMPONENTS]]
@@ -480,15 +480,14 @@ def _value(value: Any) -> str:
     return f"({', '.join(map(_value, value))})" if isinstance(value, (list, tuple)) else number(value)
 
 
-def _two(left: Any, right: Any) -> tuple[str, str]:
-    """Both in as few digits as tell them apart."""
-    for digits in DIGITS:
-        pair = number(left, digits), number(right, digits)
+def told_apart(left: Any, right: Any, digits: Sequence[int] = DIGITS) -> tuple[str, str]:
+    """Both in as few digits as tell them apart; exact numbers that no digits tell apart as they are."""
+    for n in digits:
+        pair = number(left, n), number(right, n)
         if pair[0] != pair[1]:
-            break
-    else:
-        return number(left), number(right)
-    return pair
+            return pair
+    exact = isinstance(left, str) and isinstance(right, str) and left != right
+    return (left, right) if exact else (number(left, digits[0]), number(right, digits[0]))
 
 
 def _reason(sentence: str) -> str:

@@ -15,14 +15,14 @@ from rich.text import Text
 from ..report import Caught, Chain, Form, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
-from .document import number, usual_resolution
+from .document import told_apart, usual_resolution
 from .formula import drawable
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
 PLAIN_MARKS = str.maketrans({"✓": "+", "✗": "x", "→": ">", "·": "-"})
 MOST_COMPONENTS = 8
 MOST_HOW = 18
-DIGITS = 12
+DIGITS = (12, 17)
 INDENT = 4
 # Narrower than this, columns hold a letter or two each: better that the terminal wraps.
 LEAST_WIDTH = 60
@@ -320,11 +320,11 @@ class _Page:
 
     def sides(self, line: Line) -> RenderableType:
         """The two sides, component by component; where there are many, those that differ first."""
-        sides = value, _ = line.value or [], line.expected or []
+        value, expected = line.value or [], line.expected or []
         labels = line.labels or [str(n) for n in range(len(value))]
         rows = [
-            (labels[n] if n < len(labels) else str(n), *(number(side[n], DIGITS) if n < len(side) else "" for side in sides))
-            for n in range(len(value))
+            (labels[n] if n < len(labels) else str(n), *told_apart(left, expected[n] if n < len(expected) else "", DIGITS))
+            for n, left in enumerate(value)
         ]
         if len(rows) > MOST_COMPONENTS:
             rows.sort(key=lambda row: row[1] == row[2])
