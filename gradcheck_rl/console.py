@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass, field
+from itertools import accumulate
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, TextIO
+from unicodedata import east_asian_width
 
 from .errors import GradcheckError, InputError
 
@@ -112,9 +115,21 @@ def _step(done: int, total: int, says: str) -> None:
 
 
 def _line(text: str) -> None:
-    width = get_terminal_size().columns - 1
-    sys.stderr.write(f"\r{_writable_on(sys.stderr, printable(text))[:width]:{width}}\r")
+    """The text as far as a line has room, in which Chinese letters take two places, and nothing after it."""
+    room, written = max(0, _columns() - 1), _writable_on(sys.stderr, printable(text))
+    ends = list(accumulate(1 + (east_asian_width(letter) in "WF") for letter in written))
+    fits = bisect_right(ends, room)
+    rest = room - ends[fits - 1] if fits else room
+    sys.stderr.write(f"\r{written[:fits]}{' ' * rest}\r")
     sys.stderr.flush()
+
+
+def _columns() -> int:
+    """How wide the terminal is that standard error writes to: standard output may be a file. COLUMNS goes first."""
+    with suppress(OSError, ValueError):
+        if not os.environ.get("COLUMNS") and (columns := os.get_terminal_size(sys.stderr.fileno()).columns):
+            return columns
+    return get_terminal_size().columns
 
 
 def _writable_on(stream: TextIO, text: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
 import re
+import sys
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -19,6 +22,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 import gradcheck_rl
+import gradcheck_rl.console as console
 from gradcheck_rl import (
     Categorical,
     Claim,
@@ -37,7 +41,7 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.render import html, junit, latex, markdown, text, typst
 from gradcheck_rl.render import json as json_renderer
-from gradcheck_rl.render.document import Setting
+from gradcheck_rl.render.document import Setting, told_apart
 from gradcheck_rl.render.text import Screen
 from gradcheck_rl.report import VERDICTS, BlindSpot, Caught, Chain, Flow, Form, Line, Report, Route
 
@@ -400,3 +404,59 @@ def test_a_resolution_that_no_line_names_is_that_of_the_sentence_below_the_claim
         for written in (text.render([report], Screen(140)), markdown.render([report], Setting())):
             assert "An error of 1e-06 (relative, above 1) would be seen" in written
         assert text.render([report], Screen(140)).count("resolution 0.05") == 2
+
+
+@given(st.floats(0.1, 10), st.integers(17, 60))
+def test_two_sides_that_differ_are_not_shown_alike(near: float, digits: int) -> None:
+    """Floats beside each other, and fractions that are the same float."""
+    big = 10**digits
+    for left, right in ((near, math.nextafter(near, 11)), (f"{big}/3", f"{big + 1}/3")):
+        line = replace(PLAIN.claims[0], ok=False, verdict="refuted", value=[left], expected=[right], labels=["w_0"])
+        written = text.render([replace(PLAIN, claims=(line,))], Screen(160))
+        shown = next(row for row in written.split("\n") if "w_0" in row)
+        _, first, second = re.split(r"  +", shown.strip())
+        assert first != second and told_apart(left, right)[0] != told_apart(left, right)[1]
+    assert told_apart("0", 0.0) == ("0", "0") and told_apart(math.nan, math.nan) == ("nan", "nan")
+
+
+def test_what_a_variable_of_any_name_was_reads_back_as_it_was() -> None:
+    """Of a point "oo" is an exact number also where a variable is called radius; of a figure it is a float."""
+    line = replace(PLAIN.claims[0], witness={"radius": "oo", "gap": ["-oo", "1/3"]}, point={"resolution": "oo"})
+    figures = {"gap": {"x": [1.0, math.inf], "radius": [-math.inf, 2]}, "deep": [[math.inf, "a"]]}
+    report = replace(PLAIN, claims=(line,), figures=figures)
+    assert json_renderer.read(json_renderer.render([report])) == [report]
+
+
+class Terminal(io.StringIO):
+    """A terminal so wide, and only standard error writes to it."""
+
+    def __init__(self, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        size = os.terminal_size((columns, 24))
+        monkeypatch.setattr(os, "get_terminal_size", lambda fd=1: size if fd == 99 else self.fails())
+        monkeypatch.setattr(sys, "stderr", self)
+        monkeypatch.delenv("COLUMNS", raising=False)
+
+    def fails(self) -> os.terminal_size:
+        raise OSError("not a terminal")
+
+    def fileno(self) -> int:
+        return 99
+
+
+@pytest.mark.parametrize("says", ["a" * 300, "策略" * 100, "短", "策a略" * 50])
+@pytest.mark.parametrize("columns", [20, 21, 40, 200])
+def test_progress_fills_a_line_of_its_terminal_and_no_more(columns: int, says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal(columns, monkeypatch)
+    console._step(1, 2, says)
+    written = shown.getvalue()
+    assert written.startswith("\r[1/2] ") and written.endswith("\r") and cell_len(written.strip("\r")) == columns - 1
+
+
+def test_where_nobody_knows_how_wide_the_terminal_is_it_has_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = Terminal(0, monkeypatch)
+    console._line("")
+    assert shown.getvalue() == f"\r{' ' * 79}\r"
+    monkeypatch.setenv("COLUMNS", "30")
+    console._line("")
+    assert shown.getvalue().endswith(f"\r{' ' * 29}\r")
