@@ -223,13 +223,10 @@ class Report:
 
     def _repr_latex_(self) -> str | None:
         """Where each derivation that holds starts and ends; without one a notebook shows the page."""
-        from .render.formula import drawable  # a saved report is anybody's: its own LaTeX is not set
-        from .typeset import latex
+        from .render import html
 
-        chains = [chain for chain in self.derivations if chain.steps and self.holds(chain)]
-        ends = [[drawable(form.math) for form in (chain.forms[0], chain.forms[-1])] for chain in chains]
-        lines = r" \\ ".join(" &= ".join(map(latex, pair)) for pair in ends if all(pair))
-        return rf"$\displaystyle \begin{{aligned}} {lines} \end{{aligned}}$" if lines else None
+        signed = [chain for chain in self.derivations if 1 < len(chain.forms) <= len(chain.steps) + 1]
+        return html.ends([chain for chain in signed if self.holds(chain)]) or None
 
     def holds(self, chain: Chain) -> bool:
         """Is every equals sign of it as it should be?"""

@@ -858,3 +858,5 @@ def test_a_notebook_sets_no_command_of_a_saved_report() -> None:
     assert shown._repr_latex_() == r"$\displaystyle \begin{aligned} x &= 1 \end{aligned}$"
     wrong = replace(evil, math=["op", r"\href{javascript:alert(1)}{x}"])
     assert replace(shown, derivations=(Chain("C", (evil, wrong), ("f.1",)),))._repr_latex_() is None
+    for forms, steps in (((), ("f.1",)), ((evil,), ("f.1",)), ((evil, evil), ()), ((evil, evil, evil), ("f.1",))):
+        assert replace(shown, derivations=(Chain("C", forms, steps),))._repr_latex_() is None

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from ..report import Report, printable
-from ..typeset import mathml
+from ..report import Chain, Report, printable
+from ..typeset import latex, mathml
 from .blocks import (
     Block,
     Code,
@@ -33,6 +33,7 @@ from .blocks import (
     Verdict,
 )
 from .document import Setting, document
+from .formula import drawable
 
 # As many letters of a formula as fit beside its reason: wider ones are set smaller.
 WIDE = 62
@@ -48,6 +49,13 @@ def framed(report: Report) -> str:
     style = "width: 100%; height: 40rem; border: 1px solid #8888; border-radius: 6px"
     title, page = escape(printable(report.title)), escape(render([report]))
     return f'<iframe sandbox="" title="{title}" style="{style}" srcdoc="{page}"></iframe>'
+
+
+def ends(chains: Sequence[Chain]) -> str:
+    """Where each starts and ends, for the MathJax of a notebook, from the trees alone: a saved report is anybody's."""
+    pairs = [[drawable(form.math) for form in (chain.forms[0], chain.forms[-1])] for chain in chains]
+    lines = r" \\ ".join(" &= ".join(map(latex, pair)) for pair in pairs if all(pair))
+    return rf"$\displaystyle \begin{{aligned}} {lines} \end{{aligned}}$" if lines else ""
 
 
 def write(doc: Document) -> str:
