@@ -6,7 +6,7 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
-from functools import cache
+from functools import cache, partial, reduce
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -178,7 +178,8 @@ class Report:
         """What is not as it should be, in a few lines; all that is, in one."""
         counts = self.summary
         words = {"proved": "{} proved", "agrees": "{} agree", "refuted": "{} refuted", "undecided": "{} undecided"}
-        said = ", ".join(say(word, counts[v]) for v, word in words.items()) if self.claims else say("nothing was checked")
+        told = [say(word, counts[v]) for v, word in words.items()]
+        said = reduce(partial(say, "{}, {}"), told) if self.claims else say("nothing was checked")
         rows = [f"{say(self.title)}: {said}"]
         for c in self.claims:
             if not c.ok:

@@ -860,3 +860,13 @@ def test_a_notebook_sets_no_command_of_a_saved_report() -> None:
     assert replace(shown, derivations=(Chain("C", (evil, wrong), ("f.1",)),))._repr_latex_() is None
     for forms, steps in (((), ("f.1",)), ((evil,), ("f.1",)), ((evil, evil), ()), ((evil, evil, evil), ("f.1",))):
         assert replace(shown, derivations=(Chain("C", forms, steps),))._repr_latex_() is None
+
+
+def test_chinese_sentences_are_joined_by_chinese_commas() -> None:
+    say = speaker("zh")
+    counts = "0 条已证明，1 条一致，0 条被否定，0 条未定"
+    assert counts in replace(PLAIN, title="T").text(say) and "1 条一致，勘误已否定 1 / 1，错误已发现 1 / 1。" in terminal.render(
+        [PLAIN], terminal.Screen(say=say)
+    )
+    assert "一致，两边相差 0，精确到 2.0e-15" in read_html(html.render([PLAIN], Setting("zh", say)))
+    assert "0 proved, 1 agree, 0 refuted, 0 undecided" in PLAIN.text()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import partial, reduce
 from itertools import chain, count, repeat
 from typing import Any
 
@@ -279,7 +280,7 @@ class _Page:
             said = [self._apart(route.gap)] if route.gap is not None else []
             said += [say("known to {}", _small(route.slack))] if route.slack else []
             said += [say(route.note)] if route.note else []
-            rows.append((say(route.route), (", ".join([say(route.verdict), *said]),)))
+            rows.append((say(route.route), (reduce(partial(say, "{}, {}"), [say(route.verdict), *said]),)))
         rows += [(say("reason"), (say(_reason(line.reason)),))] if line.reason else []
         rows += self._point(line.witness or (line.point if line.points == 1 else None))
         blocks: list[Block] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -344,7 +345,7 @@ class _Page:
         if report.mistakes:
             said.append(say("{} of {} mistakes caught", sum(m.caught for m in report.mistakes), len(report.mistakes)))
         state = "All as it should be: {}." if report.ok else "Not all as it should be: {}."
-        says = say(state, ", ".join(said)) if said else say("Nothing was checked.")
+        says = say(state, reduce(partial(say, "{}, {}"), said)) if said else say("Nothing was checked.")
         replay = _text(say("took {}; replay: {}", _time(report.elapsed_s), report.replay), "dim")
         replay.no_wrap, replay.overflow = True, "ignore"  # a line that is copied is one line
         return Group(_text(says, "bold green" if report.ok else "bold red"), replay)
