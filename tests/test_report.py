@@ -717,7 +717,8 @@ f.onload = () => {{
   }});
   const columns = [...page.querySelectorAll(".pair, .entry")].map(e => getComputedStyle(e).gridTemplateColumns.split(" ").length);
   const kinds = [...new Set(columns)];
-  out.textContent = JSON.stringify({{scroll: page.scrollWidth, client: page.clientWidth, wide, over, kinds}});
+  const lines = [...page.querySelectorAll("td .verdict")].map(e => e.getClientRects().length);
+  out.textContent = JSON.stringify({{scroll: page.scrollWidth, client: page.clientWidth, wide, over, kinds, lines}});
 }};
 </script></body></html>"""
 
@@ -870,3 +871,12 @@ def test_chinese_sentences_are_joined_by_chinese_commas() -> None:
     )
     assert "一致，两边相差 0，精确到 2.0e-15" in read_html(html.render([PLAIN], Setting("zh", say)))
     assert "0 proved, 1 agree, 0 refuted, 0 undecided" in PLAIN.text()
+
+
+@browser
+def test_a_chinese_verdict_in_a_narrow_table_is_not_a_column_of_letters(tmp_path: Path) -> None:
+    """The mark may stand above the words: two lines."""
+    page = html.write(index([PLAIN], ["tiny.html"], Setting("zh", speaker("zh"))))
+    found = probed(page, 380, tmp_path)["lines"]
+    assert found and max(found) <= 2
+    assert max(probed(page.replace("word-break: keep-all", ""), 380, tmp_path)["lines"]) > 2
