@@ -880,3 +880,12 @@ def test_a_chinese_verdict_in_a_narrow_table_is_not_a_column_of_letters(tmp_path
     found = probed(page, 380, tmp_path)["lines"]
     assert found and max(found) <= 2
     assert max(probed(page.replace("word-break: keep-all", ""), 380, tmp_path)["lines"]) > 2
+
+
+@pytest.mark.parametrize("depth", [400, 3000])
+def test_what_is_nested_too_deeply_is_json_but_no_report(depth: int, home: Path, capsys: Shown) -> None:
+    point = f"{'[' * depth}1{']' * depth}"
+    text = json.render([PLAIN]).replace('"witness": null', f'"witness": {{"x": {point}}}')
+    (home / "deep.json").write_text(text)
+    assert main(["report", "deep.json", "-o", "deep.html"]) == 2
+    assert capsys.readouterr().err.startswith("error: deep.json is JSON, but not a report")
