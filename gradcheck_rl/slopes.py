@@ -72,17 +72,19 @@ ILL_CONDITIONED = (
     "ill-conditioned here: rounding moves the value by {:.0e}; write what cancels another way, "
     "as log(1 - tanh(u)^2) in its softplus form"
 )
+FLAT = "the gradient is 0 here but for rounding: move the parameters to where it is not"
 COARSE = "ill-conditioned here: rounding in {1} moves the value by {0:.0e}; compute in float64 throughout"
 
 COPY = "a detached copy, as in exp(x - x.detach()), or a straight-through step"
 WRITTEN = "; the loss writes into it, as nn.Embedding(max_norm=...) does, and the gradient is that at other numbers"
 HOOKED = "; it has a hook, which may change its gradient"
 PARTS = {
-    "detaching": "; with nothing detached they agree: what is meant to be held, as a target is, compute it once, "
-    "outside of the loss",
+    "detaching": "; with nothing detached they agree: what is meant to be held, as a target or a drawn action is, compute it "
+    "once, outside of the loss",
     "hooks": "; without the hook that the loss puts on a tensor they agree",
     "soft draws": "; F.gumbel_softmax(hard=True) has the gradient of a soft draw, and the value of a hard one",
     "counts": "; an embedding with scale_grad_by_freq=True divides its gradient by counts",
+    "padding": "; an embedding with padding_idx gives that row no gradient",
 }
 MODULE_HOOK = "; a module has a backward hook, which may change its gradient"
 BY_HAND = "; the backward pass of `{}` is written by hand"
@@ -165,6 +167,7 @@ class _Slopes:
         self.lines.move(self.lines.here)
         again = self.lines.value()
         if abs(again - self.value) <= 1e-6 * abs(self.value):
+            self.lines.gradient()  # fails where it leads through what was computed before
             return True
         if self.lines.records():
             return False
@@ -260,8 +263,10 @@ class _Slopes:
             return best
         angle = bool(kinks) and bends[kinks[-1]] < 2 * bends[kinks[-1] - 1]  # which stays as it is, however close one looks
         rounded = (COARSE if self.lines.coarse else ILL_CONDITIONED).format(value, self.lines.coarse)
-        reason = KINK.format(bends[kinks[-1]]) if angle else rounded if value > self.blur else UNSETTLED
-        return best._replace(verdict=Verdict.UNDECIDED, reason=reason)
+        flat = (np.abs(self.gradient) <= gradient).all()
+        steep = FLAT if flat else rounded if value > self.blur else UNSETTLED
+        reason = KINK.format(bends[kinks[-1]]) if angle else steep
+        return best._replace(verdict=Verdict.UNDECIDED, remark="", reason=reason)
 
     # ---- what is lost beside the others -----------------------------------------------------------------------------------
 

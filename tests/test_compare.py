@@ -1474,3 +1474,126 @@ def test_rounding_moves_what_is_nearly_zero_too(steps: int, seed: int) -> None:
     with Shaken(seed):
         moved = x.clone()
     assert 0 < abs(moved.item() - x.item()) <= 2 * 5e-324
+
+
+@given(seed=SEEDS)
+def test_a_tie_with_a_detached_side_is_refuted(seed: int) -> None:
+    """In the first step of PPO the ratio is 1, and clipping it changes nothing."""
+    theta, advantage = drawn(seed)(6, 3).requires_grad_(), drawn(seed + 1)(6)
+    old = theta.detach().log_softmax(-1)[:, 0]
+
+    def loss(hold: Any) -> Any:
+        ratio = (theta.log_softmax(-1)[:, 0] - old).exp()
+        return -torch.min(hold(ratio) * advantage, ratio.clamp(0.8, 1.2) * advantage).mean()
+
+    assert slope(lambda: loss(untouched), theta, seed=seed).verdict == "agrees"
+    line = slope(lambda: loss(torch.detach), theta, seed=seed)
+    assert line.verdict == "refuted" and "with nothing detached they agree" in line.reason
+
+
+@given(seed=SEEDS)
+def test_what_ties_before_rounding_is_moved_ties_after_it(seed: int) -> None:
+    x = drawn(seed)(5)
+    with Shaken(seed):
+        once, again, negative, clipped = 3 * x, x * 3, -3 * x, (3 * x).clamp(-1e9, 1e9)
+    assert torch.equal(once, again) and torch.equal(once, -negative) and torch.equal(once, clipped)
+    assert bool((once != 3 * x).any()) and torch.allclose(once, 3 * x, rtol=1e-15, atol=0)
+
+
+def _drawn_inside(theta: Any) -> Any:
+    law = torch.distributions.Normal(theta, theta.exp())
+    return (law.log_prob(law.sample()) * torch.arange(3)).sum()
+
+
+HELD: dict[str, Callable[[Any], Any]] = {
+    "a sample": _drawn_inside,
+    "a number": lambda theta: theta.sin().sum() * theta.exp().sum().item(),
+}
+
+
+@pytest.mark.parametrize("of", HELD.values(), ids=HELD.keys())
+def test_what_is_held_without_detaching_is_told_too(of: Any) -> None:
+    theta = torch.tensor([0.1, -0.3, 0.2], dtype=torch.float64, requires_grad=True)
+    line = slope(lambda: of(theta), theta)
+    assert line.verdict == "refuted" and "with nothing detached they agree" in line.reason
+    line = slope(lambda: of(Bent.apply(theta, lambda g: 1.5 * g)), theta)
+    assert line.verdict == "refuted" and "with nothing detached they agree" not in line.reason
+
+
+def test_a_padding_row_without_a_gradient_is_told() -> None:
+    rows = torch.tensor([1, 0, 2])
+    for at, verdict in ((0, "refuted"), (3, "agrees")):
+        table = nn.Embedding.from_pretrained(drawn(0)(4, 3), freeze=False, padding_idx=at)
+        line = slope(lambda table=table: table(rows).sin().sum(), table)
+        assert line.verdict == verdict and ("padding_idx gives that row no gradient" in line.reason) == (at == 0)
+
+
+def test_a_graph_of_an_earlier_run_is_told() -> None:
+    net, state = nn.Linear(3, 4).double(), drawn(0)(5, 3)
+    features, kept = net(state).tanh(), dict[int, Any]()
+
+    def cached() -> Any:
+        if id(state) not in kept:
+            kept[id(state)] = net(state).tanh()
+        return kept[id(state)].square().sum()
+
+    for loss in (lambda: features.square().sum(), cached):
+        with pytest.raises(InputError, match=r"uses what was computed before: compute it inside"):
+            differences(loss, net)
+    assert slope(lambda: net(state).tanh().square().sum(), net).verdict == "agrees"
+
+
+def test_where_the_gradient_is_zero_but_for_rounding_that_is_said() -> None:
+    """The divergence from a policy to its own copy."""
+    theta = drawn(0)(4, 3).requires_grad_()
+    old = torch.distributions.Categorical(logits=theta.detach().clone())
+
+    def loss() -> Any:
+        return torch.distributions.kl_divergence(old, torch.distributions.Categorical(logits=theta)).mean()
+
+    line = slope(loss, theta)
+    assert line.verdict == "undecided" and "the gradient is 0 here but for rounding" in line.reason
+    with torch.no_grad():
+        theta += drawn(1)(4, 3)
+    assert slope(loss, theta).verdict == "agrees"
+
+
+def test_a_metric_in_float32_is_not_blamed() -> None:
+    u = torch.linspace(12, 16, 7, dtype=torch.float64).requires_grad_()
+
+    def loss() -> Any:
+        (u > 14).float().div(7).mean().item()
+        return (1 - u.tanh() ** 2 + 1e-9).log().mean()
+
+    line = slope(loss, u)
+    assert line.verdict == "undecided" and "softplus" in line.reason and "float32" not in line.reason
+
+
+@pytest.mark.parametrize("trains", [True, False])
+def test_a_module_that_the_loss_switches_is_left_as_it_was(trains: bool) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.5)).double().train(trains)
+
+    def loss() -> Any:
+        made = net(torch.ones(2, 3)).square().sum()
+        net.train(not trains)
+        return made
+
+    assert slope(loss, net).verdict == "agrees"
+    assert all(module.training == trains for module in net.modules())
+
+
+def test_chance_is_left_as_it_was() -> None:
+    def seeded(x: Any) -> Any:
+        torch.manual_seed(3)
+        return (x * torch.rand(2)).sum()
+
+    def noisy(x: Any) -> Any:
+        return (x * torch.rand(2)).sum()
+
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    assert alone(seeded, seeded, x=(Normal(), 2)).verdict == "agrees"
+    for _ in range(2):
+        with pytest.raises(InputError, match="draws random numbers of its own"):
+            same_gradient(noisy, noisy, x=(Normal(), 2))
+    assert torch.equal(torch.get_rng_state(), before)

@@ -13,8 +13,8 @@ import random
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ def run(
     """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed; `possible` (B, M)
     says which outcomes can happen: code that is called for one at a time need not survive the others."""
     name = getattr(key, "__name__", "the function")
-    with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), remote.only(possible):
+    with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), remote.only(possible), _draws_back():
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
         ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
@@ -110,6 +110,19 @@ def run(
                 if not one:
                     _rung[key] = at
                 return result
+
+
+@contextmanager
+def _draws_back() -> Generator[None]:
+    """Afterwards torch's generator stands where it stood."""
+    global _stood
+    before = torch.get_rng_state()
+    try:
+        yield
+    finally:
+        if not torch.equal(torch.get_rng_state(), before):
+            torch.set_rng_state(before)
+            _stood = chance()
 
 
 def _moved() -> bool:
@@ -341,6 +354,7 @@ def of_formulas(program: Any, rows: Floats, by: Sequence[int], shaken: int = 0) 
 
 
 _directions = torch.Generator()
+BEFORE = "what was computed before: compute it inside, lambda: loss(model(batch))."
 
 
 class Lines:
@@ -367,8 +381,9 @@ class Lines:
         self._buffers: dict[Any, dict[str, tuple[Any, Any]]] = {}
         for module in parameters.modules() if isinstance(parameters, torch.nn.Module) else ():
             self._keep(module)
+        self._modes = {module: module.training for module in self._buffers}
         self._made: Any = None
-        self._graph = False
+        self._graph = self._walked = False
         self.coarse = ""  # the type of fewer digits that a shaken run met
         self._precision = precision("float64")
 
@@ -383,8 +398,11 @@ class Lines:
         self._precision.__exit__()
 
     def _put_back(self) -> None:
-        """What a run of the loss moves by itself: chance, and a module's running means."""
+        """What a run of the loss moves by itself: chance, a module's running means, and whether it trains."""
         torch.set_rng_state(self._state)
+        for module, trains in self._modes.items():
+            if module.training != trains:
+                module.training = trains
         for module, buffers in self._buffers.items():
             for name, (buffer, before) in buffers.items():
                 module._buffers[name] = buffer.copy_(before)
@@ -422,6 +440,7 @@ class Lines:
 
     def gradient(self) -> tuple[float, Floats, list[str]]:
         """The value, autograd's gradient as flat numbers, and the blocks that no path leads to."""
+        torch.set_grad_enabled(True)
         return self._back(self._run())
 
     def _back(self, y: Any) -> tuple[float, Floats, list[str]]:
@@ -429,9 +448,12 @@ class Lines:
         try:
             grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
         except Exception as error:
+            if "second time" in str(error) and self._walked:
+                raise InputError(f"`{self.name}` uses {BEFORE}") from error
             why = "return the loss without .backward()" if "second time" in str(error) else told(error)
             raise InputError(f"the backward pass of `{self.name}` failed: {why}") from error
         torch.set_grad_enabled(self._graph)
+        self._walked = True
         flat: list[Floats] = []
         unreached: list[str] = []
         for name, cell, g in zip(self.leaves, self._cells, grads, strict=True):
@@ -520,43 +542,56 @@ class Lines:
         if y.dtype != torch.float64:
             raise InputError(f"`{self.name}` returned {_word(y)}{_unreal(y)}: give it float64 data, and no .float() inside.")
         if y is self._made and y.grad_fn is not None:
-            raise InputError(f"`{self.name}` returned what was computed before: compute it inside, lambda: loss(model(batch)).")
+            raise InputError(f"`{self.name}` returned {BEFORE}")
         self._made = y
         return y
 
 
 DETACHES = (torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__)  # pyright: ignore[reportAttributeAccessIssue]
+PICKS = ("clamp", "clip", "max", "maximum", "min", "minimum", "relu", "where")
 
 
 class Shaken(TorchFunctionMode):
     """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1), and moves what is nearly 0 by the least number
-    there is. What aliases an input stays as it is, and whole numbers do: masks, counts and indices are not rounded."""
+    there is. Equal numbers move alike, and a number as its negative does: what ties, ties. What aliases an input or is picked
+    out of two stays as it is, and whole numbers do: masks, counts and indices are not rounded."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        self._chance = np.random.default_rng(seed)  # torch's own may not be asked within a vmap
+        self._key = int(np.random.default_rng(seed).integers(-(2**62), 2**62))
         self.coarse = ""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = func(*args, **(kwargs or {}))
         if not isinstance(out, torch.Tensor) or not out.is_floating_point():
             return out
-        if out._is_view() or func in DETACHES or any(out is x for x in args):
+        if out._is_view() or func in DETACHES or getattr(func, "__name__", "") in PICKS or any(out is x for x in args):
             return out
-        if out.dtype.itemsize < 8:
+        if out.dtype.itemsize < 8 and out.requires_grad:
             self.coarse = _word(out)
-        u = torch.from_numpy(np.asarray(self._chance.uniform(-1, 1, tuple(out.shape)))).to(out)
-        whole = (out == out.round()) & (out.abs() < 2**31)
-        u, info = torch.where(whole, 0, u), torch.finfo(out.dtype)
+        size = out.detach().abs()
+        whole = (size == size.round()) & (size < 2**31)
+        u, info = torch.where(whole, 0, _scattered(size, self._key)), torch.finfo(out.dtype)
         return out * (1 + info.eps * u) + info.eps * info.tiny * u.sign()
 
 
+def _scattered(x: Any, key: int) -> Any:
+    """A number from -1 to 1 for each, which its bits and the key alone decide."""
+    bits = (x.double().view(torch.int64) ^ key) * -0x61C8864680B583EB
+    return ((bits ^ (bits >> 32)) * -0x6B2FB644ECCEEE15 * 2.0**-63).to(x.dtype)
+
+
 class _Attached(TorchFunctionMode):
-    """Detaches nothing, keeps gradients on where the code under test switches them off, and differentiates what it makes."""
+    """Detaches nothing, keeps gradients on where the code under test switches them off, and differentiates what it makes: a
+    sample of a normal law among it, and what .item() takes out."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in DETACHES:
+        if func in DETACHES or func is torch.Tensor.item:
             return args[0]
+        if func is torch.normal and all(isinstance(x, torch.Tensor) for x in args) and not kwargs:
+            mean, spread = torch.broadcast_tensors(*args)
+            with torch.enable_grad():
+                return mean + spread * torch.randn_like(mean)
         more = {"create_graph": True} if func is torch.autograd.grad else {}
         with torch.enable_grad():
             return func(*args, **(kwargs or {}) | more)
@@ -582,8 +617,8 @@ def _held(*args: Any, **kwargs: Any) -> Any:
     return drawn.detach() if _given(torch.nn.functional.gumbel_softmax, args, kwargs)["hard"] else drawn
 
 
-def _uncounted(lookup: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda *args, **kwargs: lookup(**_given(lookup, args, kwargs) | {"scale_grad_by_freq": False})
+def _with(lookup: Callable[..., Any], **other: Any) -> Callable[..., Any]:
+    return lambda *args, **kwargs: lookup(**_given(lookup, args, kwargs) | other)
 
 
 def _given(function: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
@@ -592,12 +627,15 @@ def _given(function: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, An
     return bound.arguments
 
 
+EMBEDDING = torch.nn.functional.embedding
+
 # What parts a gradient from its value, and how a loss is run without it.
 WITHOUT: dict[str, Callable[[], TorchFunctionMode]] = {
     "detaching": _Attached,
     "hooks": lambda: _Instead({torch.Tensor.register_hook: _idle}),
     "soft draws": lambda: _Instead({torch.nn.functional.gumbel_softmax: _held}),
-    "counts": lambda: _Instead({f: _uncounted(f) for f in (torch.nn.functional.embedding, torch.nn.functional.embedding_bag)}),
+    "counts": lambda: _Instead({f: _with(f, scale_grad_by_freq=False) for f in (EMBEDDING, torch.nn.functional.embedding_bag)}),
+    "padding": lambda: _Instead({EMBEDDING: _with(EMBEDDING, padding_idx=None)}),
 }
 
 
