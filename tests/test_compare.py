@@ -1497,7 +1497,7 @@ def test_what_ties_before_rounding_is_moved_ties_after_it(seed: int) -> None:
     with Shaken(seed):
         once, again, negative, clipped = 3 * x, x * 3, -3 * x, (3 * x).clamp(-1e9, 1e9)
     assert torch.equal(once, again) and torch.equal(once, -negative) and torch.equal(once, clipped)
-    assert bool((once != 3 * x).any()) and torch.allclose(once, 3 * x, rtol=1e-15, atol=0)
+    assert bool((once != 3 * x).all()) and torch.allclose(once, 3 * x, rtol=1e-15, atol=0)
 
 
 def _drawn_inside(theta: Any) -> Any:

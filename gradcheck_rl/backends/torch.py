@@ -552,9 +552,9 @@ PICKS = ("clamp", "clip", "max", "maximum", "min", "minimum", "relu", "where")
 
 
 class Shaken(TorchFunctionMode):
-    """Multiplies what each function makes by 1 + eps u, u uniform on (-1, 1), and moves what is nearly 0 by the least number
-    there is. Equal numbers move alike, and a number as its negative does: what ties, ties. What aliases an input or is picked
-    out of two stays as it is, and whole numbers do: masks, counts and indices are not rounded."""
+    """Multiplies what each function makes by 1 + eps u, u between 1/2 and 1 either way, and moves what is nearly 0 by the least
+    number there is. Equal numbers move alike, and a number as its negative does: what ties, ties. What aliases an input or is
+    picked out of two stays as it is, and whole numbers do: masks, counts and indices are not rounded."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -576,9 +576,10 @@ class Shaken(TorchFunctionMode):
 
 
 def _scattered(x: Any, key: int) -> Any:
-    """A number from -1 to 1 for each, which its bits and the key alone decide."""
+    """A number between 1/2 and 1 either way for each, which its bits and the key alone decide."""
     bits = (x.double().view(torch.int64) ^ key) * -0x61C8864680B583EB
-    return ((bits ^ (bits >> 32)) * -0x6B2FB644ECCEEE15 * 2.0**-63).to(x.dtype)
+    u = ((bits ^ (bits >> 32)) * -0x6B2FB644ECCEEE15 * 2.0**-64).to(x.dtype)
+    return u + u.sign() / 2
 
 
 class _Attached(TorchFunctionMode):
