@@ -1597,3 +1597,18 @@ def test_chance_is_left_as_it_was() -> None:
         with pytest.raises(InputError, match="draws random numbers of its own"):
             same_gradient(noisy, noisy, x=(Normal(), 2))
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("before", [None, 2.0])
+def test_gradients_that_the_loss_adds_to_are_left_as_they_were(before: float | None) -> None:
+    theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    theta.grad = kept = None if before is None else torch.full_like(theta, before)
+
+    def loss() -> Any:
+        made = (theta**2).sum()
+        made.backward()
+        return made
+
+    with pytest.raises(InputError, match=r"return the loss without .backward\(\)"):
+        differences(loss, theta)
+    assert theta.grad is kept and (kept is None or bool((kept == before).all()))

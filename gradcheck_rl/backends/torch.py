@@ -390,11 +390,17 @@ class Lines:
     def __enter__(self) -> Lines:
         self._precision.__enter__()
         self._state = torch.get_rng_state()
+        grads = [(p, p.grad) for p in self.leaves.values()]
+        self._grads = [(p, g, *((None, 0) if g is None else (g.detach().clone(), g._version))) for p, g in grads]
         return self
 
     def __exit__(self, *_: object) -> None:
         self.move(self.here)
         self._put_back()
+        for p, grad, before, version in self._grads:  # a loss that calls .backward() adds to them
+            p.grad = grad
+            if grad is not None and grad._version != version:
+                grad.detach().copy_(before)
         self._precision.__exit__()
 
     def _put_back(self) -> None:
