@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -254,19 +255,26 @@ class _Loop:
             )
         return replace(line, ok=True)
 
+    @cached_property
+    def _others(self) -> list[tuple[str, Problem, dict[str, Any], Answer]]:
+        """The page at each other size, with the size, the names and the answer there."""
+        found: list[tuple[str, Problem, dict[str, Any], Answer]] = []
+        for sizes, other in self.problem.also:
+            functions = other.functions
+            answer = {functions[f.__name__]: g for f, g in self.answer.items() if f.__name__ in functions}
+            found.append((", ".join(f"{k} = {n}" for k, n in sizes.items()), other, other.names, answer))
+        return found
+
     def at_other_sizes(self, line: Line, name: str) -> Line:
         """The same claim on the page at other sizes, where it is about every point; not of code that ended without a value."""
         if line.verdict == Verdict.REFUTED.word and line.value is None:
             return line
         settled: dict[str, Settled] = {}
         stops: dict[str, str] = {}
-        for sizes, other in self.problem.also:
-            item = other.names.get(name)
+        for size, other, names, answer in self._others:
+            item = names.get(name)
             claim = item.without(sampled.NAME) if isinstance(item, Claim) else None
             if claim is not None:
-                functions = other.functions
-                answer = {functions[f.__name__]: g for f, g in self.answer.items() if f.__name__ in functions}
-                size = ", ".join(f"{k} = {n}" for k, n in sizes.items())
                 settled[size] = self._judge(other, max(3, self.judge.count // 3), proving=False).settle(claim, answer)
                 if answer and line.ok and stopped(settled[size], claim):
                     stops[size] = settled[size].reason

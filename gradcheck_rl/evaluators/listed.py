@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from ..errors import Unsuitable
 from ..estimate import Estimate
 from ..expressions import Program, whole_law
 from ..laws import Draw, Finite, randoms, with_parents
+from ..points import Points
 from ..rings import EXACT
 from ..symbols import Symbols, by_name
 from .scene import Outcomes, Scene
@@ -29,14 +32,24 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -
     draws = with_parents(atoms)
     if not applies(draws):
         raise Unsuitable("a continuous draw cannot be listed")
-    sizes = [len(d.law.weights) for d in draws]
-    total = int(np.prod(sizes, dtype=float))
+    total = math.prod(len(d.law.weights) for d in draws)
     if total > LIMIT:
         raise Unsuitable(
             f"{total} outcomes exceed the {LIMIT} that are listed: shorten the horizon or the batch, or write by='sampled'."
         )
+    columns, weights, exact = _listed(tuple(draws), scene.points)
+    scene.says(NAME)
+    return Outcomes(columns, weights, names, exact)
+
+
+@lru_cache(maxsize=32)
+def _listed(draws: tuple[Draw, ...], points: Points) -> tuple[dict[Any, Any], Estimate, dict[Any, Any]]:
+    """What each draw came out as, the weights, and the outcomes again as whole numbers: the two sides of a claim and its
+    conditions ask for the same ones, and so does the claim for an answer."""
+    sizes = [len(d.law.weights) for d in draws]
+    total = math.prod(sizes)
     index = np.stack(np.unravel_index(np.arange(total), sizes), axis=1) if sizes else np.zeros((1, 0), dtype=int)
-    rows = scene.points.rows
+    rows = points.rows
     weights = np.full((len(rows), total), fmpq(1), dtype=object)
     position = {d.atoms[0]: k for k, d in enumerate(draws)}
     for k, draw in enumerate(draws):
@@ -53,5 +66,4 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -
     keep = np.flatnonzero(np.frompyfunc(lambda w: w != 0, 1, 1)(weights).astype(bool).any(axis=0))
     columns = {d.atoms[0]: index[keep, k][None, :].astype(float) for k, d in enumerate(draws)}
     exact = {d.atoms[0]: index[keep, k] for k, d in enumerate(draws)}
-    scene.says(NAME)
-    return Outcomes(columns, Estimate.of(weights[:, keep]), names, exact)
+    return columns, Estimate.of(weights[:, keep]), exact
