@@ -121,3 +121,9 @@ def test_what_sympy_does_not_know_to_be_real_has_a_slope() -> None:
 def test_the_larger_of_what_is_no_real_number_is_refused() -> None:
     with pytest.raises(ProblemError, match=r"compares what is no real number: write what is one; the logarithm of a negative"):
         diff(maximum(log(-(x**2) - 1), x), x)
+
+
+def test_the_logarithm_of_a_product_does_not_ask_whether_it_is_zero() -> None:
+    p = x / (1 + sp.exp(x - 2 * y))
+    assert logarithm(p) == sp.log(p, evaluate=False)
+    assert "zero" not in p._assumptions

@@ -1168,3 +1168,18 @@ def test_rows_of_a_name_stand_for_its_definition(column: list[int]) -> None:
     )
     report = check(Problem(title="Rows of a name", claims=claims, world=(theta, x, u), points=2))
     assert [c.verdict for c in report.claims] == ["proved", "agrees", "proved", "refuted"]
+
+
+def test_a_page_at_another_size_is_asked_for_its_names_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def page(k: int, also: Any = ()) -> Problem:
+        theta = Parameter("theta", k, over=Normal())
+        claims = tuple(Claim(f"It is {n} times as much.", Equal(n * theta.sum(), (n * theta).sum())) for n in range(1, 6))
+        return Problem(title="Sizes", claims=claims, also=also)
+
+    asked: list[str] = []
+    names = Problem.names.fget
+    monkeypatch.setattr(Problem, "names", property(lambda self: [asked.append("names"), names(self)][1]))
+    alone = (check(page(3)), len(asked))[1]
+    report = check(page(3, also=(({"K": 2}, page(2)), ({"K": 4}, page(4)))))
+    assert len(asked) == 2 * alone + 2
+    assert [list(line.sizes) for line in report.claims] == [["K = 2", "K = 4"]] * 5

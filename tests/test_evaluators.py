@@ -1127,3 +1127,91 @@ def test_a_step_that_floats_do_not_hold_says_nothing_of_a_slope(where: int, verd
 
     claims = tuple(Claim(f"{n}.", Equal(Gradient(line), n), at=Point(z=where), by="differences") for n in (3, 4))
     assert [c.verdict for c in check(Problem(title="Far", claims=claims, world=(z,))).claims] == verdict
+
+
+def test_outcomes_at_the_same_points_are_listed_once() -> None:
+    p = Variable("p", over=Uniform(0.1, 0.9))
+    coin = Draw("coin", Bernoulli(p))
+    j = judge(Claim("So.", Equal(E(coin), p)))
+    here, there = Scene(j.world, j.points), Scene(j.world, j.points.take([1, 0]))
+    first, again, other = (listed.outcomes(coin.atoms, j.world.names, s) for s in (here, here.anew(), there))
+    assert again.weights is first.weights
+    assert (other.weights.exact == first.weights.exact[[1, 0]]).all()
+    assert listed.NAME in here.used
+
+
+def test_a_law_that_is_none_is_told_each_time() -> None:
+    p = Variable("p", over=Uniform(2, 3))
+    coin = Draw("coin", Bernoulli(p))
+    j = judge(Claim("So.", Equal(p, p)), world=(coin,))
+    for _ in range(2):
+        with pytest.raises(ProblemError, match="a probability of `coin` is"):
+            listed.outcomes(coin.atoms, j.world.names, Scene(j.world, j.points))
+
+
+def called_innermost(x: Any) -> Any:
+    return x.sum()
+
+
+def called_inside(x: Any, innermost: Any = called_innermost) -> Any:
+    return 2 * innermost(x)
+
+
+def called_beside(x: Any) -> Any:
+    return 3 * x.sum()
+
+
+def called(x: Any, inside: Any = called_inside) -> Any:
+    return 5 * inside(x)
+
+
+def other_inside(x: Any, beside: Any = called_beside) -> Any:
+    return 7 * beside(x)
+
+
+OTHERS = {called_innermost: lambda x: 11 * x.sum(), called_inside: other_inside, called_beside: lambda x: 13 * x.sum()}
+
+
+@given(st.lists(st.sets(st.sampled_from([*OTHERS])), min_size=1, max_size=4))
+def test_what_is_worked_out_once_is_what_the_answer_makes_of_it(answers: list[set[Any]]) -> None:
+    """A replacement brings slots of its own, which the answer may fill too."""
+    j = judge(Claim("So.", Equal(Value(called), Value(called_beside))), points=3)
+    total = j.points.floats["x"].sum(axis=1)
+    quantity = Value(called)
+    for replaced in answers:
+        factor = 5 * (2 * (11 if called_innermost in replaced else 1))
+        if called_inside in replaced:
+            factor = 5 * 7 * (13 if called_beside in replaced else 3)
+        scene = Scene(j.world, j.points, {f: OTHERS[f] for f in replaced}, memo=j.memo)
+        assert np.allclose(evaluate(quantity, scene).value[:, 0, 0], factor * total)
+
+
+def test_what_an_answer_does_not_reach_is_worked_out_once() -> None:
+    j = judge(Claim("So.", Equal(Value(called), Value(called_beside))), points=3)
+    quantity = Value(called)
+    found = [
+        evaluate(quantity, Scene(j.world, j.points, {f: OTHERS[f] for f in replaced}, memo=j.memo))
+        for replaced in ((), (called_beside,), (called_innermost,))
+    ]
+    assert found[1] is found[0]
+    assert found[2] is not found[0]
+
+
+def test_code_with_a_replacement_inside_is_one_object() -> None:
+    """What was learnt of code, how it runs and that it keeps no state, is known by the object."""
+    j = judge(Claim("So.", Equal(Value(called), Value(called_beside))), points=3)
+    scene = Scene(j.world, j.points, {called_innermost: OTHERS[called_innermost]})
+    assert scene.resolve(called) is not called
+    assert scene.at(j.points.take([0])).resolve(called) is scene.anew().resolve(called) is scene.resolve(called)
+    assert scene.without_answer().resolve(called) is called
+    runs: list[Any] = []
+
+    def coarse(x: Any) -> Any:
+        runs.append(x)
+        return (x.sum() * 2**30).sin()
+
+    far = Scene(j.world, j.points, {called_innermost: coarse})
+    evaluate(Value(called), far)
+    first = len(runs)
+    evaluate(Value(called), far.at(j.points.take([0, 1])))
+    assert 0 < len(runs) - first < first

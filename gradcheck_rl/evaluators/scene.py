@@ -14,7 +14,7 @@ from ..estimate import Estimate, Floats
 from ..expressions import floats
 from ..laws import Bundle, Column, Draw, Finite, randoms
 from ..points import Points
-from ..quantities import Combined, Component, Mean, Quantity, Sum, Trace, arguments, is_code, lowered
+from ..quantities import Combined, Component, Mean, Quantity, Sum, Trace, arguments, is_code, lowered, slots
 from ..spaces import Simplex
 from ..symbols import Named, Symbols, Variable, entries
 
@@ -89,6 +89,7 @@ class Scene:
     away: Callable[..., Iterable[Any]] | None = None  # makes draws in other processes
     tells: Callable[[int, int], None] | None = None  # is told how many draws there are, of how many
     memo: dict[Any, tuple[Estimate, Scene]] = field(default_factory=dict[Any, "tuple[Estimate, Scene]"])
+    resolved: dict[Any, Callable[..., Any]] = field(default_factory=dict[Any, "Callable[..., Any]"])
     used: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     means: int = 1  # that a claim samples: they share its resolution and its errors
@@ -117,14 +118,22 @@ class Scene:
     def says(self, route: str) -> None:
         self.used[route] = None
 
-    def resolve(self, function: Callable[..., Any], within: tuple[Any, ...] = ()) -> Callable[..., Any]:
+    def resolve(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function in this slot, with the answer's replacements for the functions it calls by default.
 
-        A replacement that calls what it replaces means the page's own function: `def doubled(x, loss=loss): ...`.
+        A replacement that calls what it replaces means the page's own function: `def doubled(x, loss=loss): ...`. It is the
+        same object each time, since what is known of code is known by that.
         """
+        if not self.answer:
+            return function
+        if function not in self.resolved:
+            self.resolved[function] = self._resolved(function, ())
+        return self.resolved[function]
+
+    def _resolved(self, function: Callable[..., Any], within: tuple[Any, ...]) -> Callable[..., Any]:
         chosen, within = self.answer.get(function, function), (*within, function)
         defaults = {p.name: p.default for p in arguments(chosen).values() if is_code(p.default)}
-        inner = {name: self.resolve(f, within) for name, f in defaults.items() if f not in within}
+        inner = {name: self._resolved(f, within) for name, f in defaults.items() if f not in within}
         changed = {k: v for k, v in inner.items() if v is not arguments(chosen)[k].default}
         if not changed:
             return chosen
@@ -132,8 +141,20 @@ class Scene:
         return bound
 
     def key(self, quantity: Quantity, route: str) -> Any:
-        planned = (self.name, self.samples) if route == "sampled" else ()
-        return (quantity, route, self.points, self.resolution, frozenset(self.answer.items()), *planned)
+        sampled = route == "sampled"
+        planned = (self.name, self.samples) if sampled else ()
+        answer = self.answer if sampled else self.reached(quantity)  # notes of samples say whether there is an answer
+        return (quantity, route, self.points, self.resolution, frozenset(answer.items()), *planned)
+
+    def reached(self, quantity: Quantity) -> dict[Any, Any]:
+        """The replacements that a quantity runs: in the slots of its functions, and in those of the replacements themselves."""
+        found: dict[Any, Any] = {}
+        waiting = [slot for function in quantity.code() for slot in slots(function)] if self.answer else []
+        for function in waiting:
+            if function in self.answer and function not in found:
+                found[function] = self.answer[function]
+                waiting += slots(self.answer[function])
+        return found
 
 
 @dataclass(frozen=True, eq=False)
