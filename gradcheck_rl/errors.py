@@ -44,6 +44,10 @@ ARRIVES = (
         r"(?i)same dtype, but .*\blong\b|for 'long'|only support floating|floating point (or complex )?dtype",
         "what a finite draw gives are whole numbers: to reckon with them write x.to(theta.dtype)",
     ),
+    (
+        r"(?i)\bdouble\b.*\bfloat\b|\bfloat\b.*\bdouble\b",
+        "numbers are float64 here: write model.double(), and x.double() on data",
+    ),
     (r"(?i)boolean (tensor|masks)|BoolTensor|'?invert\b|bitwise_", "what a mask gives are floats: write mask == 1"),
     (r"0-d\b|0-dim|of dimension 0", "that is one number here: copies, rows and episodes are given by Mean(..., over=...)"),
 )

@@ -268,7 +268,7 @@ class Judge:
             return replace(ruling, note=wide)
         hints = list(dict.fromkeys(scene.notes))
         size = abs(float(m.right.value[at]))
-        if claim.code() and DOUBLE * size <= gap <= SINGLE * size:
+        if claim.code() and DOUBLE * size <= gap <= SINGLE * size < math.inf:
             hints.append("six digits agree, and float32 has no more: was it computed in float32?")
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling

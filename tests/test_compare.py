@@ -1612,3 +1612,28 @@ def test_gradients_that_the_loss_adds_to_are_left_as_they_were(before: float | N
     with pytest.raises(InputError, match=r"return the loss without .backward\(\)"):
         differences(loss, theta)
     assert theta.grad is kept and (kept is None or bool((kept == before).all()))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda model: model(torch.ones(4, 3)).sum(),
+        lambda model: torch.einsum("ij,kj->", model.weight, torch.ones(4, 3)),
+    ],
+    ids=["layer", "einsum"],
+)
+def test_data_of_fewer_digits_are_told_how_to_be_written(loss: Any) -> None:
+    model = torch.nn.Linear(3, 2).double()
+    with pytest.raises(InputError, match=r"numbers are float64 here: write model.double\(\), and x.double\(\) on data"):
+        differences(lambda: loss(model), model)
+
+
+def test_what_is_no_number_beside_infinity_is_not_said_to_agree_to_six_digits() -> None:
+    def none(x: Any) -> Any:
+        return torch.where(x > 0, x.sqrt(), 0 * x).sum()
+
+    def infinite(x: Any) -> Any:
+        return x.clamp(min=0).sqrt().sum()
+
+    line = alone(none, infinite, x=(Normal(), 4))
+    assert line.verdict == "refuted" and "digits" not in line.reason
