@@ -1617,8 +1617,8 @@ def test_gradients_that_the_loss_adds_to_are_left_as_they_were(before: float | N
 @pytest.mark.parametrize(
     "loss",
     [
-        lambda model: model(torch.ones(4, 3)).sum(),
-        lambda model: torch.einsum("ij,kj->", model.weight, torch.ones(4, 3)),
+        lambda model: model(torch.ones(4, 3, dtype=torch.float32)).sum(),
+        lambda model: torch.einsum("ij,kj->", model.weight, torch.ones(4, 3, dtype=torch.float32)),
     ],
     ids=["layer", "einsum"],
 )
