@@ -314,9 +314,20 @@ def _constant(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
 
     if any(not is_code(p.default) for f in (one, other) for p in inspect.signature(f).parameters.values()):
         return False
-    before = backend.chance()
-    pairs = [[backend.run(f, {}, {}, {}, dtype, False, f).values for f in (one, other)] for dtype in ("float64", "float32")]
-    return before == backend.chance() and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+    drew: list[bool] = []
+
+    def watched(f: Callable[..., Any]) -> Callable[[], Any]:
+        def run() -> Any:
+            before, y = backend.chance(), f()
+            drew.append(backend.chance() != before)
+            return y
+
+        return run
+
+    pairs = [
+        [backend.run(watched(f), {}, {}, {}, dtype, False, f).values for f in (one, other)] for dtype in ("float64", "float32")
+    ]
+    return not any(drew) and all(np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
 
 def _executed(statement: ast.stmt, function: Callable[..., Any], path: str) -> Any:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -29,7 +30,7 @@ from ..estimate import Floats
 from ..rings import EPS, Float, Ring, flat_index
 from . import remote
 
-_rung: dict[Any, int] = {}
+_rung: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # which rung code needed
 _turn = threading.RLock()  # a default dtype belongs to the whole process: two threads take turns
 CALLS = 1 << 14  # of code that can only be called for one point and outcome at a time
 

@@ -39,7 +39,12 @@ KINDS = {
     "live where frozen": "something carries a gradient that should be frozen",
 }
 FORGOTTEN = {"masked_fill": "the mask is ignored", "log": "a logarithm is forgotten", "exp": "an exponential is forgotten"}
-SUMS = {("sum", "mean"): "a sum stands where a mean should: 1/N is missing", ("mean", "sum"): "a mean stands where a sum should"}
+INSTEAD = {
+    ("sum", "mean"): "a sum stands where a mean should: 1/N is missing",
+    ("mean", "sum"): "a mean stands where a sum should",
+    ("std", "var"): "a deviation stands where a variance should: it is the square root of what was expected",
+    ("var", "std"): "a variance stands where a deviation should: it is the square of what was expected",
+}
 LIMIT = 120
 ORTHOGONAL = 5e-4
 POWERS = (-2.0, -1.0, -0.5, 0.5, 1.0, 2.0)
@@ -166,8 +171,8 @@ def _named(change: Change, arguments: Sequence[str]) -> str:
     words = [n.attr if isinstance(n, ast.Attribute) else n.id for x in (old, new) for n in _functions(x)[:1]]
     if change.edit == "forgotten function" and words and words[0] in FORGOTTEN:
         return FORGOTTEN[words[0]]
-    if change.edit == "another function" and len(words) == 2 and tuple(words[::-1]) in SUMS:
-        return SUMS[words[1], words[0]]
+    if change.edit == "another function" and len(words) == 2 and tuple(words[::-1]) in INSTEAD:
+        return INSTEAD[words[1], words[0]]
     return KINDS.get(change.edit, "")
 
 
