@@ -344,8 +344,7 @@ def reweighted(p, q, f, k):
 
 
 def normalised(p, q, f, k):  # the weights of a batch, divided by their sum
-    weights = p[k] / q[k]
-    return (weights * f[k]).sum() / weights.sum()
+    return (p[k] / q[k] * f[k]).sum() / (p[k] / q[k]).sum()
 
 
 def weight_of_flips(share, old_share, flip):

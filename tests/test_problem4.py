@@ -157,11 +157,11 @@ ROUTES: dict[tuple[str, ...], str] = {
     PARTLY_CODE: "unbiased_truncated blunt opposite boxed",
     (*CODE, "integrated + sampled + autodiff"): "sampled sampled_reward",
     GIVEN: "at_the_start_a_jump_of with_less_noise_a_jump_of at_the_start_its_surrogate_is with_less_noise_its_surrogate_is "
-    "fallen unreached a_jump_without_speed_fails a_jump_without_angle_fails a_jump_straight_up_fails a_jump_half_a_turn_on "
+    "fallen a_jump_without_speed_fails a_jump_without_angle_fails a_jump_straight_up_fails a_jump_half_a_turn_on "
     "a_jump_backwards_clears a_jump_over_nothing_clears a_jump_over_nothing_without_speed",
     ("listed + autodiff",): "hidden shown",
     (f"{GIVEN[0]} + differences",): "differenced",
-    ("called",): "misspelt joined",
+    ("called",): "misspelt unreached joined",
 }
 
 
