@@ -111,8 +111,8 @@ def chains(problem: Problem, names: Collection[str]) -> list[Chain]:
 def at_sizes(settled: Settled, d: Derivation, n: int) -> Settled:
     """Line n of a derivation: what is known at some sizes, and not for any, agrees. It says at which; what is refuted, at one."""
     best, sizes = settled.best, d.sizes_of(n)
-    if sizes and best.verdict is Verdict.REFUTED and best.left is not None:
-        each = best.left.shape[-1] // len(d.cases)
+    if sizes and best.verdict is Verdict.REFUTED and best.left is not None and best.right is not None:
+        each = max(best.left.shape[-1], best.right.shape[-1]) // len(d.cases)  # one number may stand for many
         case = d.cases[best.coordinate // each]
         return replace(settled, witness={**{str(k): str(case[k]) for k in sizes}, **(settled.witness or {})})
     proved = best.verdict is Verdict.PROVED

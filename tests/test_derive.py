@@ -732,3 +732,11 @@ def test_a_wrong_line_is_told_with_the_size_at_which_it_is_wrong(tried: list[int
         assert at is not None and list(at) == ["K", "d"]
         size, x = int(at["K"]), Fraction(at["d"])
         assert sum(x**n for n in range(size)) != (1 - x**size) / (1 - x) + off * x * (size - tried[0])
+
+
+@pytest.mark.parametrize("wrong", [0, 1, 2])
+def test_the_size_is_told_where_one_number_stands_for_many(wrong: int) -> None:
+    line = array(*[2 * K if n == wrong else K for n in range(3)])
+    chain = Derivation("counts", COUNT, ((line, "counted"),), sizes={K: (2,), i: (0,)})
+    (found,) = check(Problem("counts", (), derivations=(chain,))).claims
+    assert (found.verdict, found.witness) == ("refuted", {"K": "2"})
