@@ -111,6 +111,7 @@ def test_a_wrong_file_is_described_in_one_line_and_leaves_nothing(tmp_path: Path
     assert sys.path == search
 
 
+CLAIMED = "Mean(Gradient(reinforce)), Gradient(J)), s"
 TINY_WRONG = [
     ('"It is half of it.", Equal(', "3, Equal(", "says=3 of a claim is int: write text, in quotes"),
     ('source="T-003"', "source=3", "source=3 of a claim is int: write text, in quotes"),
@@ -161,6 +162,35 @@ TINY_WRONG = [
         "Mean(Gradient(reinforce)), Gradient(J)), s",
         "Gradient(J), 0), where=(Equal(K, 2), Equal(K, 3)), s",
         "for both of two, where=",
+    ),
+    ("errata=(halved,)", "errata=(e for e in (halved,))", "errata=... of 'Two logits' is generator: write it in parentheses"),
+    ("errata=(halved,)", "errata={halved}", "errata=... of 'Two logits' is set: write it in parentheses"),
+    ("errata=(halved,)", "errata=None", "errata=... of 'Two logits' is NoneType: write it in parentheses"),
+    ("errata=(halved,)", "errata=(), world=(3,)", "holds int: only a variable, a draw, a Named or a batch belongs there"),
+    ("errata=(halved,)", "errata=(), world=theta", "world=... of 'Two logits' is one Parameter: write it with a comma"),
+    ('title="Two logits"', 'title="Two logits", world=("theta",)', "holds str: only a variable, a draw, a Named or a batch"),
+    ('Derivation("A square", ', "Derivation(3, ", "title=3 of a derivation is int: write text, in quotes"),
+    ('"expand"),))', '"expand"),), at=3)', "at=3 of 'A square' gives no numbers by name: write at={'theta': (1, 1, 1)}"),
+    (CLAIMED, "Gradient(J / 0), 0), s", "E[reward[action]] is no number anywhere"),
+    (CLAIMED, "Gradient(J + E(reward[action] / 0)), 0), s", "zoo is 1/0"),
+    (CLAIMED, "Gradient(softmax(theta[0])), 0), s", "write softmax(array(0, x)), or sigmoid(x) for two"),
+    ('Draw("action", ', "Draw(3, ", "3 cannot be the name of an argument: write letters, digits and underscores"),
+    ("logits=theta))", "logits=theta), breaks=(0,))", "breaks=... of Draw('action', ...) is for a Gaussian"),
+    ("J = E(reward[action])", "J = E(rewrad[action])", "name 'rewrad' is not defined. Did you mean `reward`?"),
+    ("J = E(reward[action])", "J = E(math.exp(theta[0]))", "name 'math' is not defined. Write `import math`."),
+    ("J = E(reward[action])", "J = E(np.exp(theta[0]))", "name 'np' is not defined. Write `import numpy as np`."),
+    ("J = E(reward[action])", "J = E(reward(action))", "an index is written in brackets, as in reward[action]"),
+    ("J = E(reward[action])", "J = E(reward[int(action)])", "a draw is an index as it is, as in reward[action]"),
+    ("J = E(reward[action])", "J = E(float(reward))", "write the words of gradcheck_rl, as in exp(x), softmax(theta)"),
+    (
+        "J = E(reward[action])",
+        "J = E(reward[action], action, 2)",
+        "but 3 were given: it takes x, over",
+    ),
+    (
+        "Point(theta=0)",
+        'Point({"theta": 0})',
+        "but 2 were given: it takes names, as in theta=(1, 0).",
     ),
 ]
 
@@ -354,45 +384,6 @@ def test_a_point_gives_no_draw(tmp_path: Path) -> None:
     text = TINY.read_text()
     with pytest.raises(ProblemError, match="gives `action`, which is a draw; a point gives none: write a Variable"):
         load(page(tmp_path, text.replace("at=Point(theta=0)", "at=Point(theta=0, action=1)")))
-
-
-CLAIMED = "Mean(Gradient(reinforce)), Gradient(J)), s"
-MALFORMED = [
-    ("errata=(halved,)", "errata=(e for e in (halved,))", "errata=... of 'Two logits' is generator: write it in parentheses"),
-    ("errata=(halved,)", "errata={halved}", "errata=... of 'Two logits' is set: write it in parentheses"),
-    ("errata=(halved,)", "errata=None", "errata=... of 'Two logits' is NoneType: write it in parentheses"),
-    ("errata=(halved,)", "errata=(), world=(3,)", "holds int: only a variable, a draw, a Named or a batch belongs there"),
-    ("errata=(halved,)", "errata=(), world=theta", "world=... of 'Two logits' is one Parameter: write it with a comma"),
-    ('title="Two logits"', 'title="Two logits", world=("theta",)', "holds str: only a variable, a draw, a Named or a batch"),
-    ('Derivation("A square", ', "Derivation(3, ", "title=3 of a derivation is int: write text, in quotes"),
-    ('"expand"),))', '"expand"),), at=3)', "at=3 of 'A square' gives no numbers by name: write at={'theta': (1, 1, 1)}"),
-    (CLAIMED, "Gradient(J / 0), 0), s", "E[reward[action]] is no number anywhere"),
-    (CLAIMED, "Gradient(J + E(reward[action] / 0)), 0), s", "zoo is 1/0"),
-    (CLAIMED, "Gradient(softmax(theta[0])), 0), s", "write softmax(array(0, x)), or sigmoid(x) for two"),
-    ('Draw("action", ', "Draw(3, ", "3 cannot be the name of an argument: write letters, digits and underscores"),
-    ("logits=theta))", "logits=theta), breaks=(0,))", "breaks=... of Draw('action', ...) is for a Gaussian"),
-    ("J = E(reward[action])", "J = E(rewrad[action])", "name 'rewrad' is not defined. Did you mean `reward`?"),
-    ("J = E(reward[action])", "J = E(math.exp(theta[0]))", "name 'math' is not defined. Write `import math`."),
-    ("J = E(reward[action])", "J = E(np.exp(theta[0]))", "name 'np' is not defined. Write `import numpy as np`."),
-    ("J = E(reward[action])", "J = E(reward(action))", "an index is written in brackets, as in reward[action]"),
-    ("J = E(reward[action])", "J = E(reward[int(action)])", "a draw is an index as it is, as in reward[action]"),
-    ("J = E(reward[action])", "J = E(float(reward))", "write the words of gradcheck_rl, as in exp(x), softmax(theta)"),
-    (
-        "J = E(reward[action])",
-        "J = E(reward[action], action, 2)",
-        "but 3 were given: it takes x, over",
-    ),
-    (
-        "Point(theta=0)",
-        'Point({"theta": 0})',
-        "but 2 were given: it takes names, as in theta=(1, 0).",
-    ),
-]
-
-
-@pytest.mark.parametrize(("right", "wrong", "sentence"), MALFORMED)
-def test_what_no_page_can_hold_is_told_in_one_sentence(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
-    test_a_slip_on_a_page_is_told_in_one_sentence(tmp_path, right, wrong, sentence)
 
 
 @pytest.mark.parametrize("slope", ["Gradient(x / (x - x), x)", "Gradient(x * log(0 * x), x)", "Gradient(E(z + x / 0), x)"])

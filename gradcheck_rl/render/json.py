@@ -58,28 +58,14 @@ def _words(value: Any) -> Any:
             return value
 
 
-def _floats(value: Any, name: str = "") -> Any:
+def _floats(value: Any, name: str = "", drawn: bool = False) -> Any:
+    """What was saved as a word, where it is a float: of figures all of it."""
     match value:
-        case dict() if name == "figures":
-            return _numbers(value)
-        case dict() if name not in POINTS:
-            return {inner: _floats(part, inner) for inner, part in value.items()}
+        case dict() if drawn or name not in POINTS:
+            return {inner: _floats(part, inner, drawn or name == "figures") for inner, part in value.items()}
         case list():
-            return [_floats(part, name) for part in value]
-        case str() if name in FLOATS:
-            return WORDS.get(value, value)
-        case _:
-            return value
-
-
-def _numbers(value: Any) -> Any:
-    """The data of figures, in which such a word is a float wherever it stands."""
-    match value:
-        case dict():
-            return {name: _numbers(part) for name, part in value.items()}
-        case list():
-            return [_numbers(part) for part in value]
-        case str():
+            return [_floats(part, name, drawn) for part in value]
+        case str() if drawn or name in FLOATS:
             return WORDS.get(value, value)
         case _:
             return value
