@@ -501,7 +501,8 @@ def closed(e: Any) -> Any:
     if isinstance(e, Expected):
         return sp.Add(*(_eliminate(t) for t in e.terms(bare(closed(e.body)))))
     if isinstance(e, Slope):
-        return slope(closed(e.args[0]), e.args[1])
+        found = closed(e.args[0])
+        return sp.nan if found in (sp.nan, sp.zoo) else slope(found, e.args[1])  # SymPy's slope of what is no number is 0
     if has(e, Expected):
         return e.func(*(closed(a) for a in e.args))
     return e

@@ -9,7 +9,7 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_rl import Claim, Draw, E, Equal, Gaussian, Problem, Value, Variable, array, check, laws
+from gradcheck_rl import Claim, Draw, E, Equal, Gaussian, Gradient, Parameter, Problem, Value, Variable, array, check, diff, laws
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.evaluators import proof
 from gradcheck_rl.laws import TERMS_IN_A_FORMULA, _terms, closed  # pyright: ignore[reportPrivateUsage]
@@ -126,3 +126,13 @@ def test_a_formula_of_too_many_parts_is_told() -> None:
 def test_what_is_no_identity_is_not_found() -> None:
     found = line(x[0], x[0] + 1, by="proof")
     assert found.verdict == "refuted" and found.routes[0].note == "no proof was found"
+
+
+def test_the_slope_of_what_is_no_number_is_none() -> None:
+    """E[oo s z] is oo times 0; SymPy's slope of that is 0, and no proof."""
+    s = Parameter("s")
+    mean = E(sp.oo * s * noise)
+    for claim in (Equal(Gradient(mean), 0), Equal(diff(mean, s), 0), Equal(Gradient(E(s * noise) + mean), 0)):
+        found = check(Problem(title="Infinite", claims=(Claim("So.", claim),), points=2)).claims[0]
+        assert found.verdict not in ("proved", "agrees")
+    assert line(diff(E(s * noise**2), s), 1).verdict == "proved"
