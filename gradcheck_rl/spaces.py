@@ -302,7 +302,8 @@ class OneOf:
         for c in choices:
             if isinstance(c, str):
                 raise ProblemError(f"OneOf({c!r}) is text: write numbers, or arrays of them.")
-            _exact(c, f"OneOf({c})")
+            if any(math.isnan(image(x)) for x in _exact(c, f"OneOf({c})").flat):
+                raise ProblemError(f"OneOf has the choice {c}, which is not a number: write numbers, or arrays of them.")
         object.__setattr__(self, "choices", choices)
 
     @property

@@ -256,3 +256,9 @@ def test_rare_values_come(seed: int, n: int) -> None:
     if n > 1:
         row = Simplex().rare(rng, (n,), 6, 1)
         assert 0 < 1 - max(row) < fmpq(1, 10**6) and min(row) > 0
+
+
+@pytest.mark.parametrize("choice", [float("nan"), (1, float("nan"))])
+def test_a_choice_that_is_no_number_is_told(choice: Any) -> None:
+    with pytest.raises(ProblemError, match=r"OneOf has the choice .*nan.*, which is not a number"):
+        OneOf(0, choice)
