@@ -8,15 +8,16 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any, NoReturn
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import sympy as sp
 
 from .calculus import slope
 from .errors import ProblemError
-from .laws import Bundle, Draw, E, Expected, Random, randoms, with_parents
+from .laws import Bundle, Column, Draw, E, Expected, Random, Rows, randoms, with_parents
 from .symbols import Atom, Named, Variable, entries, named_, thaw
 
 READABLE = 300  # letters of a formula
@@ -37,10 +38,18 @@ def _tells_its_arguments(function: Callable[..., Any]) -> bool:
     return True
 
 
-@lru_cache(maxsize=1024)
+_arguments: WeakKeyDictionary[Any, Mapping[str, inspect.Parameter]] = WeakKeyDictionary()
+
+
 def arguments(function: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
-    """What a function takes."""
-    return inspect.signature(function).parameters
+    """What a function takes: kept as long as the function is. What keeps no weak reference is asked each time."""
+    try:
+        return _arguments[function]
+    except KeyError:
+        return _arguments.setdefault(function, inspect.signature(function).parameters)
+    except TypeError:
+        hash(function)  # answers are named by their functions
+        return inspect.signature(function).parameters
 
 
 def slots(function: Callable[..., Any]) -> Iterable[Callable[..., Any]]:
@@ -329,8 +338,13 @@ def rename(expressions: Sequence[Any], here: Mapping[str, Any], names: Mapping[s
     for name, replacement in here.items():
         if (symbols := names.get(name, replacement)) is replacement:
             continue
-        if not isinstance(symbols, (Variable, Named)) or symbols.shape == replacement.shape:
-            rule |= {a: e for a, e in zip(entries(symbols), entries(replacement), strict=False) if isinstance(a, (Atom, named_))}
+        cells, by_rows = entries(symbols), isinstance(replacement, Column) and isinstance(replacement.bundle, Rows)
+        if symbols.shape == replacement.shape or not (by_rows or isinstance(symbols, (Variable, Named))):
+            rule |= {a: e for a, e in zip(cells, entries(replacement), strict=False) if isinstance(a, (Atom, named_))}
+        elif by_rows and any(e.has(*cells) for e in expressions):
+            wanted = f"write {math.prod(symbols.shape)} numbers in that shape" if symbols.shape else "write one number"
+            given = f"each row of Rows({name}=...) has shape {replacement.shape}"
+            raise ProblemError(f"`{name}` has shape {symbols.shape} in a formula, and {given}: {wanted} for each row.")
     return [e.xreplace(rule) for e in expressions] if rule else list(expressions)
 
 

@@ -29,7 +29,6 @@ from gradcheck_rl.grading.remote import Remote
 from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
 from gradcheck_rl.grading.session import Session
-from gradcheck_rl.quantities import arguments
 from tests.hostile import HONEST, WRONG
 
 RUBRIC = Rubric((Rule("naive_grad"), Rule("reparam_grad")))
@@ -203,7 +202,6 @@ def test_what_submissions_answered_does_not_pile_up(tmp_path: Path, monkeypatch:
         gc.collect()
         before = [each for each in gc.get_objects() if type(each) is Remote]  # held, so that none of them goes meanwhile
         graded(course, paths)
-        arguments.cache_clear()  # which holds a thousand functions, and no more
         gc.collect()
         return sum(type(each) is Remote for each in gc.get_objects()) - len(before)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import re
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
@@ -67,7 +69,7 @@ from gradcheck_rl import (
 from gradcheck_rl.evaluators import Scene, evaluate, integrated, listed
 from gradcheck_rl.evaluators.hull import kinked
 from gradcheck_rl.judge import Judge, measure
-from gradcheck_rl.quantities import Quantity, lowered
+from gradcheck_rl.quantities import Quantity, arguments, lowered
 
 x = Parameter("x", 3, over=Normal())
 y = Variable("y", 3, over=Normal())
@@ -1215,3 +1217,18 @@ def test_code_with_a_replacement_inside_is_one_object() -> None:
     first = len(runs)
     evaluate(Value(called), far.at(j.points.take([0, 1])))
     assert 0 < len(runs) - first < first
+
+
+def test_what_is_known_of_a_function_goes_with_it() -> None:
+    def made() -> Callable[..., Any]:
+        def code(theta: Any, other: Any = len) -> Any:
+            return theta
+
+        return code
+
+    code = made()
+    assert list(arguments(code)) == ["theta", "other"] and arguments(code) is arguments(code)
+    gone = weakref.ref(code)
+    del code
+    gc.collect()
+    assert gone() is None

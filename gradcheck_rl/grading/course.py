@@ -22,7 +22,6 @@ from typing import Any
 from ..errors import InputError, did_you_mean, told
 from ..executors import Lost, as_they_come
 from ..load import identity, load, locate
-from ..quantities import arguments
 from .grade import Grader
 from .isolation import Limits, chosen
 from .parts import FUNCTION
@@ -149,10 +148,7 @@ def row_of(task: Task) -> Row:
     """The row of one submission."""
     with _one_at_a_time:
         grader = _grader(task.course, task.mark)
-        try:
-            return replace(grader.grade(task.submission, task.course.adapter.names), name=task.name)
-        finally:
-            arguments.cache_clear()  # it keeps functions too
+        return replace(grader.grade(task.submission, task.course.adapter.names), name=task.name)
 
 
 def _lost(lost: Lost) -> str:
