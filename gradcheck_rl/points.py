@@ -20,6 +20,8 @@ from .rings import each, image, rational
 from .spaces import Simplex, exact_array, positive, show
 from .symbols import Variable, plain
 
+MOST_NUMBERS = 2 * 10**7  # of all points together
+
 
 class Point:
     """Given data: exact numbers for some variables, by name. 0.2 means one fifth, as on a page."""
@@ -33,9 +35,12 @@ class Point:
     def exact(self, variable: Variable) -> Any:
         given = exact_array(plain(self.values[variable.name]), variable.shape, variable.name)
         try:
-            return each(_exact, given)
+            found = each(_exact, given)
         except ProblemError as error:
             raise ProblemError(f"the point's `{variable.name}`: {error}") from error
+        if any(math.isnan(image(x)) for x in found.flat):
+            raise ProblemError(f"the point's `{variable.name}` is not a number: write one, as 2, 0.2 or Rational(1, 3).")
+        return found
 
     def __repr__(self) -> str:
         return f"Point({', '.join(f'{k}={v}' for k, v in self.values.items())})"
@@ -136,6 +141,10 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: int, seed: int, name: str) -> Points:
     """Corners first, what they leave open drawn; then `count` draws."""
+    numbers = max(1, sum(v.atoms.size for v in variables.values()))
+    if count * numbers > MOST_NUMBERS:
+        most = max(1, MOST_NUMBERS // numbers)
+        raise ProblemError(f"{count} points of {numbers} numbers each are too many to hold: write points={most} or fewer.")
     rng = generator(seed, name, "points")
     rows: list[dict[str, Any]] = []
     for corner in [*corners, *([Point()] * count)]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from .calculus import free
 from .claims import Claim, Erratum, Mistake, Raises, Relation
 from .derivation import Derivation
 from .errors import ProblemError, did_you_mean
@@ -20,8 +21,8 @@ from .evaluators.scene import World
 from .figures import Figure
 from .laws import Bundle, Categorical, Draw, Random, Rows, with_parents
 from .points import Point, check_names
-from .quantities import Gradient, Over, Quantity, arguments, is_code, slots
-from .symbols import Pick, Symbols, Variable, atoms_in, entries, resized
+from .quantities import Gradient, Over, Quantity, arguments, blocks, is_code, slots
+from .symbols import Named, Pick, Symbols, Variable, atoms_in, entries, names_in, resized, unheld
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,6 +109,9 @@ class Problem:
             object.__setattr__(self, "corners", [c for c in known if not any(map(np.ndim, c.values.values()))])
         for corner in self.corners:
             check_names(corner, found.variables, "a corner")
+        known = {name for v in found.variables.values() for name in (v.name, *map(str, v.atoms.ravel()))}
+        if clash := found.written & known:
+            raise ProblemError(TWO.format(min(clash)))
         world = World(found.variables, found.names)
         for claim in self.stated:
             if claim.at is not None:
@@ -120,8 +124,9 @@ class Problem:
                     raise ProblemError(f"{claim.says!r} asks for the route {route!r}; there are {', '.join(ROUTES)}.")
             for function, names in called(claim, world):
                 world.asked(function, names)
-            for q, _ in claim.quantities():
+            for q, over in claim.quantities():
                 _check_moved(q, world)
+                _check_given(q, over, world)
         self._check_columns(world)
         return world
 
@@ -199,6 +204,7 @@ class _Found:
         self.variables: dict[str, Variable] = {}
         self.names: dict[str, Symbols] = {}
         self.alike: set[str] = set()  # names of several draws: no code may ask for them
+        self.written: set[str] = set()  # names that formulas give to their parts
 
     def add(self, x: Any) -> None:
         if isinstance(x, Bundle):
@@ -229,6 +235,7 @@ class _Found:
             self.formula(d.law)
 
     def formula(self, *expressions: Any) -> None:
+        self.written |= names_in(*expressions)
         for atom in atoms_in(*expressions):
             home = atom.home
             if not isinstance(atom, Random):
@@ -296,6 +303,22 @@ def _check_moved(q: Quantity, world: World) -> None:
         name, by = q.of.__name__, " or ".join(sorted(moved))
         wanted = f"name what it is by, as Gradient({name}, {min(taken)})."
         raise ProblemError(f"`{name}` does not take {by}, and its gradient by that is 0 whatever it does: {wanted}")
+
+
+def _check_given(q: Quantity, over: Bundle | Draw | None, world: World) -> None:
+    """A formula is differentiated before its names are read on the rows: the slope of a name would be its definition's."""
+    if not isinstance(q, Gradient) or is_code(q.of) or not isinstance(over, Bundle):
+        return
+    by = {a: v.name for v in blocks(q.wrt, world.parameters) for a in v.atoms.ravel()}
+    live = [unheld(e) for e in entries(q.of)]
+    for name in over.names:
+        cells = entries(named) if isinstance(named := world.names.get(name), Named) else []
+        for cell in cells:
+            if (met := by.keys() & free(unheld(cell))) and any(e.has(cell) for e in live):
+                parameter = min(by[a] for a in met)
+                wanted = f"write Named({name!r}, frozen(...)), or name what the gradient is by, as Gradient(f, x)."
+                through = f"a gradient by {parameter} goes through the definition of `{name}`, which the rows give"
+                raise ProblemError(f"{through}: {wanted}")
 
 
 def called(claim: Claim, world: World) -> Iterable[tuple[Callable[..., Any], Mapping[str, Any]]]:

@@ -19,6 +19,8 @@ from .errors import ProblemError
 from .rings import each, flat_index
 from .spaces import Masks, Normal, Shape, Simplex, Space, positive
 
+MOST_ENTRIES = 10**6  # each is a symbol
+
 _sizes: ContextVar[Mapping[str, int]] = ContextVar("sizes")
 
 
@@ -211,6 +213,8 @@ def as_shape(shape: int | Sequence[int]) -> Shape:
     sizes: Any = shape if isinstance(shape, (tuple, list)) else (shape,)
     if not all(isinstance(n, Integral) and int(n) > 0 for n in sizes):
         raise ProblemError(f"the shape {shape!r} is none: write how many, as in 3 or (2, 3), each 1 or more.")
+    if math.prod(map(int, sizes)) > MOST_ENTRIES:
+        raise ProblemError(f"the shape {shape!r} has more entries than the {MOST_ENTRIES} that a variable can have: write fewer.")
     return tuple(int(n) for n in sizes)
 
 
@@ -520,6 +524,11 @@ def thaw(e: Any) -> Any:
     return _without(e, frozen_)
 
 
+def unheld(e: Any) -> Any:
+    """The formula with a number for every stop-gradient: what it has left, it can be differentiated by."""
+    return e.xreplace(dict.fromkeys(e.atoms(frozen_), sp.S.One))
+
+
 @lru_cache(maxsize=1 << 14)
 def _without(e: Any, kind: type) -> Any:
     """With what stands inside in the place of everything of this kind: its last argument."""
@@ -541,6 +550,16 @@ def atoms_in(*expressions: Any) -> list[Any]:
 @lru_cache(maxsize=1 << 16)
 def _atoms(e: Any) -> frozenset[Any]:
     return frozenset([e]) if isinstance(e, Atom) else frozenset().union(*map(_atoms, e.args))
+
+
+@lru_cache(maxsize=1 << 16)
+def _names(e: Any) -> frozenset[str]:
+    return frozenset([e.name] if isinstance(e, named_) else []).union(*map(_names, e.args))
+
+
+def names_in(*expressions: Any) -> frozenset[str]:
+    """The names that formulas have for their parts."""
+    return frozenset().union(*map(_names, expressions))
 
 
 def by_name(symbols: Any) -> list[Any]:

@@ -1189,3 +1189,85 @@ def test_a_page_at_another_size_is_asked_for_its_names_once(monkeypatch: pytest.
     report = check(page(3, also=(({"K": 2}, page(2)), ({"K": 4}, page(4)))))
     assert len(asked) == 2 * alone + 2
     assert [list(line.sizes) for line in report.claims] == [["K = 2", "K = 4"]] * 5
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(-3, 3), min_size=1, max_size=3))
+def test_rows_of_a_name_are_no_way_past_its_definition(column: list[int]) -> None:
+    """What the rows give is held, in a formula as in code, or the page is told that the slope would go another way."""
+    theta, x = Parameter("theta"), Variable("x")
+    rows, mean = Rows(u=column), Rational(sum(column), len(column))
+
+    def page(u: Named, **options: Any) -> Problem:
+        claims = (
+            Claim("By the rows.", Equal(Mean(Gradient(theta * u, **options), over=rows), mean)),
+            Claim("As code.", Equal(Mean(Gradient(product_by_u), over=rows), mean)),
+            Claim("One too many.", Equal(Mean(Gradient(theta * u, **options), over=rows), mean + 1)),
+        )
+        return Problem(title="Rows of a name", claims=claims, world=(theta, x, u), points=2)
+
+    report = check(page(Named("u", frozen(theta * x))))
+    assert [c.verdict for c in report.claims] == ["proved", "agrees", "refuted"]
+    assert [c.verdict for c in check(page(Named("u", x**2))).claims] == ["proved", "agrees", "refuted"]
+    with pytest.raises(ProblemError, match=r"by theta goes through the definition of `u`, which the rows give: write Named\('u'"):
+        page(Named("u", theta * x))
+
+
+def product_by_u(theta: Any, u: Any) -> Any:
+    return theta * u
+
+
+@pytest.mark.parametrize(
+    ("shape", "column", "wanted"),
+    [
+        (
+            3,
+            ((1, 2), (3, 4)),
+            r"`v` has shape \(3,\) in a formula, and each row of Rows\(v=...\) has shape \(2,\): write 3 numbers",
+        ),
+        (3, (1, 2), r"each row of Rows\(v=...\) has shape \(\): write 3 numbers in that shape for each row"),
+        ((), ((1, 2), (3, 4)), r"`v` has shape \(\) in a formula.*: write one number for each row"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["variable", "name", "draw"])
+def test_a_column_of_another_shape_is_not_read_as_the_definition(shape: Any, column: Any, wanted: str, kind: str) -> None:
+    zeros = np.zeros(shape, dtype=int)
+    law = Gaussian(0, 1) if shape == () else Gaussian(tuple(zeros), tuple(zeros + 1))
+    v: Any = {
+        "variable": lambda: Variable("v", shape),
+        "name": lambda: Named("v", Variable("x", shape) * 2),
+        "draw": lambda: Draw("v", law),
+    }[kind]()
+    claim = Claim("So.", Equal(Mean(Value(v.sum()), over=Rows(v=column)), 5))
+    with pytest.raises(ProblemError, match=wanted):
+        check(Problem(title="Shapes", claims=(claim,), world=(v,)))
+
+
+@pytest.mark.parametrize("name", ["theta", "theta_0"])
+def test_a_name_of_a_formula_is_no_name_of_a_parameter(name: str) -> None:
+    theta = Parameter("theta", 2)
+    twice = Named(name, 2 * theta[0])
+    with pytest.raises(ProblemError, match=f"two things of this problem are called `{name}`"):
+        Problem(title="Names", claims=(Claim("So.", Equal(Gradient(twice * theta[1]), (2 * theta[1], 2 * theta[0]))),))
+
+
+def test_too_many_points_are_told_before_they_are_drawn() -> None:
+    theta = Parameter("theta", 2)
+    claims = (Claim("So.", Equal(Gradient(theta.sum()), 1)),)
+    wanted = "1000000000000 points of 2 numbers each are too many to hold: write points=10000000 or fewer"
+    with pytest.raises(ProblemError, match=wanted):
+        check(Problem(title="Points", claims=claims, points=10**12))
+    with pytest.raises(ProblemError, match=wanted):
+        check(Problem(title="Points", claims=claims), points=10**12)
+
+
+@pytest.mark.parametrize("nothing", [float("nan"), sp.nan])
+def test_a_point_of_what_is_no_number_is_told(nothing: Any) -> None:
+    theta = Parameter("theta", 2)
+    at, slopes = Point(theta=(0, nothing)), Equal(Gradient(theta.sum()), 1)
+    for problem in (
+        lambda: Problem(title="Corner", claims=(Claim("So.", slopes),), corners=(at,)),
+        lambda: Problem(title="Data", claims=(Claim("So.", slopes, at=at),)),
+    ):
+        with pytest.raises(ProblemError, match="the point's `theta` is not a number: write one"):
+            problem()

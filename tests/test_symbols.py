@@ -237,3 +237,9 @@ def test_a_size_is_its_own_unless_the_page_is_read_at_another() -> None:
 
 def test_a_spaces_assumptions_do_not_leak_between_variables() -> None:
     assert Variable("n", over=Integers(0, 3))[()] != Variable("n", over=Integers(0, 3))[()]
+
+
+@pytest.mark.parametrize("shape", [10**9, (10**4, 10**4)])
+def test_a_shape_that_no_memory_holds_is_told(shape: Any) -> None:
+    with pytest.raises(ProblemError, match="more entries than the 1000000 that a variable can have: write fewer"):
+        Parameter("theta", shape)

@@ -14,7 +14,6 @@ from typing import Any
 from weakref import WeakSet
 
 import numpy as np
-import sympy as sp
 
 from ..calculus import free, slope
 from ..errors import CodeError, ProblemError, Unsuitable
@@ -23,7 +22,7 @@ from ..expressions import compiled, needs_integration
 from ..laws import Draw
 from ..quantities import Gradient, Value, blocks
 from ..rings import EPS
-from ..symbols import Symbols, Variable, entries, frozen_
+from ..symbols import Symbols, Variable, entries, unheld
 from . import symbolic
 from .scene import Outcomes, Scene, arrays, possible, tangent
 
@@ -105,8 +104,7 @@ def _apart(code: Any, asked: Mapping[str, Symbols], wanted: Sequence[Variable]) 
     atoms = {a: v.name for v in wanted for a in v.atoms.ravel()}
     for name, symbols in asked.items():
         formulas = [] if isinstance(symbols, (Variable, Draw)) else entries(symbols)
-        live = [e.xreplace(dict.fromkeys(e.atoms(frozen_), sp.S.One)) for e in formulas]
-        met = sorted({atoms[a] for e in live for a in free(e) if a in atoms})
+        met = sorted({atoms[a] for e in formulas for a in free(unheld(e)) if a in atoms})
         if met:
             raise ProblemError(
                 f"the gradient of `{code.__name__}` by {met[0]} does not see that its argument `{name}` depends on {met[0]}: "
