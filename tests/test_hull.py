@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
@@ -291,3 +292,40 @@ def test_each_outcome_has_an_interval_of_its_own(law: Any, at: int) -> None:
     assert line(1.0).verdict == "agrees"
     assert line(1.01).verdict == "refuted"
     assert "draw" in (line(1.01).witness or {})
+
+
+def test_between_two_switches_that_touch_there_is_a_cell() -> None:
+    """max(0, min(y, x^2 - y)) is 0 but for 0 < y < x^2, where its slopes are (0, 1) and then (2x, -1)."""
+    x, y = Parameter("x"), Parameter("y")
+    bent, origin = maximum(0, minimum(y, x**2 - y)), Point(x=0, y=0)
+    for slope, inside in ((1, True), (-1, True), (Fraction(11, 10), False), (Fraction(-11, 10), False)):
+        claim = Claim("inside", Within(Gradient(slope * y), Hull(Gradient(bent))), at=origin)
+        assert ruling(claim).verdict == ("agrees" if inside else "refuted")
+    assert ruling(Claim("0", Equal(Gradient(bent), 0), at=origin)).removed == 1
+    under = maximum(0, minimum(y, -(x**2) - y))  # nowhere above 0: it is 0
+    found = ruling(Claim("0", Equal(Gradient(under), 0), at=origin))
+    assert (found.verdict, found.removed) == ("agrees", 0)
+
+
+curved = st.tuples(st.integers(-2, 2), st.integers(-2, 2))
+
+
+@settings(max_examples=40)
+@given(st.lists(curved, min_size=4, max_size=4), st.booleans())
+def test_the_interval_is_that_of_all_slopes_between_parabolas(pieces: list[tuple[int, int]], twice: bool) -> None:
+    """Pieces a y + q x^2 cross each other where y is a fixed part of x^2: one place between any two of these parts, and one
+    beyond, has every slope that there is near the origin."""
+    parts = {Fraction(q - p, a - b) for a, p in pieces for b, q in [*pieces, (0, 0)] if a != b}
+    edges = sorted(parts | {Fraction(-9), Fraction(9)})
+    slopes: set[int] = set()
+    for t in (*((low + high) / 2 for low, high in pairwise(edges)), Fraction(-10), Fraction(10)):
+        (m, n, k, j), zero = ((a * t + q, a) for a, q in pieces), (Fraction(0), 0)
+        slopes.add((max(min(m, n), min(k, j)) if twice else max(zero, min(m, max(n, k))))[1])
+    x, y = Parameter("x"), Parameter("y")
+    a, b, c, d = (s * y + q * x**2 for s, q in pieces)
+    bent = maximum(minimum(a, b), minimum(c, d)) if twice else maximum(0, minimum(a, maximum(b, c)))
+    tenth = Fraction(1, 10)
+    tried = {min(slopes): True, max(slopes): True, min(slopes) - tenth: False, max(slopes) + tenth: False}
+    claims = [Claim(f"{s}", Within(Gradient(s * y), Hull(Gradient(bent))), at=Point(x=0, y=0)) for s in tried]
+    found = check(Problem("parabolas", tuple(claims), world=(x, y))).claims
+    assert [line.verdict == "agrees" for line in found] == list(tried.values())

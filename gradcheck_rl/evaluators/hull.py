@@ -2,6 +2,9 @@
 
 The interval is spanned by the gradients beside the point, one for each cell between the tied switches. PPO's min is tied on an
 open set with equal slopes: a tied switch alone is no kink, and dropping ties would drop every interesting point.
+
+Between two switches that touch, as y and y - x^2, there is a cell without a direction of its own. It is looked for a little way
+along the walls, by how the switches bend there; what opens only to third order, or in a narrow part of a wall, is not seen.
 """
 
 from __future__ import annotations
@@ -31,6 +34,10 @@ NEAR = 1e-6
 WIDTH = 1e-6
 THIN = 1e-8  # a cell thinner than this is none: two walls are one, up to their rounding
 CELLS = 256
+AWAY = fmpq(1, 2**16)  # how far along the walls it is looked for cells between switches that touch
+BENT = 2.0**-10  # how far switches bend apart at least, in squares of that
+REACH = 2.0**6  # and how far from there such a cell may lie
+ALONG = 32  # directions along the walls, at most
 CHOICES = 1 << 16
 HALF = fmpq(1, 2)
 JUMPS = (sp.Heaviside, sp.sign)
@@ -130,13 +137,25 @@ def _jumps(e: Any) -> frozenset[Any]:
     return frozenset(j for j in found if free(j).isdisjoint(bound)) if bound else found
 
 
+def _branches(e: Any) -> Any:
+    """The formula with a sum over its branches, each times its jump, for each corner outside a jump."""
+    if isinstance(e, JUMPS) or not has(e, *CORNERED):
+        return e
+    args = [_branches(a) for a in e.args]
+    if isinstance(e, (sp.Min, sp.Max)):
+        return sp.Add(*(a * e.fdiff(n) for n, a in enumerate(args, start=1)))
+    return args[0] * sp.sign(e.args[0]) if isinstance(e, sp.Abs) else e.func(*args)
+
+
 @dataclass(frozen=True, eq=False)
 class _Board:
     """Formulas with a mark, 0 or 1, in place of each switch. A switch stands after those that its own slopes turn on."""
 
     written: tuple[Any, ...]
     twins: Row  # a symbol for each stop-gradient
+    atoms: tuple[Any, ...]
     switches: list[Any]
+    turned: list[Any]  # the switches, marked
     marks: list[Any]
     normals: list[list[Any]]  # the slopes of each switch
     marked: list[Any]
@@ -176,12 +195,15 @@ def _board(formulas: tuple[Any, ...], atoms: tuple[Any, ...]) -> _Board:
     def marked(e: Any) -> Any:
         rule: dict[Any, Any] = {}
         for j in _jumps(e):
+            if j.args[0].primitive()[1] not in known:  # nothing that is moved turns on it
+                continue
             n, same = place(j.args[0])
             up = marks[n] if same else 1 - marks[n]
             rule[j] = up if isinstance(j, sp.Heaviside) else 2 * up - 1
         return e.xreplace(rule)
 
-    return _Board(formulas, twins, switches, marks, [list(map(marked, n)) for n in normals], list(map(marked, held)), groups)
+    turned, slopes = [marked(_branches(s)) for s in switches], [list(map(marked, n)) for n in normals]
+    return _Board(formulas, twins, atoms, switches, turned, marks, slopes, list(map(marked, held)), groups)
 
 
 class _Place:
@@ -232,23 +254,48 @@ class _Place:
         Which wall a switch is may depend on the cell: its slopes turn on others. Where it has none it is tied on an open set, and
         is left halved: either side will do.
         """
-        cells: list[tuple[Row, list[Floats]]] = [(self.sides, [])]
+        cells, walls, shut = self._cut(needs)
+        if shut:
+            for direction in _along(walls):
+                steps = {a: self.row[a] + AWAY * binary(float(d)) for a, d in zip(self.board.atoms, direction, strict=True) if d}
+                cells += self._cut(needs, steps)[0]
+        marks = [self.board.marks[n] for n in sorted(needs & self.tied)]
+        return list({tuple(sides[m] for m in marks): sides for sides in cells}.values())
+
+    def _cut(self, needs: frozenset[int], away: Row | None = None) -> tuple[list[Row], list[Floats], bool]:
+        """The cells as the slopes of the switches cut them; or around a point away, where how much the switches have bent on the
+        way counts too. With the walls, and whether some sides have no cell between them."""
+        cells: list[tuple[Row, list[Floats], list[float]]] = [(self.sides, [], [])]
+        seen: list[Floats] = []
+        shut = False
         for n in sorted(needs & self.tied):
-            mark, found = self.board.marks[n], values(self.board.normals[n], [self.row | sides for sides, _ in cells]).value
-            cut: list[tuple[Row, list[Floats]]] = []
-            for (sides, walls), normal in zip(cells, found, strict=True):
+            mark, rows = self.board.marks[n], [self.row | sides for sides, *_ in cells]
+            found, bent = values(self.board.normals[n], rows).value, np.zeros(len(cells))
+            if away is not None:
+                there, here = (values([self.board.turned[n]], x) for x in ([row | away for row in rows], rows))
+                bent = (there - here).value[:, 0] / float(AWAY) ** 2
+            cut: list[tuple[Row, list[Floats], list[float]]] = []
+            for (sides, walls, bends), normal, bend in zip(cells, found, bent, strict=True):
                 if not np.isfinite(normal).all():
                     raise Unsuitable("a switch that is tied has no slope here")
                 if (np.abs(normal) < TIED).all():
-                    cut.append((sides, walls))
+                    cut.append((sides if abs(bend) < BENT else sides | {mark: fmpq(int(bend > 0))}, walls, bends))
                     continue
-                normal = np.where(np.abs(normal) < TIED, 0.0, normal) / np.abs(normal).max()
-                both = ((fmpq(side), [*walls, sign * normal]) for side, sign in ((1, 1.0), (0, -1.0)))
-                cut += [(sides | {mark: side}, beyond) for side, beyond in both if _open(np.array(beyond))]
+                size = np.abs(normal).max()
+                normal = np.where(np.abs(normal) < TIED, 0.0, normal) / size
+                seen.append(normal)
+                both = ((side, [*walls, sign * normal], [*bends, sign * bend / size]) for side, sign in ((1, 1.0), (0, -1.0)))
+                kept = [
+                    (sides | {mark: fmpq(side)}, beyond, bends)
+                    for side, beyond, bends in both
+                    if _open(np.array(beyond), None if away is None else np.array(bends))
+                ]
+                shut |= len(kept) < 2
+                cut += kept
             cells = cut
             if len(cells) > CELLS:
                 raise Unsuitable(f"the switches that are tied cut more than {CELLS} cells around the point")
-        return [sides for sides, _ in cells]
+        return [sides for sides, *_ in cells], seen, shut
 
     def _near(self, sides: Row, needs: frozenset[int]) -> list[Row]:
         """What rounding may do to the switches that are near: each alone on its other side."""
@@ -262,17 +309,32 @@ def _decided(sides: Row) -> list[Row]:
     return [sides | dict.fromkeys(loose, fmpq(side)) for side in (0, 1)] if loose else []
 
 
-def _open(walls: Floats) -> bool:
-    """Is there a direction that is on the right side of every wall?"""
+def _along(walls: Sequence[Floats]) -> list[Floats]:
+    """Some directions in which all walls run, and each of them."""
+    found: list[Floats] = []
+    for some in (np.array(walls), *(wall[None] for wall in {tuple(w): w for w in walls}.values())):
+        _, sizes, rows = np.linalg.svd(some)
+        free = list(rows[int((sizes > THIN).sum()) :])
+        found += [
+            sign * d
+            for d in (*free, *(a + s * b for a, b in itertools.combinations(free, 2) for s in (1, -1)))
+            for sign in (1, -1)
+        ]
+    return found[:ALONG]
+
+
+def _open(walls: Floats, bends: Floats | None = None) -> bool:
+    """Is there a direction that is on the right side of every wall, or a place where they are as far beside the point?"""
     least_squares = walls @ (np.linalg.pinv(walls) @ np.ones(len(walls)))
-    if (least_squares > 0.5).all():
+    if bends is None and (least_squares > 0.5).all():
         return True
     from scipy.optimize import linprog
 
     count, size = walls.shape
-    within = np.hstack([-walls, np.ones((count, 1))])  # walls @ direction >= room
-    found = linprog([0.0] * size + [-1.0], within, np.zeros(count), bounds=[(-1, 1)] * size + [(0, 1)])
-    return bool(found.status == 0 and -found.fun > THIN)
+    reach, least, offset = (1, THIN, np.zeros(count)) if bends is None else (REACH, BENT, bends)
+    within = np.hstack([-walls, np.ones((count, 1))])  # walls @ direction + offset >= room
+    found = linprog([0.0] * size + [-1.0], within, offset, bounds=[(-reach, reach)] * size + [(0, 1)])
+    return bool(found.status == 0 and -found.fun > least)
 
 
 def _bent(board: _Board, atoms: Sequence[Any], row: Row) -> bool:
