@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import os
 import re
@@ -896,7 +897,11 @@ def test_what_the_pages_own_code_raises_is_not_told_of_the_answer(tmp_path: Path
     assert "an exponential is forgotten" in said(found) and "`independent`" not in said(found)
 
 
-def test_what_is_undecided_has_no_advice_for_the_page_but_the_name_of_its_mistake(tmp_path: Path) -> None:
+def test_what_is_undecided_has_no_advice_for_the_page_but_the_name_of_its_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("grade", "remote"):
+        monkeypatch.setattr(f"gradcheck_rl.grading.{module}.ROWS", 10_000)
     code = filled([p for p in of("problem4").parts if p.kind == FUNCTION])
     wrong = "def score(W, b, log_sigma, d, jump):\n    return log_pi(W, b, log_sigma, d, jump)\n"
     found = row(only("problem4", ["score"]), tmp_path, code + wrong)
@@ -1024,3 +1029,51 @@ def test_of_a_part_that_is_not_visible_only_teachers_read_more_than_the_word(vis
 def test_that_no_attempt_is_left_is_in_a_junit_file() -> None:
     out = OUTPUTS["junit"]([Row("alice", "", "problem3", "rlimits", (), note="no attempt is left")])
     assert "no attempt is left" in out
+
+
+OVERFLOWS = """
+import torch
+def log_prob(w, s0, allowed, action):
+    weights = torch.exp(s0 * w) * allowed
+    return torch.log(weights[action] / weights.sum())
+def reinforce(w, s0, allowed, reward, action):
+    return log_prob(w, s0, allowed, action) * reward[action]
+"""
+
+
+def test_a_mistake_has_its_name_where_slopes_by_the_mask_are_others(tmp_path: Path) -> None:
+    """Nobody asks for those."""
+    found = row(only("problem1", ["reinforce", "log_prob"]), tmp_path, OVERFLOWS)
+    assert words(found) == ["FAIL", "FAIL"]
+    assert all("the mistake: it is right where it is finite" in "\n".join(part.says) for part in found.parts)
+
+
+@pytest.mark.parametrize(
+    ("weight", "says"),
+    [("reward[action].detach()", ()), ("reward[action] + 1", ("its gradient is the page's, its value is another",))],
+)
+def test_another_value_is_said_of_another_value_alone(tmp_path: Path, weight: str, says: tuple[str, ...]) -> None:
+    code = f"""
+import torch
+def reinforce(w, s0, allowed, reward, action):
+    return torch.log_softmax(torch.where(allowed > 0, s0 * w, -torch.inf), 0)[action] * {weight}
+"""
+    found = row(only("problem1", ["reinforce"]), tmp_path, code)
+    assert (words(found), found.parts[0].says) == (["PASS"], says)
+
+
+def test_what_takes_too_many_rows_is_refuted_at_a_few_points(tmp_path: Path) -> None:
+    """An integral over jumps: of the reward and the score, added where they should be multiplied."""
+    code = inspect.getsource(load("problem4").functions["score"]).replace(") * log_pi(", ") + log_pi(")
+    assert " + log_pi(" in code
+    helpers = "".join(inspect.getsource(load("problem4").functions[n]) for n in ("policy", "log_pi", "succeeds", "reward"))
+    found = row(only("problem4", ["score"]), tmp_path, f"import torch\n{helpers}{code}")
+    assert words(found) == ["FAIL"]
+
+
+def test_a_template_tells_of_each_mean_that_is_claimed() -> None:
+    (asked_for,) = (part.asks for part in only("problem7", ["reinforce"]).parts)
+    for name in ("m", "sigma"):
+        says = f"the mean of the gradient by {name} of `reinforce` is the gradient by {name} of E[-(-c + x)**2]"
+        assert says in asked_for.replace("The mean", "the mean")
+    assert asked_for.count("x is normal") == 1

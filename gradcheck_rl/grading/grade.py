@@ -8,9 +8,9 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from ..errors import CodeError, GradcheckError, InputError, ProblemError, Unsuit
 from ..estimate import Floats
 from ..evaluators import Scene, evaluate, sampled
 from ..evaluators.plain import is_numpy
-from ..judge import Judge
+from ..judge import Judge, Settled
 from ..points import drawn
 from ..problem import Problem
 from ..quantities import Covariance, Gradient, Leaf, Mean, Trace, Value, blocks, is_code, slots
@@ -39,7 +39,22 @@ from .parts import FUNCTION, NUMBER, Part, parts
 from .remote import ROWS, Remote, TooMuch, signature
 from .result import Result, Row
 from .rubric import Rubric
-from .samples import RESOLUTION, Difference, Function, Sample, Search, Sight, answered, apart, same, same_slopes, samples, sight
+from .samples import (
+    RESOLUTION,
+    Difference,
+    Function,
+    Sample,
+    Search,
+    Sight,
+    answered,
+    apart,
+    same,
+    same_slopes,
+    same_values,
+    samples,
+    sight,
+    without,
+)
 from .session import Ended, GraderFault, Session, clean
 from .submission import Submission, Unreadable
 from .tex import parse_tex
@@ -48,7 +63,7 @@ KEY = "GRADCHECK_RL_KEY"
 HIDDEN, SHOWN = 8, 8
 PART_S = 120.0
 LIVES = 3
-NUMPY_POINTS = 2
+FEW = 2
 SHOWN_NUMBERS = 8
 # Steps of a difference, and how near it comes to the slope.
 STEPS = {1e-5: 1e-3, 1e-4: 1e-3, 1e-3: 1e-3, 1e-2: 1e-3, 0.1: 0.05}
@@ -90,11 +105,22 @@ class _Asked:
     function: Function
     hidden: list[Sample]
     shown: list[Sample]
+    free: Collection[str]  # arguments by which no slope is asked for
     _mistakes: list[list[hints.Known]] = field(default_factory=list[list[hints.Known]])
+
+    @cached_property
+    def told(self) -> list[Sample]:
+        """The rows that may be shown, with the slopes that are asked for."""
+        return [replace(s, slopes=without(s.arguments, s.slopes, self.free)) for s in self.shown]
+
+    def answered(self, remote: Remote) -> list[hints.Pair]:
+        """What a submission gives in these rows."""
+        found = [(s, *answered(remote.ask, s, remote.numpy)) for s in self.shown]
+        return [(values, without(s.arguments, slopes, self.free)) for s, values, slopes in found]
 
     def known(self, problem: Problem) -> list[hints.Known]:
         if not self._mistakes:
-            self._mistakes.append(hints.known_mistakes(problem, self.function, self.shown))
+            self._mistakes.append(hints.known_mistakes(problem, self.function, self.told, self.free))
         return self._mistakes[0]
 
 
@@ -190,6 +216,8 @@ class Grader:
             if self._written_by_hand(remote, asked, run.submission):
                 says_ = "its gradient is not the slope of its value: is it written by hand?"
                 return Judgement("FAIL", (says_,) if self.rubric.show != "verdict" else ())
+            if failed is None and same_values(remote.ask, asked.hidden, remote.numpy, seen):
+                return Judgement("PASS")
             held = "its gradient is the page's" if alike else "all that is claimed of it holds"
             return Judgement("PASS", (f"{held}, its value is another",))
         if refuted.verdict == "UNDECIDED":
@@ -202,19 +230,29 @@ class Grader:
         if slot.__name__ not in self._asked:
             hidden = samples(self.problem, slot, self.seed, HIDDEN)
             shown = hidden if self.seed == 0 else samples(self.problem, slot, 0, SHOWN)
-            self._asked[slot.__name__] = _Asked(Function(slot), hidden, shown)
+            self._asked[slot.__name__] = _Asked(Function(slot), hidden, shown, self._free(slot))
         return self._asked[slot.__name__]
+
+    def _free(self, slot: Any) -> set[str]:
+        """Variables by which no claim that reaches the function takes a gradient; and draws, where no other function calls it."""
+        leaves = [q for c in self.problem.claims if c.reaches({slot: slot}) for q, _ in c.quantities() if isinstance(q, Leaf)]
+        reaching = [q for q in leaves if is_code(q.of) and slot in slots(q.of)]
+        by = [q.wrt for q in reaching if isinstance(q, Gradient)]
+        taken = {v.name for wrt in by for v in blocks(wrt, self.problem.bound.parameters)}
+        alone = all(q.of is slot for q in reaching)
+        return {*(self.problem.bound.names if alone else self.problem.bound.variables)} - taken
 
     def _sight(self, asked: _Asked, named: Sequence[str]) -> Sight:
         """As fine as the finest of the claims: what one of them would refute is asked of it."""
         finest = min((c.resolution for c in self._claims(self.problem, asked.function.slot, named)), default=RESOLUTION)
         return sight(asked.hidden, min(finest, RESOLUTION))
 
-    def _judge(self, page: Problem, numpy: bool) -> Judge:
-        key = (page, numpy)
+    def _judge(self, page: Problem, few: bool) -> Judge:
+        """At the page's corners and points drawn, or at a few alone: numpy is called row by row, an integral at many."""
+        key = (page, few)
         if key not in self._judges:
-            corners = () if numpy else page.corners
-            points = drawn(page.bound.variables, corners, NUMPY_POINTS, self.seed, page.name)
+            corners = () if few else page.corners
+            points = drawn(page.bound.variables, corners, FEW, self.seed, page.name)
             self._judges[key] = Judge(page, self.seed, points, proving=False)
         return self._judges[key]
 
@@ -240,7 +278,7 @@ class Grader:
 
     def _refuted(self, remote: Remote, answer: Answer, rule: Sequence[str]) -> Judgement | None:
         """The first claim that fails, the cheapest first; None where all hold, and some do."""
-        slot, numpy, shown = remote.slot, remote.numpy, 0
+        slot, few, shown = remote.slot, remote.numpy, 0
         unsure: Judgement | None = None
         own = answer[slot]
         others = [other for _, other in self.problem.also]
@@ -249,19 +287,21 @@ class Grader:
             if slot.__name__ not in functions:
                 continue
             here = {functions[slot.__name__]: own}
-            judge = self._judge(page, numpy).anew()
+            judge = self._judge(page, few).anew()
             for claim in sorted(self._claims(page, functions[slot.__name__], rule), key=_cost):
                 try:
-                    settled = judge.settle(claim, here, witness=False)
-                except TooMuch:
-                    settled = None
+                    settled = _settled(judge, claim, here, remote)
+                    if settled is None and not few:
+                        few, remote.left = True, ROWS
+                        judge = self._judge(page, few).anew()
+                        settled = _settled(judge, claim, here, remote)
                 except (ProblemError, Unsuitable) as error:
                     if unsure is None and _settles(judge, claim):
                         unsure = Judgement("UNDECIDED", (f"a claim cannot be evaluated: {error}",))
                     continue
                 if remote.session.end is not None:
                     raise remote.session.end
-                if settled is None or remote.left < 0:
+                if settled is None:
                     return unsure or Judgement(
                         "UNDECIDED", (f"it is not the page's own, and to see whether it is right takes over {ROWS} rows",)
                     )
@@ -286,15 +326,15 @@ class Grader:
             suppress(GradcheckError, ValueError, TooMuch),
         ):  # without a hint it is as wrong as with one
             try:
-                given = [answered(remote.ask, sample, remote.numpy) for sample in asked.shown]
+                given = asked.answered(remote)
             except CodeError as error:
                 return (*out, *self._shape(remote, asked, str(error)))
             if self.rubric.hints:
-                mistake = hints.name(given, asked.shown, asked.known(self.problem))
+                mistake = hints.name(given, asked.told, asked.known(self.problem))
                 other = "" if mistake else self._other_estimator(remote, answer)
                 if mistake or other:
                     out.append(f"the mistake: {mistake}" if mistake else other)
-                elif show == "counterexample" and (near := hints.fit(given, asked.shown)):
+                elif show == "counterexample" and (near := hints.fit(given, asked.told)):
                     out.append(near)
             if show == "counterexample":
                 by = self._slopes_by(asked.function.slot)
@@ -347,8 +387,7 @@ class Grader:
         if self.rubric.show == "verdict" or not self.rubric.hints:
             return ()
         with np.errstate(all="ignore"), suppress(GradcheckError, ValueError, TooMuch):
-            given = [answered(remote.ask, sample, remote.numpy) for sample in asked.shown]
-            if mistake := hints.name(given, asked.shown, asked.known(self.problem)):
+            if mistake := hints.name(asked.answered(remote), asked.told, asked.known(self.problem)):
                 return (f"the mistake: {mistake}",)
         return ()
 
@@ -533,6 +572,15 @@ def _moments(mean: Mean, scene: Scene) -> _Moments | None:
         return _Moments(evaluate(mean, scene).value[:, 0], evaluate(Trace(Covariance(mean.of, mean.over)), scene).value[:, 0, 0])
     except GradcheckError:
         return None
+
+
+def _settled(judge: Judge, claim: Claim, answer: Answer, remote: Remote) -> Settled | None:
+    """None where it takes too many rows, which may have been taken for an error of the code."""
+    try:
+        settled = judge.settle(claim, answer, witness=False)
+    except TooMuch:
+        return None
+    return settled if remote.left >= 0 else None
 
 
 def _settles(judge: Judge, claim: Claim) -> bool:

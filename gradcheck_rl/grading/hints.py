@@ -7,7 +7,7 @@ import ast
 import inspect
 import math
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from ..evaluators import Scene
 from ..judge import Judge
 from ..problem import Problem
 from .remote import asked_of
-from .samples import Function, Sample, apart
+from .samples import Function, Sample, apart, without
 
 KINDS = {
     "sign": "a sign is turned round",
@@ -58,18 +58,18 @@ class Known(NamedTuple):
     gives: list[Pair]
 
 
-def known_mistakes(problem: Problem, function: Function, found: Sequence[Sample]) -> list[Known]:
-    """What each mistake that has a name gives in these rows, the page's own first."""
+def known_mistakes(problem: Problem, function: Function, found: Sequence[Sample], free: Collection[str] = ()) -> list[Known]:
+    """What each mistake that has a name gives in these rows, the page's own first; no slopes by what is `free`."""
     out: list[Known] = []
     judge = Judge(problem, 0, 1)
     for mistake in problem.mistakes:
         try:
             scene = Scene(problem.bound, judge.points, fitted(problem, mistake.answer))
-            out += _tried(mistake.says, scene.resolve(function.slot), function, found)
+            out += _tried(mistake.says, scene.resolve(function.slot), function, found, free)
         except GradcheckError:
             continue
     for says, code in (*_misread(function, found), *_edited(function.slot)):
-        out += _tried(says, code, function, found)
+        out += _tried(says, code, function, found, free)
     return out
 
 
@@ -104,19 +104,23 @@ def _given(slot: Callable[..., Any], name: str, change: Callable[[Any], Any]) ->
     return lambda **arguments: slot(**{**arguments, name: change(arguments[name])})
 
 
-def _tried(says: str, code: Callable[..., Any], function: Function, found: Sequence[Sample]) -> list[Known]:
+def _tried(
+    says: str, code: Callable[..., Any], function: Function, found: Sequence[Sample], free: Collection[str]
+) -> list[Known]:
     gives: list[Pair] = []
     try:
         for sample in found:
             with function.unchecked():
-                gives.append((function.values(code, sample.arguments), function.slopes(code, sample.arguments, sample.weights)))
+                slopes = function.slopes(code, sample.arguments, sample.weights)
+                gives.append((function.values(code, sample.arguments), without(sample.arguments, slopes, free)))
             if gives[-1][0].shape != sample.values.shape:
                 return []
     except Exception:  # an edited line may raise anything
         return []
     for (v, g), sample in zip(gives, found, strict=True):
         off = apart(v, sample.values).any(axis=1) | apart(g, sample.slopes).any(axis=1)
-        if (off & (np.isfinite(v).all(axis=1) | np.isfinite(g).all(axis=1))).any():  # NaN everywhere tells nothing
+        finite = np.isfinite(v).all(axis=1) | (np.isfinite(g).all(axis=1) & (g.shape[1] > 0))
+        if (off & finite).any():  # NaN everywhere tells nothing
             return [Known(says, gives)]
     return []
 

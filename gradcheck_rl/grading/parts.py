@@ -271,13 +271,17 @@ def _specified(slot: Callable[..., Any], problem: Problem) -> str:
         kinds |= dict.fromkeys(_counted(rows[name].shape[1:], rows[name].dtype.kind == "i") for rows in handed if name in rows)
         takes.append(f"{name}, {' or '.join(kinds)}" if kinds else name)
     out = f"In {'numpy' if is_numpy(slot) else 'torch'}. Takes {'; '.join(takes) or 'nothing'}."
+    means: dict[str, None] = {}
+    laws: dict[str, None] = {}
     for claim in problem.claims:
         if claim.at is None and type(claim.that) is Equal:
             left, right = claim.that.sides
             if isinstance(left, Mean) and left.code() == [slot] and isinstance(right, Gradient) and not is_code(right.of):
-                asks = f"{out} {described(left, problem).capitalize()} is {described(right, problem)}{_laws(right, problem)}."
-                return asks if len(asks) <= 2 * SHORT else out
-    return out
+                means[f"{described(left, problem)} is {described(right, problem)}"] = None
+                laws |= dict.fromkeys(_laws(right, problem).split("; ")[1:])
+    told = "; ".join([*means, *laws])
+    asks = f"{out} {told[:1].upper()}{told[1:]}."
+    return asks if means and len(asks) <= 2 * SHORT else out
 
 
 def _kind(symbols: Any) -> str:

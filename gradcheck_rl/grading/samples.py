@@ -243,6 +243,11 @@ def same(ask: Ask, found: Sequence[Sample], numpy: bool, seen: Sight) -> bool:
     return bool(found)
 
 
+def same_values(ask: Ask, found: Sequence[Sample], numpy: bool, seen: Sight) -> bool:
+    """Does it give in every row the values of the page's function?"""
+    return not any(apart(answered(ask, s, numpy)[0], s.values, seen.values).any() for s in found)
+
+
 def same_slopes(ask: Ask, found: Sequence[Sample], by: Sequence[str], seen: Sight) -> bool:
     """Has it, in every row, the slopes of the page's function by these arguments?"""
     for sample in found:
@@ -261,6 +266,11 @@ def columns(arguments: Arguments, by: Collection[str]) -> list[int]:
             out += range(at, at + size) if name in by else ()
             at += size
     return out
+
+
+def without(arguments: Arguments, slopes: Floats, free: Collection[str]) -> Floats:
+    """The slopes by all arguments but these."""
+    return slopes[:, columns(arguments, arguments.keys() - set(free))] if slopes.shape[1] else slopes
 
 
 @dataclass(frozen=True, eq=False)
