@@ -488,3 +488,19 @@ def test_a_last_comma_is_no_entry() -> None:
 def test_a_habit_is_told_what_to_type(text: str, says: str, advice: str) -> None:
     error = refused(text)
     assert says in error.says and str(error).splitlines()[-1] == advice
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("p(1 - p)", "`p` is not known here; there is x"),
+        ("pi_i (x)", "`pi` is a number here, and no function"),
+        ("Σ x", "Write sum("),
+        ("½ x", "Did you mean `1/2`?"),
+        ("1 0 2", "write [a, b] for several"),
+    ],
+)
+def test_what_is_on_a_page_and_not_here_is_told_how_to_be_written(text: str, says: str) -> None:
+    with pytest.raises(FormulaError) as found:
+        parse(text, {"x": Variable("x")})
+    assert says.lower() in str(found.value).lower()

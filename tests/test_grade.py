@@ -1077,3 +1077,27 @@ def test_a_template_tells_of_each_mean_that_is_claimed() -> None:
         says = f"the mean of the gradient by {name} of `reinforce` is the gradient by {name} of E[-(-c + x)**2]"
         assert says in asked_for.replace("The mean", "the mean")
     assert asked_for.count("x is normal") == 1
+
+
+def test_a_wrong_formula_is_told_what_it_is_and_what_was_expected() -> None:
+    assert judged("problem3", "slope", '"mu^3"') == ("FAIL", "at mu = 1: it is 1; 2 was expected")
+
+
+def test_an_unknown_name_is_told_the_names_of_the_question() -> None:
+    """Not all of the page's."""
+    word, told = judged("problem1", "slope", '"pi*(reward - J)"')
+    assert word == "INVALID" and "`J` is not known here; there is allowed, s0, w, reward" in told
+
+
+@pytest.mark.parametrize("line", ["import os\nos.fork()", "open('rewards.csv')", "open('curve.png', 'w')"])
+def test_a_script_that_wants_the_machine_is_told_where_to_write_it(grader: Grader, tmp_path: Path, line: str) -> None:
+    found = row(grader, tmp_path, f"{line}\n{HONEST}")
+    assert words(found) == ["INVALID", "INVALID"]
+    assert "write what is not asked for under `if __name__ == '__main__':`" in said(found)
+    inside = "".join(f"    {part}\n" for part in line.split("\n"))
+    assert words(row(grader, tmp_path, f"{HONEST}\nif __name__ == '__main__':\n{inside}")) == ["PASS", "PASS"]
+
+
+def test_an_annotation_of_a_hidden_part_is_its_word() -> None:
+    part = Result("slope", FORMULA, "FAIL", 0.0, 1.0, "hidden", ("the sign is turned",))
+    assert "::FAIL\n" in OUTPUTS["github"]([Row("alice", "", "problem3", "rlimits", (part,))])

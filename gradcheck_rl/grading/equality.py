@@ -50,7 +50,8 @@ def compare_formulas(answer: Any, expected: Any, seed: int = 0) -> Ruling:
     """
     left, right = entries(answer), entries(expected)
     if len(left) != len(right):
-        raise InputError(f"the answer has {_count(len(left))}, and {_count(len(right))} was asked for: {_missing(left, right)}.")
+        has = f"{'has' if len(left) == 1 else 'is'} {_count(len(left))}"
+        raise InputError(f"the answer {has}, and {_count(len(right))} was asked for: {_missing(left, right)}.")
     that = Equal(Value(array(*left)), Value(array(*right)))
     world = Problem("Two formulas", (Claim("They are equal.", that, resolution=RESOLUTION),)).bound
     question = _Question(that, left, right, world, seed)
@@ -201,7 +202,7 @@ class _Question:
     ) -> Ruling:
         if verdict is Verdict.REFUTED and not note:
             place = f"entry {coordinate % m.width}: " if len(self.right) > 1 else ""
-            note = f"{place}{number(m.left, at, coordinate)} is not {number(m.right, at, coordinate)}"
+            note = f"{place}it is {number(m.left, at, coordinate)}; {number(m.right, at, coordinate)} was expected"
         if verdict is Verdict.UNDECIDED:
             note = f"known only to {slack:.0e} at some point"
         drawn = m.drawn(at, coordinate) if verdict is Verdict.REFUTED else {}

@@ -131,7 +131,7 @@ class Parser:
                 if divided:
                     raise self._two_readings("a/bc", "a/(bc)", "(a/b)*c")
                 if self.here.kind == "number" and self.words[self.position - 1].kind == "number":
-                    raise self.error("two numbers stand side by side", self.here.at, "write * between them, or a point")
+                    raise self.error("two numbers stand side by side", self.here.at, "write [a, b] for several, or a * b")
                 factors.append((False, self._power()))
             else:
                 return factors[0][1] if len(factors) == 1 else Product(at, tuple(factors))

@@ -35,7 +35,7 @@ from . import hints
 from .equality import compare_formulas
 from .formula import parse
 from .isolation import Limits, Tier, says
-from .parts import FUNCTION, NUMBER, Part, parts
+from .parts import FUNCTION, NUMBER, Part, mentioned, parts
 from .remote import ROWS, Remote, TooMuch, signature
 from .result import Result, Row
 from .rubric import Rubric
@@ -426,7 +426,7 @@ class Grader:
         text = submission.texts.get(part.id, "").strip()
         if not text:
             raise Unreadable(f'`{part.id}` is not filled in: write {part.id} = "...".')
-        names = {} if part.kind == NUMBER else dict(self.problem.bound.variables)
+        names = {} if part.kind == NUMBER else self._names_in(part)
         answer = parse_tex(text, names) if "\\" in text else parse(text, names)
         left, right = entries(answer), list(part.expected)
         if part.kind == NUMBER:
@@ -444,6 +444,13 @@ class Grader:
         if ruling.verdict is Verdict.UNDECIDED:
             return Judgement("UNDECIDED", (ruling.note or "neither a proof nor a counterexample was found",))
         return Judgement("FAIL", self._of_formula(part, left, right))
+
+    def _names_in(self, part: Part) -> dict[str, Any]:
+        """The variables that a formula may be of: those of the question, and of what is expected."""
+        assert part.claim is not None
+        own, free = mentioned(part.claim, self.problem), {a for e in part.expected for a in e.free_symbols}
+        variables = self.problem.bound.variables
+        return {name: v for name, v in variables.items() if name in own or free & set(v.atoms.ravel())}
 
     def _of_formula(self, part: Part, left: Sequence[Any], right: Sequence[Any]) -> tuple[str, ...]:
         if self.rubric.show == "verdict":

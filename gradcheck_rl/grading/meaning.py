@@ -20,7 +20,7 @@ from ..laws import Bundle, Draw, E, Finite, Random
 from ..rings import ball
 from ..spaces import OneOf, rational
 from ..symbols import Array, Atom, Max, Min, Parameter, Pick, Symbols, Variable, plain, step_
-from .tokens import FormulaError
+from .tokens import ADVICE, FormulaError
 from .tree import Call, Entry, Name, Node, Number, Power, Product, Sum, Total, Vector
 
 ENTRIES, NESTED, RANGE = 5000, 20, 1000
@@ -329,6 +329,7 @@ class Meaning:
         inner = self._split(name.word, known)
         word = "_".join([name.word, *itertools.takewhile(bool, map(_written, name.below))])
         like = f"write {'*'.join(inner)} for a product" if inner else did_you_mean(word, [*known, *FUNCTIONS]).strip()
+        like = ADVICE["∑"] if word == "Sigma" else like
         return self.error(f"`{word[:40]}` is not known here; there is {_listed(known)}", name.at, like)
 
     def _split(self, word: str, known: Sequence[str]) -> list[str]:
@@ -373,8 +374,12 @@ class Meaning:
     def _unknown_function(self, node: Call) -> FormulaError:
         word = node.of.word
         like = did_you_mean(word, [*FUNCTIONS, *self.names]).strip()
+        if word in CONSTANTS:
+            return self.error(f"`{word}` is a number here, and no function", node.at, "write * for a product")
+        if not like and len(word) == len(node.arguments) == 1:  # as p in p(1 - p)
+            return self._unknown(node.of)
         says = f"`{word[:40]}` is no function that is known here; there is {', '.join(FUNCTIONS)}"
-        return self.error(says, node.at, like or "write * for a product")
+        return self.error(says, node.at, like)
 
     def _function(self, word: str, node: Call) -> Any:
         if word == "sum" and len(node.arguments) > 1:

@@ -77,7 +77,7 @@ def as_classroom(rows: Sequence[Row]) -> str:
 def as_github(rows: Sequence[Row]) -> str:
     """Annotations of a GitHub step: the first failures, and how many more."""
     wrong = [(row, part) for row in rows for part in row.parts if not part.ok]
-    out = [_command("error", f"{row.name}: {part.id}", f"{part.verdict}. {_told(part)}") for row, part in wrong[:ANNOTATIONS]]
+    out = [_command("error", f"{row.name}: {part.id}", _worded(part)) for row, part in wrong[:ANNOTATIONS]]
     if len(wrong) > ANNOTATIONS:
         out.append(_command("error", "and more", f"{len(wrong) - ANNOTATIONS} more parts are not right."))
     score, out_of = sum(row.score for row in rows), sum(row.out_of for row in rows)
@@ -215,6 +215,10 @@ def _said(part: Result) -> str:
 def _told(part: Result) -> str:
     """What is said of a part, in formats that keep nothing back by themselves: nothing of one that is not visible."""
     return _said(part) if part.visibility == "visible" else ""
+
+
+def _worded(part: Result) -> str:
+    return f"{part.verdict}. {said}" if (said := _told(part)) else part.verdict
 
 
 def _points(x: float) -> str:

@@ -314,12 +314,12 @@ def template(problem: Problem, found: Sequence[Part], title: str = "") -> str:
         out += _comment("Numbers are exact, 1/3, or to six digits. Several: [a, b, ...].", None)
     for part in texts:
         assert part.claim is not None
-        names = _names(part.claim, problem) if part.kind == FORMULA else []
+        names = mentioned(part.claim, problem) if part.kind == FORMULA else []
         out += ["", *_comment(part.asks, part), *_comment(f"Names: {', '.join(names)}.", None)[: len(names)], f'{part.id} = ""']
     return "\n".join(out) + "\n"
 
 
-def _names(claim: Claim, problem: Problem) -> list[str]:
+def mentioned(claim: Claim, problem: Problem) -> list[str]:
     """The variables that the question itself mentions."""
     left = lowered(_left(claim), problem.bound.parameters, problem.bound.names) or []
     free = set[Any]().union(*(e.free_symbols for e in left))

@@ -185,5 +185,5 @@ def _advice(c: str) -> str:
         return 'write r"..." for a text with backslashes, in which Python changes none'
     if unicodedata.category(c) == "Cf":
         return "leave it out: it cannot be seen"
-    plain = LOOK_ALIKE.get(c) or unicodedata.normalize("NFKC", c)
+    plain = LOOK_ALIKE.get(c) or unicodedata.normalize("NFKC", c).replace("\N{FRACTION SLASH}", "/")
     return f"did you mean `{plain}`?" if plain != c and plain.isascii() and plain.isprintable() else ""

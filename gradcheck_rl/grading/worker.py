@@ -29,8 +29,15 @@ NAMES, NESTED = 40, 4
 LIBRARIES = ("numpy", "torch")
 RANDOM = "gives another result each time it is called: it draws random numbers of its own. Take the noise as an argument."
 CONVERTIBLE = {"Fraction", "Decimal", "Float", "Rational", "Integer", "Half", "One", "Zero", "mpf"}
+ALONE = "a submission is graded without files, network or other processes"
+MAIN = "write what is not asked for under `if __name__ == '__main__':`"
 FIXES = (
-    ("No module named", "leave this import out, or write it where the answers do not need it, under `if __name__`"),
+    (
+        "No module named",
+        "leave this import out, or write it where the answers do not need it, under `if __name__ == '__main__':`",
+    ),
+    ("PermissionError", f"{ALONE}: {MAIN}"),
+    ("FileNotFoundError", f"{ALONE}: {MAIN}"),
     ("attempted relative import", "write `from helper import ...`, without the point"),
     ("Can't call numpy() on Tensor that requires grad", "keep it a tensor, for a gradient does not pass through numpy"),
     ("Boolean value of Tensor with more than one value", "write torch.where or torch.minimum, for several numbers at once"),
