@@ -1101,3 +1101,19 @@ def test_a_script_that_wants_the_machine_is_told_where_to_write_it(grader: Grade
 def test_an_annotation_of_a_hidden_part_is_its_word() -> None:
     part = Result("slope", FORMULA, "FAIL", 0.0, 1.0, "hidden", ("the sign is turned",))
     assert "::FAIL\n" in OUTPUTS["github"]([Row("alice", "", "problem3", "rlimits", (part,))])
+
+
+@pytest.mark.parametrize("lines", ["scale = float('1')", "n = len([2])\nscale = np.ones(3)[:n].sum()", "scale = range(2)[1]"])
+def test_what_a_function_of_a_notebook_reads_is_made(grader: Grader, tmp_path: Path, lines: str) -> None:
+    """What a function of the notebook makes is not, nor what cannot be made, or what nothing reads."""
+    used = f"{HONEST}\nplain = naive_grad\ndef naive_grad(x, mu):\n    return scale * plain(x, mu)\n"
+    main = "import time\ndef train():\n    time.sleep(1e6)\nreturns = train()\nmean = returns\nslept = time.sleep(1e6)\n"
+    lost = "lost = float('no')\nlast = lost\ndef show():\n    return lost, mean, returns\n"
+
+    def graded(*cells: str) -> Row:
+        book = {"cells": [{"cell_type": "code", "source": cell} for cell in ("import numpy as np", *cells)]}
+        return row(grader, tmp_path, json.dumps(book), "them.ipynb")
+
+    assert words(graded(lines, used)) == words(graded(main, lines, used, lost)) == ["PASS", "PASS"]
+    found = graded(main, "scale = train()", used)
+    assert words(found) == ["FAIL", "PASS"] and "name 'scale' is not defined" in said(found)

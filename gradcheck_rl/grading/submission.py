@@ -6,7 +6,7 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,25 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 REPEATED = 1000
 MODULES = {"np", "numpy", "math", "torch", "sp", "sympy", "fractions"}
 AROUND = {"array", "asarray", "tensor", "as_tensor", "list", "tuple", "float", "Fraction", "Rational", "Float", "Matrix"}
+MAKERS = {
+    "abs",
+    "bool",
+    "dict",
+    "float",
+    "int",
+    "len",
+    "list",
+    "max",
+    "min",
+    "pow",
+    "range",
+    "round",
+    "set",
+    "str",
+    "sum",
+    "tuple",
+}
+IMPORTS = (ast.Import, ast.ImportFrom)
 _library = re.compile(r"\b(torch|numpy)\b")
 
 
@@ -276,9 +295,41 @@ def _is_nothing(node: ast.expr) -> bool:
 
 
 def _parts(tree: ast.Module) -> str:
-    """Definitions, imports and constants: what a script has beside its main part."""
-    kept = [node for node in tree.body if _is_part(node)]
-    return ast.unparse(ast.Module(kept, [])) + "\n"
+    """Definitions, imports and constants, and what these read that a library makes: a script without its main part."""
+    kept = {n: node for n, node in enumerate(tree.body) if _is_part(node)}
+    imported = [alias.asname or alias.name for node in kept.values() if isinstance(node, IMPORTS) for alias in node.names]
+    makers = {*MAKERS, *(name.split(".")[0] for name in imported)}
+    needed = {name for node in kept.values() for name in _read(node)}
+    for n, node in reversed([*enumerate(tree.body)]):
+        if n not in kept and isinstance(node, ast.Assign) and _is_made(node, needed, makers):
+            needed |= _read(node)
+            kept[n] = node
+    found = [_tried(kept[n]) for n in sorted(kept)]
+    return ast.unparse(ast.fix_missing_locations(ast.Module(found, []))) + "\n"
+
+
+def _tried(node: ast.stmt) -> ast.stmt:
+    """What is assigned may be made of what is left out; then it is left out too."""
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or not _read(node):
+        return node
+    return ast.Try([node], [ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])], [], [])
+
+
+def _read(node: ast.stmt) -> set[str]:
+    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+
+
+def _is_made(node: ast.Assign, needed: Collection[str], makers: Collection[str]) -> bool:
+    """Is it something that is needed, made by calls of a library alone?"""
+    called = [_root(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)]
+    return all(isinstance(t, ast.Name) and t.id in needed for t in node.targets) and all(name in makers for name in called)
+
+
+def _root(function: ast.expr) -> str:
+    """np of np.random.default_rng(0).normal."""
+    while isinstance(function, (ast.Attribute, ast.Subscript, ast.Call)):
+        function = function.func if isinstance(function, ast.Call) else function.value
+    return function.id if isinstance(function, ast.Name) else ""
 
 
 def _is_part(node: ast.stmt) -> bool:
