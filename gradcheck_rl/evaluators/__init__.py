@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -205,27 +206,37 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
         return _moments(q, scene, listed.outcomes(atoms, names, scene))
     rounding: list[Floats] = []
     sparing = False
+    apart = _by_values(q.of)
 
-    def moments(order: int, here: Scene) -> Estimate:
+    def moments(order: int, here: Scene, bare: bool) -> Estimate:
         nonlocal sparing
         try:
-            return _moments(q, here, integrated.outcomes(atoms, names, here, order, sparing))
+            outcomes = integrated.outcomes(atoms, names, here, order, sparing)
+            return _moments(q, here, replace(outcomes, bare=bare))
         except Unsuitable:
             if sparing:
                 raise
             sparing = True  # code that is called for one sample at a time
-            return moments(order, here)
+            return moments(order, here, bare)
 
     def rule(order: int, rows: Any = None) -> Floats:
         here = scene if rows is None or len(rows) == len(scene.points) else scene.at(scene.points.take(rows))
-        found = moments(order, here)
+        bare = apart and len(rounding) != 1
+        found = moments(order, here, bare)
         if order == CENTRED and not (known := np.isfinite(found.value)).all():
-            found = found.where(known, moments(ASIDE, here))  # nobody draws the centre itself, where x / |x| is no number
+            found = found.where(known, moments(ASIDE, here, bare))  # nobody draws the centre itself, where x / |x| is no number
         rounding.append(found.radius)
         return found.value
 
     settled = quadrature(rule, 2**10)
-    return Estimate(settled.value, settled.radius + rounding[1], Evidence.FLOAT)
+    return Estimate(settled.value, settled.radius + rounding[1], Evidence.FLOAT)  # the other rules' radii are not asked for
+
+
+def _by_values(q: Quantity) -> bool:
+    """Do its values follow from those of its parts? A quotient, or what counts infinities, looks at radii too."""
+    if isinstance(q, Combined):
+        return q.sign != "/" and _by_values(q.left) and _by_values(q.right)
+    return isinstance(q, (Value, Gradient)) or (isinstance(q, (Component, Sum, Trace)) and _by_values(q.of))
 
 
 def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate:

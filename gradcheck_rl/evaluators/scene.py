@@ -165,6 +165,7 @@ class Outcomes:
     weights: Estimate
     names: Mapping[str, Symbols]
     exact: Mapping[Any, Any] | None = None
+    bare: bool = False  # of what code gives at them only the value is used, not its radius
 
     @property
     def count(self) -> int:
