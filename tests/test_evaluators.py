@@ -66,7 +66,7 @@ from gradcheck_rl import (
     step,
     tanh,
 )
-from gradcheck_rl.evaluators import Scene, evaluate, integrated, listed
+from gradcheck_rl.evaluators import Scene, autodiff, evaluate, integrated, listed
 from gradcheck_rl.evaluators.hull import kinked
 from gradcheck_rl.judge import Judge, measure
 from gradcheck_rl.quantities import Quantity, arguments, lowered
@@ -1232,3 +1232,41 @@ def test_what_is_known_of_a_function_goes_with_it() -> None:
     del code
     gc.collect()
     assert gone() is None
+# ---- what is run once -----------------------------------------------------------------------------------------------------
+
+
+def cubed(location: Any, wide: Any) -> Any:
+    return (location + wide).abs() ** 3
+
+
+def above_one(location: Any, wide: Any) -> Any:
+    return 1 + (location * wide) ** 2
+
+
+@pytest.mark.parametrize("divided", [False, True])
+def test_float32_is_run_at_the_rule_whose_radius_counts(divided: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A quotient looks at the radius of its divisor at each rule."""
+    from gradcheck_rl.backends import torch as backend
+
+    ran: list[str] = []
+    run = backend.run
+
+    def counted(code: Any, leaves: Any, fixed: Any, drawn: Any, dtype: str, *rest: Any) -> Any:
+        ran.append(dtype)
+        return run(code, leaves, fixed, drawn, dtype, *rest)
+
+    monkeypatch.setattr(backend, "run", counted)
+    q = Mean(Value(cubed) / Value(above_one) if divided else Value(cubed))
+    j = judge(Claim("So.", Equal(q, E(wide))), points=2)
+    ran.clear()
+    found = evaluate(q, Scene(j.world, j.points))
+    fine, coarse = ran.count("float64"), ran.count("float32")
+    assert coarse == fine if divided else 1 == coarse < fine
+    assert (found.radius > 0).all()
+
+
+@given(st.integers(0, 20), st.data())
+def test_the_largest_of_a_row_is_numpy_s(width: int, data: st.DataObject) -> None:
+    rows = data.draw(st.lists(st.lists(st.floats(0, 1e300), min_size=width, max_size=width), min_size=1, max_size=3))
+    x = np.array(rows).reshape(len(rows), width)
+    assert np.array_equal(autodiff._largest(x, 1.0), x.max(axis=-1, keepdims=True, initial=1.0))  # pyright: ignore
