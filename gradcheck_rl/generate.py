@@ -20,7 +20,7 @@ from .derivation import Derivation, at_size, evaluable
 from .errors import Unsuitable
 from .expressions import values
 from .laws import closed
-from .notation import divided, parts
+from .notation import divided
 from .points import generator
 from .rings import image
 from .spaces import Masks, Normal, Simplex
@@ -135,7 +135,7 @@ def _slope_of_tanh(e: Any) -> Any:
 def _product(e: Any) -> Any:
     above: list[Any] = []
     logs: list[Any] = []
-    for factor in parts(e):
+    for factor in sp.Mul.make_args(e):
         base, power = factor.as_base_exp() if factor.is_Pow else (factor, sp.S.One)
         base = stable(base)
         log = _log_sum(base) if power.is_Integer and power < 0 else None
@@ -167,7 +167,7 @@ def _inside(factor: Any, log: Any) -> Any:
 
 def _lowered(e: Any, log: Any) -> Any:
     """e exp(-log), where the weights of an exponential go up into it."""
-    factors = list(parts(e))
+    factors = list(sp.Mul.make_args(e))
     exponents = _exponents(factors)
     weights = [f for f in factors if exponents and _is_weight(f)]
     rest = [f for f in factors if not isinstance(f, sp.exp) and f not in weights]
@@ -201,7 +201,7 @@ def _log_sum(e: Any) -> Any:
 
 
 def _exponent(term: Any) -> Any:
-    factors = parts(term)
+    factors = sp.Mul.make_args(term)
     powers = _exponents(factors)
     numbers = [f for f in factors if f.is_number and not isinstance(f, sp.exp)]
     weights = [f for f in factors if _is_weight(f)]
@@ -378,7 +378,7 @@ class Graph:
 
     def _multiplied(self, e: Any) -> Placed:
         number, rest = e.as_coeff_Mul()
-        above, below = divided(parts(rest))
+        above, below = divided(sp.Mul.make_args(rest))
         if number.is_Rational and number.q != 1:
             below.insert(0, sp.Integer(number.q))
             number = sp.Integer(number.p)
@@ -462,7 +462,7 @@ class Graph:
             raise Unsuitable(f"the {word} over {k} from {low} to {high} is not over all of an axis")
         left = tuple(i for i in index if i != k)
         if word == "sum" and self.nodes[at].word == "*":
-            factors = [self.visit(f) for f in parts(body)]
+            factors = [self.visit(f) for f in sp.Mul.make_args(body)]
             if len(factors) == 2 and all(own == (k,) for _, own in factors):
                 return self.node("dot", *(part for part, _ in factors)), left
         axis = str(index.index(k))

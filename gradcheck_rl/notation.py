@@ -25,7 +25,7 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
 from .claims import AtMost, Differs, Equal, Relation, Within
-from .laws import Expected, Rows, Slope
+from .laws import Expected, Random, Rows, Slope
 from .quantities import (
     Combined,
     Component,
@@ -42,7 +42,7 @@ from .quantities import (
     Value,
     is_code,
 )
-from .symbols import Atom, Pick, Symbols, formula, frozen_, named_, plain, step_
+from .symbols import Pick, Symbols, formula, frozen_, named_, plain, step_
 
 Tree = list[Any]
 
@@ -152,6 +152,10 @@ def _paren(tree: Tree) -> Tree:
     return ["fence", "(", ")", tree]
 
 
+def _tuple(trees: Iterable[Tree]) -> Tree:
+    return _paren(_row(*_separated(trees)))
+
+
 def _at_least(piece: Piece, level: int) -> Tree:
     return piece.tree if piece.level >= level else _paren(piece.tree)
 
@@ -205,15 +209,15 @@ def _stated(q: Any) -> Piece:
             a, b = _stated(left), _stated(right)
             if sign == "/":
                 return Piece(["frac", a.tree, b.tree], WHOLE)
+            factor = _at_least(b, PRODUCT)
+            if sign == "*" and a.tree == _digits("-1"):
+                return Piece(_row(["op", "-"], factor), SUM)
             if sign == "*":
-                factors = [_at_least(p, PRODUCT) for p in (a, b)]
-                if factors[0] == ["row", ["op", "-"], ["num", "1"]] or a.tree == ["row", ["op", "-"], ["num", "1"]]:
-                    return Piece(_row(["op", "-"], factors[1]), SUM)
-                return Piece(_row(factors[0], ["op", "cdot"], factors[1]), PRODUCT)
-            return Piece(_row(a.tree, ["op", sign], _at_least(b, PRODUCT)), SUM)
+                return Piece(_row(_at_least(a, PRODUCT), ["op", "cdot"], factor), PRODUCT)
+            return Piece(_row(a.tree, ["op", sign], factor), SUM)
         case Printed(digits=digits):
             cells = [_digits(d) for d in digits]
-            return Piece(cells[0], WHOLE) if len(cells) == 1 else Piece(_paren(_row(*_separated(cells))), WHOLE)
+            return Piece(cells[0] if len(cells) == 1 else _tuple(cells), WHOLE)
         case Over(of=of):
             return _of(["fn", OVER.get(type(q), type(q).__name__.lower())], of)
         case _:
@@ -235,7 +239,7 @@ def _leaf(of: Any) -> Piece:
         return _piece(formula(plain(cells.ravel()[0])))
     if cells.size > MOST_CELLS:
         return Piece(["text", f"{cells.size} entries"], WHOLE)
-    return Piece(_paren(_row(*_separated(_piece(formula(plain(e))).tree for e in cells.ravel()))), WHOLE)
+    return Piece(_tuple(_piece(formula(plain(e))).tree for e in cells.ravel()), WHOLE)
 
 
 def _digits(digits: str) -> Tree:
@@ -298,7 +302,7 @@ def _sign(e: Any) -> tuple[bool, Any]:
 def _numbered(e: Any) -> tuple[Any, list[Any]]:
     """The number of a product and its other factors: 2 (a + b), which SymPy keeps as 2 a + 2 b where it is a factor."""
     number, rest = e.as_coeff_Mul()
-    found = [_content(factor) for factor in parts(rest) if factor is not sp.S.One]
+    found = [_content(factor) for factor in sp.Mul.make_args(rest) if factor is not sp.S.One]
     return sp.Mul(number, *(c for c, _ in found)), [factor for _, factor in found]
 
 
@@ -322,11 +326,6 @@ def _shared(e: Any) -> Any:
 def _opens(e: Any) -> bool:
     """Does it run to the right without an end: a sum, a product, an integral, a derivative, cases?"""
     return any(isinstance(f, (sp.Sum, sp.Product, sp.Integral, sp.Derivative, Slope, sp.Piecewise)) for f in sp.Mul.make_args(e))
-
-
-def parts(product: Any) -> tuple[Any, ...]:
-    """The factors of a product."""
-    return sp.Mul.make_args(product)
 
 
 def divided(factors: Iterable[Any]) -> tuple[list[Any], list[Any]]:
@@ -372,15 +371,14 @@ def _quotient(number: Any, above: list[Any], below: list[Any], inline: bool) -> 
 
 def _ends_open(factors: list[Any]) -> bool:
     """Does a function stand last whose argument has no parentheses? log x / 2 may be read as log (x / 2); so may a product."""
-    if factors and isinstance(factors[-1], sp.Product):
-        return True
-    return bool(factors) and _plain_function(factors[-1]) and _piece(factors[-1], inline=True).level == PRODUCT
+    last = factors[-1] if factors else sp.S.One
+    return isinstance(last, sp.Product) or (_plain_function(last) and _piece(last, inline=True).level == PRODUCT)
 
 
 def _stands_apart(e: Any) -> bool:
     """Does it stand after a fraction, rather than over its line: what runs to the right, and the logarithm of a fraction?"""
     return _opens(e) or any(
-        isinstance(f, Expected) or (type(f) in FUNCTIONS and _holds(_piece(f).tree, ("frac",))) for f in parts(e)
+        isinstance(f, Expected) or (type(f) in FUNCTIONS and _holds(_piece(f).tree, ("frac",))) for f in sp.Mul.make_args(e)
     )
 
 
@@ -428,11 +426,7 @@ def _rank(factor: Any) -> tuple[int, int, str]:
     if base.is_Add:
         return (4, 0, "")
     if isinstance(base, (sp.Symbol, sp.Indexed, named_, sp.KroneckerDelta)):
-        order = (
-            ("Random" in type(base).__name__)
-            + 2 * isinstance(base, (sp.Indexed, named_))
-            + 3 * isinstance(base, sp.KroneckerDelta)
-        )
+        order = isinstance(base, Random) + 2 * isinstance(base, (sp.Indexed, named_)) + 3 * isinstance(base, sp.KroneckerDelta)
         return (1, order, f"{not _letter(str(base).partition('_')[0])}{base}")
     if _opens(factor):
         return (9, 0, "")
@@ -506,7 +500,7 @@ def _unapplied(x: Any) -> Tree:
 
 
 def _written_derivative(e: Any, inline: bool) -> Piece:
-    return _derivative(e.expr, [(x, n) for x, n in e.variable_count], inline)
+    return _derivative(e.expr, e.variable_count, inline)
 
 
 def _slope(e: Any, inline: bool) -> Piece:
@@ -541,13 +535,13 @@ def _pick(e: Any, inline: bool) -> Piece:
     trees = [["num", str(i)] if isinstance(i, int) else _piece(i, inline=True).tree for i in index]
     if home:
         return Piece(_indexed(name(home), trees), WHOLE)
-    return Piece(_indexed(_paren(_row(*_separated(_piece(c, inline).tree for c in e.args[0]))), trees), WHOLE)
+    return Piece(_indexed(_tuple(_piece(c, inline).tree for c in e.args[0]), trees), WHOLE)
 
 
 def _cases(e: Any, inline: bool) -> Piece:
     rows: list[list[Tree]] = []
     for value, condition in e.args:
-        says: Tree = ["text", "otherwise"] if condition is sp.true or condition == True else _piece(condition).tree  # noqa: E712
+        says: Tree = ["text", "otherwise"] if condition == sp.true else _piece(condition).tree
         rows.append([_piece(value).tree, says])
     return Piece(["cases", *rows], PRODUCT)
 
@@ -574,15 +568,13 @@ def _relation(e: Any, inline: bool) -> Piece:
 
 def _listed(word: str) -> Callable[[Any, bool], Piece]:
     def write(e: Any, inline: bool) -> Piece:
-        return Piece(_row(["fn", word], _paren(_row(*_separated(_piece(a, inline).tree for a in e.args)))), WHOLE)
+        return Piece(_row(["fn", word], _tuple(_piece(a, inline).tree for a in e.args)), WHOLE)
 
     return write
 
 
 KINDS: tuple[tuple[Any, Callable[[Any, bool], Piece]], ...] = (
-    (Atom, lambda e, _: Piece(name(e.name), WHOLE)),
-    (sp.Symbol, lambda e, _: Piece(name(e.name), WHOLE)),
-    (named_, lambda e, _: Piece(name(e.name), WHOLE)),
+    ((sp.Symbol, named_), lambda e, _: Piece(name(e.name), WHOLE)),
     (sp.Indexed, _entry),
     (sp.exp, _exponential),
     (Expected, _expected),
@@ -601,16 +593,10 @@ KINDS: tuple[tuple[Any, Callable[[Any, bool], Piece]], ...] = (
     (sp.Abs, lambda e, _: Piece(["fence", "|", "|", _piece(e.args[0]).tree], WHOLE)),
     (sp.binomial, lambda e, _: Piece(["binom", *(_piece(a).tree for a in e.args)], WHOLE)),
     (tuple(RELATIONS), _relation),
-    (
-        AppliedUndef,
-        lambda e, _: Piece(_row(name(e.func.__name__), _paren(_row(*_separated(_piece(a).tree for a in e.args)))), WHOLE),
-    ),
-    (sp.Tuple, lambda e, _: Piece(_paren(_row(*_separated(_piece(a).tree for a in e.args))), WHOLE)),
+    (AppliedUndef, lambda e, _: Piece(_row(name(e.func.__name__), _tuple(_piece(a).tree for a in e.args)), WHOLE)),
+    (sp.Tuple, lambda e, _: Piece(_tuple(_piece(a).tree for a in e.args), WHOLE)),
     (sp.And, _joined("and")),
     (sp.Or, _joined("or")),
-    (
-        sp.Function,
-        lambda e, _: Piece(_row(["fn", type(e).__name__], _paren(_row(*_separated(_piece(a).tree for a in e.args)))), WHOLE),
-    ),
+    (sp.Function, lambda e, _: Piece(_row(["fn", type(e).__name__], _tuple(_piece(a).tree for a in e.args)), WHOLE)),
     (sp.Float, lambda e, _: Piece(_number(f"{float(e):.12g}"), WHOLE if e >= 0 else SUM)),
 )
