@@ -19,6 +19,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
+from .rings import each
 from .spaces import Shape
 from .symbols import (
     Array,
@@ -133,7 +134,7 @@ class Gaussian(Law):
             centre, scale = np.broadcast_arrays(*(np.asarray(plain(x), dtype=object) for x in (mean, sd)))
             if wrong := next((x for x in entries(scale) if x.is_negative), None):
                 raise ProblemError(f"a standard deviation of Gaussian is {wrong}: write one that is not negative.")
-            factor = _diagonal(entries(scale))
+            factor = sp.diag(*entries(scale)).tolist()
         else:
             centre = np.asarray(plain(mean), dtype=object)
             factor = _cholesky(np.asarray(plain(covariance)), centre.shape)
@@ -175,10 +176,6 @@ class Scalar(Gaussian):
     """One normal number."""
 
     shape: Shape = ()  # pyright: ignore[reportIncompatibleMethodOverride]
-
-
-def _diagonal(sd: list[Any]) -> list[list[Any]]:
-    return [[s if i == j else sp.S.Zero for j in range(len(sd))] for i, s in enumerate(sd)]
 
 
 def _cholesky(covariance: Any, shape: Shape) -> list[list[Any]]:
@@ -237,10 +234,10 @@ class Draw(Symbols):
             atoms[i] = atom
         super().__init__(name, atoms)
         self.bundle = bundle
-        if breaks is not None and not isinstance(law, Gaussian):
-            says = f"breaks=... of Draw({name!r}, ...) is for a Gaussian, over which one integrates"
-            raise ProblemError(f"{says}: leave it out.")
         if breaks is not None:
+            if not isinstance(law, Gaussian):
+                says = f"breaks=... of Draw({name!r}, ...) is for a Gaussian, over which one integrates"
+                raise ProblemError(f"{says}: leave it out.")
             law = cast("Any", law).func(*law.args[:2], sp.Tuple(*_places(name, breaks, list(atoms.ravel()))))
         self.law = law
 
@@ -468,14 +465,15 @@ def E(x: Any, over: Draw | Iterable[Draw] | None = None) -> Any:
     given = None if over is None else [over] if isinstance(over, Symbols) or not isinstance(over, Iterable) else list(over)
     if wrong := next((d for d in given or () if not isinstance(d, Draw)), None):
         raise ProblemError(f"E(x, over=...) names {wrong}, which is no draw: write draws, as in over=(action, state).")
-    values = np.asarray(plain(x), dtype=object)
-    out = np.empty(values.shape, dtype=object)
-    for at in np.ndindex(*values.shape):
-        body = formula(plain(values[at]))
+
+    def expected(value: Any) -> Any:
+        body = formula(plain(value))
         draws = with_parents(randoms(body)) if given is None else _together(cast("list[Draw]", given), body)
         pairs = [sp.Tuple(sp.Tuple(*d.atoms), d.law) for d in draws]
-        out[at] = sp.Expr.__new__(Expected, body, *pairs) if pairs else body
-    return out[()] if values.shape == () else out.view(Array)
+        return sp.Expr.__new__(Expected, body, *pairs) if pairs else body
+
+    out = each(expected, np.asarray(plain(x), dtype=object))
+    return out[()] if out.ndim == 0 else out.view(Array)
 
 
 def _together(over: Sequence[Draw], body: Any) -> list[Draw]:

@@ -16,6 +16,7 @@ from .calculus import free, relettered
 from .derivation import Derivation
 from .errors import ProblemError
 from .laws import Expected, Slope, closed
+from .rings import each
 from .symbols import Array, Symbols, bare, entries, formula, named_, plain
 
 
@@ -88,13 +89,10 @@ def _applied(chain: Derivation, change: Any, why: str, rule: str, missing: str) 
     """The last line changed entry by entry; a rule that finds nothing to do is an error, not an empty step."""
     if not isinstance(chain, Derivation):
         raise ProblemError(f"{rule} takes a chain, not {type(chain).__name__}: write {rule}(Derivation(title, start)).")
-    before = chain.lines[-1][0]
-    cells = np.asarray(plain(before), dtype=object)
-    after = np.empty(cells.shape, dtype=object)
-    for at in np.ndindex(*cells.shape):
-        after[at] = change(formula(plain(cells[at])))
-    if all(a == formula(plain(b)) for a, b in zip(after.flat, cells.flat, strict=True)):
+    before = each(lambda e: formula(plain(e)), np.asarray(plain(chain.lines[-1][0]), dtype=object))
+    after = each(change, before)
+    if np.array_equal(after, before):
         raise ProblemError(
             f"{rule} finds {missing} in the last line of {chain.title!r}: write the line itself, as then(chain, line, why)."
         )
-    return then(chain, after[()] if cells.ndim == 0 else after.view(Array), why)
+    return then(chain, after[()] if after.ndim == 0 else after.view(Array), why)
