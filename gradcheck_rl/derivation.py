@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -115,10 +116,7 @@ class Derivation:
     @cached_property
     def cases(self) -> list[dict[Any, int]]:
         """Each choice of the sizes."""
-        cases: list[dict[Any, int]] = [{}]
-        for k, ns in self.sizes.items():
-            cases = [case | {k: n} for case in cases for n in ns]
-        return cases
+        return [dict(zip(self.sizes, ns, strict=True)) for ns in itertools.product(*self.sizes.values())]
 
 
 def at_size(e: Any, case: Mapping[Any, int]) -> Any:
@@ -181,9 +179,8 @@ def evaluable(e: Any, known: dict[Any, Any]) -> Any:
     for s in sorted(indexed | {s for s in free(e) if not isinstance(s, (Atom, sp.Indexed)) and s not in inside} - bound, key=str):
         if s not in known and not has(e, sp.Derivative, AppliedUndef):
             name = re.sub(r"\W+", "_", str(s)).strip("_")
-            known[s] = Variable(name if name.isidentifier() else f"x{name}", over=Uniform(0.1, 3) if s.is_positive else Normal())[
-                ()
-            ]
+            name = name if name.isidentifier() else f"x{name}"
+            known[s] = Variable(name, over=Uniform(0.1, 3) if s.is_positive else Normal())[()]
         if s in known:
             rule[s] = known[s]
     return substituted(e, rule)

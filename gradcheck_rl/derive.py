@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
@@ -263,12 +264,8 @@ def _rule(d: Derivation, values: Values) -> tuple[list[dict[Any, int]], dict[Any
 
 def _cases(d: Derivation, case: dict[Any, int], counts: Sequence[Any]) -> list[dict[Any, int]]:
     """A free index that is given no value takes each that there is."""
-    cases = [case]
-    for index in d.sizes:
-        if index not in case:
-            n = case[counts[0]] if counts else 0
-            cases = [c | {index: value} for c in cases for value in (range(n) if counts else d.sizes[index])]
-    return cases
+    free = {index: range(case[counts[0]]) if counts else tried for index, tried in d.sizes.items() if index not in case}
+    return [case | dict(zip(free, at, strict=True)) for at in itertools.product(*free.values())]
 
 
 def _entries_of(name: str, home: Any, value: Any) -> dict[Any, Any]:

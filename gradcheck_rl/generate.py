@@ -6,6 +6,7 @@ no word is refused. It is run once, here, against the exact model before it is s
 
 from __future__ import annotations
 
+import itertools
 import keyword
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -663,20 +664,18 @@ def _quoted(text: str) -> str:
 
 def _compiled(code: str, name: str, library: str) -> Callable[..., Any]:
     """The function that this module has just written. Nothing else is ever run."""
-    space: dict[str, Any] = {}
-    if library == "numpy":
-        space["np"] = np
+
+    def run(module: Any) -> Callable[..., Any]:
+        space: dict[str, Any] = {MODULES[library][0]: module}
         exec(compile(code, f"<{name}>", "exec"), space)  # noqa: S102
         return space[name]
+
+    if library == "numpy":
+        return run(np)
     from .backends.torch import torch
 
-    space["torch"] = torch
-    exec(compile(code, f"<{name}>", "exec"), space)  # noqa: S102
-
-    def run(*arguments: Any) -> Any:
-        return space[name](*(torch.as_tensor(a, dtype=torch.float64) for a in arguments)).numpy()
-
-    return run
+    made = run(torch)
+    return lambda *arguments: made(*(torch.as_tensor(a, dtype=torch.float64) for a in arguments)).numpy()
 
 
 def _compare(
@@ -713,11 +712,8 @@ def _compare(
 
 
 def _cases(d: Derivation, index: Sequence[Any]) -> list[dict[Any, int]]:
-    cases: list[dict[Any, int]] = [{}]
-    for k, tried in d.sizes.items():
-        if k not in index:
-            cases = [case | {k: int(n)} for case in cases for n in tried]
-    return cases
+    counts = {k: map(int, tried) for k, tried in d.sizes.items() if k not in index}
+    return [dict(zip(counts, ns, strict=True)) for ns in itertools.product(*counts.values())]
 
 
 def _rows(atoms: Sequence[Any], rng: np.random.Generator) -> list[dict[Any, Any]]:
