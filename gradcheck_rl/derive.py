@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import itertools
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from operator import add, mul, sub, truediv
@@ -282,10 +283,8 @@ def _entries_of(name: str, home: Any, value: Any) -> dict[Any, Any]:
 
 def _substituted(e: Any, case: Mapping[Any, int], rule: Mapping[Any, Any]) -> Any:
     e = bare(at_size(e, case))
-    try:
+    with suppress(Unsuitable):
         e = closed(e)
-    except Unsuitable:
-        return e
     return e.xreplace(dict(rule))
 
 

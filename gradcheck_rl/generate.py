@@ -258,7 +258,7 @@ class Graph:
         plain = plain if re.match(r"[A-Za-z]", plain) else f"x{plain}"
         while (
             keyword.iskeyword(plain)
-            or plain in ("np", "torch", "len", "abs")
+            or plain in ("np", "torch", "len", "abs", "range")
             or (self._taken.setdefault(plain, of) is not of and self._taken[plain] != of)
         ):
             plain += "_"

@@ -26,6 +26,7 @@ from gradcheck_rl import (
     Draw,
     E,
     Equal,
+    Gaussian,
     LogRational,
     Named,
     Parameter,
@@ -58,6 +59,7 @@ from gradcheck_rl.generate import function
 from gradcheck_rl.languages import speaker
 from gradcheck_rl.load import load, shipped
 from gradcheck_rl.normal_form import is_zero
+from gradcheck_rl.notation import notation
 from gradcheck_rl.render import derivation as renderers
 from gradcheck_rl.render import html, latex, markdown, text, typst
 from gradcheck_rl.render import json as json_renderer
@@ -740,3 +742,21 @@ def test_the_size_is_told_where_one_number_stands_for_many(wrong: int) -> None:
     chain = Derivation("counts", COUNT, ((line, "counted"),), sizes={K: (2,), i: (0,)})
     (found,) = check(Problem("counts", (), derivations=(chain,))).claims
     assert (found.verdict, found.witness) == ("refuted", {"K": "2"})
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+@pytest.mark.parametrize("word", ["np", "torch", "len", "abs", "range", "lambda"])
+def test_a_letter_may_have_the_name_of_what_the_code_calls(word: str, library: str) -> None:
+    letter = sp.IndexedBase(word, real=True)
+    line = letter[i, i] + K * sp.Sum(sp.Abs(letter[i, k]), (k, 0, K - 1))
+    text = function("total", Derivation("total", line, sizes={K: (2, 3), i: (0, 1)}), library)
+    assert text.startswith(f"def total({word}_")
+
+
+@pytest.mark.parametrize("value", [2, 5])
+def test_a_mean_without_a_closed_form_is_told_at_its_numbers(value: int) -> None:
+    theta, x = Parameter("theta"), Draw("x", Gaussian(0, 1))
+    mean = E(exp(-(x**4)))
+    page = Problem("mean", (), derivations=(chain := Derivation("mean", theta * mean),), given_names={chain: "mean"})
+    (_, there) = derived(page, {"mean": chain}, f"theta={value}").derivations
+    assert there.forms[-1].math == notation(value * mean)
