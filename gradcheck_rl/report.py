@@ -20,7 +20,8 @@ def english(sentence: str, *parts: object) -> str:
     return sentence.format(*parts) if parts else sentence
 
 
-VERDICTS = ("proved", "agrees", "refuted", "undecided")
+COUNTED = {"proved": "{} proved", "agrees": "{} agree", "refuted": "{} refuted", "undecided": "{} undecided"}
+VERDICTS = tuple(COUNTED)
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,7 @@ class Report:
     def text(self, say: Say = english) -> str:
         """What is not as it should be, in a few lines; all that is, in one."""
         counts = self.summary
-        words = {"proved": "{} proved", "agrees": "{} agree", "refuted": "{} refuted", "undecided": "{} undecided"}
-        told = [say(word, counts[v]) for v, word in words.items()]
+        told = [say(words, counts[verdict]) for verdict, words in COUNTED.items()]
         said = reduce(partial(say, "{}, {}"), told) if self.claims else say("nothing was checked")
         rows = [f"{say(self.title)}: {said}"]
         for c in self.claims:
@@ -192,8 +192,7 @@ class Report:
         return "\n".join(rows)
 
     def to_dict(self) -> dict[str, Any]:
-        data = asdict(self)
-        return {"schema": SCHEMA, **{f.name: data[f.name] for f in fields(self)}, "summary": self.summary}
+        return {"schema": SCHEMA, **asdict(self), "summary": self.summary}
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Report:

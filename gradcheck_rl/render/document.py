@@ -91,9 +91,9 @@ def index(reports: Sequence[Report], pages: Sequence[str], setting: Setting | No
         counts = report.summary
         verdict = _overall(report, say)
         numbers = [str(counts[word]) for word in told]
-        errata = f"{sum(c.ok for c in _errata(report))}/{counts['errata']}"
-        mistakes = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
-        cells = [*numbers, errata, mistakes]
+        refuted = f"{sum(c.ok for c in errata(report))}/{counts['errata']}"
+        caught = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
+        cells = [*numbers, refuted, caught]
         rows.append(((Link(say(report.title), page),), (Code(report.problem),), (verdict,), *((cell,) for cell in cells)))
     columns = ("problem", "name", "verdict", *told, "errata", "mistakes")
     table = Table(tuple(say(column) for column in columns), tuple(rows))
@@ -153,14 +153,14 @@ class _Page:
         wrong = [line for line in report.claims if not line.ok]
         missed = [mistake for mistake in report.mistakes if not mistake.caught]
         claims = [line for line in report.claims if line.kind == "claim" or self._stray(line)]
-        errata = _errata(report)
-        refuted = errata and all(line.ok for line in errata)
-        caught = report.mistakes and all(mistake.caught for mistake in report.mistakes)
+        printed = errata(report)
+        refuted = all(line.ok for line in printed)
+        caught = all(mistake.caught for mistake in report.mistakes)
         blocks: list[Block] = [self._summary()]
-        blocks += self._section("Statement", "statement", [Paragraph((paragraph,)) for paragraph in self._about()])
+        blocks += self._section("Statement", "statement", [Paragraph((say(part),)) for part in about(report)])
         if report.answer:
-            names = [piece for name in report.answer for piece in (", ", Code(name))][1:]
-            blocks += self._section("The answer that was checked", "answer", [Paragraph((*names,))])
+            names = _separated(map(Code, report.answer))
+            blocks += self._section("The answer that was checked", "answer", [Paragraph(names)])
         blocks += self._section("Not as it should be", "wrong", [*map(self._wrong, wrong), *map(self._missed, missed)])
         blocks += self._section("Derivations", "derivations", [self._chain(derivation) for derivation in report.derivations])
         usual = usual_resolution(claims)
@@ -169,7 +169,7 @@ class _Page:
         )
         blocks += self._section("Claims", "claims", [said, *(self._claim(line, usual) for line in claims)] if claims else [])
         title = "Errata: refuted, as they should be" if refuted else "Errata: each should be refuted"
-        blocks += self._section(title, "errata", [self._erratum(line) for line in errata])
+        blocks += self._section(title, "errata", [self._erratum(line) for line in printed])
         title = "Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught"
         blocks += self._section(title, "mistakes", [self._mistake(mistake) for mistake in report.mistakes])
         blocks += self._section("Figures", "figures", [self._picture(name, data) for name, data in report.figures.items()])
@@ -204,22 +204,16 @@ class _Page:
         states = {"proved": GOOD, "agree": GOOD, "refuted": BAD, "undecided": OPEN}
         numbers = [counts[verdict] for verdict in VERDICTS]
         tallies = [Tally(str(n), say(word), state) for n, (word, state) in zip(numbers, states.items(), strict=True) if n]
-        if errata := _errata(report):
-            tallies.append(_share([line.ok for line in errata], say("errata refuted")))
+        if printed := errata(report):
+            tallies.append(_share([line.ok for line in printed], say("errata refuted")))
         if report.mistakes:
             tallies.append(_share([mistake.caught for mistake in report.mistakes], say("mistakes caught")))
         return Summary(_overall(report, say), tuple(tallies))
 
-    def _about(self) -> list[str]:
-        """The paragraphs that say more than the title."""
-        paragraphs = [" ".join(part.split()) for part in self.report.about.split("\n\n")]
-        title = " ".join(self.report.title.split())
-        return [self.say(part) for part in paragraphs if part and part.rstrip(".") != title.rstrip(".")]
-
     def _replay(self) -> list[Block]:
         report, say = self.report, self.say
         rows: list[tuple[str, Pieces]] = [(say("seed"), (Code(str(report.seed)),))]
-        rows += [(say("took"), (_time(report.elapsed_s),))] if report.elapsed_s else []
+        rows += [(say("took"), (duration(report.elapsed_s),))] if report.elapsed_s else []
         rows += [(name, (Code(version),)) for name, version in report.versions.items()]
         same = say("The same seed, versions and platform give the same report, but for times.")
         return [Command(report.replay), Paragraph((same,)), Facts(tuple(rows))]
@@ -235,7 +229,7 @@ class _Page:
     def _entry(self, line: Line, blocks: Sequence[Block], evidence: Sequence[Block], usual: float | None = None) -> Entry:
         say = self.say
         how = [say(route.route) for route in line.routes if route.verdict == line.verdict]
-        notes: list[Pieces] = [(Link(line.id, self.places[line.id]), *(" · ", line.source) * bool(line.source))]
+        notes = [_sourced(Link(line.id, self.places[line.id]), line.source)]
         notes += [(" · ".join([*how, *filter(None, [self._how_well(line)])]),)] if how else []
         if usual is not None and line.resolution != usual:
             notes.append((say("resolution {}", f"{line.resolution:g}"),))
@@ -281,8 +275,7 @@ class _Page:
             said += [say("known to {}", _small(route.slack))] if route.slack else []
             said += [say(route.note)] if route.note else []
             rows.append((say(route.route), (reduce(partial(say, "{}, {}"), [say(route.verdict), *said]),)))
-        rows += [(say("reason"), (say(_reason(line.reason)),))] if line.reason else []
-        rows += self._point(line.witness or (line.point if line.points == 1 else None))
+        rows += self._why(line.reason, line.witness or (line.point if line.points == 1 else None))
         blocks: list[Block] = []
         if line.value is not None and (line.verdict == "refuted" or not line.ok):
             blocks.append(self._sides(line))
@@ -290,12 +283,13 @@ class _Page:
             rows.append((say("left side"), (Code(_vector(line.value, line.labels)),)))
             rows += [(say("right side"), (Code(_vector(line.expected, line.labels)),))] if line.expected is not None else []
         rows += [(say("points"), (str(line.points),))] if line.points > 1 else []
-        rows += [(say("took"), (_time(line.elapsed_s),))] if line.elapsed_s else []
+        rows += [(say("took"), (duration(line.elapsed_s),))] if line.elapsed_s else []
         return [Facts(tuple(rows)), *blocks] if rows else blocks
 
-    def _point(self, witness: Mapping[str, Any] | None) -> list[tuple[str, Pieces]]:
-        found = [piece for name, value in (witness or {}).items() for piece in (", ", Code(f"{name} = {_value(value)}"))]
-        return [(self.say("at"), (*found[1:],))] if found else []
+    def _why(self, reason: str, point: Mapping[str, Any] | None) -> list[tuple[str, Pieces]]:
+        rows: list[tuple[str, Pieces]] = [(self.say("reason"), (self.say(_reason(reason)),))] if reason else []
+        values = _separated(Code(f"{name} = {_value(value)}") for name, value in (point or {}).items())
+        return [*rows, (self.say("at"), values)] if values else rows
 
     def _sides(self, line: Line) -> Table:
         """The two sides, component by component; where there are many, those that differ first."""
@@ -314,13 +308,12 @@ class _Page:
 
     def _wrong(self, line: Line) -> Block:
         """Why the verdict is what it is, in a few lines; the whole is where the line stands."""
-        rows: list[tuple[str, Pieces]] = [(self.say("reason"), (self.say(_reason(line.reason)),))] if line.reason else []
-        rows += self._point(line.witness)
+        rows = self._why(line.reason, line.witness)
         blocks: list[Block] = [Facts(tuple(rows))] if rows else []
         blocks += [self._sides(line)] if line.value is not None else []
-        notes: list[Pieces] = [(Link(line.id, self.places[line.id]), *(" · ", line.source) * bool(line.source))]
+        note = _sourced(Link(line.id, self.places[line.id]), line.source)
         place = self.anchors.fresh(self.prefix, "wrong", line.id)
-        return Entry(place, self._verdict(line), self.say(line.says), tuple(blocks), tuple(notes), (), "")
+        return Entry(place, self._verdict(line), self.say(line.says), tuple(blocks), (note,), (), "")
 
     def _missed(self, mistake: Caught) -> Block:
         place = self.anchors.fresh(self.prefix, "wrong", mistake.id)
@@ -343,8 +336,8 @@ class _Page:
             steps.append(Step(formula, reason, self._verdict(line), self._place(line.id), tuple(evidence)))
         shown = [line.ok for step in ids if (line := self.lines.get(step))]
         held = [self.say("{} of {} steps hold", sum(shown), len(shown))] if shown else []
-        links = [piece for step in ids if step in self.lines for piece in (" · ", Link(step, self.places[step]))]
-        notes: list[Block] = [Paragraph((*held, *links))] if held else []
+        links = [Link(step, self.places[step]) for step in ids if step in self.lines]
+        notes: list[Block] = [Paragraph(_separated([*held, *links], " · "))] if held else []
         anchor = self.anchors.fresh(self.prefix, "derivation", derivation.title)
         title = self.say(derivation.title)
         return Section(title, title, anchor, (Steps(tuple(steps)), *notes))
@@ -370,15 +363,14 @@ class _Page:
         blocks: list[Block] = []
         if mistake.signature is not None:
             blocks.append(Facts(((say("it computes"), (Code(_vector(mistake.signature, None)),)),)))
-        claims = [piece for name in mistake.by or [mistake.breaks] for piece in (", ", self._linked(name))][1:]
+        claims = _separated(map(self._linked, mistake.by or [mistake.breaks]))
         caught: Pieces = (say("caught by") if mistake.caught else say("not caught by"), " ", *claims)
-        others: list[Pieces] = [(mistake.id, *(" · ", mistake.source) * bool(mistake.source))]
-        rows: list[tuple[str, Pieces]] = [(say("reason"), (say(_reason(mistake.reason)),))] if mistake.reason else []
-        rows += self._point(mistake.witness)
+        rows = self._why(mistake.reason, mistake.witness)
         evidence = (Facts(tuple(rows)),) if rows else ()
         place = self.anchors.fresh(self.prefix, "mistake", mistake.id)
         verdict = self._caught(mistake)
-        return Entry(place, verdict, say(mistake.says), tuple(blocks), (caught, *others), evidence, say("counterexample"))
+        notes = (caught, _sourced(mistake.id, mistake.source))
+        return Entry(place, verdict, say(mistake.says), tuple(blocks), notes, evidence, say("counterexample"))
 
     def _linked(self, name: str) -> Piece:
         return Link(name, self.places[name]) if name in self.places else Code(name)
@@ -402,20 +394,23 @@ class _Page:
         if not self.report.blind_spots:
             return []
         says = Paragraph((self.say("Each of these inputs may be anything near its published value: the answer stays the same."),))
-        rows = [
-            (
-                (self.say(spot.says), " ", self._linked(spot.id)),
-                tuple(piece for name in spot.inputs for piece in (", ", Code(name)))[1:],
-            )
-            for spot in self.report.blind_spots
-        ]
-        return [says, Table((self.say("claim"), self.say("what may move")), tuple(rows))]
+        spots = self.report.blind_spots
+        rows = tuple(((self.say(s.says), " ", self._linked(s.id)), _separated(map(Code, s.inputs))) for s in spots)
+        return [says, Table((self.say("claim"), self.say("what may move")), rows)]
 
 
 # ---- small words ----------------------------------------------------------------------------------------------------------
 
 
-def _errata(report: Report) -> list[Line]:
+def _separated(pieces: Iterable[Piece], sign: str = ", ") -> Pieces:
+    return tuple(part for piece in pieces for part in (sign, piece))[1:]
+
+
+def _sourced(name: Piece, source: str) -> Pieces:
+    return (name, " · ", source) if source else (name,)
+
+
+def errata(report: Report) -> list[Line]:
     return [line for line in report.claims if line.kind == "erratum"]
 
 
@@ -428,6 +423,12 @@ def _equation(tree: Any, widest: int = WIDEST_CLAIM) -> list[Block]:
     """What a claim says as a formula, where it can be read at a glance."""
     formula = Formula(drawable(tree), "", widest)
     return [Equation(formula)] if formula.tree and len(formula.lines) <= MOST_LINES and formula.width <= 1.4 * widest else []
+
+
+def about(report: Report) -> list[str]:
+    """The paragraphs that say more than the title."""
+    title, *paragraphs = [" ".join(part.split()) for part in (report.title, *report.about.split("\n\n"))]
+    return [part for part in paragraphs if part and part.rstrip(".") != title.rstrip(".")]
 
 
 def usual_resolution(lines: Iterable[Line]) -> float:
@@ -460,7 +461,7 @@ def _sizes(line: Line, say: Say) -> str:
     return ", ".join(said)
 
 
-def _time(seconds: float) -> str:
+def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 

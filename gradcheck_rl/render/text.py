@@ -13,10 +13,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ..report import Caught, Chain, Form, Line, Report, Say, english, plain, printable
+from ..report import COUNTED, Caught, Chain, Form, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
-from .document import told_apart, usual_resolution
+from .document import about, duration, errata, told_apart, usual_resolution
 from .formula import drawable
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
@@ -77,10 +77,9 @@ def derivations(
     for chain in report.derivations:
         title = _text(f"{page.say(chain.title)}{page.steps(chain, lines)}", "bold underline")
         parts += ["", title, Padding(Group(*page.chain(chain, lines)), (0, 0, 0, 2))]
-    for line in report.claims:
-        if line.kind == "erratum":
-            title = _text(f"{page.say('as printed')}: ", "bold underline") + _text(page.say(line.says))
-            parts += ["", title, Padding(Group(*page.printed(line)), (0, 0, 0, 2))]
+    for line in errata(report):
+        title = _text(f"{page.say('as printed')}: ", "bold underline") + _text(page.say(line.says))
+        parts += ["", title, Padding(Group(*page.printed(line)), (0, 0, 0, 2))]
     if others:
         whole = report.replay.partition(" --")[0].replace(" derive ", " ")
         parts += ["", _text(page.say("Other printed lines, beside the right ones; checked by {}", whole), "bold underline")]
@@ -136,8 +135,7 @@ class _Page:
 
     def page(self, report: Report) -> RenderableType:
         parts: list[RenderableType] = [self.heading(report)]
-        if about := self.about(report):
-            parts.append(_text(about))
+        parts += [_text(self.say(part)) for part in about(report)[:1]]
         if report.answer:
             parts.append(_text(f"{self.say('Answer')}: {', '.join(report.answer)}"))
         parts += (
@@ -154,11 +152,6 @@ class _Page:
 
     def heading(self, report: Report) -> RenderableType:
         return _text(self.say(report.title), "bold") + _text(f"  {report.problem}", "dim")
-
-    def about(self, report: Report) -> str:
-        """The first paragraph that says more than the title."""
-        paragraphs = [" ".join(part.split()) for part in report.about.split("\n\n")]
-        return self.say(next((part for part in paragraphs if part and part.rstrip(".") != report.title.rstrip(".")), ""))
 
     def forms(self, report: Report) -> list[RenderableType]:
         """Of each derivation where it starts and where it ends."""
@@ -209,18 +202,18 @@ class _Page:
         )
 
     def errata(self, report: Report) -> list[RenderableType]:
-        errata = [line for line in report.claims if line.kind == "erratum"]
-        if not errata:
+        printed = errata(report)
+        if not printed:
             return []
-        title = "Errata: refuted, as they should be" if all(line.ok for line in errata) else "Errata: each should be refuted"
+        title = "Errata: refuted, as they should be" if all(line.ok for line in printed) else "Errata: each should be refuted"
         claims = [line for line in report.claims if line.kind != "erratum"]
-        return self.section(title, self.lines(errata, usual_resolution(claims or errata)))
+        return self.section(title, self.lines(printed, usual_resolution(claims or printed)))
 
     def lines(self, lines: Sequence[Line], usual: float) -> Table:
         grid = self.grid("verdict", "sentence", "how", "how well", "time")
         grid.columns[2].max_width = MOST_HOW
         for line in lines:
-            how_well, time = _text(self.how_well(line, usual)), _text(_time(line.elapsed_s), "dim")
+            how_well, time = _text(self.how_well(line, usual)), _text(duration(line.elapsed_s), "dim")
             grid.add_row(self.verdict(line), self.sentence(line), self.how(line), how_well, time)
         return grid
 
@@ -337,16 +330,15 @@ class _Page:
 
     def last(self, report: Report) -> RenderableType:
         """One line that says it all, and the line that runs it again."""
-        say, counts, errata = self.say, report.summary, [c.ok for c in report.claims if c.kind == "erratum"]
-        words = {"proved": "{} proved", "agrees": "{} agree", "refuted": "{} refuted", "undecided": "{} undecided"}
-        said = [say(words[verdict], counts[verdict]) for verdict in words if counts[verdict]]
-        if errata:
-            said.append(say("{} of {} errata refuted", sum(errata), len(errata)))
+        say, counts, printed = self.say, report.summary, errata(report)
+        said = [say(words, counts[verdict]) for verdict, words in COUNTED.items() if counts[verdict]]
+        if printed:
+            said.append(say("{} of {} errata refuted", sum(line.ok for line in printed), len(printed)))
         if report.mistakes:
             said.append(say("{} of {} mistakes caught", sum(m.caught for m in report.mistakes), len(report.mistakes)))
         state = "All as it should be: {}." if report.ok else "Not all as it should be: {}."
         says = say(state, reduce(partial(say, "{}, {}"), said)) if said else say("Nothing was checked.")
-        replay = _text(say("took {}; replay: {}", _time(report.elapsed_s), report.replay), "dim")
+        replay = _text(say("took {}; replay: {}", duration(report.elapsed_s), report.replay), "dim")
         replay.no_wrap, replay.overflow = True, "ignore"  # a line that is copied is one line
         return Group(_text(says, "bold green" if report.ok else "bold red"), replay)
 
@@ -357,7 +349,7 @@ class _Page:
             caught = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
             numbers = [str(counts[name]) for name in ("proved", "agrees", "refuted", "undecided", "errata")]
             mark = _text("✓", "green") if report.ok else _text("✗", "red")
-            grid.add_row(mark, _text(report.problem), *map(_text, [*numbers, caught, _time(report.elapsed_s)]))
+            grid.add_row(mark, _text(report.problem), *map(_text, [*numbers, caught, duration(report.elapsed_s)]))
         return Group(*self.section("Together", grid))
 
 
@@ -390,10 +382,6 @@ class _Drawing:
 
 def _closed(form: Form) -> RenderableType:
     return _Formula(tree, "") if (tree := drawable(form.math)) else _Drawing(form.text)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
 
 
 def _grid(*columns: str) -> Table:
