@@ -266,15 +266,8 @@ class _Form:
             if c < 0:
                 raise _NotShown
             return sp.S.Zero
-        out, rest = [], sp.S.One
-        for f in self.factors(base):
-            if f.sign == 1:
-                out.append(self.root(f.base, f.power * c))
-            elif f.sign is not None and f.power % 2 == 0:
-                out.append(self.root(self.absolute(f.base), f.power * c))
-            else:
-                rest *= f.base**f.power
-        return sp.Mul(*out, self.root(rest, c))
+        known, rest = self.apart(base)
+        return sp.Mul(*(self.root(b, k * c) for b, k in known), self.root(rest, c))
 
     def root(self, base: Expr, c: Rational) -> Expr:
         """base**c, where the base cannot be taken apart."""
@@ -323,15 +316,9 @@ class _Form:
     def log(self, e: Expr) -> Expr:
         if self.reduced(e).num.is_zero():
             raise _NotShown
-        out, rest = [], sp.S.One
-        for f in self.factors(e):
-            if f.sign == 1:
-                out.append(f.power * self._log(f.base))
-            elif f.sign is not None and f.power % 2 == 0:
-                out.append(f.power * self._log(self.absolute(f.base)))
-            else:
-                rest *= f.base**f.power
-        return sp.Add(*out) if rest == 1 else sp.Add(*out, self._log(rest))
+        known, rest = self.apart(e)
+        logs = [k * self._log(b) for b, k in known]
+        return sp.Add(*logs) if rest == 1 else sp.Add(*logs, self._log(rest))
 
     def _log(self, base: Expr) -> Expr:
         """log(base), where the base cannot be taken apart."""
@@ -430,8 +417,9 @@ class _Form:
         return strict and self._sign(q.ring, q.num) == self._sign(q.ring, q.den) in (1, -1)
 
     def _some_term_nonzero(self, ring: _Ring, p: Polynomial) -> bool:
-        zero_somewhere = [g not in self.nonzero for g in ring.gens]
-        return any(not any(k != 0 and z for k, z in zip(powers, zero_somewhere, strict=True)) for _, powers in ring.terms(p))
+        return any(
+            all(g in self.nonzero for g, k in zip(ring.gens, powers, strict=True) if k != 0) for _, powers in ring.terms(p)
+        )
 
     def analytic(self, e: Expr) -> bool:
         """Shown real and analytic on the whole domain of its symbols, which is an interval in each."""
@@ -484,6 +472,19 @@ class _Form:
             monic = f / c
             parts.append((rest.ring.expr(monic), sp.Integer(int(k)), self._sign(rest.ring, monic)))
         return content, parts
+
+    def apart(self, e: Expr) -> tuple[list[tuple[Expr, Rational]], Expr]:
+        """The factors that are not negative, each with its power, and the product of the others."""
+        known: list[tuple[Expr, Rational]] = []
+        rest = sp.S.One
+        for f in self.factors(e):
+            if f.sign == 1:
+                known.append((f.base, f.power))
+            elif f.sign is not None and f.power % 2 == 0:
+                known.append((self.absolute(f.base), f.power))
+            else:
+                rest *= f.base**f.power
+        return known, rest
 
     # ---- quotients of polynomials
 

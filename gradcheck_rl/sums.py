@@ -117,9 +117,8 @@ class Form:
         for met in [*self.sums]:
             for order in itertools.permutations(limits) if len(limits) <= MOST_ORDERED else [limits]:
                 renamed = {n: m for (n, *_), (m, *_) in zip(order, met.limits, strict=False)}
-                there = body.xreplace(renamed)
-                alike = [tuple(x.xreplace(renamed) for x in limit) for limit in order] == [tuple(x) for x in met.limits]
-                alike = alike and _letters(there) == _letters(met.function)
+                there, runs = body.xreplace(renamed), [tuple(x.xreplace(renamed) for x in limit) for limit in order]
+                alike = runs == [tuple(x) for x in met.limits] and _letters(there) == _letters(met.function)
                 if alike and is_zero(thaw(self.of(there) - met.function), self.budget):
                     return met
         if len(self.sums) == MOST_SUMS:
