@@ -30,6 +30,10 @@ def speaker(language: str) -> Say:
     Of what stands at numbers, as a derivation there and its reason, the words are translated and the numbers kept. So are those
     of a reason: "w_2: 0.5 is not 0".
     """
+    if language == "en":
+        from .report import english
+
+        return english
     table = sentences(language)
     said_of = _groups(language).get(REASONS, {}).items()
     gapped = {re.compile(re.escape(words).replace(r"\{\}", GAP)): said for words, said in said_of}
@@ -45,25 +49,26 @@ def speaker(language: str) -> Say:
     def reason(flat: str) -> str:
         """The reason in this language; nothing if part of it is known in English only."""
         words = BETWEEN.split(flat.removesuffix("."))
-        said = [part(*pair) for pair in zip(words[::2], [*words[1::2], ""], strict=True)] if table else [""]
+        said = [part(*pair) for pair in zip(words[::2], [*words[1::2], ""], strict=True)]
         signs = [SIGNS[sign] for sign in words[1::2]] + ["。" * flat.endswith(".")]
         return "".join(map("".join, zip(said, signs, strict=True))) if all(said) else ""
 
     def say(sentence: str, *parts: object) -> str:
         flat = " ".join(sentence.split())
+        if known := table.get(flat):
+            return known.format(*parts) if parts else known
         first, _, last = flat.rpartition("; ")
-        if flat not in table and first and (known := reason(last)):
+        if first and (known := reason(last)):
             return f"{say(first)}；{known}"
-        words, at, numbers = flat.partition(", at ")
-        if flat not in table and flat.startswith("at ") and table:
+        if flat.startswith("at "):
             return table["at {}"].format(flat[3:])
-        if flat not in table and at and words in table:
+        words, at, numbers = flat.partition(", at ")
+        if at and words in table:
             return table[words] + table[", at {}"].format(numbers)
         words, _, numbers = flat.partition(" at ")
-        if flat not in table and (known_at := table.get(f"{words} at {{}}")):
-            return known_at.format(numbers)
-        known = table.get(flat) or (not parts and reason(flat)) or sentence
-        return known.format(*parts) if parts else known
+        if known := table.get(f"{words} at {{}}"):
+            return known.format(numbers)
+        return sentence.format(*parts) if parts else reason(flat) or sentence
 
     return say
 
@@ -74,8 +79,6 @@ def sentences(language: str) -> Mapping[str, str]:
 
 
 def _groups(language: str) -> Mapping[str, Mapping[str, str]]:
-    if language == "en":
-        return {}
     import tomllib  # only who reads Chinese waits for it
 
     path = next((path for home in HOMES if (path := home / f"{language}.toml").is_file()), None)
