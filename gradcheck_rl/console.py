@@ -56,12 +56,11 @@ def say(text: str) -> None:
     try:
         sys.stdout.write(_writable_on(sys.stdout, text))
         sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has enough. Without this the interpreter complains when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:
+        # Without this the interpreter complains when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise InputError(f"standard output cannot be written: {error.strerror}.") from error
+        if not isinstance(error, BrokenPipeError):  # the reader has enough
+            raise InputError(f"standard output cannot be written: {error.strerror}.") from error
 
 
 def say_error(sentence: str) -> None:

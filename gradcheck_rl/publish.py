@@ -6,6 +6,7 @@ import json as plain_json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,24 +64,23 @@ class Target:
         """The file to open, once all are written. `problems` are those at hand; saved reports look for theirs."""
         # As if read from JSON: a report and its saved copy are rendered the same to the byte.
         reports = json.read(json.render(reports))
-        say = speaker(self.language)
+        setting = Setting(self.language, speaker(self.language))
         if not self.folder:
-            return self._file(self.path, reports, Setting(self.language, say), problems)
+            return self._file(self.path, reports, setting, problems)
         names = _file_names(report.problem for report in reports)
         with refused(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
         for report, name in zip(reports, names, strict=True):
-            self._file(self.path / f"{name}.html", [report], Setting(self.language, say, home=INDEX), problems)
+            self._file(self.path / f"{name}.html", [report], replace(setting, home=INDEX), problems)
             put(self.path / f"{name}.json", json.render([report]))
-        home = html.write(index(reports, [f"{name}.html" for name in names], Setting(self.language, say)))
+        home = html.write(index(reports, [f"{name}.html" for name in names], setting))
         return put(self.path / INDEX, home)
 
     def _file(self, path: Path, reports: Sequence[Report], setting: Setting, problems: Mapping[str, Problem]) -> Path:
         kind = FORMATS[path.suffix.lower()]
         drawn = [_drawn(report, problems, kind) for report in reports] if kind.pictures else []
         pictures = _beside(path, reports, drawn, kind.pictures) if kind.beside else _inside(drawn)
-        written = kind.render(reports, replace(setting, pictures=pictures))
-        return put(path, written)
+        return put(path, kind.render(reports, replace(setting, pictures=pictures)))
 
 
 def target(output: str | None, language: str, inputs: Iterable[Path]) -> Target:
@@ -157,10 +157,8 @@ def _drawn(report: Report, problems: Mapping[str, Problem], kind: Format) -> dic
     found: dict[str, bytes] = {}
     for figure in problem.figures if problem is not None else ():
         if figure.name in report.figures:
-            try:
+            with suppress(GradcheckError):
                 found[figure.name] = picture(figure, report.figures[figure.name], kind.pictures, **style)
-            except GradcheckError:
-                continue
     return found
 
 

@@ -25,6 +25,7 @@ from .blocks import (
     Paragraph,
     Part,
     Picture,
+    Piece,
     Pieces,
     Section,
     Steps,
@@ -60,12 +61,10 @@ def ends(chains: Sequence[Chain]) -> str:
 
 def write(doc: Document) -> str:
     alone = len(doc.parts) == 1
-    parts = [_part(part, doc.contents, level=1 if alone else 2) for part in doc.parts]
-    body = (
-        parts
-        if alone
-        else [f"<h1>{escape(doc.title)}</h1>", _contents([(p.title, p.anchor) for p in doc.parts], doc.contents), *parts]
-    )
+    body = [_part(part, doc.contents, level=1 if alone else 2) for part in doc.parts]
+    if not alone:
+        places = [(part.title, part.anchor) for part in doc.parts]
+        body = [f"<h1>{escape(doc.title)}</h1>", _contents(places, doc.contents), *body]
     return "\n".join(
         [
             "<!DOCTYPE html>",
@@ -170,7 +169,7 @@ def _pieces(pieces: Pieces) -> str:
     return "".join(map(_piece, pieces))
 
 
-def _piece(piece: str | Code | Verdict | Link | Formula) -> str:
+def _piece(piece: Piece) -> str:
     match piece:
         case str():
             return escape(piece)
@@ -179,7 +178,7 @@ def _piece(piece: str | Code | Verdict | Link | Formula) -> str:
         case Verdict(state=state, text=text):
             return f'<span class="verdict {state}">{escape(text)}</span>'
         case Link(text=text, anchor=anchor):
-            address = anchor if "." in anchor and anchor.endswith(".html") else f"#{anchor}"
+            address = anchor if anchor.endswith(".html") else f"#{anchor}"
             return f'<a href="{escape(address)}">{escape(text)}</a>'
         case Formula(tree=tree, text=text):
             lines = "".join(f"<div>{mathml(line)}</div>" for line in piece.lines)
