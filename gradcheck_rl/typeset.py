@@ -241,11 +241,8 @@ def latex(tree: Tree) -> str:
 def _tex_word(command: str, word: str) -> str:
     """A name of several letters; what is no letter of mathematics, as é and <, is set as text is."""
     written = latex_text(word)
-    return (
-        rf"{command}{{{written}}}"
-        if re.fullmatch(r"(\\_|[\w'*+. -])*", written, re.ASCII)
-        else rf"{command}{{\text{{{written}}}}}"
-    )
+    plain = re.fullmatch(r"(\\_|[\w'*+. -])*", written, re.ASCII)
+    return rf"{command}{{{written}}}" if plain else rf"{command}{{\text{{{written}}}}}"
 
 
 def _tex_row(parts: Sequence[str]) -> str:
@@ -424,9 +421,8 @@ def _ml(tree: Tree) -> str:
             return f'<mrow><mo fence="true" form="prefix">{{</mo><mtable columnalign="left">{body}</mtable></mrow>'
         case ["matrix", *rows]:
             body = "".join(f"<mtr>{''.join(f'<mtd>{_ml(cell)}</mtd>' for cell in row)}</mtr>" for row in rows)
-            return (
-                f'<mrow><mo fence="true" form="prefix">(</mo><mtable>{body}</mtable><mo fence="true" form="postfix">)</mo></mrow>'
-            )
+            opens, closes = '<mo fence="true" form="prefix">(</mo>', '<mo fence="true" form="postfix">)</mo>'
+            return f"<mrow>{opens}<mtable>{body}</mtable>{closes}</mrow>"
         case _:
             raise ValueError(f"{tree[0]!r} is no kind of formula")
 
@@ -511,21 +507,16 @@ def _box(tree: Tree) -> Box:
             return _bracketed("(", ")", stack)
         case ["accent", str(mark), base]:
             box = _box(base)
-            return (
-                _line(unicodedata.normalize("NFC", box.lines[0] + COMBINING[mark])) if box.width == len(box.lines) == 1 else box
-            )
+            single = box.width == len(box.lines) == 1
+            return _line(unicodedata.normalize("NFC", box.lines[0] + COMBINING[mark])) if single else box
         case ["fence", str(left), str(right), inside]:
             return _bracketed(left, right, _box(inside))
         case ["big", str(sign), below, above]:
             return _stack([_box(above), _line(SIGNS[sign]), _box(below)], 1) if len(above) > 1 else _line(SIGNS[sign])
         case ["cases", *rows]:
             grid = _grid([[value, ["row", *([["text", "if "]] if says[0] != "text" else []), says]] for value, says in rows])
-            brace = (
-                ["⎧", *("⎨" if n == grid.base else "⎪" for n in range(1, len(grid.lines) - 1)), "⎩"]
-                if len(grid.lines) > 1
-                else ["{"]
-            )
-            return _beside([Box(brace, grid.base), grid])
+            inner = ("⎨" if n == grid.base else "⎪" for n in range(1, len(grid.lines) - 1))
+            return _beside([Box(["⎧", *inner, "⎩"] if len(grid.lines) > 1 else ["{"], grid.base), grid])
         case ["matrix", *rows]:
             return _bracketed("[", "]", _grid(rows, centred=True))
         case _:
