@@ -219,8 +219,8 @@ def _at(d: Derivation, values: Values, given: Values = MappingProxyType({})) -> 
     worth = [_simplest(e) for e in last]
     said, page = (", ".join(f"{name} = {plain(value)}" for name, value in part.items()) for part in (values, given))
     said += f" and, on the page, {page}" if page else ""
-    reached = [e for e in first if not e.has(Expected, Slope, sp.Integral)]
-    before = [*(first if len(reached) == len(first) else last), *last]
+    unfinished = any(e.has(Expected, Slope, sp.Integral) for e in first)
+    before = [*(last if unfinished else first), *last]
     return Derivation(f"{d.title}, at {said}", array(*before), ((array(*worth * 2), f"at {said}"),), source=d.source)
 
 

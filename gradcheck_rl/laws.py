@@ -251,10 +251,7 @@ class Draw(Symbols):
 
 def randoms(*expressions: Any) -> list[Random]:
     """The draws' atoms that are free in these formulas."""
-    found: set[Any] = set()
-    for e in expressions:
-        found |= {s for s in free(e) if isinstance(s, Random)}
-    return sorted(found, key=lambda s: (s.name, s.dummy_index))
+    return by_name({s for e in expressions for s in free(e) if isinstance(s, Random)})
 
 
 def with_parents(atoms: Iterable[Random]) -> list[Draw]:

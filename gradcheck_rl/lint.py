@@ -171,9 +171,7 @@ def _unprovoked(tree: ast.Module, problem: Problem, typed: str) -> Iterable[tupl
 def _line(tree: ast.Module, name: str) -> int:
     for node in tree.body:
         match node:
-            case ast.FunctionDef(name=defined) if defined == name:
-                return node.lineno
-            case ast.Assign(targets=[ast.Name(id=defined)]) if defined == name:
+            case ast.FunctionDef(name=defined) | ast.Assign(targets=[ast.Name(id=defined)]) if defined == name:
                 return node.lineno
             case _:
                 pass
