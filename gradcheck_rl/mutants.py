@@ -22,6 +22,7 @@ import numpy as np
 import sympy as sp
 
 from .calculus import free, has
+from .chance import chance
 from .claims import Claim, Equal, Erratum, Raises
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
@@ -318,8 +319,8 @@ def _constant(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
 
     def watched(f: Callable[..., Any]) -> Callable[[], Any]:
         def run() -> Any:
-            before, y = backend.chance(), f()
-            drew.append(backend.chance() != before)
+            before, y = chance(), f()
+            drew.append(chance() != before)
             return y
 
         return run

@@ -8,6 +8,7 @@ import math
 import random
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -23,8 +24,10 @@ from torch.utils.checkpoint import checkpoint
 
 from gradcheck_rl import (
     Categorical,
+    Claim,
     Draw,
     E,
+    Equal,
     GradcheckError,
     InputError,
     Integers,
@@ -33,8 +36,12 @@ from gradcheck_rl import (
     Normal,
     OneOf,
     Parameter,
+    Problem,
     Simplex,
     Uniform,
+    Value,
+    Variable,
+    check,
     differences,
     log_softmax,
     same_gradient,
@@ -1637,3 +1644,50 @@ def test_what_is_no_number_beside_infinity_is_not_said_to_agree_to_six_digits() 
 
     line = alone(none, infinite, x=(Normal(), 4))
     assert line.verdict == "refuted" and "digits" not in line.reason
+
+
+DRAWS: dict[str, Callable[[], Any]] = {
+    "python": lambda: random.random() + random.gauss(0, 1),
+    "numpy": lambda: np.random.rand(),
+    "normal of numpy": lambda: np.random.randn(),
+    "torch": lambda: torch.rand(()).item(),
+    "seeded": lambda: (random.seed(3), np.random.seed(3), torch.manual_seed(3))[0],
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=[*DRAWS])
+@pytest.mark.parametrize("noisy", [False, True])
+@settings(max_examples=10)
+@given(before=st.integers(0, 3), seed=SEEDS)
+def test_whoever_draws_goes_on_as_if_nothing_was_asked(draw: Callable[[], Any], noisy: bool, before: int, seed: int) -> None:
+    """Also where a second normal number of numpy waits to be taken."""
+
+    def loss(x: Any) -> Any:
+        return (x**2).sum() * (1 + noisy * (draw() or 0))
+
+    def of_numpy(numbers: Any) -> Any:
+        return np.square(numbers).sum() * (1 + noisy * (draw() or 0))
+
+    def next_ones() -> list[Any]:
+        return [one() for one in list(DRAWS.values())[:4] for _ in range(3)]
+
+    def started() -> None:
+        for start in (random.seed, np.random.seed, torch.manual_seed):
+            start(seed)
+        np.random.randn(before)
+
+    theta, numbers = torch.ones(3, dtype=torch.float64, requires_grad=True), Variable("numbers", 3)
+    square = numbers[0] ** 2 + numbers[1] ** 2 + numbers[2] ** 2
+    page = Problem(title="Squares.", claims=(Claim("So.", Equal(Value(of_numpy), square)),))
+    asked = (
+        lambda: differences(lambda: loss(theta), theta),
+        lambda: same_gradient(loss, lambda x: (x**2).sum(), x=(Normal(), 3)),
+        lambda: check(page, {of_numpy: lambda numbers: of_numpy(numbers)}),
+    )
+    started()
+    wanted = next_ones()
+    for ask in asked:
+        started()
+        with suppress(GradcheckError):
+            ask()
+        assert next_ones() == wanted

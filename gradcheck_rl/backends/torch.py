@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import inspect
 import itertools
-import random
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,6 +24,7 @@ from torch.func import functional_call, vmap
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
+from ..chance import Replayed, chance
 from ..errors import RANDOM, SYMBOLIC, CodeError, InputError, Unsuitable, did_you_mean, raised, told
 from ..estimate import Floats
 from ..rings import EPS, Float, Ring, flat_index
@@ -86,7 +86,7 @@ def run(
     """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed; `possible` (B, M)
     says which outcomes can happen: code that is called for one at a time need not survive the others."""
     name = getattr(key, "__name__", "the function")
-    with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), remote.only(possible), _draws_back():
+    with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), remote.only(possible), Replayed() as drawing:
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
         ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
@@ -96,7 +96,7 @@ def run(
         while True:
             try:
                 result = ladder[at]()
-                if _moved() and not _same(result, ladder[at]()) and _moved():
+                if drawing.moved() and not _same(result, ladder[at]()) and drawing.moved():
                     raise CodeError(key, f"`{name}` {RANDOM}")
             except (CodeError, Unsuitable, KeyboardInterrupt):
                 raise
@@ -111,35 +111,6 @@ def run(
                 if not one:
                     _rung[key] = at
                 return result
-
-
-@contextmanager
-def _draws_back() -> Generator[None]:
-    """Afterwards torch's generator stands where it stood."""
-    global _stood
-    before = torch.get_rng_state()
-    try:
-        yield
-    finally:
-        if not torch.equal(torch.get_rng_state(), before):
-            torch.set_rng_state(before)
-            _stood = chance()
-
-
-def _moved() -> bool:
-    """Do the random generators stand elsewhere than when this was last asked? Who may have moved them is called again."""
-    global _stood
-    before, _stood = _stood, chance()
-    return _stood != before
-
-
-def chance() -> Any:
-    """Where the random generators stand, of which there is one each for the process."""
-    kind, keys, *rest = np.random.get_state()
-    return torch.get_rng_state().numpy().tobytes(), random.getstate(), kind, np.asarray(keys).tobytes(), rest
-
-
-_stood = chance()
 
 
 def _same(a: Batch, b: Batch) -> bool:
@@ -390,7 +361,7 @@ class Lines:
 
     def __enter__(self) -> Lines:
         self._precision.__enter__()
-        self._state = torch.get_rng_state()
+        self._chance, self._state = chance(), torch.get_rng_state()
         grads = [(p, p.grad) for p in self.leaves.values()]
         self._grads = [(p, g, *((None, 0) if g is None else (g.detach().clone(), g._version))) for p, g in grads]
         return self
@@ -402,6 +373,7 @@ class Lines:
             p.grad = grad
             if grad is not None and grad._version != version:
                 grad.detach().copy_(before)
+        self._chance.put_back()
         self._precision.__exit__()
 
     def _put_back(self) -> None:

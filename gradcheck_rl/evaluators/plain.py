@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..chance import Replayed
 from ..errors import RANDOM, SYMBOLIC, CodeError, raised, told
 from ..estimate import EPS, Estimate, Evidence, Floats
 from ..mdp import MDP
@@ -83,7 +84,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     if (there := elsewhere(code)) is not None:
         return _asked(there, fixed, drawn, (size, count), can, scene)
     places = [(int(b), int(m)) for b, m in np.argwhere(np.ones((size, count)) if can is None else can)]
-    with warnings.catch_warnings():  # 0 / 0 warns, and is NaN, which is judged as such
+    with warnings.catch_warnings(), Replayed():  # 0 / 0 warns, and is NaN, which is judged as such
         warnings.simplefilter("ignore")
         rows = [_called(code, _at(fixed, drawn, *place), name) for place in places]
         if not _same(rows[0], _called(code, _at(fixed, drawn, *places[0]), name)):
