@@ -14,7 +14,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +86,11 @@ PARTS = {
     "counts": "; an embedding with scale_grad_by_freq=True divides its gradient by counts",
     "padding": "; an embedding with padding_idx gives that row no gradient",
 }
+HELD = "; with what {} gives held they agree: what is meant to be held, compute it once, outside of the loss"
+INSTEAD = {
+    ".sample()": "; where a gradient is to flow through a draw, write .rsample()",
+    "BatchNorm in training": "; its running means are held: call .eval() on it before the loss",
+}
 MODULE_HOOK = "; a module has a backward hook, which may change its gradient"
 BY_HAND = "; the backward pass of `{}` is written by hand"
 IMPLICIT = "a draw of Gamma, Beta, Dirichlet or StudentT has a gradient that is right in the mean, and not along one draw"
@@ -100,8 +105,8 @@ ELSEWISE = {
 class _Path:
     """One line through the present values, and autograd's slope along it."""
 
-    def __init__(self, lines: Lines, direction: Floats, slope: float) -> None:
-        self.lines, self.direction, self.slope = lines, direction, slope
+    def __init__(self, lines: Lines, direction: Floats, slope: float, of: Callable[[], float] | None = None) -> None:
+        self.lines, self.direction, self.slope, self.of = lines, direction, slope, of or lines.value
         self._known: dict[float, float] = {}
 
     def value(self, t: float) -> float:
@@ -109,7 +114,7 @@ class _Path:
         if t not in self._known:
             self.lines.move(self.lines.here + t * self.direction)
             try:
-                self._known[t] = self.lines.value()
+                self._known[t] = self.of()
             except InputError:  # where the parameters are at home it could: one left its domain
                 self._known[t] = math.nan
         return self._known[t]
@@ -414,7 +419,7 @@ class _Slopes:
     def _hint(self, name: str, autograd: float, slope: float, radius: float) -> str:
         if name in self.unreached or not self.gradient[self.lines.blocks[name]].any():
             return ": the value moves with it and its gradient is zero; detached?"
-        if abs(slope) <= radius + RESOLUTION * abs(autograd):
+        if abs(slope) <= radius + RESOLUTION * abs(autograd) and radius < abs(autograd) / 8:
             return f": it has a gradient and the value does not move with it; {COPY}?"
         return f" ({autograd:.9g} instead of {slope:.9g})" if len(self.lines.blocks) > 1 else ""
 
@@ -428,12 +433,31 @@ class _Slopes:
             other = self.lines.otherwise(without)
             if other is not None:
                 path = _Path(self.lines, d.path.direction, float(d.path.direction @ other))
-                if self._at_sight(path, d.slope, d.radius).verdict is Verdict.AGREES:
+                if self._explains(d, self._at_sight(path, d.slope, d.radius)):
                     return says
+        if who := self._held(d):
+            return HELD.format(" and ".join(who)) + "".join(INSTEAD[by] for by in who if by in INSTEAD)
         own = sorted(step.removesuffix("Backward") for step, python in self.lines.steps().items() if python)
         if "BackwardHookFunction" in own:
             return MODULE_HOOK
         return BY_HAND.format(own[0]) if own else ""
+
+    def _held(self, d: _Direction) -> list[str]:
+        """By whom numbers are taken out of autograd with which held the slope of the value is autograd's: one of them, or all."""
+        try:
+            held = self.lines.held()
+        except InputError:
+            return []
+        every = sorted({by for by, _, _ in held.kept})
+        for who in [[by] for by in every] + [every] * (len(every) > 1):
+            path = _Path(self.lines, d.path.direction, d.path.slope, partial(self.lines.value_with, held, who))
+            if self._explains(d, self._quick([path])[0]):
+                return who
+        return []
+
+    def _explains(self, wrong: _Direction, other: _Direction) -> bool:
+        """Does one way without the cause agree, and much better than with it?"""
+        return other.verdict is Verdict.AGREES and other.gap < wrong.gap / 8
 
 
 def _length(x: Floats) -> float:

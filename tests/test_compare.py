@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 import math
@@ -1691,3 +1692,84 @@ def test_whoever_draws_goes_on_as_if_nothing_was_asked(draw: Callable[[], Any], 
         with suppress(GradcheckError):
             ask()
         assert next_ones() == wanted
+
+
+def held(mistake: Any) -> dict[str, tuple[Callable[[], Any], Any]]:
+    """Losses in which numbers leave autograd, by who takes them out; with a mistake in them besides."""
+    torch.manual_seed(0)
+    net, draw = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)).double(), drawn(0)
+    state, after, pay = draw(8, 3), draw(8, 3), draw(8)
+    slow, norm = copy.deepcopy(net), nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Linear(4, 1)).double()
+
+    def q(of: Any, at: Any = state) -> Any:
+        return of(at).logsumexp(-1)
+
+    def beta() -> Any:
+        law = torch.distributions.Beta(*mistake(net(state)).exp().unbind(-1))
+        return -(law.log_prob(law.sample()) * pay).mean()
+
+    def gamma() -> Any:
+        law = torch.distributions.Gamma(*(1 + mistake(net(state)).exp()).unbind(-1))
+        return law.sample().mean() + law.mean.mean()
+
+    def copied() -> Any:
+        return (mistake(q(net)) - pay - 0.9 * q(copy.deepcopy(net), after)).square().mean()
+
+    def loaded() -> Any:
+        slow.load_state_dict(net.state_dict())
+        return (mistake(q(net)) - pay - 0.9 * q(slow, after)).square().mean()
+
+    def weighed(weight: Any) -> Callable[[], Any]:
+        return lambda: (mistake(q(net)) * weight(q(net, after))).mean()
+
+    def without() -> Any:
+        with torch.no_grad():
+            weight = q(net, after).numpy()
+        return (mistake(q(net)) * torch.as_tensor(weight)).mean()
+
+    def both() -> Any:
+        listed = torch.tensor(q(net, after).tolist())
+        return (mistake(q(net)) * listed).mean() + (q(net) * float(q(net, after)[0].detach().numpy())).mean()
+
+    def switched() -> Any:
+        trained = norm.train()(state)
+        return (mistake(trained) - norm.eval()(after)).square().mean()
+
+    return {
+        "what .sample() gives": (beta, net),
+        "what .sample() gives held they agree: what is meant to be held": (gamma, net),
+        "what deepcopy gives": (copied, net),
+        "what .state_dict() gives": (loaded, net),
+        "what .detach() gives": (weighed(lambda y: torch.as_tensor(y.detach().numpy())), net),
+        "what .tolist() gives": (weighed(lambda y: torch.tensor(y.tolist())), net),
+        "what torch.no_grad() gives": (without, net),
+        "what .detach() and .tolist() gives": (both, net),
+        "what BatchNorm in training gives": (switched, norm),
+    }
+
+
+@pytest.mark.parametrize("says", held(untouched))
+def test_who_takes_numbers_out_of_autograd_is_named_where_it_is_all(says: str) -> None:
+    line = slope(*held(untouched)[says])
+    assert line.verdict == "refuted" and f"; with {says}" in line.reason
+    line = slope(*held(bent(lambda g: -g))[says])
+    assert line.verdict == "refuted" and "held they agree" not in line.reason and "nothing detached" not in line.reason
+
+
+def test_a_target_that_the_loss_moves_is_left_as_one_call_leaves_it() -> None:
+    torch.manual_seed(0)
+    net, state = nn.Linear(3, 2).double(), drawn(0)(8, 3)
+    slow = copy.deepcopy(net)
+
+    def loss() -> Any:
+        slow.load_state_dict(net.state_dict())
+        return (net(state) - slow(state + 1)).square().mean()
+
+    assert slope(loss, net).verdict == "refuted"
+    assert all(torch.equal(p, q) for p, q in zip(net.parameters(), slow.parameters(), strict=True))
+
+
+def test_a_small_gradient_that_is_wrong_is_not_said_to_miss_its_value() -> None:
+    large, small = (torch.tensor([at], dtype=torch.float64, requires_grad=True) for at in (0.3, 0.7))
+    line = slope(lambda: 1e3 * large.sin().sum() + 1e-5 * Bent.apply(small, lambda g: -g).cos().sum(), [large, small])
+    assert line.verdict == "refuted" and "the value does not move" not in line.reason

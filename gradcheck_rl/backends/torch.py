@@ -12,7 +12,7 @@ import itertools
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -351,6 +351,8 @@ class Lines:
         self.here = _flat(self._cells)
         self._owned = any(type(p) is not torch.Tensor for p in self.leaves.values())  # by modules, which may have buffers
         self._buffers: dict[Any, dict[str, tuple[Any, Any]]] = {}
+        self._others: list[tuple[Any, Any]] = []  # parameters of modules that are called, which are not moved here
+        self._moved = {id(p) for p in self.leaves.values()}
         for module in parameters.modules() if isinstance(parameters, torch.nn.Module) else ():
             self._keep(module)
         self._modes = {module: module.training for module in self._buffers}
@@ -377,7 +379,7 @@ class Lines:
         self._precision.__exit__()
 
     def _put_back(self) -> None:
-        """What a run of the loss moves by itself: chance, a module's running means, and whether it trains."""
+        """What a run of the loss moves by itself: chance, modules' running means and modes, parameters of others."""
         torch.set_rng_state(self._state)
         for module, trains in self._modes.items():
             if module.training != trains:
@@ -385,10 +387,14 @@ class Lines:
         for module, buffers in self._buffers.items():
             for name, (buffer, before) in buffers.items():
                 module._buffers[name] = buffer.copy_(before)
+        for parameter, before in self._others:
+            parameter.detach().copy_(before)
 
     def _keep(self, module: Any, *_: Any) -> None:
         if not torch.compiler.is_compiling() and module not in self._buffers:
             self._buffers[module] = {k: (b, b.clone()) for k, b in module._buffers.items() if b is not None}
+            others = (p for p in module._parameters.values() if p is not None and id(p) not in self._moved)
+            self._others += [(p, p.detach().clone()) for p in others if not torch.nn.parameter.is_lazy(p)]
 
     def drawn(self, count: int, seed: int) -> Floats:
         """Rows of numbers from -1 to 1, of 24 bits, that come from the seed and the loss's name, and from nothing else."""
@@ -469,6 +475,23 @@ class Lines:
         except InputError:
             return None
 
+    def held(self) -> Held:
+        """What leaves autograd on the way, as it is at home."""
+        self.move(self.here)
+        torch.set_grad_enabled(True)
+        with Held() as held:
+            self._run()
+        torch.set_grad_enabled(self._graph)
+        return held
+
+    def value_with(self, held: Held, who: Collection[str]) -> float:
+        """The value with that held which these gave at home."""
+        torch.set_grad_enabled(True)
+        with held.again(who):
+            y = self._run()
+        torch.set_grad_enabled(self._graph)
+        return y.item()
+
     def steps(self) -> dict[str, bool]:
         """What autograd walks back through, by torch's names, and whether it is written in Python."""
         self.move(self.here)
@@ -500,7 +523,8 @@ class Lines:
 
     def _run(self) -> Any:
         if self._made is not None:
-            self._put_back()
+            with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]  no mode sees what is put back
+                self._put_back()
         first = self._owned and self._made is None
         watch = register_module_forward_pre_hook(self._keep) if first else None  # which modules it calls
         try:
@@ -575,6 +599,83 @@ class _Attached(TorchFunctionMode):
         more = {"create_graph": True} if func is torch.autograd.grad else {}
         with torch.enable_grad():
             return func(*args, **(kwargs or {}) | more)
+
+
+class Held(TorchFunctionMode):
+    """Keeps the numbers that leave autograd, and by whom; when it runs again, some are given in place of what is made there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept: list[tuple[str, list[Any], Any]] = []
+        self._left: Iterator[tuple[str, list[Any], Any]] | None = None
+        self._who: Collection[str] = ()
+
+    def again(self, who: Collection[str]) -> Held:
+        self._left, self._who = iter(self.kept), who
+        return self
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        given = [(x, x._version) for x in (*args, *(kwargs or {}).values()) if isinstance(x, torch.Tensor)]
+        out = func(*args, **(kwargs or {}))
+        if func is torch.nn.functional.batch_norm:
+            options = _given(func, args, kwargs or {})
+            written = [options[k] for k in ("running_mean", "running_var") if options["training"] and options[k] is not None]
+        else:
+            written = [x for x, version in given if x._version != version and _parted(x)]
+        loose = not torch.is_grad_enabled() or any(x.requires_grad for x, _ in given)
+        made = out if loose and _parted(out) and all(out is not x for x in written) else None
+        if not written and made is None:
+            return out
+        by = _taker(func)
+        if self._left is None:
+            self.kept.append((by, _copies(written), _copies(made)))
+            return out
+        was, before, instead = next(self._left, ("", [], None))
+        if was != by:
+            raise RuntimeError("the loss goes another way")
+        if by in self._who:
+            with torch.no_grad():
+                for x, number in zip(written, before, strict=True):
+                    x.copy_(number)
+            return out if made is None else _copies(instead)
+        return out
+
+
+def _parted(x: Any) -> bool:
+    """Numbers of which autograd knows nothing."""
+    if isinstance(x, torch.Tensor):
+        return x.is_floating_point() and not x.requires_grad
+    return any(map(_parted, x)) if isinstance(x, (tuple, list)) else isinstance(x, (float, np.ndarray))
+
+
+def _copies(x: Any) -> Any:
+    if isinstance(x, (tuple, list)):
+        return type(x)([_copies(part) for part in x])
+    return x.clone() if isinstance(x, torch.Tensor) else x.copy() if isinstance(x, np.ndarray) else x
+
+
+def _taker(function: Any) -> str:
+    """Who takes numbers out of autograd, as one writes it: the call of a library that this is a part of, if it has a name."""
+    frame = inspect.currentframe()
+    while frame is not None:
+        name, home = frame.f_code.co_name, frame.f_globals.get("__name__", "")
+        if name in TAKERS and home.split(".")[0] in ("copy", "torch"):
+            return TAKERS[name]
+        frame = frame.f_back
+    name = getattr(function, "__name__", "")
+    return TAKERS.get(name) or (f".{name}()" if torch.is_grad_enabled() else "torch.no_grad()")
+
+
+TAKERS = {
+    "sample": ".sample()",
+    "deepcopy": "deepcopy",
+    "state_dict": ".state_dict()",
+    "batch_norm": "BatchNorm in training",
+    "__get__": ".data",
+    "__array__": ".numpy()",
+    "__float__": "float()",
+    "grad": "torch.autograd.grad",
+}
 
 
 class _Instead(TorchFunctionMode):
