@@ -434,9 +434,9 @@ class _Slopes:
             if other is not None:
                 path = _Path(self.lines, d.path.direction, float(d.path.direction @ other))
                 if self._explains(d, self._at_sight(path, d.slope, d.radius)):
-                    return says
+                    return says + (_instead(self._held(d)) if without == "detaching" else "")
         if who := self._held(d):
-            return HELD.format(" and ".join(who)) + "".join(INSTEAD[by] for by in who if by in INSTEAD)
+            return HELD.format(" and ".join(who)) + _instead(who)
         own = sorted(step.removesuffix("Backward") for step, python in self.lines.steps().items() if python)
         if "BackwardHookFunction" in own:
             return MODULE_HOOK
@@ -458,6 +458,10 @@ class _Slopes:
     def _explains(self, wrong: _Direction, other: _Direction) -> bool:
         """Does one way without the cause agree, and much better than with it?"""
         return other.verdict is Verdict.AGREES and other.gap < wrong.gap / 8
+
+
+def _instead(who: list[str]) -> str:
+    return "".join(INSTEAD[by] for by in who if by in INSTEAD)
 
 
 def _length(x: Floats) -> float:

@@ -1773,3 +1773,33 @@ def test_a_small_gradient_that_is_wrong_is_not_said_to_miss_its_value() -> None:
     large, small = (torch.tensor([at], dtype=torch.float64, requires_grad=True) for at in (0.3, 0.7))
     line = slope(lambda: 1e3 * large.sin().sum() + 1e-5 * Bent.apply(small, lambda g: -g).cos().sum(), [large, small])
     assert line.verdict == "refuted" and "the value does not move" not in line.reason
+
+
+def test_where_a_draw_should_have_been_differentiated_that_is_told() -> None:
+    mean = torch.zeros(3, dtype=torch.float64, requires_grad=True)
+
+    def loss(draw: str) -> Any:
+        action = getattr(torch.distributions.Normal(mean, 1.0), draw)()
+        return (action - 1).square().sum() + mean.square().sum()
+
+    assert "; where a gradient is to flow through a draw, write .rsample()" in slope(lambda: loss("sample"), mean).reason
+    assert slope(lambda: loss("rsample"), mean).verdict == "agrees"
+
+
+def test_what_is_compiled_is_not_compiled_again_to_find_a_cause() -> None:
+    theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    made: list[Any] = []
+
+    def backend(graph: Any, _: Any) -> Any:
+        made.append(graph)
+        return graph.forward
+
+    def counted(hold: bool) -> tuple[Line, int]:
+        made.clear()
+        torch.compiler.reset()
+        loss = torch.compile(lambda: (theta.sin() * (theta.detach() if hold else theta)).sum(), backend=backend)
+        return slope(loss, theta), len(made)
+
+    (right, few), (wrong, many) = counted(False), counted(True)
+    assert right.verdict == "agrees" and "with nothing detached they agree" in wrong.reason
+    assert many == few

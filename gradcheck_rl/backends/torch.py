@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import sys
 import threading
 import warnings
 import zlib
@@ -454,10 +455,10 @@ class Lines:
         self.move(self.here)
         torch.set_grad_enabled(True)
         try:
-            with Shaken(seed) as shaken:
+            with _eager(), Shaken(seed) as shaken:
                 value, gradient, _ = self.gradient()
         except InputError:  # a checkpoint runs again unshaken: the gradient is taken beside home then
-            with Shaken(seed) as shaken:
+            with _eager(), Shaken(seed) as shaken:
                 value = self._run().item()
             self.move(self.here * (1 + 2 * EPS * np.random.default_rng(seed).uniform(-1, 1, self.here.size)))
             gradient = self.gradient()[1]
@@ -469,7 +470,7 @@ class Lines:
         self.move(self.here)
         torch.set_grad_enabled(True)
         try:
-            with WITHOUT[without]():
+            with _eager(), WITHOUT[without]():
                 y = self._run()
             return self._back(y)[1]
         except InputError:
@@ -479,7 +480,7 @@ class Lines:
         """What leaves autograd on the way, as it is at home."""
         self.move(self.here)
         torch.set_grad_enabled(True)
-        with Held() as held:
+        with _eager(), Held() as held:
             self._run()
         torch.set_grad_enabled(self._graph)
         return held
@@ -487,7 +488,7 @@ class Lines:
     def value_with(self, held: Held, who: Collection[str]) -> float:
         """The value with that held which these gave at home."""
         torch.set_grad_enabled(True)
-        with held.again(who):
+        with _eager(), held.again(who):
             y = self._run()
         torch.set_grad_enabled(self._graph)
         return y.item()
@@ -548,6 +549,11 @@ class Lines:
             raise InputError(f"`{self.name}` returned {BEFORE}")
         self._made = y
         return y
+
+
+def _eager() -> Any:
+    """Within it, what torch.compile made is called as it was written: a mode is no part of it."""
+    return torch.compiler.set_stance("force_eager") if "torch._dynamo" in sys.modules else nullcontext()
 
 
 DETACHES = (torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__)  # pyright: ignore[reportAttributeAccessIssue]
@@ -637,7 +643,7 @@ class Held(TorchFunctionMode):
             with torch.no_grad():
                 for x, number in zip(written, before, strict=True):
                     x.copy_(number)
-            return out if made is None else _copies(instead)
+            return out if made is None else _with_held(out, instead)
         return out
 
 
@@ -650,8 +656,16 @@ def _parted(x: Any) -> bool:
 
 def _copies(x: Any) -> Any:
     if isinstance(x, (tuple, list)):
-        return type(x)([_copies(part) for part in x])
+        return [_copies(part) for part in x]
+    if not _parted(x):
+        return None
     return x.clone() if isinstance(x, torch.Tensor) else x.copy() if isinstance(x, np.ndarray) else x
+
+
+def _with_held(x: Any, kept: Any) -> Any:
+    if isinstance(x, (tuple, list)):
+        return type(x)([_with_held(*pair) for pair in zip(x, kept, strict=True)])
+    return x if kept is None else _copies(kept)
 
 
 def _taker(function: Any) -> str:
