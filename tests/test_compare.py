@@ -1803,3 +1803,11 @@ def test_what_is_compiled_is_not_compiled_again_to_find_a_cause() -> None:
     (right, few), (wrong, many) = counted(False), counted(True)
     assert right.verdict == "agrees" and "with nothing detached they agree" in wrong.reason
     assert many == few
+
+
+def test_a_tensor_of_fewer_digits_is_told_how_to_be_made_and_a_model_how_to_be_changed() -> None:
+    theta, net = torch.tensor([1.0, 2.0], dtype=torch.float32, requires_grad=True), nn.Linear(2, 1).float()
+    with pytest.raises(InputError, match=r"`theta` is float32, .*: make it with dtype=torch.float64, and give the loss float64"):
+        differences(lambda: theta.sum(), {"theta": theta})
+    with pytest.raises(InputError, match=r"`weight` is float32, .*: write model.double\(\), and give the loss float64 data"):
+        differences(lambda: net(theta).sum(), net)

@@ -794,7 +794,8 @@ def _unfit(p: Any) -> str:
     if not p.is_contiguous() and any(step == 0 for n, step in zip(p.shape, p.stride(), strict=True) if n > 1):
         return "has several entries in one place of memory, as .expand() makes them: write .clone() before .requires_grad_()."
     if p.dtype != torch.float64:
-        fix = "give its real and imaginary part" if p.is_complex() else "write model.double(), and give the loss float64 data"
+        owned = "write model.double()" if isinstance(p, torch.nn.Parameter) else "make it with dtype=torch.float64"
+        fix = "give its real and imaginary part" if p.is_complex() else f"{owned}, and give the loss float64 data"
         return f"is {_word(p)}{_unreal(p)}: {fix}."
     return ""
 
