@@ -1232,6 +1232,8 @@ def test_what_is_known_of_a_function_goes_with_it() -> None:
     del code
     gc.collect()
     assert gone() is None
+
+
 # ---- what is run once -----------------------------------------------------------------------------------------------------
 
 

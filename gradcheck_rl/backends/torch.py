@@ -25,7 +25,7 @@ from torch.func import functional_call, vmap
 from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
-from ..chance import Replayed, chance
+from ..chance import Replayed
 from ..errors import RANDOM, SYMBOLIC, CodeError, InputError, Unsuitable, did_you_mean, raised, told
 from ..estimate import Floats
 from ..rings import EPS, Float, Ring, flat_index
@@ -364,7 +364,7 @@ class Lines:
 
     def __enter__(self) -> Lines:
         self._precision.__enter__()
-        self._chance, self._state = chance(), torch.get_rng_state()
+        self._state = torch.get_rng_state()
         grads = [(p, p.grad) for p in self.leaves.values()]
         self._grads = [(p, g, *((None, 0) if g is None else (g.detach().clone(), g._version))) for p, g in grads]
         return self
@@ -376,7 +376,6 @@ class Lines:
             p.grad = grad
             if grad is not None and grad._version != version:
                 grad.detach().copy_(before)
-        self._chance.put_back()
         self._precision.__exit__()
 
     def _put_back(self) -> None:
