@@ -565,8 +565,8 @@ of_a_root = Derivation(
 free_entries = array(*S.array.ravel())
 
 
-# For two coordinates: L is the log-density, D = log det S, Q the squared distance, P the inverse of S, and v = P (a - mu).
-density_L, det_D, distance_Q = (Named(name, x)[()] for name, x in (("L", by_hand), ("D", log_det), ("Q", distance)))
+# For two coordinates: l is the log-density, D = log det S, Q the squared distance, P the inverse of S, and v = P (a - mu).
+log_density, det_D, distance_Q = (Named(name, x)[()] for name, x in (("l", by_hand), ("D", log_det), ("Q", distance)))
 precision_P, pulled = Named("P", P), Named("v", P @ off)
 
 
@@ -576,9 +576,9 @@ def slopes_of(formula):
 
 of_covariance_itself = Derivation(
     "The score of the covariance",
-    slopes_of(density_L),
+    slopes_of(log_density),
     (
-        (-slopes_of(det_D) / 2 - slopes_of(distance_Q) / 2, "L is -(D + Q) / 2 and a constant, which has none"),
+        (-slopes_of(det_D) / 2 - slopes_of(distance_Q) / 2, "l is -(D + Q) / 2 and a constant, which has none"),
         (-precision_P.array.ravel() / 2 - slopes_of(distance_Q) / 2, "Jacobi: the derivative of log det S is S^-1"),
         (-precision_P.array.ravel() / 2 + (pulled[:, None] * pulled).ravel() / 2, "the derivative of S^-1 is -S^-1 dS S^-1"),
     ),
