@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .console import Failed, complain, exit_code, printable, progress, say, say_error, screen, watched
-from .errors import GradcheckError, InputError, ProblemError, did_you_mean
+from .errors import GradcheckError, InputError, ProblemError, did_you_mean, was_interrupted
 from .files import REPORT, STATEMENTS, all_writable, put, writable
 from .load import load, load_functions, locate, shipped, sources, statements, why
 from .options import OPTIONS, SHORT
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Any]
 
+INTERRUPTED = "interrupted; what was finished is reported."
 EPILOG = """\
 A problem is a name from `list` (problem1 or masked_softmax), `all`, or the path of a file.
 `gradcheck_rl run --help` shows the options. Where no command is named, it is run.
@@ -133,7 +134,7 @@ def run(options: argparse.Namespace) -> int:
 
                         plot(problem.figures, report.figures, options.plot)
     except KeyboardInterrupt:
-        failed.add("interrupted; what was finished is reported.", 130)
+        failed.add(INTERRUPTED, 130)
     _deliver(reports, options, failed)
     return failed.worst(reports)
 
@@ -161,29 +162,39 @@ def mistakes(options: argparse.Namespace) -> int:
     problem = _load(options.problem)
     if options.mutants:
         return _mutants(problem, options)
+    if options.only:
+        typed = f"run {options.problem} --only {options.only[0]}"
+        raise InputError(f"--only names the lines that --mutants edits: add --mutants, or type `{typed}`.")
     report = _check(problem, options, only=[name for name, item in problem.names.items() if isinstance(item, Mistake)])
     say(json.render([report]) if options.json else text.mistakes(report, screen(options)))
     return report.exit_code
 
 
 def _mutants(problem: Problem, options: argparse.Namespace) -> int:
-    from .mutants import as_json, mutants, summary
+    from .mutants import Mutant, as_json, summary, tried
     from .render import text
+    from .report import worst
 
     _apart("--mutants", {"--points": options.points, "--lang": options.lang != "en"})
-    with progress(options) as told:
-        found = mutants(problem, options.seed, progress=told)
+    failed = Failed()
+    found: list[Mutant] = []
+    try:
+        with _foreseen(problem), progress(options) as told:
+            for mutant in tried(problem, options.seed, functions=options.only, progress=told):
+                found.append(mutant)
+    except KeyboardInterrupt:
+        failed.add(INTERRUPTED, 130)
     found.sort(key=lambda m: m.survives)  # those to be looked at stand last
     counts = summary(found)
     if options.json:
-        say(as_json(problem, found))
+        say(as_json(problem, found, "\n".join(failed.sentences)))
     else:
-        rows = [(m.name, str(m.line), m.fate) for m in found]
+        rows = [(m.name, str(m.line), m.fate) for m in found if m.survives or not options.quiet]
         say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, screen(options)))
         stops = f" ({counts['stopped']} of them stop or do not load)" if counts["stopped"] else ""
         same = f", {counts['alike']} of them the same at every point tried" if counts["alike"] else ""
         say(f"\n{counts['killed']} killed{stops}, {counts['equivalent']} equivalent, {counts['surviving']} surviving{same}.\n")
-    return 5 if not found else 1 if counts["surviving"] else 0
+    return worst([*failed.codes, 5 if not found else 1 if counts["surviving"] else 0])
 
 
 def explain(options: argparse.Namespace) -> int:
@@ -459,7 +470,7 @@ COMMANDS: dict[str, Command] = {
     "mistakes": Command(
         mistakes,
         "what people get wrong in a problem, and the claims that catch it",
-        "problem --mutants --json --seed --points --lang --quiet --no-color",
+        "problem --mutants --only --json --seed --points --lang --quiet --no-color",
     ),
     "explain": Command(explain, "what is known of one statement", "id --json --seed --points --lang --quiet --no-color"),
     "coverage": Command(
@@ -637,7 +648,7 @@ def _foreseen(problem: Problem) -> Generator[None]:
     except ImportError as error:
         raise _lacking(error) from error
     except Exception as error:  # a page is anybody's code
-        if _was_interrupted(error):
+        if was_interrupted(error):
             raise KeyboardInterrupt from None
         raise ProblemError(
             f"{why(Path(problem.path), error).rstrip('.')}. This was not foreseen; in Python, check(...) shows where."
@@ -648,16 +659,6 @@ def _lacking(error: ImportError) -> InputError:
     """A package that is needed and cannot be had; one that breaks while it loads, as torch may, does not say its name."""
     name = (error.name or "torch").partition(".")[0]
     return InputError(f"{name} cannot be imported ({error}): type pip install {'python-flint' if name == 'flint' else name}.")
-
-
-def _was_interrupted(error: BaseException) -> bool:
-    """A compiled library makes an error of its own of Ctrl-C."""
-    seen: list[BaseException] = []
-    at: BaseException | None = error
-    while at is not None and at not in seen:
-        seen.append(at)
-        at = at.__cause__ or at.__context__
-    return any(isinstance(e, KeyboardInterrupt) for e in seen)
 
 
 def _text_of(reports: Sequence[Report], options: argparse.Namespace) -> str:

@@ -107,6 +107,16 @@ def _own(step: TracebackType | None) -> TracebackType | None:
     return found
 
 
+def was_interrupted(error: BaseException) -> bool:
+    """A compiled library makes an error of its own of Ctrl-C."""
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        seen.append(at)
+        at = at.__cause__ or at.__context__
+    return any(isinstance(e, KeyboardInterrupt) for e in seen)
+
+
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """' Did you mean `x`?' or nothing."""
     close = get_close_matches(word, list(words), n=1, cutoff=0.6)

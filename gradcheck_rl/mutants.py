@@ -26,7 +26,7 @@ from .chance import chance
 from .claims import Claim, Equal, Erratum, Raises
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads
-from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told
+from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told, was_interrupted
 from .evaluators import sampled
 from .judge import Judge
 from .laws import Draw, Slope, randoms, with_parents
@@ -89,9 +89,10 @@ def summary(found: Sequence[Mutant]) -> dict[str, int]:
     }
 
 
-def as_json(problem: Problem, found: Sequence[Mutant]) -> str:
+def as_json(problem: Problem, found: Sequence[Mutant], error: str = "") -> str:
     rows = [m._asdict() | {"survives": m.survives} for m in found]
-    return json.dumps({"schema": SCHEMA, "problem": problem.name, "summary": summary(found), "mutants": rows}, indent=2) + "\n"
+    whole = {"schema": SCHEMA, "problem": problem.name, "summary": summary(found), "mutants": rows}
+    return json.dumps(whole | ({"error": error} if error else {}), indent=2) + "\n"
 
 
 def mutants(
@@ -102,23 +103,35 @@ def mutants(
     progress: Progress | None = None,
 ) -> list[Mutant]:
     """What becomes of each edit of the page, or of `limit` of them drawn by the seed; `functions` names the lines to edit."""
+    return list(tried(problem, seed, limit, functions, progress))
+
+
+def tried(
+    problem: Problem,
+    seed: int = 0,
+    limit: int | None = None,
+    functions: Collection[str] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Mutant]:
+    """The same, each as soon as it is known."""
     if not problem.path:
         raise InputError(f"{problem.title!r} was not read from a file, which mutants are edits of: load it by its name or path.")
     page = _Page(problem, seed)
     changes_of = page.changes()
+    line_of = {name: line for line in changes_of for name in _bound(page.statements[line])}
     for name in functions or ():
-        if name not in changes_of and name not in problem.functions:
-            raise InputError(f"no claim reaches a line `{name}` that could be edited.{did_you_mean(name, changes_of)}")
-    chosen = [(name, change) for name, found in changes_of.items() if functions is None or name in functions for change in found]
+        if name not in line_of and name not in problem.functions:
+            raise InputError(f"no claim reaches a line `{name}` that could be edited.{did_you_mean(name, line_of)}")
+    lines = changes_of.keys() if functions is None else {line_of.get(name) for name in functions}
+    chosen = [(line, change) for line, found in changes_of.items() if line in lines for change in found]
     if limit is not None and limit < len(chosen):
         rng = generator(seed, problem.name, "mutants")
         chosen = [chosen[i] for i in sorted(rng.choice(len(chosen), limit, replace=False))]
-    found: list[Mutant] = []
-    for done, (name, change) in enumerate(chosen, start=1):
-        found.append(page.tried(name, change))
+    for done, (line, change) in enumerate(chosen, start=1):
+        mutant = page.tried(line, change)
         if progress is not None:
-            progress(done, len(chosen), f"{found[-1].fate}  {found[-1].name}")
-    return found
+            progress(done, len(chosen), f"{mutant.fate}  {mutant.name}")
+        yield mutant
 
 
 class _Page:
@@ -202,6 +215,8 @@ class _Page:
             except (GradcheckError, ImportError):
                 raise
             except Exception as error:
+                if was_interrupted(error):
+                    raise KeyboardInterrupt from None
                 became: Became = {"unforeseen": told(error)}
         return Mutant(f"{name}, {change.says}", change.line, **became)
 

@@ -61,7 +61,11 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--seed": {"type": whole(0, None), "default": 0, "metavar": "N", "help": "draw other points (0)"},
     "--points": {"type": whole(1, MOST_POINTS), "metavar": "N", "help": "how many points (as the problem says)"},
     "--samples": {"type": many, "metavar": "N", "help": "draw N, as in 1e8, for each sampled mean (as its resolution needs)"},
-    "--only": {"action": "append", "metavar": "ID", "help": "only this claim or statement; may be repeated"},
+    "--only": {
+        "action": "append",
+        "metavar": "ID",
+        "help": "only this claim or statement, or line of --mutants; may be repeated",
+    },
     "--answer": {"metavar": "FILE", "help": "check the functions of FILE in place of the problem's own"},
     "--plot": {"metavar": "FILE", "help": "draw the problem's figures to FILE (.png, .svg or .pdf)"},
     "--format": {

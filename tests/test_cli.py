@@ -959,7 +959,7 @@ def test_the_saved_json_names_the_page_that_broke(answers: Any, home: Path, caps
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("mistakes problem1 --only unbiased", "`mistakes` has no `--only`."),
+        ("mistakes problem1 --samples 5", "`mistakes` has no `--samples`."),
         ("mistakes problem1 --jsn", "`mistakes` has no `--jsn`. Did you mean `--json`?"),
     ],
 )

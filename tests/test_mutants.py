@@ -18,7 +18,8 @@ from gradcheck_rl.edits import EDITS, changes, loads
 from gradcheck_rl.errors import InputError
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.load import load, shipped
-from gradcheck_rl.mutants import Mutant, mutants
+from gradcheck_rl.mutants import Mutant, mutants, tried
+from gradcheck_rl.mutants import _executed as executed  # pyright: ignore[reportPrivateUsage]
 from gradcheck_rl.problem import Problem
 from gradcheck_rl.same_code import same_code
 
@@ -764,3 +765,77 @@ def test_names_and_orders_that_mean_something_else_are_kept(one: str, other: str
 def test_one_of_several_values_is_left_alone_too() -> None:
     parameter = "torch.nn.Parameter(torch.zeros(2))"
     assert all(after.startswith(f"w, y = ({parameter}, ") for _, after in edited(f"w, y = {parameter}, w * x"))
+
+
+# ---- a part of a page, and what was found until Ctrl-C ----------------------------------------------------------------------
+
+
+def told(capsys: pytest.CaptureFixture[str], *typed: str) -> tuple[int, Any]:
+    code = main(["mistakes", str(TINY), "--mutants", "--json", *typed])
+    return code, plain_json.loads(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("lines", [["log_pi"], ["J"], ["log_pi", "J"], ["J", "J"]])
+def test_only_these_lines_are_edited(lines: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, data = told(capsys, *(word for line in lines for word in ("--only", line)))
+    assert code == 0 and "error" not in data
+    assert [m["name"] for m in data["mutants"]] == [m.name for m in of_tiny() if m.name.partition(",")[0] in lines]
+
+
+@pytest.mark.parametrize(
+    ("typed", "sentence"),
+    [
+        ("--mutants --only log_py", "no claim reaches a line `log_py` that could be edited. Did you mean `log_pi`?"),
+        ("--mutants --only log_pi --only unbiased", "no claim reaches a line `unbiased` that could be edited."),
+        ("--only reinforce", f"add --mutants, or type `run {TINY} --only reinforce`."),
+    ],
+)
+def test_a_line_that_cannot_be_edited_is_refused(typed: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mistakes", str(TINY), *typed.split()]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and err.startswith("error: ") and err.endswith(f"{sentence}\n") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemError("returned a result with an exception set")])
+def test_what_was_found_when_interrupted_is_told(
+    error: BaseException, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A compiled library makes an error of its own of Ctrl-C, which is none of the edit."""
+    error.__context__ = KeyboardInterrupt()
+    of_log_pi = [m.name for m in of_tiny() if m.name.startswith("log_pi,")]
+    calls = iter([executed, executed])
+
+    def some(*given: Any) -> Any:
+        if (call := next(calls, None)) is None:
+            raise error
+        return call(*given)
+
+    monkeypatch.setattr("gradcheck_rl.mutants._executed", some)
+    assert main(["mistakes", str(TINY), "--mutants", "--only", "log_pi", "--json"]) == 130
+    out, err = capsys.readouterr()
+    data = plain_json.loads(out)
+    assert [m["name"] for m in data["mutants"]] == of_log_pi[:2] and data["summary"]["killed"] == 2
+    assert err == f"error: {data['error']}\n" == "error: interrupted; what was finished is reported.\n"
+
+
+def test_of_a_quiet_run_only_survivors_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    zero = "Equal(Mean(Gradient(reinforce)) * 0, 0)"
+    path = page(tmp_path, {"Equal(Mean(Gradient(reinforce)), Gradient(J)), source": f"{zero}, source"})
+    typed = ["mistakes", str(path), "--mutants", "--only", "log_pi", "--no-color"]
+    assert main(typed) == main([*typed, "--quiet"]) == 1
+    whole, quiet = (text.partition("what became of it")[2] for text in capsys.readouterr().out.split("Mutants of page")[1:])
+    assert "log_pi, sign" in whole and "log_pi, off by one" in whole  # which stops
+    assert "log_pi, sign" in quiet and "log_pi, off by one" not in quiet
+    assert whole.splitlines()[-1] == quiet.splitlines()[-1]
+
+
+def test_a_line_of_several_names_may_be_asked_for_by_any(tmp_path: Path) -> None:
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": "free, chances = E(reward[0]), softmax(theta)\nuniform = Claim(",
+            "Value(softmax(theta))": "Value(chances)",
+        },
+    )
+    found = [list(tried(load(str(path)), functions=[name])) for name in ("free", "chances")]
+    assert found[0] and found[0] == found[1]
