@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Collection, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,16 +16,18 @@ EXTREMES = (("min", "max"), ("minimum", "maximum"), ("Min", "Max"), ("amin", "am
 PAIRS = (("sum", "mean"), ("std", "var"), *EXTREMES)
 OTHERS = {a: b for pair in PAIRS for a, b in (pair, pair[::-1])} | {"log_softmax": "softmax"}
 FORGETTABLE = {"exp", "log", "log_softmax", "masked_fill", "sigmoid", "softmax", "softplus", "sqrt", "square", "tanh"} | {
-    "abs", "clamp", "clip", "cumsum", "flip", "relu", "tril", "triu"
+    "abs", "clamp", "clip", "cumprod", "cumsum", "flip", "logsigmoid", "relu", "tril", "triu"
 }  # fmt: skip
 SHOWN = 54  # letters of a line
 STOPPING = {"detach", "frozen", "stop_gradient", "no_grad"}
 PROBABILITIES = {"p", "prob", "probs", "probability", "sigmoid", "softmax"}
 SPREADS = {"sigma", "std", "sd", "scale"}
+SHAPES = ("len", "ones_like", "zeros_like")
 UNREAD = {"annotation", "args", "bases", "decorator_list", "returns", "target", "targets"}
 LAWS = {"Bernoulli", "Categorical", "Gaussian", "Named", "Normal"}
 MODULES = {"F", "np", "numpy", "sp", "torch"}
 OPPOSITES = ((ast.Eq, ast.NotEq), (ast.Lt, ast.GtE), (ast.Gt, ast.LtE), (ast.In, ast.NotIn))
+TWIN = re.compile(r"^(next|new|old|slow|target)_|(\d+|_(next|new|old|slow|target))$")  # s2 beside s, phi1 beside phi2
 INVERSE: dict[type[ast.cmpop], type[ast.cmpop]] = {a: b for pair in OPPOSITES for a, b in (pair, pair[::-1])}
 
 Stop = Callable[[ast.expr], ast.expr]
@@ -91,9 +94,9 @@ def changes(target: ast.stmt, whole: bool = True, live: Collection[str] = (), st
     """
     found: list[Change] = []
     seen = {ast.unparse(target)}
-    flowing = _flowing(target, live)
+    flowing, twins = _flowing(target, live), _twins(target)
     for place in places(target, whole):
-        for edit, new in [*_at(place, flowing, stop), *(_unstopped(place.node) if live else ())]:
+        for edit, new in [*_at(place, flowing, stop), *(_unstopped(place.node) if live else ()), *twins(place.node)]:
             if not hasattr(new, "lineno"):
                 ast.fix_missing_locations(ast.copy_location(new, place.node))
             change = Change(edit, place, new)
@@ -254,6 +257,20 @@ def _is_module(node: ast.AST) -> bool:
     return isinstance(node, ast.Name) and node.id in MODULES
 
 
+def _twins(target: ast.stmt) -> Callable[[ast.expr], Iterator[tuple[str, ast.expr]]]:
+    """A name for one that differs from it by a number or a word, where a statement has both: the next state is read for this
+    one, one critic twice, the network for its slow copy."""
+    known = sorted(_names(target, ast.Load))
+    shapes = {id(part) for name in SHAPES for call in calls(target, name) for part in ast.walk(call)}
+
+    def others(node: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+        if isinstance(node, ast.Name) and id(node) not in shapes:
+            stem = TWIN.sub("", node.id)
+            yield from (("another name", ast.Name(x, ast.Load())) for x in known if x != node.id and TWIN.sub("", x) == stem)
+
+    return others
+
+
 def _sign(node: ast.AST) -> Iterator[ast.AST]:
     other = {ast.Add: ast.Sub, ast.Sub: ast.Add}
     match node:
@@ -331,7 +348,7 @@ def _index(node: ast.AST) -> Iterator[ast.AST]:
             yield ast.Subscript(value, ast.Constant(0), ast.Load())
             if isinstance(value, ast.Subscript) and isinstance(first := value.slice, (ast.Name, ast.BinOp)):
                 yield ast.Subscript(ast.Subscript(value.value, second, ast.Load()), first, ast.Load())
-        case ast.Attribute(value=value, attr="T" | "mT"):
+        case ast.Subscript(value=value, slice=ast.Slice()) | ast.Attribute(value=value, attr="T" | "mT"):
             yield value
         case _:
             pass

@@ -464,21 +464,22 @@ def gradients(net):
     return torch.cat([p.grad.ravel() for p in net.parameters()])
 
 
-def with_weights(w_q, w_mu, slow_w_q, slow_w_mu):
+def with_weights(nets, **weights):
+    for name, row in weights.items():
+        torch.nn.utils.vector_to_parameters(torch.tensor(row.tolist()), nets[name].parameters())
+
+
+def q_backward(w_q, slow_w_q, slow_w_mu, s, a, r, s2, done):
     online, slow = agent()
-    for weights, net in ((w_q, online["q"]), (w_mu, online["pi"]), (slow_w_q, slow["q"]), (slow_w_mu, slow["pi"])):
-        torch.nn.utils.vector_to_parameters(torch.tensor(weights.tolist()), net.parameters())
-    return online, slow
-
-
-def q_backward(w_q, w_mu, slow_w_q, slow_w_mu, s, a, r, s2, done):
-    online, slow = with_weights(w_q, w_mu, slow_w_q, slow_w_mu)
+    with_weights(online, q=w_q)
+    with_weights(slow, q=slow_w_q, pi=slow_w_mu)
     loss_q(online, slow, (s, a, r, s2, done)).backward()
     return gradients(online["q"])
 
 
-def pi_backward(w_q, w_mu, slow_w_q, slow_w_mu, s):
-    online, _ = with_weights(w_q, w_mu, slow_w_q, slow_w_mu)
+def pi_backward(w_q, w_mu, s):
+    online, _ = agent()
+    with_weights(online, q=w_q, pi=w_mu)
     loss_pi(online, (s,)).backward()
     return gradients(online["pi"])
 
@@ -525,8 +526,10 @@ def same_weights(one, other):
     return torch.equal(weights(one.parameters()), weights(other.parameters()))
 
 
-def freezing_changes(w_q, w_mu, slow_w_q, slow_w_mu, s, a, r, s2, done):  # no weight? And what in the gradient of the last bias?
-    clean, slow = with_weights(w_q, w_mu, slow_w_q, slow_w_mu)
+def freezing_changes(w_q, w_mu, s, a, r, s2, done):  # no weight? And what in the gradient of the last bias?
+    clean, slow = agent()
+    for nets in (clean, slow):
+        with_weights(nets, q=w_q, pi=w_mu)
     polluted = copy.deepcopy(clean)
     train(clean, slow, (s, a, r, s2, done), freeze=True)
     train(polluted, slow, (s, a, r, s2, done), freeze=False)
@@ -541,10 +544,11 @@ def ascend(online, data, sign, maximize, decay, steps=20):
         run.step()
 
 
-def two_ways_up(w_q, w_mu, slow_w_q, slow_w_mu, s):  # are the weights the same, without decay and with it?
+def two_ways_up(w_q, w_mu, s):  # are the weights the same, without decay and with it?
     same = []
     for decay in (0.0, 0.1):
-        down, _ = with_weights(w_q, w_mu, slow_w_q, slow_w_mu)
+        down, _ = agent()
+        with_weights(down, q=w_q, pi=w_mu)
         up = copy.deepcopy(down)
         ascend(down, (s,), 1, False, decay)
         ascend(up, (s,), -1, True, decay)

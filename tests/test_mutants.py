@@ -839,3 +839,45 @@ def test_a_line_of_several_names_may_be_asked_for_by_any(tmp_path: Path) -> None
     )
     found = [list(tried(load(str(path)), functions=[name])) for name in ("free", "chances")]
     assert found[0] and found[0] == found[1]
+
+
+# ---- names that differ by a word, and rows that are taken whole ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("edit", "before", "after"),
+    [
+        ("another name", "return w * v(s2) - v(s)", "return w * v(s) - v(s)"),
+        ("another name", "return w * v(s2) - v(s)", "return w * v(s2) - v(s2)"),
+        ("another name", "return min(q(phi1), q(phi2))", "return min(q(phi1), q(phi1))"),
+        ("another name", "return q(phi) - q(slow_phi)", "return q(phi) - q(phi)"),
+        ("another name", "return rate(x, x_old)", "return rate(x, x)"),
+        ("another index", "return w[t:].sum()", "return w.sum()"),
+        ("forgotten function", "return w.cumprod(-1)", "return w"),
+    ],
+)
+def test_the_table_makes_these_edits_of_names_and_rows(edit: str, before: str, after: str) -> None:
+    assert (edit, after) in edited(before)
+
+
+@pytest.mark.parametrize(
+    "body", ["return w + x", "return v2(w) + v(w)", "return torch.zeros_like(s2) + torch.ones_like(s) + len(s2)"]
+)
+def test_what_calls_and_what_gives_its_shape_alone_keep_their_names(body: str) -> None:
+    assert "another name" not in {edit for edit, _ in edited(body)}
+
+
+def test_a_return_that_begins_too_early_is_refuted(tmp_path: Path) -> None:
+    """All that was paid, for what was paid from here on."""
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": (
+                "def last(reward):\n    return reward[1:].sum()\n\n\nto_go = Claim('The rest.', Equal(Value(last), reward[1]),"
+                " at=Point(reward=(1, 2)))\nuniform = Claim("
+            ),
+            "claims=(unbiased, uniform),": "claims=(unbiased, uniform, to_go),",
+        },
+    )
+    whole = [m for m in mutants(load(str(path)), functions=["last"]) if "another index" in m.name]
+    assert {m.killed_by for m in whole} == {"to_go"}
