@@ -718,13 +718,12 @@ faded_there = Claim(
     at=notes,
     source="C-067",
 )
-faded_weights = Claim("and so does the model,", Equal(Mean(Gradient(kept)), Gradient(J_faded)), at=notes, source="C-067")
+faded_weights = Claim("and so does the model, path by path,", Equal(Gradient(discounted), Gradient(kept)), source="C-067")
 conservative = Claim("which has no curl.", Equal(Curl(Mean(Gradient(kept))), 0), at=notes, source="C-067")
 forgets = Claim(
-    "What weighs each step by its own future, as if it were the first, has this mean.",
-    at=notes,
+    "What weighs each step by its own future, as if it were the first, has this gradient.",
     source="C-067",
-    that=Equal(Mean(Gradient(forgotten)), E(sum(gamma ** (k - t) * rewards[k] * g[t] for t in range(T) for k in range(t, T)))),
+    that=Equal(Gradient(forgotten), sum(gamma ** (k - t) * rewards[k] * g[t] for t in range(T) for k in range(t, T))),
 )
 rotational = Claim(
     "Without gamma^t the field is nobody's gradient.",
