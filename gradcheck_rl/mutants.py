@@ -3,8 +3,8 @@
 The edits are made in the syntax tree that the author wrote, since SymPy would have rewritten it. A mutant of a function is
 tried as an answer; a mutant of any other line makes a page of its own, whose model and code disagree. A survivor is a change
 of which the page says nothing, unless it is proved to change nothing: as a formula at every size of the page, as code written
-out, or, of functions that take nothing, by what they give. Of a survivor whose functions have the same values and gradients at
-every point tried, that is said: it is likely to change nothing, and no proof.
+out, or, of functions that take nothing, by what they give at each size. Of a survivor whose functions have the same values
+and gradients at every point tried, that is said: it is likely to change nothing, and no proof.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class _Page:
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
         self.originals = {name: statement for statement in self.unedited.body for name in _bound(statement)}
         self.sizes = [{size.name: n} for size in self.values.values() if type(size) is Size for n in size.also]
-        self.meaning = cache(lambda at: list(_meaning(self.problem if at is None else self._resized(at, self.unedited))))
+        self.meaning = cache(lambda at: list(_meaning(self.problem if at is None else self._resized(at, self.unedited)[0])))
         self.reach = _closure({name: self._reads(name) & self.statements.keys() for name in self.statements})
         placed = {claim: name for name, value in self.values.items() for claim in _stated(value)}
         self.homes = {name: placed[item] for name, item in self.problem.names.items() if item in placed}
@@ -228,62 +228,88 @@ class _Page:
         if same_code(self.statements[name], self.originals[name], self.originals):
             return {"equivalent": "the same once its calls are written out"}
         others = {f for _, claim in self.claims for top in claim.code() for f in slots(top) if f is not top}
-        return self._unrefuted(answer, whole=function not in others or not inspect.signature(function).parameters)
+        return self._unrefuted(name, answer, whole=function not in others or not inspect.signature(function).parameters)
 
     def _as_page(self, name: str) -> Became:
-        at = self.tree.body.index(self.statements[name])
-        edited = ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], [])
+        edited = self._edited(name)
         try:
             other, others = variant(self.path, _bounded(edited))
         except ProblemError:
             return {"killed_by": UNLOADED, "stops": True}
-        judge, names = Judge(other, self.seed, POINTS), _bound(self.statements[name])
-        claims = [(n, c) for n, c in _claims(other) if self._concerns(n, names)]
-        if killed := self._refuted(judge, claims, {}):
+        names = _bound(self.statements[name])
+        claims, chains = self._concerned(other, names)
+        if killed := self._refuted(Judge(other, self.seed, POINTS), claims, {}) or self._broken(chains):
             return killed
-        chains = {n: d for n, d in other.names.items() if isinstance(d, Derivation) and self._concerns(n, names)}
-        for title, derivation in chains.items():
-            steps = [(f"{title}.{n}", claim) for n, claim in enumerate(derivation.claims, start=1)]
-            judge = Judge(Problem(derivation.title, derivation.claims), self.seed, POINTS)
-            if killed := _refuted(judge, steps, {}, undecided=True):
-                return killed
         if chains and not claims and all(map(self._is_proved, chains.values())):
-            return {"equivalent": "a chain about anything of this kind, proved with the edit too"}
+            proved = {"equivalent": "a chain about anything of this kind, proved with the edit too"}
+            return self._at_other_sizes(name) or proved
         reaching = [f for f in self.functions if name in self.reach.get(f, ())]
         is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
         here, there = ([] if is_function else [*_of_line([values[n] for n in names])] for values in (self.values, others))
-        if not reaching and _same([*here, *self.meaning(None)], [*there, *_meaning(other)]):
-            return self._at_other_sizes(edited, names) or {"equivalent": "the same formula, of which no claim takes a derivative"}
+        if not reaching and _same([*here, *self.meaning(None)], [*there, *_meaning(other)]) and self._same_at_other_sizes(edited):
+            return {"equivalent": "the same formula, of which no claim takes a derivative"}
         changed = {self.functions[f]: others[f] for f in reaching if f in others}
         seen = set[str]().union(*map(self._named_by_claims, self.statements.values())) - set(self.homes.values())
         whole = {n for n in seen if name in self.reach.get(n, ())} <= {f.__name__ for f in changed}
-        return self._unrefuted(changed, whole)
+        return self._unrefuted(name, changed, whole)
 
-    def _at_other_sizes(self, edited: ast.Module, names: Sequence[str]) -> Became | None:
-        """What becomes of an edit that changes nothing at the page's own sizes; None if it changes nothing at others either."""
-        survives = False
+    def _edited(self, name: str) -> ast.Module:
+        at = self.tree.body.index(self.statements[name])
+        return ast.Module([*self.tree.body[:at], *PREAMBLE, *self.tree.body[at:]], [])
+
+    def _same_at_other_sizes(self, edited: ast.Module) -> bool:
+        try:
+            return all(_same(self.meaning(at), list(_meaning(self._resized(at, edited)[0]))) for at in range(len(self.sizes)))
+        except ProblemError:
+            return False
+
+    def _at_other_sizes(self, name: str) -> Became | None:
+        """What becomes of an edit that nothing refutes at the page's own sizes."""
+        edited, names = self._edited(name), _bound(self.statements[name])
         for at in range(len(self.sizes)):
             try:
-                other = self._resized(at, edited)
+                other, _ = self._resized(at, edited)
             except ProblemError:
                 return {"killed_by": UNLOADED, "stops": True}
-            if not _same(self.meaning(at), list(_meaning(other))):
-                survives = True
-                claims = [(n, c) for n, c in _claims(other) if self._concerns(n, names)]
-                if killed := _refuted(Judge(other, self.seed, POINTS), claims, {}):
-                    return killed
-        return {"alike": False} if survives else None
+            claims, chains = self._concerned(other, names)
+            if killed := _refuted(Judge(other, self.seed, POINTS), claims, {}) or self._broken(chains):
+                return killed
+        return None
 
-    def _resized(self, at: int, tree: ast.Module) -> Problem:
+    def _resized(self, at: int, tree: ast.Module) -> tuple[Problem, dict[str, Any]]:
         with sizes(self.sizes[at]):
-            return variant(self.path, _bounded(tree))[0]
+            return variant(self.path, _bounded(tree))
 
-    def _unrefuted(self, changed: Mapping[Any, Any], whole: bool = True) -> Became:
-        """What no claim refutes. Where functions that take nothing are the whole of the change, what they give is a proof."""
+    def _concerned(self, page: Problem, names: Sequence[str]) -> tuple[list[tuple[str, Claim]], dict[str, Derivation]]:
+        """The claims and the derivations of a page that depend on the line of these names."""
+        chains = {n: d for n, d in page.names.items() if isinstance(d, Derivation) and self._concerns(n, names)}
+        return [(n, c) for n, c in _claims(page) if self._concerns(n, names)], chains
+
+    def _broken(self, chains: Mapping[str, Derivation]) -> Became | None:
+        """The first step that does not hold."""
+        for title, chain in chains.items():
+            steps = [(f"{title}.{n}", claim) for n, claim in enumerate(chain.claims, start=1)]
+            judge = Judge(Problem(chain.title, chain.claims), self.seed, POINTS)
+            if killed := _refuted(judge, steps, {}, undecided=True):
+                return killed
+        return None
+
+    def _unrefuted(self, name: str, changed: Mapping[Any, Any], whole: bool) -> Became:
+        """Of an edit that stands here: where functions that take nothing are the whole of it, what they give is a proof."""
+        if killed := self._at_other_sizes(name):
+            return killed
         alike = self._alike(changed)
-        if alike and whole and all(map(_constant, changed, changed.values())):
+        if alike and whole and self._gives_the_same(name, changed):
             return {"equivalent": "it takes nothing, and gives the same"}
         return {"alike": alike}
+
+    def _gives_the_same(self, name: str, changed: Mapping[Any, Any]) -> bool:
+        """Are the functions constants, at each size of the page the same with the edit and without?"""
+        pairs = list(changed.items())
+        for at in range(len(self.sizes)):
+            here, there = (self._resized(at, tree)[1] for tree in (self.unedited, self._edited(name)))
+            pairs += [(here[f.__name__], there[f.__name__]) for f in changed]
+        return all(_constant(*pair) for pair in pairs)
 
     def _alike(self, changed: Mapping[Any, Any]) -> bool:
         """Have the functions that the edit changes the same values and gradients at every point tried? Of one that a claim

@@ -881,3 +881,32 @@ def test_a_return_that_begins_too_early_is_refuted(tmp_path: Path) -> None:
     )
     whole = [m for m in mutants(load(str(path)), functions=["last"]) if "another index" in m.name]
     assert {m.killed_by for m in whole} == {"to_go"}
+
+
+@pytest.mark.parametrize(
+    ("takes", "claim", "killed_by"),
+    [
+        ("theta", "Equal(Value(grown), sum(theta) * 3 ** (K - 2))", "grows"),
+        ("", "Equal(Value(grown), 5 * 3 ** (K - 2))", "grows"),
+        ("theta", "AtMost(Value(grown), 10 ** 9)", None),
+        ("", "AtMost(Value(grown), 10 ** 9)", None),
+    ],
+)
+def test_a_function_is_tried_at_the_other_sizes_of_its_page_too(
+    takes: str, claim: str, killed_by: str | None, tmp_path: Path
+) -> None:
+    """Of two logits the factor is 1: it may be left out there, and of three it may not."""
+    base = "theta.sum()" if takes else "torch.tensor(5.0)"
+    path = page(
+        tmp_path,
+        {
+            "uniform = Claim(": (
+                f"def grown({takes}):\n    return {base} * 3 ** (K - 2)\n\n\n"
+                f"grows = Claim('It grows.', {claim})\nuniform = Claim("
+            ),
+            "claims=(unbiased, uniform),": "claims=(unbiased, uniform, grows),",
+            "from gradcheck_rl import (": "import torch\n\nfrom gradcheck_rl import (\n    AtMost,",
+        },
+    )
+    without = [m for m in mutants(load(str(path)), functions=["grown"]) if f"missing factor: {base} for" in m.name]
+    assert [(m.killed_by, m.equivalent) for m in without] == [(killed_by, "")]
