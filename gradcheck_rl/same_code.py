@@ -13,6 +13,8 @@ from copy import deepcopy
 
 SYMMETRIC = {"minimum", "maximum", "min", "max", "Min", "Max", "add", "mul", "logaddexp", "equal"}
 
+ROWS = {"chunk", "copy", "split", "tolist", "unbind"}
+
 BINDING = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom, ast.ExceptHandler, ast.pattern)
 
 Definitions = Mapping[str, ast.stmt]
@@ -115,13 +117,30 @@ def _is_still(value: ast.expr) -> bool:
             return False
 
 
-def _is_row(value: ast.expr) -> bool:
-    """Brackets, and what is joined to them: their order counts."""
+def _is_number(value: ast.expr) -> bool:
+    """Does + add it up, as it joins no rows, whose order counts?"""
     match value:
         case ast.BinOp(left=left, op=ast.Add(), right=right):
-            return _is_row(left) or _is_row(right)
+            return _is_number(left) or _is_number(right)
+        case ast.BinOp(left=left, op=ast.Mult(), right=right):
+            return not (_may_be_rows(left) or _may_be_rows(right))
+        case ast.BinOp() | ast.UnaryOp() | ast.Constant(value=int() | float()):
+            return True
+        case ast.Call(func=ast.Attribute()):
+            return not _may_be_rows(value)
         case _:
-            return isinstance(value, (ast.List, ast.Tuple, ast.ListComp))
+            return False
+
+
+def _may_be_rows(value: ast.expr) -> bool:
+    """Brackets, what makes lists, and what a function gives that is not written out."""
+    match value:
+        case ast.Call(func=ast.Attribute(attr=name)):
+            return name in ROWS
+        case ast.BinOp(op=ast.Add()):
+            return not _is_number(value)
+        case _:
+            return isinstance(value, (ast.List, ast.Tuple, ast.ListComp, ast.Call))
 
 
 class _WrittenOut(ast.NodeTransformer):
@@ -133,7 +152,7 @@ class _WrittenOut(ast.NodeTransformer):
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
         self.generic_visit(node)
-        if isinstance(node.op, (ast.Add, ast.Mult)) and not _is_row(node):
+        if isinstance(node.op, ast.Mult) or (isinstance(node.op, ast.Add) and _is_number(node)):
             node.left, node.right = sorted((node.left, node.right), key=ast.dump)
         match node:
             case ast.BinOp(left=ast.UnaryOp(op=ast.USub(), operand=base), op=ast.Pow(), right=ast.Constant(value=2)):

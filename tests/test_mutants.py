@@ -910,3 +910,25 @@ def test_a_function_is_tried_at_the_other_sizes_of_its_page_too(
     )
     without = [m for m in mutants(load(str(path)), functions=["grown"]) if f"missing factor: {base} for" in m.name]
     assert [(m.killed_by, m.equivalent) for m in without] == [(killed_by, "")]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("rows(w) + rows(x)", "rows(x) + rows(w)", False),  # which nothing says is a number
+        ("after(w, x)", "after(x, w)", False),
+        ("w.tolist() + x.tolist()", "x.tolist() + w.tolist()", False),
+        ("rows(w) * 2 + rows(x)", "rows(x) + rows(w) * 2", False),
+        ("'w' + 'x'", "'x' + 'w'", False),
+        ("w.sum() + rows(x)", "rows(x) + w.sum()", True),
+        ("-w + x", "x + -w", True),
+        ("w * x + rows(y)", "rows(y) + w * x", True),
+    ],
+)
+def test_only_what_is_a_number_may_change_places_in_a_sum(one: str, other: str, same: bool) -> None:
+    page = CALLEES | {
+        d.name: d
+        for d in ast.parse("def rows(a):\n    for u in a: yield u\ndef after(a, b): return rows(a) + rows(b)").body
+        if isinstance(d, ast.FunctionDef)
+    }
+    assert same_code(function(f"return {one}"), function(f"return {other}"), page) is same
