@@ -555,11 +555,13 @@ def test_the_chances_of_a_draw_may_be_frozen_where_no_derivative_is_taken(tmp_pa
     assert (frozen.killed_by, bool(frozen.equivalent)) == (None, True)
 
 
-# Lines that are symmetric in a draw, take a number that is large enough, or tell a cart that does not listen what to do.
+# Lines that are symmetric in a draw, take a number that is large enough, weigh by a past of mean zero, have more heads than
+# some size asks for, or tell a cart that does not listen what to do.
 PINNED = {
+    "problem2": ("number_heads",),
     "problem5": (
         *("step_seen", "reward_seen", "arm", "off_squared", "values", "by_value", "by_advantage", "blind_baseline"),
-        *("mean_estimate", "leave_one_out", "pulled_less_ten", "flipped", "centred", "normalised"),
+        *("mean_estimate", "leave_one_out", "pulled_less_ten", "flipped", "centred", "normalised", "kept", "forgotten"),
     ),
     "problem6": ("density", "likelihood", "visit_ratios", "normal_weight"),
     "problem7": ("second",),
