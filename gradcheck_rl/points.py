@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from .errors import ProblemError, did_you_mean
 from .estimate import Floats
 from .expressions import number
 from .rings import each, image, rational
-from .spaces import Simplex, exact_array, positive, show
+from .spaces import LISTED, Simplex, exact_array, notable, positive, show
 from .symbols import Variable, plain
 
 MOST_NUMBERS = 2 * 10**7  # of all points together
@@ -150,6 +151,29 @@ def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: in
     for corner in [*corners, *([Point()] * count)]:
         rows.append({k: corner.exact(v) if k in corner.values else v.over.draw(rng, v.shape) for k, v in variables.items()})
     return Points(variables, {k: np.stack([r[k] for r in rows]) for k in variables}, len(rows))
+
+
+def covered(points: Points, seed: int, name: str) -> Points:
+    """These points, and others for what they lack of the few values, or the ends, of spaces that list them: of all such
+    variables together where that is few, else of each. What is false at one mask alone shows there."""
+    variables, rng = points.variables, generator(seed, name, "covered")
+    listed = {k: list(itertools.islice(found, LISTED)) for k, v in variables.items() if (found := notable(v.over, v.shape))}
+    together = math.prod(map(len, listed.values())) <= LISTED
+
+    def lacking(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for values in itertools.product(*(listed[k] for k in names)):
+            row = dict(zip(names, values, strict=True))
+            if not any(all(np.array_equal(points.exact[k][b], x) for k, x in row.items()) for b in range(len(points))):
+                yield row
+
+    rows: list[dict[str, Any]] = []
+    for parts in itertools.zip_longest(*map(lacking, [list(listed)] if together else [[k] for k in listed]), fillvalue={}):
+        rows.append({k: v.over.draw(rng, v.shape) for k, v in variables.items()})
+        for part in parts:
+            rows[-1] |= part
+    if not rows:
+        return points
+    return stack([points, Points(variables, {k: np.stack([r[k] for r in rows]) for k in variables}, len(rows))])
 
 
 def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str], says: str = "") -> Points:

@@ -30,10 +30,12 @@ WHOLE = 2**63  # beyond, no whole number is drawn
 BLOCK = 8  # entries that are worth a try at once
 SIMPLE = tuple(fmpq(n) for n in (0, 1, -1, 2, -2))
 FEW = 4  # whole numbers that are tried one after the other
+LISTED = 16  # values of one variable, or of several together, that are each tried
 
 
 class Space(Protocol):
-    """Draws arrays of exact numbers, and proposes simpler values for one of them, simplest first."""
+    """Draws arrays of exact numbers, and proposes simpler values for one of them, simplest first. One that has few values, or
+    ends, lists them: `notable`."""
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]: ...
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]: ...
@@ -130,6 +132,15 @@ def _filled(cells: Iterable[Any], shape: Shape) -> NDArray[Any]:
     return np.fromiter(cells, dtype=object, count=math.prod(shape)).reshape(shape)
 
 
+def _each_or_all_alike(numbers: list[Any], shape: Shape, alike: Iterable[int]) -> Iterator[NDArray[Any]]:
+    """Every array of these numbers, if they are few, else those with some one number in all entries."""
+    size = math.prod(shape)
+    if len(numbers) ** min(size, LISTED) <= LISTED:
+        yield from (_filled(cells, shape) for cells in itertools.product(numbers, repeat=size))
+    else:
+        yield from (_filled([numbers[n]] * size, shape) for n in alike)
+
+
 def _before(x: Any, order: list[Any]) -> list[Any]:
     """What is simpler than x in this order; all of it, where x is not in it."""
     return order[: order.index(x)] if x in order else order
@@ -208,6 +219,12 @@ class Integers:
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         return each(rational, rng.integers(self.low, self.high + 1, shape))
+
+    def notable(self, shape: Shape) -> Iterator[NDArray[Any]]:
+        """All that can be drawn, if that is little, else its ends in all entries."""
+        width = self.high - self.low + 1
+        every = range(self.low, self.high + 1) if width <= LISTED else (self.low, self.high)
+        return _each_or_all_alike([fmpq(n) for n in every], shape, (0, -1))
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         return _one_by_one(value, self._closer)
@@ -330,6 +347,11 @@ class OneOf:
             return _filled([numbers[int(n)] for n in rng.integers(len(numbers), size=math.prod(shape))], shape)
         return list(self.arrays(shape))[int(rng.integers(len(self.choices)))]
 
+    def notable(self, shape: Shape) -> Iterator[NDArray[Any]]:
+        """All that can be drawn, if that is little, else each choice in all entries."""
+        numbers = self.numbers
+        return self.arrays(shape) if numbers is None else _each_or_all_alike(numbers, shape, range(len(numbers)))
+
     def rare(self, rng: np.random.Generator, shape: Shape, nth: int, sign: int) -> NDArray[Any]:
         """One choice after the other, in all entries, and draws beside them."""
         if sign == 0:
@@ -360,6 +382,13 @@ class Masks:
         np.put_along_axis(mask, np.asarray(keep)[..., None], 1, axis=-1)
         return each(rational, mask)
 
+    def notable(self, shape: Shape) -> Iterator[NDArray[Any]]:
+        """The same in every row: all 1s, a single one, a single 0, then with more 0s."""
+        n = shape[-1]
+        for zeros in dict.fromkeys((0, n - 1, *range(1, n - 1))):
+            for off in itertools.combinations(range(n), zeros):
+                yield np.broadcast_to(_filled([fmpq(i not in off) for i in range(n)], (n,)), shape).copy()
+
     def rare(self, rng: np.random.Generator, shape: Shape, nth: int, sign: int) -> NDArray[Any]:
         """All 1s, a single one in each row, or any number of them, each as likely."""
         ones = {1: shape[-1], -1: 1, 0: rng.integers(1, shape[-1] + 1, (*shape[:-1], 1))}[sign]
@@ -387,6 +416,12 @@ def show(values: NDArray[Any]) -> Any:
     if values.shape == ():
         return written(values[()])
     return [show(np.asarray(v, dtype=object)) for v in values]
+
+
+def notable(space: Space, shape: Shape) -> Iterator[NDArray[Any]] | None:
+    """The few values of a space, or its ends; nothing of one that lists none."""
+    listed = getattr(space, "notable", None)
+    return listed and listed(shape)
 
 
 def positive(space: Space) -> bool:

@@ -14,10 +14,39 @@ from flint import arb, fmpq
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gradcheck_rl import Categorical, Claim, Derivation, Draw, Equal, Point, Problem, Size, Variable, batch, check
+from gradcheck_rl import (
+    Categorical,
+    Claim,
+    Derivation,
+    Differs,
+    Draw,
+    Equal,
+    Gradient,
+    Parameter,
+    Point,
+    Problem,
+    Size,
+    Variable,
+    batch,
+    check,
+)
 from gradcheck_rl.errors import ProblemError
+from gradcheck_rl.points import covered, drawn
 from gradcheck_rl.rings import log_of, written
-from gradcheck_rl.spaces import Integers, LogRational, Masks, Normal, OneOf, Simplex, Space, Uniform, exact_array, positive, show
+from gradcheck_rl.spaces import (
+    LISTED,
+    Integers,
+    LogRational,
+    Masks,
+    Normal,
+    OneOf,
+    Simplex,
+    Space,
+    Uniform,
+    exact_array,
+    positive,
+    show,
+)
 
 SPACES: list[Space] = [
     Normal(), Normal(0.05), Uniform(-1, 1), Uniform(0.1, 3), Uniform(0.0001, 0.0004), Uniform(-7.25, -7),
@@ -262,3 +291,66 @@ def test_rare_values_come(seed: int, n: int) -> None:
 def test_a_choice_that_is_no_number_is_told(choice: Any) -> None:
     with pytest.raises(ProblemError, match=r"OneOf has the choice .*nan.*, which is not a number"):
         OneOf(0, choice)
+
+
+@pytest.mark.parametrize(
+    ("space", "shape", "lists"),
+    [
+        (Integers(0, 1), (2,), [[0, 0], [0, 1], [1, 0], [1, 1]]),
+        (Integers(0, 100), (), [0, 100]),
+        (Integers(0, 1), (5,), [[0] * 5, [1] * 5]),
+        (OneOf(3, 5, 7), (3,), [[3] * 3, [5] * 3, [7] * 3]),
+        (OneOf((1, 0), (0, 2)), (2,), [[1, 0], [0, 2]]),
+        (Masks(), (3,), [[1, 1, 1], [0, 0, 1], [0, 1, 0], [1, 0, 0], [0, 1, 1], [1, 0, 1], [1, 1, 0]]),
+    ],
+)
+def test_a_space_lists_its_few_values_or_its_ends(space: Any, shape: tuple[int, ...], lists: list[Any]) -> None:
+    assert [np.array(x, dtype=int).tolist() for x in space.notable(shape)] == lists
+
+
+@given(seed=st.integers(0, 50), low=st.integers(-3, 1), n=st.integers(1, 3), allowed=st.integers(1, 4), count=st.integers(1, 6))
+def test_a_batch_covers_what_spaces_list(seed: int, low: int, n: int, allowed: int, count: int) -> None:
+    a, b = Variable("a", n, over=Integers(low, low + 1)), Variable("b", allowed, over=Masks())
+    points = drawn({"a": a, "b": b}, [], count, seed, "page")
+    more = covered(points, seed, "page")
+    assert all(np.array_equal(more.exact[k][:count], points.exact[k]) for k in "ab")  # what was drawn stays as it is
+    every = [{str(row) for row in more.exact[k].tolist()} for k in "ab"]
+    assert [len(found) for found in every] == [2**n, 2**allowed - 1]
+    pairs = {str((x.tolist(), y.tolist())) for x, y in zip(more.exact["a"], more.exact["b"], strict=True)}
+    together = 2**n * (2**allowed - 1)
+    assert len(pairs) == together if together <= LISTED else len(more) <= count + LISTED
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("space", "shape", "only"),
+    [
+        (Masks(), (5,), (1, 1, 1, 1, 1)),
+        (Masks(), (4,), (0, 0, 0, 1)),
+        (Masks(), (5,), (1, 0, 1, 1, 1)),
+        (Integers(1, 10), (1,), (10,)),
+        (Integers(0, 1000), (1,), (0,)),
+        (Integers(0, 1000), (1,), (1000,)),
+        (OneOf(0, 1), (3,), (1, 1, 1)),
+        (OneOf(1, 2, 3, 4, 5, 6), (1,), (6,)),
+    ],
+)
+def test_what_is_false_at_one_value_alone_is_refuted(
+    space: Any, shape: tuple[int, ...], only: tuple[int, ...], seed: int
+) -> None:
+    x, n = Parameter("x"), Variable("n", shape, over=space)
+
+    def loss(x: Any, n: Any) -> Any:
+        here = all(bool(cell == wanted) for cell, wanted in zip(n, only, strict=True))
+        return 2 * x if here else x
+
+    claim = Claim("It is one.", Equal(Gradient(loss), 1))
+    (line,) = check(Problem(title="Page", claims=(claim,), world=(x, n)), seed=seed).claims
+    assert line.verdict == "refuted"
+    assert line.witness is not None and [int(cell) for cell in line.witness["n"]] == [*only]
+
+
+def test_what_is_false_for_one_combination_of_two_alone_is_refuted() -> None:
+    done, k = Variable("done", over=OneOf(0, 1)), Variable("k", over=Integers(0, 3))
+    claim = Claim("The product is never three.", Differs(done * k, 3))
+    assert [check(Problem(title="Page", claims=(claim,)), seed=seed).claims[0].verdict for seed in range(4)] == ["refuted"] * 4
