@@ -133,7 +133,7 @@ def _said(line: Line, claim: Claim, judge: Judge) -> Line:
     if 0 in sizes:
         return replace(line, remark=f"one side is 0, the other {most}")
     fix = f"multiply both functions by {1 / max(sizes):.0e}"
-    return replace(line, verdict=Verdict.UNDECIDED.word, ok=False, reason=f"both sides are {most}: {fix}")
+    return replace(line, verdict=Verdict.UNDECIDED.word, ok=False, reason=f"both sides are {most}: {fix}", remark="")
 
 
 def _values(claim: Claim, judge: Judge) -> str:

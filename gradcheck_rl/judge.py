@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
-from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, That, Within, contains_zero
+from .claims import COARSEST, AtMost, Claim, Differs, Equal, Raises, Relation, That, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import (
@@ -274,7 +274,8 @@ class Judge:
         if verdict is Verdict.REFUTED:
             return replace(ruling, note="; ".join([self._difference(that, ruling), hints[0]])) if hints else ruling
         other = self._other_estimator(that, scene) if answer else ""
-        return replace(ruling, remark="; ".join(filter(None, (remark, other, *(h for h in hints if "conditional" in h)))))
+        hidden = _hidden(m) if claim.code() and type(that) is Equal and not sampling else ""
+        return replace(ruling, remark="; ".join(filter(None, (remark, hidden, other, *(h for h in hints if "conditional" in h)))))
 
     def _faint(self, claim: Claim, that: Relation, m: Measured, scene: Scene) -> float:
         """How large a gap is not looked at: the resolution, or that part of the largest entry at any point where it
@@ -673,6 +674,15 @@ def _holds(where: Relation, m: Measured) -> Any:
     """For each point and outcome, whether the condition is known to hold."""
     beyond = (m.excess > m.slack).reshape(len(m.excess), -1, m.width)
     return beyond.any(axis=2) if isinstance(where, Differs) else (m.excess <= m.slack).reshape(beyond.shape).all(axis=2)
+
+
+def _hidden(m: Measured) -> str:
+    """What is said of two sides that are unlike, neither of them zero, where rounding explains all of both."""
+    sides = [np.abs(e.value) for e in (m.left, m.right)]
+    most = max(map(largest, sides))
+    if not all(x.any() and (x <= m.slack).all() for x in sides) or largest(m.excess) <= COARSEST * most:
+        return ""
+    return f"both sides are at most {most:.0e}, where rounding hides even a wrong sign"
 
 
 def _on_a_page(q: Quantity) -> bool:

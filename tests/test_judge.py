@@ -646,3 +646,18 @@ def test_a_condition_holds_at_given_data_too() -> None:
     assert "none fulfils the condition" in line(a=-1, b=0).reason
     with pytest.raises(ProblemError, match=r"write b=\.\.\. in it too"):
         line(a=-1)
+
+
+@pytest.mark.parametrize("factor", [-1, 2, 1, 0])
+def test_what_rounding_hides_of_numbers_that_are_tiny_is_told(factor: int) -> None:
+    x = Parameter("x", over=Uniform(-1e-8, 1e-8))
+
+    def cube(x: Any) -> Any:
+        return factor * x**3
+
+    slope = Claim("The slope is three squares.", Equal(Gradient(cube), 3 * x**2))
+    (line,) = check(Problem(title="Page", claims=(slope,))).claims
+    assert ("where rounding hides even a wrong sign" in line.remark) is (factor in (-1, 2))
+    scaled = Claim("And so it is in full.", Equal(Gradient(cube) * 10**16, 3 * x**2 * 10**16))
+    (line,) = check(Problem(title="Page", claims=(scaled,))).claims
+    assert "rounding hides" not in line.remark
