@@ -15,6 +15,7 @@ from gradcheck_rl import (
     Gaussian,
     InputError,
     ProblemError,
+    Simplex,
     Uniform,
     Variable,
     erf,
@@ -331,3 +332,38 @@ def test_the_far_switch_is_missed_where_only_drawn_points_are_asked(monkeypatch:
     """Planted: nothing is asked beside the switches."""
     monkeypatch.setattr(equality, "BASES", 0)
     assert verdict(2 * x + step(x - 10**6), 2 * x) in PASSES
+
+
+@settings(max_examples=40)
+@given(st.integers(2, 5), st.data())
+def test_a_switch_anywhere_inside_a_simplex_is_seen(n: int, data: st.DataObject) -> None:
+    """Along any direction, as near to its end as one likes; beyond the end there is nothing to see."""
+    chances = Variable("chances", (2, n), over=Simplex())
+    rise = data.draw(st.lists(st.integers(-5, 5), min_size=n, max_size=n).filter(lambda r: len(set(r)) > 1))
+    row, digits = data.draw(st.integers(0, 1)), data.draw(st.integers(0, 12))
+    beyond = sp.Rational(max(rise) - min(rise), 10**digits) / 2
+    inner, along = chances.array[row, 0], sum(r * q for r, q in zip(rise, chances.array[row], strict=True))
+    wrong = compare_formulas(inner + step(along - max(rise) + beyond), inner)
+    assert wrong.verdict is Verdict.REFUTED and all(sum(q) == 1 for q in wrong.points.exact["chances"][wrong.at])
+    assert verdict(inner + step(along - max(rise) - beyond), inner) in PASSES
+
+
+def test_a_switch_that_is_reached_with_the_other_probabilities_fixed_is_seen() -> None:
+    """It is linear in one of them, and in no way that changes all."""
+    q = Variable("q", 4, over=Simplex()).array
+    assert verdict(q[0] + step(q[0] * q[1] - q[2] / 10**6), q[0] + 1) is Verdict.REFUTED
+
+
+@pytest.mark.parametrize("far", [30, 10**6, 10**12])
+def test_a_switch_beside_a_mean_in_floats_is_seen(far: int) -> None:
+    u, noise = Draw("u", Gaussian(x, 1)), Draw("noise", Gaussian(0, 1))
+    mean, same = E(tanh(u)), E(tanh(noise + x))
+    assert verdict(mean + step(x - far), same) is Verdict.REFUTED
+    for right in (mean + step(x - far), mean * maximum(x, far), E(sp.exp(u[()]) * tanh(u)) * step(far - x)):
+        assert verdict(right.xreplace({mean: same}), right) in PASSES
+
+
+def test_a_switch_in_a_sum_of_very_many_terms_is_seen() -> None:
+    many = Variable("many", 5000)
+    total = sum(tanh(m) ** 2 for m in many.array)
+    assert verdict(total + step(x - 10**6), total) is Verdict.REFUTED

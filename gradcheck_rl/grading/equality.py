@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,14 @@ from ..claims import Claim, Equal
 from ..errors import GradcheckError, InputError, ProblemError, Unsuitable
 from ..estimate import Estimate
 from ..evaluators import Scene, World, proof, unsure
-from ..expressions import corners, values
+from ..expressions import CORNERS, corners, values
 from ..judge import Measured, measure, number
 from ..laws import Expected, Slope, closed, randoms
 from ..points import Point, Points, drawn, simpler, stack
 from ..problem import Problem
 from ..quantities import Value
 from ..rings import each, image, rational
-from ..spaces import OneOf
+from ..spaces import OneOf, Simplex
 from ..symbols import Variable, array, bare, entries, step_, thaw
 from ..verdict import Ruling, Verdict, compare
 
@@ -38,9 +39,11 @@ POINTS, DRAWS, ENOUGH, CASES = 24, 200, 4, 16
 RESOLUTION, IN_FLOATS = 1e-60, 1e-6
 BITS = (256, 1024)
 SIMPLER = 200
-NODES, BASES, SIDES, HALVES = 20_000, 2, 1000, 64
+NODES, SPARING, BASES, SIDES, HALVES = 20_000, 20, 2, 1000, 64
 SMOOTH = (sp.exp, sp.tanh, sp.erf, sp.atan, sp.Pow)  # they turn where their argument, or its slope, is 0
 AT_POINTS = "points"
+
+Moved = Callable[[Any, Any], Any]
 
 
 def compare_formulas(answer: Any, expected: Any, seed: int = 0) -> Ruling:
@@ -76,6 +79,7 @@ def _missing(left: Sequence[Any], right: Sequence[Any]) -> str:
 class _Question:
     def __init__(self, that: Equal, left: Sequence[Any], right: Sequence[Any], world: World, seed: int) -> None:
         self.that, self.left, self.right, self.world, self.seed, self.unsure = that, left, right, world, seed, 0
+        self.size = sum(map(size, (*left, *right)))
         self.guards = [g for g in dict.fromkeys(g for e in left for g in _guards(e)) if not randoms(g[1])]
 
     def scene(self, points: Points) -> Scene:
@@ -107,36 +111,40 @@ class _Question:
         return self._compared(points)
 
     def beside_switches(self, points: Points) -> Ruling | None:
-        """A refutation on one side of a switch, by one entry of one variable, where both formulas are known exactly."""
-        left = SIDES
-        for name, place, roots in self._switches():
+        """A refutation on one side of a switch, by one entry of one variable."""
+        left = SIDES if self.size <= NODES else SPARING
+        for name, moved, roots in self._switches():
             for base in range(min(BASES, len(points))):
                 found = None
                 with suppress(GradcheckError):
                     one = points.take([base])
-                    sides = list(itertools.islice(_sides(roots, one, name, place), left))
+                    sides = list(itertools.islice(_sides(roots, one, name, moved), left))
                     left -= len(sides)
                     if sides:
-                        found = self._again(one.take([0] * len(sides)).with_(name, np.concatenate(sides)))
-                if found is not None and all(e is not None and e.exact is not None for e in (found.left, found.right)):
+                        found = self._again(one.take([0] * len(sides)).with_(name, np.stack(sides)))
+                known = found is not None and all(e is not None and e.exact is not None for e in (found.left, found.right))
+                if found is not None and (known or math.isfinite(found.gap)):  # floats may overflow so far out
                     return found
         return None
 
-    def _switches(self) -> Iterator[tuple[str, tuple[int, ...], list[Any]]]:
-        """For each entry of a variable, where the formulas turn in it; of very long ones nothing is said."""
-        both = [*self.left, *self.right]
-        if sum(map(size, both)) > NODES:
-            return
-        formulas = [thaw(bare(e)) for e in both]
-        with suppress(Unsuitable):
-            formulas = [closed(e) for e in formulas]
-        turns = {a for e in formulas for f in e.atoms(*SMOOTH) for a in f.args}
+    def _switches(self) -> Iterator[tuple[str, Moved, list[Any]]]:
+        """For each entry of a variable, where the formulas turn in it; in very long ones where they bend or jump alone."""
+        formulas = [thaw(bare(e)) for e in (*self.left, *self.right)]
+        turns = set[Any]()
+        if self.size <= NODES:
+            with suppress(Unsuitable):
+                formulas = [closed(e) for e in formulas]
+            turns = {a for e in formulas for f in e.atoms(*SMOOTH) for a in f.args}
+        bends = _by_symbol(f for e in formulas for f in e.atoms(*CORNERS))
+        smooth = _by_symbol(turns)
         symbols = {a for v in self.world.variables.values() for a in v.atoms.ravel()}
         for name, variable in self.world.variables.items():
             for place, x in np.ndenumerate(variable.atoms):
-                smooth = [step_(g) for a in turns if x in free(a) for g in (a, slope(a, x))]
-                if roots := corners([*formulas, *smooth], x, symbols - {x}, SIDES):
-                    yield name, place, roots
+                for moved, others in _ways(variable, place):
+                    along, turned = (_along(found, x, others) for found in (bends, smooth))
+                    along += [step_(g) for a in turned for g in (a, slope(a, x))]
+                    if along and (roots := corners(along, x, symbols - {x}, SIDES)):
+                        yield name, moved, roots
 
     def _defined(self, points: Points) -> tuple[Ruling | None, list[int], int]:
         """A refutation, the points where both sides have a value, and how many are in doubt."""
@@ -211,7 +219,8 @@ class _Question:
     def shrunk(self, worst: Ruling) -> Ruling:
         """The counterexample, one entry at a time towards simpler values while it remains one."""
         names = list(self.world.variables)
-        best, left, moved = replace(worst, points=worst.points.take([worst.at]), at=0), SIMPLER, True
+        best, moved = replace(worst, points=worst.points.take([worst.at]), at=0), True
+        left = SIMPLER if self.size <= NODES else SPARING
         while moved:
             moved = False
             for candidate in itertools.islice(simpler(best.points, names), left):
@@ -248,9 +257,54 @@ def _cases(variables: Any) -> list[Point]:
     ]
 
 
-def _sides(roots: Sequence[Any], one: Points, name: str, place: tuple[int, ...]) -> Iterator[Any]:
+def _ways(variable: Variable, place: tuple[int, ...]) -> Iterator[tuple[Moved, dict[Any, Any]]]:
+    """How one entry is moved, and what others are of it then. A probability takes from the last one, or from all alike."""
+    if not isinstance(variable.over, Simplex):
+        yield partial(_alone, place), {}
+        return
+    row, k = variable.atoms[place[:-1]], place[-1]
+    rest = [a for j, a in enumerate(row) if j != k]
+    if k < len(row) - 1:
+        yield partial(_from_last, place), {}
+    yield partial(_from_all, place), {a: (1 - row[k]) * a / sum(rest) for a in rest}
+
+
+def _by_symbol(found: Iterable[Any]) -> dict[Any, list[Any]]:
+    out: dict[Any, list[Any]] = {}
+    for e in dict.fromkeys(found):
+        for a in free(e):
+            out.setdefault(a, []).append(e)
+    return out
+
+
+def _along(found: dict[Any, list[Any]], x: Any, others: dict[Any, Any]) -> list[Any]:
+    """What depends on an entry that is moved; of too many nothing is said."""
+    which = dict.fromkeys(e for a in (x, *others) for e in found.get(a, ()))
+    moved = [e.xreplace(others) for e in which] if len(which) * (1 + len(others)) <= SIDES else []
+    return [e for e in moved if x in free(e)]
+
+
+def _alone(place: tuple[int, ...], value: Any, to: Any) -> Any:
+    out = value.copy()
+    out[place] = to
+    return out
+
+
+def _from_last(place: tuple[int, ...], value: Any, to: Any) -> Any:
+    out = _alone(place, value, to)
+    out[(*place[:-1], -1)] += value[place] - to
+    return out
+
+
+def _from_all(place: tuple[int, ...], value: Any, to: Any) -> Any:
+    out = value.copy()
+    out[place[:-1]] *= (1 - to) / (1 - value[place])
+    return _alone(place, out, to)
+
+
+def _sides(roots: Sequence[Any], one: Points, name: str, moved: Moved) -> Iterator[Any]:
     """A variable's values at one point, with one entry moved before and beyond each root, as far as its space goes."""
-    space, value = one.variables[name].over, one.exact[name]
+    space, value = one.variables[name].over, one.exact[name][0, ...]
     exact = values(roots, one.rows).exact
     assert exact is not None
     near = {r if isinstance(r, fmpq) else rational(image(r)) for r in exact.ravel() if math.isfinite(image(r))}
@@ -258,12 +312,9 @@ def _sides(roots: Sequence[Any], one: Points, name: str, place: tuple[int, ...])
     widths = [fmpq(1), *((high - low) / 2 for low, high in itertools.pairwise(places)), fmpq(1)]
     for n, at in enumerate(places):
         for width in (-widths[n], widths[n + 1]):
-            for k in range(HALVES):
-                moved = value.copy()
-                moved[(0, *place)] = at + width / 2**k
-                if space.holds(moved[0, ...]):
-                    yield moved
-                    break
+            sides = (moved(value, at + width / 2**k) for k in range(HALVES))
+            if (side := next(filter(space.holds, sides), None)) is not None:
+                yield side
 
 
 def _guards(e: Any) -> Iterator[tuple[str, Any]]:
