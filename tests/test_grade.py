@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradcheck_rl.claims import Claim
@@ -1117,3 +1117,66 @@ def test_what_a_function_of_a_notebook_reads_is_made(grader: Grader, tmp_path: P
     assert words(graded(lines, used)) == words(graded(main, lines, used, lost)) == ["PASS", "PASS"]
     found = graded(main, "scale = train()", used)
     assert words(found) == ["FAIL", "PASS"] and "name 'scale' is not defined" in said(found)
+
+
+@pytest.mark.parametrize("names", [{}, {"naive_grad": "naive_grad"}])
+def test_a_formula_without_quotes_is_read_and_harms_no_function(names: dict[str, str], tmp_path: Path) -> None:
+    """Lines keep their numbers; what else cannot be run is told as ever."""
+    code = f"slope = 2*mu\n{HONEST}"
+    grader = Grader(load("problem3"), Rubric((Rule("naive_grad"), Rule("slope"))), chosen("auto"), LIMITS, KEY)
+
+    def graded(text: str) -> Row:
+        return row(grader, tmp_path, text, adapter=Adapter(names))
+
+    assert words(graded(code)) == ["PASS", "PASS"]
+    assert words(graded(code.replace("2*mu", "3*mu"))) == ["PASS", "FAIL"]
+    found = graded(code.replace("np.mean(x**2", "np.mean(missing**2"))
+    line = code.split("\n").index("def naive_grad(x, mu):") + 2
+    assert words(found) == ["FAIL", "PASS"] and f"(submission.py:{line})" in said(found)
+    if not names:
+        assert words(graded(code.replace("slope", "other"))) == ["INVALID", "INVALID"]
+
+
+BEFORE = ("train()", "x = (1,\n  2)", "%matplotlib inline", "'''a\n\nb'''", "# é\r\n", "", "%%bash\nls")
+
+
+@given(st.lists(st.sampled_from(BEFORE), max_size=6))
+@settings(max_examples=8)
+def test_a_line_is_that_of_what_was_handed_in(grader: Grader, before: list[str]) -> None:
+    """Whatever stands before it, in a notebook and in a script that is mapped."""
+    wrong = HONEST.replace("np.mean(x**2", "np.mean(missing**2")
+
+    def missing(text: str) -> int:
+        lines = text.replace("\r\n", "\n").split("\n")
+        return next(n for n, line in enumerate(lines, start=1) if "missing" in line)
+
+    with tempfile.TemporaryDirectory() as folder:
+        cells = [{"cell_type": "code", "source": text} for text in [*before, wrong]]
+        book = {"cells": [{"cell_type": "markdown", "source": "A title."}, *cells]}
+        found = row(grader, Path(folder), json.dumps(book), "them.ipynb")
+        assert words(found) == ["FAIL", "PASS"] and f"(code cell {len(cells)}, line {missing(wrong)})" in said(found)
+        script = "\n".join([*(text for text in before if "%" not in text), wrong])
+        found = row(grader, Path(folder), script, adapter=Adapter({"naive_grad": "naive_grad"}))
+        assert words(found) == ["FAIL", "PASS"] and f"(submission.py:{missing(script)})" in said(found)
+
+
+def test_a_cell_that_is_no_python_is_named(tmp_path: Path) -> None:
+    cells = [{"cell_type": "code", "source": text} for text in ("x = 1\ny = 2", "", "z = 1\nz = (", "w = 1")]
+    (tmp_path / "them.ipynb").write_text(json.dumps({"cells": cells}), encoding="utf-8")
+    with pytest.raises(Unreadable, match="code cell 3, line 2: this is not Python"):
+        read(tmp_path / "them.ipynb", Adapter())
+
+
+@pytest.mark.parametrize(
+    ("lines", "called"),
+    [("from helper import train", "train()"), ("import helper", "helper.train()"), ("def float(x):\n    1 / 0", "float(1)")],
+)
+def test_what_a_students_own_code_makes_is_left_out(grader: Grader, tmp_path: Path, lines: str, called: str) -> None:
+    """Its other files, and its own function under the name of a builtin, are no library."""
+    (tmp_path / "helper.py").write_text("def train():\n    while True:\n        pass\n", encoding="utf-8")
+    code = f"{lines}\nscale = {called}\n{HONEST}\ndef show():\n    return scale\n"
+    (tmp_path / "submission.py").write_text(code, encoding="utf-8")
+    names = {"naive_grad": "naive_grad"}
+    submission = read(tmp_path, Adapter(names))
+    assert words(grader.grade(submission, names)) == ["PASS", "PASS"]
+    assert list(submission.left_out) == [1]

@@ -56,7 +56,7 @@ from .samples import (
     without,
 )
 from .session import Ended, GraderFault, Session, clean
-from .submission import Submission, Unreadable
+from .submission import MAIN, Submission, Unreadable
 from .tex import parse_tex
 
 KEY = "GRADCHECK_RL_KEY"
@@ -505,9 +505,14 @@ class _Run:
             if self._lives == 0 and self._last is not None:
                 raise Ended(self._last.word, self._last.says)
             self._lives -= 1
+            texts = [n for part in self.grader.parts if part.kind != FUNCTION for n in self.submission.assigned.get(part.id, ())]
             config = {
                 "sources": dict(self.submission.sources),
                 "modules": self.submission.modules,
+                "main": MAIN,
+                "left_out": self.submission.left_out,
+                "tried": [*self.submission.tried, *texts],  # a formula without quotes is read, and need not run
+                "cells": self.submission.cells,
                 "functions": self._functions,
                 "libraries": list(dict.fromkeys([*self.submission.libraries, *self.grader.libraries])),
             }

@@ -6,13 +6,14 @@ import ast
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from ..errors import InputError
+from .worker import place
 
 MAIN = "submission"
 ADAPTER = "adapter"
@@ -63,11 +64,19 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Submission:
-    """The modules to be run, and the constants that are written in the first of them."""
+    """The modules to be run, and the constants that are written in the first of them.
+
+    Of its statements, by their numbers: `assigned` has those of each name, `left_out` are not run, and `tried` are left out
+    where they raise. `cells` of a notebook: the first line of each, and its number.
+    """
 
     name: str
     sources: Mapping[str, str]
     texts: Mapping[str, str]
+    assigned: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    left_out: Sequence[int] = ()
+    tried: Sequence[int] = ()
+    cells: Sequence[tuple[int, int]] = ()
     stops: bool = False
     by_hand: bool = False
 
@@ -120,21 +129,27 @@ def read(path: Path, adapter: Adapter) -> Submission:
     if suffix in ARCHIVES and not path.is_dir():
         raise Unreadable(f"{path.name} is an archive: unpack it, and hand in the file or the folder that is in it.")
     main, others = _folder(path) if path.is_dir() else (path, {})
+    cells: list[tuple[int, int]] = []
     notebook = main.suffix.lower() == ".ipynb"
-    sources = {MAIN: _cells(main) if notebook else _text(main), **others}
-    tree = _tree(sources[MAIN], path)
-    texts = dict(_texts(tree, sources[MAIN]))
-    if adapter.used or notebook:
-        sources[MAIN] = _parts(tree)
+    sources = {MAIN: _cells(main, cells) if notebook else _text(main), **others}
+    tree = _tree(sources[MAIN], path, cells)
+    texts, assigned = _texts(tree, sources[MAIN])
+    kept = _parts(tree, others) if adapter.used or notebook else dict.fromkeys(range(len(tree.body)), False)
+    run = {
+        **sources,
+        MAIN: ast.unparse(ast.Module([tree.body[n] for n in kept], [])) if len(kept) < len(tree.body) else sources[MAIN],
+    }
     stops = any(
-        _mentions(source, ("detach", "no_grad", "data", "item", "inference_mode", "stop_gradient")) for source in sources.values()
+        _mentions(source, ("detach", "no_grad", "data", "item", "inference_mode", "stop_gradient")) for source in run.values()
     )
     by_hand = any(
-        _mentions(source, ("Function", "register_hook", "backward", "register_full_backward_hook")) for source in sources.values()
+        _mentions(source, ("Function", "register_hook", "backward", "register_full_backward_hook")) for source in run.values()
     )
     if adapter.module:
         sources[ADAPTER] = adapter.module
-    return Submission(name, sources, texts, stops, by_hand)
+    left_out = [n for n in range(len(tree.body)) if n not in kept]
+    tried = [n for n, may_fail in kept.items() if may_fail]
+    return Submission(name, sources, texts, assigned, left_out, tried, cells, stops, by_hand)
 
 
 def _folder(path: Path) -> tuple[Path, dict[str, str]]:
@@ -168,24 +183,33 @@ def _text(path: Path) -> str:
         raise Unreadable(f"{path.name} is not UTF-8 ({byte}): save it as UTF-8.") from None
 
 
-def _cells(path: Path) -> str:
-    """The code of a notebook, without what only a notebook understands."""
+def _cells(path: Path, starts: list[tuple[int, int]]) -> str:
+    """The code of a notebook, without what only a notebook understands, and where each cell starts."""
     try:
         book: Any = json.loads(_text(path))
         cells = [c for c in cast(dict[str, Any], book)["cells"] if c["cell_type"] == "code"]
         texts = ["".join(c["source"]) if isinstance(c["source"], list) else str(c["source"]) for c in cells]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise Unreadable(f"{path.name} is no notebook: cells with sources were expected.") from None
-    return "\n\n".join(filter(None, map(_cell, texts))) + "\n"
+    lines = list[str]()
+    for number, text in enumerate(texts, start=1):
+        if kept := _cell(text):
+            starts.append((len(lines) + 1, number))
+            lines += [*_lines(kept), ""]
+    return "\n".join(lines) + "\n"
+
+
+def _lines(text: str) -> list[str]:
+    return re.split("\r\n|\r|\n", text)
 
 
 def _cell(text: str) -> str:
-    """A cell without its commands; nothing of it, where they leave what is not Python."""
+    """A cell with nothing in the place of its commands; nothing of it, where they leave what is not Python."""
     if text.lstrip().startswith("%%"):
         return ""
-    lines = text.split("\n")
-    kept = "\n".join(line for line in lines if not line.lstrip().startswith(("%", "!", "?")) and not line.rstrip().endswith("?"))
-    commands = len(kept) < len(text) or any(re.search(r"=\s*[%!]", line) for line in lines)
+    lines = _lines(text)
+    kept = "\n".join("" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines)
+    commands = kept != "\n".join(lines) or any(re.search(r"=\s*[%!]", line) for line in lines)
     return "" if commands and not _is_python(kept) else kept
 
 
@@ -197,20 +221,20 @@ def _is_python(text: str) -> bool:
     return True
 
 
-def _tree(text: str, path: Path) -> ast.Module:
+def _tree(text: str, path: Path, cells: Sequence[tuple[int, int]]) -> ast.Module:
     try:
         return ast.parse(text, path.name)
     except SyntaxError as error:
-        line = f":{error.lineno}" if error.lineno else ""
-        raise Unreadable(f"{path.name}{line}: this is not Python: {error.msg}") from None
+        at = place(path.name, error.lineno, cells) if error.lineno else path.name
+        raise Unreadable(f"{at}: this is not Python: {error.msg}") from None
     except (ValueError, RecursionError, MemoryError) as error:
         raise Unreadable(f"{path.name} is not Python that can be read: {error or 'too deeply nested'}.") from None
 
 
-def _texts(tree: ast.Module, source: str) -> Iterable[tuple[str, str]]:
-    """What names stand for in a submission, where it is written out: a text, or what Python would work out."""
-    plain = _Plain(source)
-    for node in tree.body:
+def _texts(tree: ast.Module, source: str) -> tuple[dict[str, str], dict[str, list[int]]]:
+    """What names stand for in a submission, where it is written out: a text, or what Python would work out; and where it is."""
+    plain, texts, assigned = _Plain(source), dict[str, str](), dict[str, list[int]]()
+    for n, node in enumerate(tree.body):
         match node:
             case ast.Assign(targets=targets, value=value):
                 names = [t.id for t in targets if isinstance(t, ast.Name)]
@@ -218,19 +242,22 @@ def _texts(tree: ast.Module, source: str) -> Iterable[tuple[str, str]]:
                 names = [name]
             case _:
                 continue
+        for name in names:
+            assigned.setdefault(name, []).append(n)
         try:
             found = plain.visit(deepcopy(value))
             text = "" if _is_nothing(found) else ast.unparse(_bare(found))
         except (RecursionError, ValueError):  # nested too deeply, or a number of too many digits
             continue
-        yield from ((name, text) for name in names)
+        texts |= dict.fromkeys(names, text)
+    return texts, assigned
 
 
 class _Plain(ast.NodeTransformer):
     """Python, as the text of a formula: digits as they are typed, no names of modules, and no array(...) around a list."""
 
     def __init__(self, source: str) -> None:
-        self.lines = [line.encode() for line in re.split("\r\n|\r|\n", source)]
+        self.lines = [line.encode() for line in _lines(source)]
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if type(node.value) is not float:
@@ -294,25 +321,25 @@ def _is_nothing(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and node.value in (None, ...)
 
 
-def _parts(tree: ast.Module) -> str:
-    """Definitions, imports and constants, and what these read that a library makes: a script without its main part."""
-    kept = {n: node for n, node in enumerate(tree.body) if _is_part(node)}
-    imported = [alias.asname or alias.name for node in kept.values() if isinstance(node, IMPORTS) for alias in node.names]
-    makers = {*MAKERS, *(name.split(".")[0] for name in imported)}
-    needed = {name for node in kept.values() for name in _read(node)}
+def _parts(tree: ast.Module, own: Collection[str]) -> dict[int, bool]:
+    """A script without its main part: its definitions, imports and constants, and what these read that a library makes.
+    What is assigned may be made of what is left out: it may fail."""
+    kept = {n for n, node in enumerate(tree.body) if _is_part(node)}
+    imports = [(node, alias) for n in kept if isinstance(node := tree.body[n], IMPORTS) for alias in node.names]
+    imported = [(alias.asname or alias.name).split(".")[0] for node, alias in imports if _origin(node, alias) not in own]
+    defined = {node.name for node in tree.body if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))}
+    makers = {*MAKERS, *imported} - defined
+    needed = {name for n in kept for name in _read(tree.body[n])}
     for n, node in reversed([*enumerate(tree.body)]):
         if n not in kept and isinstance(node, ast.Assign) and _is_made(node, needed, makers):
             needed |= _read(node)
-            kept[n] = node
-    found = [_tried(kept[n]) for n in sorted(kept)]
-    return ast.unparse(ast.fix_missing_locations(ast.Module(found, []))) + "\n"
+            kept.add(n)
+    return {n: isinstance(node := tree.body[n], (ast.Assign, ast.AnnAssign)) and bool(_read(node)) for n in sorted(kept)}
 
 
-def _tried(node: ast.stmt) -> ast.stmt:
-    """What is assigned may be made of what is left out; then it is left out too."""
-    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or not _read(node):
-        return node
-    return ast.Try([node], [ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])], [], [])
+def _origin(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
+    """The module that a name is imported from."""
+    return ((node.module or "") if isinstance(node, ast.ImportFrom) else alias.name).split(".")[0]
 
 
 def _read(node: ast.stmt) -> set[str]:

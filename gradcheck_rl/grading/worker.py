@@ -84,22 +84,33 @@ def send(sink: int, header: Mapping[str, Any], payload: bytes = b"") -> None:
 class Modules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """The files of a submission, by the names they import each other with. There is no file here to read."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self.sources = dict(sources)
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.sources = dict(config["sources"])
+        self.main, self.left_out, self.tried = (config.get(k, ()) for k in ("main", "left_out", "tried"))
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         return importlib.util.spec_from_loader(fullname, self) if fullname in self.sources else None
 
     def exec_module(self, module: types.ModuleType) -> None:
         name = module.__name__
-        code = compile(ast.parse(self.sources[name], f"{name}.py"), f"{name}.py", "exec", dont_inherit=True)
+        tree = ast.parse(self.sources[name], f"{name}.py")
+        if name == self.main:
+            kept = [(n, node) for n, node in enumerate(tree.body) if n not in self.left_out]
+            tree.body = [_tried(node) if n in self.tried else node for n, node in kept]
+        code = compile(tree, f"{name}.py", "exec", dont_inherit=True)
         module.__file__ = f"{name}.py"
         exec(code, module.__dict__)  # noqa: S102  this process exists to run it
 
 
+def _tried(node: ast.stmt) -> ast.stmt:
+    """A statement that is left out where it raises."""
+    handler = ast.ExceptHandler(ast.Name("Exception", ast.Load()), None, [ast.Pass()])
+    return ast.fix_missing_locations(ast.copy_location(ast.Try([node], [handler], [], []), node))
+
+
 def loaded(config: Mapping[str, Any]) -> dict[str, Any]:
     """The functions that are asked for, by the names the page has for them."""
-    sys.meta_path.insert(0, Modules(config["sources"]))
+    sys.meta_path.insert(0, Modules(config))
     modules = [importlib.import_module(name) for name in config["modules"]]
     found: dict[str, Any] = {}
     for name, theirs in config["functions"].items():
@@ -122,12 +133,12 @@ def described(function: Any) -> list[list[Any]] | None:
 
 
 class Caller:
-    def __init__(self, functions: Mapping[str, Any], sources: Mapping[str, str]) -> None:
+    def __init__(self, functions: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         import numpy
 
         self.np: Any = numpy
         self.torch = sys.modules.get("torch")
-        self.functions, self.sources = functions, sources
+        self.functions, self.config = functions, config
         self.rungs: dict[str, int] = {}
         self.as_arrays: dict[str, bool] = {}
         self.parts: list[list[int]] = []  # shapes, where a function returns several tensors at once
@@ -349,7 +360,7 @@ class Caller:
         raise Refused(f"`{name}` returned {self._word(out)}; a tensor was expected: {fix}.")
 
     def _raised(self, name: str, error: BaseException) -> str:
-        at = _line_of(error, self.sources)
+        at = _line_of(error, self.config)
         return f"`{name}` raised {told(error)}" + (f" ({at.removesuffix(': ')})" if at else "") + advice(error)
 
     def _once(self, name: str, passed: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
@@ -451,10 +462,10 @@ def main(source: int, sink: int) -> None:
         functions = loaded(config)
     except BaseException as error:
         ended = not isinstance(error, Exception)
-        at = _line_of(error, config["sources"])
+        at = _line_of(error, config)
         send(sink, {"failed": f"{at}{told(error)}{advice(error)}", "ended": ended})
         return
-    caller = Caller(functions, config["sources"])
+    caller = Caller(functions, config)
     send(sink, {"functions": {name: described(f) for name, f in functions.items()}})
     while True:
         request, payload = received(source)
@@ -470,17 +481,31 @@ def main(source: int, sink: int) -> None:
         send(sink, {"id": request["id"], **header}, numbers)
 
 
-def _line_of(error: BaseException, sources: Mapping[str, str]) -> str:
-    """file:line of the submission, where the error names one."""
+def _line_of(error: BaseException, config: Mapping[str, Any]) -> str:
+    """Where the error is in the submission, where it names a line of it."""
+
+    def at(file: str, line: int | None) -> str:
+        name = file.removesuffix(".py")
+        return f"{place(file, line, config.get('cells', ()) if name == config.get('main') else ())}: "
+
     if isinstance(error, SyntaxError) and type(error.filename) is str:
-        return f"{error.filename}:{error.lineno}: "
-    at, step = "", error.__traceback__
+        return at(error.filename, error.lineno)
+    found, step = "", error.__traceback__
     while step is not None:
         name = step.tb_frame.f_code.co_filename
-        if name.removesuffix(".py") in sources:
-            at = f"{name}:{step.tb_lineno}: "
+        if name.removesuffix(".py") in config["sources"]:
+            found = at(name, step.tb_lineno)
         step = step.tb_next
-    return at
+    return found
+
+
+def place(file: str, line: int | None, cells: Sequence[Sequence[int]]) -> str:
+    """file:line, or of a notebook the cell and its line."""
+    before = [cell for cell in cells if line is not None and cell[0] <= line]
+    if not before or line is None:
+        return f"{file}:{line}"
+    first, number = before[-1]
+    return f"code cell {number}, line {line - first + 1}"
 
 
 if __name__ == "__main__":
