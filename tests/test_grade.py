@@ -8,6 +8,7 @@ import json
 import os
 import re
 import tempfile
+import warnings
 import xml.etree.ElementTree as XML
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
@@ -32,6 +33,7 @@ from gradcheck_rl.grading.isolation import Limits, available, chosen
 from gradcheck_rl.grading.outputs import OUTPUTS
 from gradcheck_rl.grading.parts import FORMULA, FUNCTION, NUMBER, template
 from gradcheck_rl.grading.parts import _part as asked  # pyright: ignore[reportPrivateUsage]
+from gradcheck_rl.grading.remote import TooMuch
 from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
 from gradcheck_rl.grading.samples import Function, samples
@@ -1180,3 +1182,25 @@ def test_what_a_students_own_code_makes_is_left_out(grader: Grader, tmp_path: Pa
     submission = read(tmp_path, Adapter(names))
     assert words(grader.grade(submission, names)) == ["PASS", "PASS"]
     assert list(submission.left_out) == [1]
+
+
+def test_what_is_undecided_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(*_: Any) -> None:
+        raise TooMuch
+
+    monkeypatch.setattr("gradcheck_rl.grading.grade.compare_formulas", late)
+    grader = Grader(load("problem3"), Rubric((Rule("slope"),)), chosen("auto"), LIMITS, KEY)
+    found = row(grader, tmp_path, 'slope = "2*mu"')
+    assert words(found) == ["UNDECIDED"]
+    assert said(found).endswith("ask a teacher to read it, or write it in a simpler form")
+
+
+def test_what_libraries_warn_of_a_pages_own_function_is_not_printed() -> None:
+    def noisy(x: Any) -> Any:
+        warnings.warn("there is a performance drop", stacklevel=1)
+        return 2 * x
+
+    given_x = {"x": np.ones((3, 2))}
+    with warnings.catch_warnings(action="error"):
+        assert (Function(noisy).values(noisy, given_x) == 2).all()
+        assert (Function(noisy).slopes(noisy, given_x, np.ones((3, 2))) == 2).all()

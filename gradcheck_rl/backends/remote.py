@@ -7,6 +7,7 @@ It can be mapped by `vmap`, and then all points and outcomes are one question.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -161,7 +162,7 @@ def _filled(numbers: Floats, kept: Any) -> Floats:
 
 def here(code: Callable[..., Any], arguments: Arrays, dtype: str, cotangents: Floats | None) -> Rows:
     """The same question, answered in this process by a function of the page."""
-    with _default(dtype) as kind, torch.enable_grad():
+    with _default(dtype) as kind, torch.enable_grad(), warnings.catch_warnings(action="ignore"):
         given = {k: torch.tensor(v, dtype=torch.int64 if v.dtype.kind == "i" else kind) for k, v in arguments.items()}
         leaves = {k: v.requires_grad_(cotangents is not None) for k, v in given.items() if v.is_floating_point()}
         shapes: tuple[tuple[int, ...], ...] = ()

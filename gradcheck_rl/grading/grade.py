@@ -65,6 +65,7 @@ PART_S = 120.0
 LIVES = 3
 FEW = 2
 SHOWN_NUMBERS = 8
+MAYBE = "it may be right, and gets no points by itself: ask a teacher to read it, or write it in a simpler form"
 # Steps of a difference, and how near it comes to the slope.
 STEPS = {1e-5: 1e-3, 1e-4: 1e-3, 1e-3: 1e-3, 1e-2: 1e-3, 0.1: 0.05}
 # What a formula or a number is most often wrong by.
@@ -176,6 +177,8 @@ class Grader:
             found = Judgement("GRADER_ERROR", (str(error),))
         except Exception as error:  # nobody's submission is to blame, and the others go on
             found = Judgement("GRADER_ERROR", (f"{type(error).__name__}: {error}",))
+        if found.verdict == "UNDECIDED" and not any(line.startswith("the mistake: ") for line in found.says):
+            found = found._replace(says=(*found.says, MAYBE))
         if run.end is not None and part.kind == FUNCTION and found.verdict not in ("PASS", "INVALID"):
             found = Judgement(run.end.word, (run.end.says,))
         run.settled()
