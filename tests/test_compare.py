@@ -1805,6 +1805,8 @@ def test_a_tensor_of_fewer_digits_is_told_how_to_be_made_and_a_model_how_to_be_c
         differences(lambda: theta.sum(), {"theta": theta})
     with pytest.raises(InputError, match=r"`weight` is float32, .*: write model.double\(\), and give the loss float64 data"):
         differences(lambda: net(theta).sum(), net)
+
+
 @pytest.mark.parametrize("end", [0, 1000])
 def test_both_ends_of_a_count_are_tried(end: int) -> None:
     line = alone(lambda x, n: x.sin() * (n != end), lambda x, n: x.sin(), x=Normal(), n=Integers(0, 1000))
