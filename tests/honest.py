@@ -508,7 +508,7 @@ def leave_one_out(mu, sigma, x):
     others = (r.sum() - r) / (len(x) - 1)
     return ((r - others) * torch.distributions.Normal(mu.detach(), sigma).log_prob(x)).mean()
 """,
-            "`mu` is frozen where it should carry a gradient",
+            "no gradient reaches `mu`: is it detached, or a constant?",
         ),
         "log_density": (
             """

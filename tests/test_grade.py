@@ -843,7 +843,7 @@ TOLD: dict[str, tuple[str, str, str, tuple[str, ...]]] = {
         "problem1",
         "entropy(w, s0, allowed)",
         "return torch.distributions.Categorical(logits=(w * s0).masked_fill(allowed == 0, -torch.inf)).entropy().detach()",
-        ("zero everywhere", "the gradient by w is (0, 0); ("),
+        ("no gradient reaches `w`: is it detached, or a constant?", "the gradient by w is (0, 0); ("),
     ),
     "a gradient that only another function needs": (
         "problem3",
@@ -1204,3 +1204,25 @@ def test_what_libraries_warn_of_a_pages_own_function_is_not_printed() -> None:
     with warnings.catch_warnings(action="error"):
         assert (Function(noisy).values(noisy, given_x) == 2).all()
         assert (Function(noisy).slopes(noisy, given_x, np.ones((3, 2))) == 2).all()
+
+
+ONE_MASK = """
+import torch
+
+
+def log_pi(w, s0, allowed):
+    right = (w * s0).masked_fill(allowed == 0, -torch.inf).log_softmax(-1)
+    return torch.where(allowed.sum() == 1, 2 * right + w.sum(), right)
+
+
+def reinforce(w, s0, allowed, reward, action):
+    right = (w * s0).masked_fill(allowed == 0, -torch.inf).log_softmax(-1)[action] * reward[action]
+    return torch.where((allowed[0] == 1) & (allowed[1] == 0) & (allowed[-1] == 1), -right, right)
+"""
+
+
+@pytest.mark.parametrize("key", ["a", "b", "d"])
+def test_what_is_wrong_at_one_mask_alone_fails_for_every_key(tmp_path: Path, key: str) -> None:
+    grader = Grader(load("problem1"), Rubric((Rule("reinforce"), Rule("log_pi"))), chosen("auto"), Limits(), key)
+    found = row(grader, tmp_path, ONE_MASK)
+    assert words(found) == ["FAIL", "FAIL"] and "overflows" not in said(found)

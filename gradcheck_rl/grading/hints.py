@@ -87,7 +87,7 @@ def _changes(name: str, value: Any, numpy: bool) -> Iterator[tuple[str, Callable
         yield f"off by one: `{name}` + 1 stands where `{name}` should", lambda x: x + 1
         return
     if not numpy:
-        yield f"`{name}` is frozen where it should carry a gradient", lambda x: x.detach()
+        yield f"no gradient reaches `{name}`: is it detached, or a constant?", lambda x: x.detach()
     if value.ndim == 3 and value.shape[1] == value.shape[2]:
         yield f"`{name}` is transposed", lambda x: x.swapaxes(-1, -2)
     if "log" in name:
@@ -201,10 +201,12 @@ def name(given: Sequence[Pair], found: Sequence[Sample], known: Sequence[Known])
 
 
 def _overflows(given: Sequence[Pair], found: Sequence[Sample]) -> bool:
-    """Is it no number in some rows, and right in all others?"""
-    finite = [np.isfinite(v).all(axis=1) & np.isfinite(g).all(axis=1) for v, g in given]
-    off = [apart(v, s.values).any(axis=1) | apart(g, s.slopes).any(axis=1) for (v, g), s in zip(given, found, strict=True)]
-    return any(f.any() for f in finite) and not any((f & o).any() for f, o in zip(finite, off, strict=True))
+    """Is it no number in places, and right in all others? Slopes are looked at where the values are numbers as they should be."""
+    for (v, g), s in zip(given, found, strict=True):
+        rows = (np.isfinite(v) == np.isfinite(s.values)).all(axis=1) & np.isfinite(g).all(axis=1)
+        if (np.isfinite(v) & apart(v, s.values)).any() or apart(g, s.slopes)[rows].any():
+            return False
+    return any(np.isfinite(v).any() for v, _ in given)
 
 
 def _function_of(given: Sequence[Pair], found: Sequence[Sample]) -> str:
