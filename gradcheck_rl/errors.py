@@ -49,8 +49,13 @@ ARRIVES = (
         "numbers are float64 here: write model.double(), and x.double() on data",
     ),
     (r"(?i)boolean (tensor|masks)|BoolTensor|'?invert\b|bitwise_", "what a mask gives are floats: write mask == 1"),
+    (
+        r"numpy\(\) on Tensor that requires grad",
+        "numpy and the words of formulas have no gradient: write torch, as in torch.log(x)",
+    ),
     (r"0-d\b|0-dim|of dimension 0", "that is one number here: copies, rows and episodes are given by Mean(..., over=...)"),
 )
+DETACHING = " Use tensor.detach().numpy() instead."  # torch's advice, by which the gradient is lost
 SYMBOLIC = "returned a SymPy expression, and numbers were expected: take what it reads of the page as an argument."
 
 
@@ -65,11 +70,11 @@ def told(error: BaseException) -> str:
 
 def raised(name: str, error: BaseException) -> str:
     """What code under test raised, on which of its lines, and the likeliest reason on a page of SymPy names."""
-    step = _own(error.__traceback__)
+    step, says = _own(error.__traceback__), told(error).removesuffix(DETACHING)
     if step is None:
-        return f"`{name}` raised {told(error)}"
+        return f"`{name}` raised {says}"
     code = step.tb_frame.f_code
-    said = f"`{name}` raised {told(error)} ({os.path.basename(code.co_filename)}:{step.tb_lineno})"
+    said = f"`{name}` raised {says} ({os.path.basename(code.co_filename)}:{step.tb_lineno})"
     if symbol := _symbol_in(step.tb_frame):
         return said + f"; `{symbol}` is a SymPy name there, and no number: take it as an argument"
     if isinstance(error, NameError) and (meant := did_you_mean(error.name or "", names_at(error))):

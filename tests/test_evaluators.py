@@ -1272,3 +1272,11 @@ def test_the_largest_of_a_row_is_numpy_s(width: int, data: st.DataObject) -> Non
     rows = data.draw(st.lists(st.lists(st.floats(0, 1e300), min_size=width, max_size=width), min_size=1, max_size=3))
     x = np.array(rows).reshape(len(rows), width)
     assert np.array_equal(autodiff._largest(x, 1.0), x.max(axis=-1, keepdims=True, initial=1.0))  # pyright: ignore
+
+
+@pytest.mark.parametrize("code", [lambda theta: softmax(theta).sum(), lambda theta: torch.as_tensor(np.exp(theta)).sum()])
+def test_numbers_taken_out_of_torch_are_not_told_to_detach(code: Any) -> None:
+    theta = Parameter("theta", 2)
+    with pytest.raises(ProblemError, match=r"no gradient: write torch, as in torch\.log\(x\)") as caught:
+        check(Problem(title="Out of torch", claims=(Claim("So.", Equal(Gradient(code), 0)),), world=(theta,)))
+    assert "detach" not in str(caught.value)
