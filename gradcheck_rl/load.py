@@ -64,6 +64,10 @@ HINTS = (
         "of a quantity there are + - * /, q[0] and q.sum(); write the rest inside, in the formula or the function it is of",
     ),
     (
+        rf"SympifyError: .*(\b({QUANTITIES})\(|gradcheck_rl\.quantities\.)",
+        "SymPy knows no quantity; claim Equal(a, b) in place of Eq(a, b), and write functions inside, as in Value(exp(x))",
+    ),
+    (
         r"Relation\.__init__\(\) got an unexpected keyword argument '(at|where|by|source|resolution)'",
         "that is said of the claim, behind the relation, as in Claim('...', Equal(a, b), by='sampled')",
     ),
@@ -310,6 +314,8 @@ def why(path: Path, error: BaseException) -> str:
         says = str(error)
     else:
         says = " ".join(list(told.format_exception_only())[-1].split())
+        if isinstance(error, ImportError):
+            says = says.replace(f" ({error.path})", "")
         says += _meant(error, says)
     # An exception may carry a whole tensor in its text.
     return f"{place}:{line}: {says[:400]}" if line else f"{place}: {says[:400]}"

@@ -424,3 +424,21 @@ def test_code_that_waits_is_told_to_be_plain(tmp_path: Path) -> None:
     text = TINY.read_text().replace("def reinforce(", "async def reinforce(")
     with pytest.raises(ProblemError, match="returned coroutine; a tensor was expected: write def, without async"):
         check(load(page(tmp_path, text)))
+
+
+def test_a_name_that_is_not_there_is_told_without_the_place_of_the_package(tmp_path: Path) -> None:
+    path = tmp_path / "page.py"
+    path.write_text("from gradcheck_rl import Rational\n")
+    with pytest.raises(ProblemError) as caught:
+        load(str(path))
+    wanted = "cannot import name 'Rational' from 'gradcheck_rl'. It is SymPy's: write `from sympy import Rational`."
+    assert str(caught.value) == f"{path}:1: ImportError: {wanted}"
+
+
+@pytest.mark.parametrize("word", ["Eq(Gradient(J), 0)", "exp(Gradient(J))"])
+def test_a_quantity_in_a_word_of_sympys_is_told_what_to_write(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "page.py"
+    text = TINY.read_text().replace("J = E(reward[action])", "J = E(reward[action])\nimport sympy\nwrong = sympy." + word)
+    path.write_text(text)
+    with pytest.raises(ProblemError, match=r"claim Equal\(a, b\) in place of Eq\(a, b\), and write functions inside"):
+        load(str(path))
