@@ -157,9 +157,11 @@ def _left_out(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:
 
 
 def _unprovoked(tree: ast.Module, problem: Problem, typed: str) -> Iterable[tuple[int, str]]:
-    """Functions of which no planted mistake shows that a claim would notice."""
+    """Functions of which no planted mistake shows that a claim would notice. What errata alone run is meant to be wrong."""
     replaced = {function for mistake in problem.mistakes for function in mistake.answer}
-    names = [name for name, function in problem.functions.items() if function not in replaced and name != "<lambda>"]
+    right = [*problem.claims, *(erratum.instead for erratum in problem.errata)]
+    claimed = {slot for claim in right for top in claim.code() for slot in slots(top)} - replaced
+    names = [name for name, function in problem.functions.items() if function in claimed and name != "<lambda>"]
     for name in names[:MANY]:
         yield _line(tree, name), f"no mistake replaces `{name}`: nothing shows that a claim would notice a wrong one."
     if len(names) > MANY:

@@ -225,3 +225,17 @@ def test_samples_that_are_asked_for_too_much_are_told(tmp_path: Path, how: str, 
     path.write_text(text)
     _, advice = linted(str(path))
     assert any("`unbiased` is sampled alone, to a resolution of 1e-06" in line for line in advice) == told
+
+
+def test_what_errata_alone_run_asks_for_no_mistake_and_what_a_claim_runs_does(tmp_path: Path) -> None:
+    wrong = (
+        "def halved_code(theta, reward, action):\n    return log_pi(theta)[action] * reward[action] / 2\n\n\nunbiased = Claim("
+    )
+    text = TINY.read_text().replace("unbiased = Claim(", wrong, 1)
+    in_erratum = text.replace("Gradient(reinforce)), Gradient(J) / 2)", "Gradient(halved_code)), Gradient(J))")
+    assert "Gradient(halved_code)" in in_erratum
+    assert told(page(tmp_path, in_erratum)) == told(TINY)
+    claim = 'uniform = Claim("It is half.", Equal(Mean(Gradient(halved_code)), Gradient(J) / 2))\nodd = Claim('
+    in_claim = in_erratum.replace("uniform = Claim(", claim, 1)
+    advice = told(page(tmp_path, in_claim))[1]
+    assert "no mistake replaces `halved_code`: nothing shows that a claim would notice a wrong one." in advice
