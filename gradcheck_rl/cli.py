@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 Function = Callable[..., Any]
 
+NOTHING_YET = "interrupted."
 INTERRUPTED = "interrupted; what was finished is reported."
 EPILOG = """\
 A problem is a name from `list` (problem1 or masked_softmax), `all`, or the path of a file.
@@ -66,9 +67,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise InputError(f"nothing is given for `{empty}`, as by an unset variable of the shell: write it, or leave it out.")
         return COMMANDS[options.command].run(options)
     except KeyboardInterrupt:
-        complain("interrupted.")
+        complain(NOTHING_YET)
         if as_json:
-            say_error("interrupted.")
+            say_error(NOTHING_YET)
         return 130
     except GradcheckError as error:
         return _refuse(error, as_json)
@@ -134,7 +135,7 @@ def run(options: argparse.Namespace) -> int:
 
                         plot(problem.figures, report.figures, options.plot)
     except KeyboardInterrupt:
-        failed.add(INTERRUPTED, 130)
+        failed.add(INTERRUPTED if reports else NOTHING_YET, 130)
     _deliver(reports, options, failed)
     return failed.worst(reports)
 
@@ -183,7 +184,7 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
             for mutant in tried(problem, options.seed, functions=options.only, progress=told):
                 found.append(mutant)
     except KeyboardInterrupt:
-        failed.add(INTERRUPTED, 130)
+        failed.add(INTERRUPTED if found else NOTHING_YET, 130)
     found.sort(key=lambda m: m.survives)  # those to be looked at stand last
     counts = summary(found)
     if options.json:

@@ -983,3 +983,8 @@ def test_numbers_of_a_page_that_do_not_fit_its_derivation_are_the_page_s(
     assert main(["derive", "wrong.py"]) == 4
     said = capsys.readouterr().err
     assert sentence in said and "not foreseen" not in said and said.count("\n") == 1
+
+
+def test_interrupted_before_anything_was_finished_nothing_is_said_to_be_reported(answers: Any, capsys: Shown) -> None:
+    assert main([*answers([KeyboardInterrupt(), 0])]) == 130
+    assert tuple(capsys.readouterr()) == ("", "error: interrupted.\n")
