@@ -288,7 +288,8 @@ class _Page:
             _text(self.say(spot.says)) + _text("".join(f"\n  {name}" for name in spot.inputs), "dim")
             for spot in report.blind_spots
         ]
-        return self.section("Blind spots of the published data", *spots)
+        legend = "Each of these inputs may be anything near its published value: the answer stays the same."
+        return self.section("Blind spots of the published data", _text(self.say(legend), "dim"), *spots)
 
     def details(self, lines: Iterable[Line]) -> list[RenderableType]:
         """Each with a blank line between it and the next."""
