@@ -442,3 +442,28 @@ def test_a_quantity_in_a_word_of_sympys_is_told_what_to_write(tmp_path: Path, wo
     path.write_text(text)
     with pytest.raises(ProblemError, match=r"claim Equal\(a, b\) in place of Eq\(a, b\), and write functions inside"):
         load(str(path))
+
+
+@pytest.mark.parametrize(("values", "verdict"), [("self.w.log_softmax(-1)", "agrees"), ("self.w", "refuted")])
+def test_a_network_in_a_file_of_answers_stands_for_the_function_whose_arguments_it_names(
+    tmp_path: Path, values: str, verdict: str
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(f"""import torch
+from gradcheck_rl import module
+
+class Policy(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = torch.nn.Parameter(torch.zeros(2))
+
+    def forward(self):
+        return {values}
+
+def log_pi(theta): ...
+log_pi = module(Policy, log_pi, theta="w")
+""")
+    page = load(str(TINY))
+    mine = load_functions(str(path))["log_pi"]
+    (line,) = [c for c in check(page, {page.functions["log_pi"]: mine}).claims if c.id == "unbiased"]
+    assert line.verdict == verdict
