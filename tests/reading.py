@@ -9,6 +9,7 @@ from typing import Any
 
 from gradcheck_rl import check
 from gradcheck_rl.claims import Mistake
+from gradcheck_rl.derive import derivations, derived, printed_lines
 from gradcheck_rl.load import load
 from gradcheck_rl.problem import Problem
 from gradcheck_rl.report import Line, Report
@@ -22,6 +23,12 @@ def problem(name: str) -> Problem:
 @cache
 def report(name: str, seed: int) -> Report:
     return check(problem(name), seed=seed, timed=False)
+
+
+@cache
+def chains(name: str) -> Report:
+    """The derivations of a page and what it prints wrongly, as `derive` reports them."""
+    return derived(problem(name), derivations(problem(name)), errata=printed_lines(problem(name)))
 
 
 def read(name: str) -> tuple[Callable[[], Problem], Callable[[], Report], Callable[[str], Line]]:
