@@ -293,7 +293,7 @@ def inked(folder: Path) -> list[Any]:
 
 @pytest.fixture(scope="module")
 def first_problem() -> Report:
-    return check(load("problem1"), figures=True, formulas=True)
+    return check(load("problem1"), points=2, figures=True, formulas=True)
 
 
 def on_paper(report: Report, folder: Path) -> bytes:
@@ -694,10 +694,9 @@ def test_the_exit_code_is_that_of_the_reports(home: Path) -> None:
 
 # ---- in a browser ---------------------------------------------------------------------------------------------------------
 
-PROBE = """<!DOCTYPE html><html><body><iframe id="f" width="{width}" height="900" style="border:0" srcdoc="{page}"></iframe>
-<pre id="out"></pre><script>
-f.onload = () => {{
-  const page = f.contentDocument.documentElement, wide = [], over = [];
+PROBE = """<!DOCTYPE html><html><body>{frames}<pre id="out"></pre><script>
+const seen = frame => {{
+  const page = frame.contentDocument.documentElement, wide = [], over = [];
   const named = e => e.tagName + "." + e.className;
   for (const e of page.querySelectorAll("body *")) {{
     const inside = e.parentElement.closest(".scroll, .formula, pre");
@@ -718,17 +717,21 @@ f.onload = () => {{
   const columns = [...page.querySelectorAll(".pair, .entry")].map(e => getComputedStyle(e).gridTemplateColumns.split(" ").length);
   const kinds = [...new Set(columns)];
   const lines = [...page.querySelectorAll("td .verdict")].map(e => e.getClientRects().length);
-  out.textContent = JSON.stringify({{scroll: page.scrollWidth, client: page.clientWidth, wide, over, kinds, lines}});
+  return {{scroll: page.scrollWidth, client: page.clientWidth, wide, over, kinds, lines}};
 }};
+onload = () => out.textContent = JSON.stringify([...document.querySelectorAll("iframe")].map(seen));
 </script></body></html>"""
 
 
-def probed(page: str, width: int, folder: Path) -> dict[str, Any]:
-    """The page in a frame of this width: is anything wider?"""
-    opened = page.replace("<details>", '<details open="open">')
-    (folder / "probe.html").write_text(PROBE.format(width=width, page=entities.escape(opened)), encoding="utf-8")
+FRAME = '<iframe width="{}" height="900" style="border:0" srcdoc="{}"></iframe>'
+
+
+def probed(folder: Path, width: int, *pages: str) -> list[dict[str, Any]]:
+    """Each page in a frame of this width: is anything wider?"""
+    frames = "".join(FRAME.format(width, entities.escape(page.replace("<details>", '<details open="open">'))) for page in pages)
+    (folder / "probe.html").write_text(PROBE.format(frames=frames), encoding="utf-8")
     written = chromium(folder, f"--window-size={width + 200},1000", "--dump-dom", (folder / "probe.html").as_uri())
-    found = re.search(r'<pre id="out">(\{.*?\})</pre>', written, re.DOTALL)
+    found = re.search(r'<pre id="out">(\[.*?\])</pre>', written, re.DOTALL)
     assert found, written[-2000:]
     return plain_json.loads(entities.unescape(found[1]))
 
@@ -762,29 +765,26 @@ def wide_report() -> Report:
 
 @browser
 @pytest.mark.parametrize("width", [380, 1280])
-def test_nothing_is_wider_than_the_screen(width: int, tmp_path: Path) -> None:
-    found = probed(html.render([wide_report()]), width, tmp_path)
-    assert found["wide"] == [] and found["scroll"] <= found["client"] <= width < found["client"] + 20  # a scrollbar
-
-
-@browser
-@pytest.mark.parametrize("width", [380, 1280])
-def test_no_two_blocks_share_a_place(width: int, first_problem: Report, tmp_path: Path) -> None:
+def test_nothing_is_wider_than_the_screen_and_no_two_blocks_share_a_place(
+    width: int, first_problem: Report, tmp_path: Path
+) -> None:
     """On a telephone what stands beside something else stands below it."""
     home = html.write(index([first_problem] * 3, ["a.html", "b.html", "c.html"]))
-    for page in (html.render([first_problem]), html.render([wide_report()]), home):
-        found = probed(page, width, tmp_path)
+    for found in probed(tmp_path, width, html.render([first_problem]), html.render([wide_report()]), home):
         assert found["over"] == [] and found["wide"] == []
+        assert found["scroll"] <= found["client"] <= width < found["client"] + 20  # a scrollbar
         assert found["kinds"] in ([], [1] if width == 380 else [2])
 
 
+PLANTED = (".says { margin-bottom: -1.5rem }", ".why { position: relative; top: -3rem }", "h3 { height: 0.2rem }", "")
+
+
 @browser
-@pytest.mark.parametrize(
-    "planted", [".says { margin-bottom: -1.5rem }", ".why { position: relative; top: -3rem }", "h3 { height: 0.2rem }", ""]
-)
-def test_blocks_that_share_a_place_are_noticed(planted: str, first_problem: Report, tmp_path: Path) -> None:
-    page = html.render([first_problem]).replace("</style>", f"{planted}</style>")
-    assert bool(probed(page, 1280, tmp_path)["over"]) is bool(planted)
+def test_blocks_that_share_a_place_are_noticed(first_problem: Report, tmp_path: Path) -> None:
+    page = html.render([first_problem])
+    pages = [page.replace("</style>", f"{planted}</style>") for planted in PLANTED]
+    for planted, found in zip(PLANTED, probed(tmp_path, 1280, *pages), strict=True):
+        assert bool(found["over"]) is bool(planted), planted
 
 
 def pictured(page: str, width: int, folder: Path, dark: bool = False) -> Any:
@@ -833,7 +833,8 @@ def test_a_column_that_is_not_centred_is_noticed(first_problem: Report, tmp_path
 @browser
 def test_what_is_wider_than_the_screen_is_noticed(tmp_path: Path) -> None:
     page = html.render([PLAIN]).replace("<main>", '<main><div style="width: 500px">wide</div>')
-    assert probed(page, 380, tmp_path)["wide"]
+    (found,) = probed(tmp_path, 380, page)
+    assert found["wide"]
 
 
 @given(reports(texts, st.floats()))
@@ -877,9 +878,9 @@ def test_chinese_sentences_are_joined_by_chinese_commas() -> None:
 def test_a_chinese_verdict_in_a_narrow_table_is_not_a_column_of_letters(tmp_path: Path) -> None:
     """The mark may stand above the words: two lines."""
     page = html.write(index([PLAIN], ["tiny.html"], Setting("zh", speaker("zh"))))
-    found = probed(page, 380, tmp_path)["lines"]
-    assert found and max(found) <= 2
-    assert max(probed(page.replace("word-break: keep-all", ""), 380, tmp_path)["lines"]) > 2
+    right, wrong = (found["lines"] for found in probed(tmp_path, 380, page, page.replace("word-break: keep-all", "")))
+    assert right and max(right) <= 2
+    assert max(wrong) > 2
 
 
 @pytest.mark.parametrize("depth", [400, 3000])
