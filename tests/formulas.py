@@ -16,7 +16,8 @@ from gradcheck_rl import Categorical, Draw, LogRational, Masks, OneOf, Uniform, 
 from gradcheck_rl.grading.formula import parse
 from gradcheck_rl.grading.meaning import index
 from gradcheck_rl.grading.tex import parse_tex
-from gradcheck_rl.load import load
+
+from . import reading
 
 
 @cache
@@ -324,19 +325,14 @@ class Question:
 
     @property
     def expected(self) -> Any:
-        whole = load_once(self.problem).names[self.claim].that.sides[self.side].of
+        whole = reading.problem(self.problem).names[self.claim].that.sides[self.side].of
         return np.asarray(whole).view(type(softmax([1, 2])))[page_names(self.problem)["i"]] if self.entry else whole
-
-
-@cache
-def load_once(problem: str) -> Any:
-    return load(problem)
 
 
 @cache
 def page_names(problem: str) -> Mapping[str, Any]:
     """The names of a page, and those that its question adds."""
-    page = load_once(problem)
+    page = reading.problem(problem)
     known: dict[str, Any] = {**page.bound.names, "i": index("i", 3)}
     if problem == "problem1":
         known |= {"pi": page.names["policy"].that.sides[1].of, "soft": page.names["leaning"].that.sides[1].of}

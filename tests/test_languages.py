@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 
 import pytest
 
@@ -13,13 +12,10 @@ from gradcheck_rl import check
 from gradcheck_rl.cli import main
 from gradcheck_rl.derivation import Derivation
 from gradcheck_rl.languages import sentences, speaker
-from gradcheck_rl.load import HOMES, load, shipped
+from gradcheck_rl.load import HOMES, shipped
 from gradcheck_rl.problem import Problem
 
-
-@cache
-def page(name: str) -> Problem:
-    return load(name)
+from .reading import problem as page
 
 
 def spoken(problem: Problem) -> Iterator[str]:

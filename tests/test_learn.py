@@ -28,10 +28,12 @@ from gradcheck_rl.learn.lesson import Lesson
 from gradcheck_rl.learn.lessons import LESSONS
 from gradcheck_rl.learn.practice import Episodes, Replay
 from gradcheck_rl.learn.session import answered, learn, lesson_of, page
-from gradcheck_rl.load import load, load_at
+from gradcheck_rl.load import load_at
 from gradcheck_rl.loop import check
 from gradcheck_rl.points import Points
 from gradcheck_rl.problem import Problem
+
+from .reading import problem
 
 NAMES = sorted(LESSONS)
 CONTINUOUS = ("problem10", "problem11", "problem12")
@@ -88,7 +90,7 @@ FEW = {
 def undetected(name: str, few: bool) -> tuple[int, list[str]]:
     """How many mistakes of the page a checkpoint can meet, and those that the first one lets pass."""
     slots, met, passed = page_of(name).functions, 0, list[str]()
-    for mistake in load(name).mistakes:
+    for mistake in problem(name).mistakes:
         answer = {slots[f.__name__]: wrong for f, wrong in mistake.answer.items() if f.__name__ in slots}
         meets = any(page_of(name).names[claim].reaches(answer) for claim in claims_of(name))
         if meets and (not few or mistake.says in FEW[name]):
@@ -231,11 +233,11 @@ def no_tanh(W1: Any, b1: Any, W2: Any, b2: Any, obs: Any) -> Any:
 
 
 def checked_on_cartpole(hidden: int) -> None:
-    problem = load_at("problem8", {"H": hidden})
-    points = Points.of(problem.bound.variables, cartpole(hidden))
-    report = check(problem, points=points, only=["backpropagated", "entropic"])
+    larger = load_at("problem8", {"H": hidden})
+    points = Points.of(larger.bound.variables, cartpole(hidden))
+    report = check(larger, points=points, only=["backpropagated", "entropic"])
     assert [line.verdict for line in report.claims] == ["agrees"] * 2
-    wrong = check(problem, {problem.functions["logits"]: no_tanh}, points=points, only=["backpropagated"])
+    wrong = check(larger, {larger.functions["logits"]: no_tanh}, points=points, only=["backpropagated"])
     assert wrong.claims[0].verdict == "refuted"
 
 
@@ -251,7 +253,7 @@ def test_the_network_of_the_post_is_checked_on_real_steps_of_cartpole() -> None:
 def test_the_page_s_cart_has_the_interface_of_the_real_one() -> None:
     import gymnasium
 
-    stub = load("problem8").functions["balanced"].__globals__["Cart"](falls=500)
+    stub = problem("problem8").functions["balanced"].__globals__["Cart"](falls=500)
     real = gymnasium.make("CartPole-v1")
     for env in (stub, real):
         seen, info = env.reset()
