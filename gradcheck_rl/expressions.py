@@ -399,7 +399,7 @@ def whole_law(atoms: Sequence[Any], chances: Sequence[Any]) -> None:
     """A law of which a probability is known to be negative, or which are known not to sum to 1, is no law."""
     for p in chances:
         if ball(p) < 0:
-            wanted = "write ones from 0 to 1, or Categorical(logits=...)."
+            wanted = "write ones from 0 to 1, as sigmoid(x), or Categorical(logits=...)."
             raise ProblemError(f"a probability of `{atoms[0]}` is {image(p):.6g} at a point: {wanted}")
     total = sum(chances, ZERO)
     off = ball(total - 1)

@@ -48,6 +48,10 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
     rounding, the parameter is named.
     """
     whole("seed", seed, 0)
+    if not callable(loss):
+        raise InputError(
+            f"the loss is {type(loss).__name__}, and no function: write differences(lambda: loss(model(batch)), model)."
+        )
     if not isinstance(directions, (int, np.integer)) or directions < 1:
         raise InputError(f"directions={directions}: write how many random directions to try, 1 or more.")
     start = time.perf_counter()

@@ -234,7 +234,8 @@ class Variable(Symbols):
         identifier(name)
         self.over: Space = over or Normal()
         if isinstance(self.over, type) or not hasattr(self.over, "draw"):
-            raise ProblemError(f"`{name}` comes from {over!r}, which is no space: write over=Uniform(0, 1), or another space.")
+            wanted = f"{over.__name__}(...)" if isinstance(over, type) else "Uniform(0, 1), or another space"
+            raise ProblemError(f"`{name}` comes from {over!r}, which is no space: write over={wanted}.")
         if isinstance(self.over, (Masks, Simplex)) and shape == ():
             raise ProblemError(f"`{name}` is a number; {self.over} needs an axis to run along: write Variable({name!r}, K, ...).")
         assume = {"positive": True} if positive(self.over) else {"real": True}

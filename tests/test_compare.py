@@ -1811,3 +1811,9 @@ def test_a_tensor_of_fewer_digits_is_told_how_to_be_made_and_a_model_how_to_be_c
 def test_both_ends_of_a_count_are_tried(end: int) -> None:
     line = alone(lambda x, n: x.sin() * (n != end), lambda x, n: x.sin(), x=Normal(), n=Integers(0, 1000))
     assert line.verdict == "refuted" and line.witness and line.witness["n"] == str(end)
+
+
+def test_a_value_in_the_place_of_a_loss_is_told_to_be_a_function() -> None:
+    theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
+    with pytest.raises(InputError, match=r"the loss is Tensor, and no function: write differences\(lambda: "):
+        differences((theta**2).sum(), theta)  # pyright: ignore[reportArgumentType]

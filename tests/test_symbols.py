@@ -243,3 +243,8 @@ def test_a_spaces_assumptions_do_not_leak_between_variables() -> None:
 def test_a_shape_that_no_memory_holds_is_told(shape: Any) -> None:
     with pytest.raises(ProblemError, match="more entries than the 1000000 that a variable can have: write fewer"):
         Parameter("theta", shape)
+
+
+def test_a_space_that_is_not_called_is_told_to_be() -> None:
+    with pytest.raises(ProblemError, match=r"write over=Uniform\(\.\.\.\)"):
+        Variable("x", 3, over=Uniform)  # pyright: ignore[reportArgumentType]

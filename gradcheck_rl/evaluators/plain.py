@@ -77,7 +77,8 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     code = scene.resolve(q.of)
     name = getattr(code, "__name__", "the function")
     if isinstance(q, Gradient):
-        raise CodeError(q.of, f"`{name}` is numpy code, which has no gradient: write it in torch, or claim its Value.")
+        wanted = "write it in torch" + ", or claim its Value" * (code is q.of)
+        raise CodeError(q.of, f"`{name}` is numpy code, which has no gradient: {wanted}.")
     fixed, drawn = _arguments(code, scene, outcomes)
     size, count = len(scene.points), outcomes.count if outcomes else 1
     can = possible(outcomes)
