@@ -24,24 +24,9 @@ ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 REPEATED = 1000
 MODULES = {"np", "numpy", "math", "torch", "sp", "sympy", "fractions"}
 AROUND = {"array", "asarray", "tensor", "as_tensor", "list", "tuple", "float", "Fraction", "Rational", "Float", "Matrix"}
-MAKERS = {
-    "abs",
-    "bool",
-    "dict",
-    "float",
-    "int",
-    "len",
-    "list",
-    "max",
-    "min",
-    "pow",
-    "range",
-    "round",
-    "set",
-    "str",
-    "sum",
-    "tuple",
-}
+MAKERS = {"abs", "bool", "dict", "float", "int", "len", "list", "max", "min", "pow", "range", "round", "set", "str"} | {
+    "sum", "tuple"
+}  # fmt: skip
 IMPORTS = (ast.Import, ast.ImportFrom)
 _library = re.compile(r"\b(torch|numpy)\b")
 
