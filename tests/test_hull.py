@@ -41,6 +41,7 @@ from gradcheck_rl import (
     sqrt,
     torch,
 )
+from gradcheck_rl.evaluators import hull
 from gradcheck_rl.judge import FULFIL
 from gradcheck_rl.report import Line
 
@@ -329,3 +330,15 @@ def test_the_interval_is_that_of_all_slopes_between_parabolas(pieces: list[tuple
     claims = [Claim(f"{s}", Within(Gradient(s * y), Hull(Gradient(bent))), at=Point(x=0, y=0)) for s in tried]
     found = check(Problem("parabolas", tuple(claims), world=(x, y))).claims
     assert [line.verdict == "agrees" for line in found] == list(tried.values())
+
+
+@pytest.mark.parametrize("bend", [0, 1])
+def test_only_where_a_switch_bends_is_it_looked_along_the_walls(bend: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No cell is between y and -y, wherever one looks; between y and x^2 - y there is one beside the origin."""
+    looked: list[int] = []
+    monkeypatch.setattr(hull, "_along", lambda walls: looked.append(len(walls)) or [])
+    x, y = Parameter("x"), Parameter("y")
+    nothing = maximum(0, minimum(y, bend * x**2 - y))
+    claim = Claim("inside", Within(Gradient(0 * x * y), Hull(Gradient(nothing))), at=Point(x=0, y=0))
+    assert check(Problem("touching", (claim,), world=(x, y))).claims[0].verdict == "agrees"
+    assert bool(looked) is bool(bend)

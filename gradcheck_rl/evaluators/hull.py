@@ -158,6 +158,7 @@ class _Board:
     turned: list[Any]  # the switches, marked
     marks: list[Any]
     normals: list[list[Any]]  # the slopes of each switch
+    curved: frozenset[int]  # the switches whose slopes are not the same everywhere on one side
     marked: list[Any]
     groups: Mapping[frozenset[int], list[int]]  # formulas by the switches they depend on
 
@@ -203,7 +204,8 @@ def _board(formulas: tuple[Any, ...], atoms: tuple[Any, ...]) -> _Board:
         return e.xreplace(rule)
 
     turned, slopes = [marked(_branches(s)) for s in switches], [list(map(marked, n)) for n in normals]
-    return _Board(formulas, twins, atoms, switches, turned, marks, slopes, list(map(marked, held)), groups)
+    curved = frozenset(n for n, normal in enumerate(slopes) if any(not free(x).isdisjoint(atoms) for x in normal))
+    return _Board(formulas, twins, atoms, switches, turned, marks, slopes, curved, list(map(marked, held)), groups)
 
 
 class _Place:
@@ -255,7 +257,7 @@ class _Place:
         is left halved: either side will do.
         """
         cells, walls, shut = self._cut(needs)
-        if shut:
+        if shut and not self.board.curved.isdisjoint(needs & self.tied):
             for direction in _along(walls):
                 steps = {a: self.row[a] + AWAY * binary(float(d)) for a, d in zip(self.board.atoms, direction, strict=True) if d}
                 cells += self._cut(needs, steps)[0]
