@@ -37,7 +37,7 @@ from .evaluators import (
 )
 from .expressions import lawful
 from .laws import Bundle, Finite, Random, randoms, with_parents
-from .points import Points, covered, drawn, given, simpler, stack
+from .points import Points, covering, drawn, given, simpler, stack
 from .problem import Problem
 from .quantities import EMPTY, Combined, Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
 from .report import plain
@@ -118,8 +118,7 @@ class Judge:
         if isinstance(count, Points):  # not to be drawn: these
             self.count, self.points = len(count), count
         else:
-            points = drawn(self.world.variables, problem.corners, count, seed, self.name)
-            self.count, self.points = count, covered(points, seed, self.name)
+            self.count, self.points = count, covering(self.world.variables, problem.corners, count, seed, self.name)
         self.samples: int | None = None
         self.away: Callable[..., Iterable[Any]] | None = None
         self.tells: Callable[[int, int], None] | None = None

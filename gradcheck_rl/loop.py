@@ -21,7 +21,7 @@ from .exhibits import at_sizes, blind_spots, chains, flows
 from .figures import computed
 from .judge import Answer, Judge, Settled
 from .notation import stated
-from .points import Points
+from .points import Points, covering
 from .problem import Problem, slug
 from .replay import replay
 from .report import Caught, Line, Report, Route, versions
@@ -213,7 +213,7 @@ class _Loop:
     def lines(self, name: str, item: Claim | Erratum | Derivation) -> list[Line]:
         if isinstance(item, Derivation):
             page = Problem(title=item.title, claims=item.claims, id=f"{self.problem.name}/{name}")
-            judge = self._judge(page, self.judge.count)
+            judge = self._judge(page)
             settled = [at_sizes(judge.settle(c, {}), item, n) for n, c in enumerate(item.claims, start=1)]
             return [self._line(f"{name}.{n}", c, "step", s) for n, (c, s) in enumerate(zip(item.claims, settled, strict=True), 1)]
         if isinstance(item, Erratum):
@@ -275,7 +275,7 @@ class _Loop:
             item = names.get(name)
             claim = item.without(sampled.NAME) if isinstance(item, Claim) else None
             if claim is not None:
-                settled[size] = self._judge(other, max(3, self.judge.count // 3), proving=False).settle(claim, answer)
+                settled[size] = self._judge(other, few=True).settle(claim, answer)
                 if answer and line.ok and stopped(settled[size], claim):
                     stops[size] = settled[size].reason
         found = {size: s.best.verdict.word for size, s in settled.items() if size not in stops}
@@ -295,9 +295,13 @@ class _Loop:
             **(dict.fromkeys(SIDES) | why.shown),
         )
 
-    def _judge(self, other: Problem, count: int, proving: bool = True) -> Judge:
+    def _judge(self, other: Problem, few: bool = False) -> Judge:
+        """Of a page beside this one; at `few` points without a proof."""
         if other not in self._judges:
-            self._judges[other] = Judge(other, self.judge.seed, count, proving)
+            seed, points = self.judge.seed, self.judge.count
+            if few:
+                points = covering(other.bound.variables, other.corners, max(3, points // 3), seed, other.name, more=False)
+            self._judges[other] = Judge(other, seed, points, proving=not few)
         return self._judges[other]
 
     def caught(self, name: str, mistake: Mistake) -> Caught:

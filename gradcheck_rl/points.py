@@ -153,27 +153,35 @@ def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: in
     return Points(variables, {k: np.stack([r[k] for r in rows]) for k in variables}, len(rows))
 
 
-def covered(points: Points, seed: int, name: str) -> Points:
-    """These points, and others for what they lack of the few values, or the ends, of spaces that list them: of all such
-    variables together where that is few, else of each. What is false at one mask alone shows there."""
-    variables, rng = points.variables, generator(seed, name, "covered")
+def covering(
+    variables: Mapping[str, Variable], corners: Sequence[Point], count: int, seed: int, name: str, more: bool = True
+) -> Points:
+    """The same, but that the first draws, and `more` where they are too few, have what the corners lack of the few values, or the
+    ends, of spaces that list them: of all such variables together where that is few, else of each. What is false at one mask
+    alone shows there."""
+    points, first = drawn(variables, corners, count, seed, name), len(corners)
+    lacking = _lacking(variables, points, first)
+    if more and len(lacking) > count:
+        points = drawn(variables, corners, len(lacking), seed, name)
+    for b, row in zip(range(first, len(points)), lacking, strict=False):
+        for k, value in row.items():
+            points.exact[k][b, ...] = value
+    return points
+
+
+def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> list[dict[str, Any]]:
+    """What the first of these points lack."""
     listed = {k: list(itertools.islice(found, LISTED)) for k, v in variables.items() if (found := notable(v.over, v.shape))}
     together = math.prod(map(len, listed.values())) <= LISTED
 
-    def lacking(names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def of(names: Sequence[str]) -> Iterator[dict[str, Any]]:
         for values in itertools.product(*(listed[k] for k in names)):
             row = dict(zip(names, values, strict=True))
-            if not any(all(np.array_equal(points.exact[k][b], x) for k, x in row.items()) for b in range(len(points))):
+            if not any(all(np.array_equal(points.exact[k][b], x) for k, x in row.items()) for b in range(count)):
                 yield row
 
-    rows: list[dict[str, Any]] = []
-    for parts in itertools.zip_longest(*map(lacking, [list(listed)] if together else [[k] for k in listed]), fillvalue={}):
-        rows.append({k: v.over.draw(rng, v.shape) for k, v in variables.items()})
-        for part in parts:
-            rows[-1] |= part
-    if not rows:
-        return points
-    return stack([points, Points(variables, {k: np.stack([r[k] for r in rows]) for k in variables}, len(rows))])
+    parts = map(of, [list(listed)] if together else [[k] for k in listed])
+    return [{k: x for part in row for k, x in part.items()} for row in itertools.zip_longest(*parts, fillvalue={})]
 
 
 def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str], says: str = "") -> Points:

@@ -31,7 +31,7 @@ from gradcheck_rl import (
     check,
 )
 from gradcheck_rl.errors import ProblemError
-from gradcheck_rl.points import covered, drawn
+from gradcheck_rl.points import covering, drawn
 from gradcheck_rl.rings import log_of, written
 from gradcheck_rl.spaces import (
     LISTED,
@@ -311,9 +311,10 @@ def test_a_space_lists_its_few_values_or_its_ends(space: Any, shape: tuple[int, 
 @given(seed=st.integers(0, 50), low=st.integers(-3, 1), n=st.integers(1, 3), allowed=st.integers(1, 4), count=st.integers(1, 6))
 def test_a_batch_covers_what_spaces_list(seed: int, low: int, n: int, allowed: int, count: int) -> None:
     a, b = Variable("a", n, over=Integers(low, low + 1)), Variable("b", allowed, over=Masks())
-    points = drawn({"a": a, "b": b}, [], count, seed, "page")
-    more = covered(points, seed, "page")
-    assert all(np.array_equal(more.exact[k][:count], points.exact[k]) for k in "ab")  # what was drawn stays as it is
+    c = Variable("c", 2, over=Normal())
+    asked: Any = {"a": a, "b": b, "c": c}, [Point(b=1)] if allowed == 1 else [], count, seed, "page"
+    points, more = drawn(*asked), covering(*asked)
+    assert np.array_equal(more.exact["c"][: len(points)], points.exact["c"])  # what lists nothing stays as it is drawn
     every = [{str(row) for row in more.exact[k].tolist()} for k in "ab"]
     assert [len(found) for found in every] == [2**n, 2**allowed - 1]
     pairs = {str((x.tolist(), y.tolist())) for x, y in zip(more.exact["a"], more.exact["b"], strict=True)}

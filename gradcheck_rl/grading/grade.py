@@ -25,7 +25,7 @@ from ..estimate import Floats
 from ..evaluators import Scene, evaluate, sampled
 from ..evaluators.plain import is_numpy
 from ..judge import Judge, Settled
-from ..points import covered, drawn
+from ..points import covering, drawn
 from ..problem import Problem
 from ..quantities import Covariance, Gradient, Leaf, Mean, Trace, Value, blocks, is_code, slots
 from ..report import plain
@@ -254,8 +254,9 @@ class Grader:
         """At the page's corners and points drawn, or at a few alone: numpy is called row by row, an integral at many."""
         key = (page, few)
         if key not in self._judges:
-            points = drawn(page.bound.variables, () if few else page.corners, FEW, self.seed, page.name)
-            self._judges[key] = Judge(page, self.seed, points if few else covered(points, self.seed, page.name), proving=False)
+            corners, points = ((), drawn) if few else (page.corners, covering)
+            found = points(page.bound.variables, corners, FEW, self.seed, page.name)
+            self._judges[key] = Judge(page, self.seed, found, proving=False)
         return self._judges[key]
 
     def _claims(self, page: Problem, slot: Any, named: Sequence[str]) -> list[Claim]:

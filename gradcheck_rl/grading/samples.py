@@ -22,7 +22,7 @@ from ..evaluators.plain import is_numpy
 from ..evaluators.scene import arrays, possible
 from ..judge import Judge
 from ..laws import randoms
-from ..points import Points, covered, drawn, generator, given
+from ..points import Points, covering, generator, given
 from ..problem import Problem, called
 from ..quantities import is_code, slots
 from ..rings import each, image, rational
@@ -108,7 +108,7 @@ def samples(problem: Problem, slot: Callable[..., Any], seed: int, count: int) -
 def called_with(problem: Problem, slot: Callable[..., Any], seed: int = 0, count: int = 1) -> Iterator[Arguments]:
     """The rows that the claims of a page hand to a function, at its own sizes."""
     world = problem.bound
-    points = covered(drawn(world.variables, problem.corners, count, seed, problem.name), seed, problem.name)
+    points = covering(world.variables, problem.corners, count, seed, problem.name)
     judge = Judge(problem, seed, points)
     done: set[Any] = set()
     for claim in problem.claims:
