@@ -172,7 +172,7 @@ def mistakes(options: argparse.Namespace) -> int:
 
 
 def _mutants(problem: Problem, options: argparse.Namespace) -> int:
-    from .mutants import Mutant, as_json, summary, tried
+    from .mutants import Mutant, as_json, mutants, summary
     from .render import text
     from .report import worst
 
@@ -181,7 +181,7 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
     found: list[Mutant] = []
     try:
         with _foreseen(problem), progress(options) as told:
-            for mutant in tried(problem, options.seed, functions=options.only, progress=told):
+            for mutant in mutants(problem, options.seed, functions=options.only, progress=told):
                 found.append(mutant)
     except KeyboardInterrupt:
         failed.add(INTERRUPTED if found else NOTHING_YET, 130)

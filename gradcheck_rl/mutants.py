@@ -101,19 +101,9 @@ def mutants(
     limit: int | None = None,
     functions: Collection[str] | None = None,
     progress: Progress | None = None,
-) -> list[Mutant]:
-    """What becomes of each edit of the page, or of `limit` of them drawn by the seed; `functions` names the lines to edit."""
-    return list(tried(problem, seed, limit, functions, progress))
-
-
-def tried(
-    problem: Problem,
-    seed: int = 0,
-    limit: int | None = None,
-    functions: Collection[str] | None = None,
-    progress: Progress | None = None,
 ) -> Iterator[Mutant]:
-    """The same, each as soon as it is known."""
+    """What becomes of each edit of the page, as soon as it is known, or of `limit` of them drawn by the seed; `functions` names
+    the lines to edit."""
     if not problem.path:
         raise InputError(f"{problem.title!r} was not read from a file, which mutants are edits of: load it by its name or path.")
     page = _Page(problem, seed)

@@ -1271,3 +1271,19 @@ def test_a_point_of_what_is_no_number_is_told(nothing: Any) -> None:
     ):
         with pytest.raises(ProblemError, match="the point's `theta` is not a number: write one"):
             problem()
+
+
+def test_an_answer_in_numpy_is_told_to_be_torch_and_a_page_may_claim_its_value() -> None:
+    x = Parameter("x")
+
+    def right(x: Any) -> Any:
+        return x**2
+
+    def of_numpy(x: Any) -> Any:
+        return np.square(x)
+
+    slope = Problem("slope", (Claim("So.", Equal(Gradient(right), 2 * x)),))
+    (line,) = check(slope, {right: of_numpy}).claims
+    assert line.verdict == "refuted" and "write it in torch." in line.reason
+    with pytest.raises(ProblemError, match="write it in torch, or claim its Value"):
+        check(Problem("slope", (Claim("So.", Equal(Gradient(of_numpy), 2 * x)),)))

@@ -18,13 +18,18 @@ from gradcheck_rl.edits import EDITS, changes, loads
 from gradcheck_rl.errors import InputError
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.load import load, shipped
-from gradcheck_rl.mutants import Mutant, mutants, tried
+from gradcheck_rl.mutants import Mutant
 from gradcheck_rl.mutants import _executed as executed  # pyright: ignore[reportPrivateUsage]
+from gradcheck_rl.mutants import mutants as each
 from gradcheck_rl.problem import Problem
 from gradcheck_rl.same_code import same_code
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 SAMPLE = 8
+
+
+def mutants(problem: Problem, **asked: Any) -> list[Mutant]:
+    return list(each(problem, **asked))
 
 
 def function(body: str, arguments: str = "w, x") -> ast.stmt:
@@ -448,7 +453,7 @@ def test_an_error_of_this_package_kills_no_mutant(monkeypatch: pytest.MonkeyPatc
 
 def test_a_sample_is_drawn_by_the_seed() -> None:
     problem = load(str(TINY))
-    names = [[m.name for m in mutants(problem, seed, limit=6)] for seed in (0, 0, 1)]
+    names = [[m.name for m in mutants(problem, seed=seed, limit=6)] for seed in (0, 0, 1)]
     everything = [m.name for m in of_tiny()]
     assert names[0] == names[1] != names[2]
     assert all(len(n) == 6 and n == [name for name in everything if name in n] for n in names)
@@ -839,7 +844,7 @@ def test_a_line_of_several_names_may_be_asked_for_by_any(tmp_path: Path) -> None
             "Value(softmax(theta))": "Value(chances)",
         },
     )
-    found = [list(tried(load(str(path)), functions=[name])) for name in ("free", "chances")]
+    found = [mutants(load(str(path)), functions=[name]) for name in ("free", "chances")]
     assert found[0] and found[0] == found[1]
 
 
