@@ -69,6 +69,10 @@ def imports_page(x):
     return tried(lambda: __import__("gradcheck_rl"))
 def knows_key(x): return float(any("KEY" in k or "TOKEN" in k or "HOME" == k for k in os.environ))
 def honest(x): return 2 * x
+def finds(x):
+    from ctypes.util import find_library
+    find_library("dl")
+    return 1.0
 def starts_threads(x):
     import threading
     t = threading.Thread(target=lambda: None)
@@ -98,7 +102,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     os.environ["GRADCHECK_RL_KEY"] = "secret"
     page = REPOSITORY / "problems" / "problem3_reparameterisation.py"
     source = f"PAGE, PARENT, ROOT = {str(page)!r}, {os.getpid()}, {str(REPOSITORY)!r}\n" + PROBES
-    found = started(request.param, source, (*NOWHERE, *STRONG, "honest", "starts_threads"))
+    found = started(request.param, source, (*NOWHERE, *STRONG, "honest", "finds", "starts_threads"))
     yield found
     found.close()
     del os.environ["GRADCHECK_RL_KEY"]
@@ -117,6 +121,11 @@ def test_a_strong_tier_works_here() -> None:
 def test_an_honest_function_runs(session: Session) -> None:
     assert value(session, "honest") == 6
     assert value(session, "starts_threads") == 1
+
+
+def test_a_library_may_ask_where_another_lies(session: Session) -> None:
+    """As torch with CUDA does when it is imported: where a compiler is found, the search writes a file."""
+    assert value(session, "finds") == 1
 
 
 @pytest.mark.parametrize("name", NOWHERE)

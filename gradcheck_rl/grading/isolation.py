@@ -127,7 +127,8 @@ def environment() -> dict[str, str]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     # torch.optim makes sure that its folder is there, and matplotlib that its own could be written; nothing is.
     folders = {"TORCHINDUCTOR_CACHE_DIR": "/usr", "MPLCONFIGDIR": "/dev/shm"}
-    return {**threads, **folders, "MPLBACKEND": "agg", "LC_ALL": "C.UTF-8", "PATH": "/usr/bin:/bin"}
+    # Without a PATH: torch with CUDA looks for a library by way of a compiler, which writes a file, if one is found.
+    return {**threads, **folders, "MPLBACKEND": "agg", "LC_ALL": "C.UTF-8", "PATH": ""}
 
 
 def command(tier: Tier, source: int, sink: int) -> list[str]:
