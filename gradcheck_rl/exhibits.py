@@ -14,7 +14,7 @@ from .claims import Claim, Equal
 from .derivation import Derivation
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate
-from .evaluators import Scene, autodiff, evaluate, plain, random_atoms, some_outcomes
+from .evaluators import Scene, autodiff, evaluate, loose_atoms, plain, random_atoms, some_outcomes
 from .judge import Answer, Judge, Settled
 from .notation import notation
 from .points import Points, given, stack
@@ -35,8 +35,11 @@ def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
             continue
         here = given(judge.world.variables, claim.at, judge.needed(claim), claim.says)
         moves = [move for n in judge.needed(claim) for move in _moves(here, n)]
+        scene = judge.scene(claim, stack([here, *(moved for _, moved in moves)]), {})
+        if loose_atoms(left, scene):  # each outcome has an answer of its own
+            continue
         try:
-            there = evaluate(left, judge.scene(claim, stack([here, *(moved for _, moved in moves)]), {}))
+            there = evaluate(left, scene)
         except (CodeError, Unsuitable):
             continue
         seen = {label for (label, _), moved in zip(moves, _moved(there)[1:], strict=True) if moved}

@@ -1287,3 +1287,18 @@ def test_an_answer_in_numpy_is_told_to_be_torch_and_a_page_may_claim_its_value()
     assert line.verdict == "refuted" and "write it in torch." in line.reason
     with pytest.raises(ProblemError, match="write it in torch, or claim its Value"):
         check(Problem("slope", (Claim("So.", Equal(Gradient(of_numpy), 2 * x)),)))
+
+
+@pytest.mark.parametrize(("times", "verdict"), [(1, "agrees"), (2, "refuted")])
+def test_a_gradient_of_each_outcome_at_given_data_is_judged_and_has_no_blind_spots(times: int, verdict: str) -> None:
+    theta = Parameter("theta", 2)
+    coin = Draw("coin", Categorical(logits=theta))
+
+    def chosen(theta: Any, coin: Any) -> Any:
+        return theta[coin]
+
+    each = array(1 - coin, coin)
+    claim = Claim("So.", Equal(Gradient(chosen), times * each), at=Point(theta=(0, 1)))
+    report = check(Problem("Outcomes", (claim,)))
+    assert only(report).verdict == verdict
+    assert not report.blind_spots
