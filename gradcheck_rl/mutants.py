@@ -199,6 +199,7 @@ class _Page:
     # ---- what becomes of it -----------------------------------------------------------------------------------------------
 
     def tried(self, name: str, change: Change) -> Mutant:
+        bound = _binds(self.statements[name], change) or name
         with change.made():
             try:
                 became = self._as_answer(name) if name in self.functions else self._as_page(name)
@@ -208,7 +209,7 @@ class _Page:
                 if was_interrupted(error):
                     raise KeyboardInterrupt from None
                 became: Became = {"unforeseen": told(error)}
-        return Mutant(f"{name}, {change.says}", change.line, **became)
+        return Mutant(f"{bound}, {change.says}", change.line, **became)
 
     def _as_answer(self, name: str) -> Became:
         function = self.functions[name]
@@ -442,6 +443,16 @@ def _bound(statement: ast.stmt) -> list[str]:
             return [n.id for target in targets for n in ast.walk(target) if isinstance(n, ast.Name)]
         case _:
             return []
+
+
+def _binds(statement: ast.stmt, change: Change) -> str | None:
+    """Which of several names, each with its own value, an edit is about."""
+    match statement:
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if len(names) == len(values):
+            about = (name for name, value in zip(names, values, strict=True) if change.place.node in ast.walk(value))
+            return next((name.id for name in about if isinstance(name, ast.Name)), None)
+        case _:
+            return None
 
 
 def _closure(reads: Mapping[str, set[str]]) -> dict[str, set[str]]:

@@ -86,6 +86,7 @@ SUM, PRODUCT, WHOLE = 0, 1, 2
 FEW_DRAWS = 2
 LONG_EXPONENT = 24
 MOST_CELLS = 12
+COUNTED = re.compile(r"\d+|[ijkmnt]")  # what may be an index of a word
 
 
 class Piece(NamedTuple):
@@ -110,15 +111,15 @@ def size(tree: Any) -> int:
 
 
 def name(word: str) -> Tree:
-    """A name as it is set: theta_0 has an index, s0 too, g_hat a hat, log_sd is a word."""
+    """A name as it is set: theta_0 and ref_k have an index, s0 too, g_hat a hat, log_sd is a word."""
     head, *tail = word.strip("_").split("_") if word.strip("_") else [word]
     head = SPELLED.get(head, head)
     if numbered := re.fullmatch(r"([A-Za-z]|" + "|".join(sorted(GREEK, key=len, reverse=True)) + r")(\d+)", head):
         head, tail = numbered[1], [numbered[2], *tail]
     tree: Tree = ["id", head]
     if not _letter(head):
-        words = [w for w in tail if not w.isdigit()]
-        tree, tail = ["id", "_".join([head, *words])], [w for w in tail if w.isdigit()]
+        words = [w for w in tail if not COUNTED.fullmatch(w)]
+        tree, tail = ["id", "_".join([head, *words])], [w for w in tail if COUNTED.fullmatch(w)]
     for accent in [w for w in tail if w in ACCENTS]:
         tree = ["accent", accent, tree]
     index = [w for w in tail if w not in ACCENTS]

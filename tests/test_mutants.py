@@ -939,3 +939,11 @@ def test_only_what_is_a_number_may_change_places_in_a_sum(one: str, other: str, 
         if isinstance(d, ast.FunctionDef)
     }
     assert same_code(function(f"return {one}"), function(f"return {other}"), page) is same
+
+
+def test_an_edit_of_one_of_several_names_says_which(tmp_path: Path) -> None:
+    both = "free, chances = E(reward[0]), softmax(theta)\nuniform = Claim("
+    path = page(tmp_path, {"uniform = Claim(": both, "Value(softmax(theta))": "Value(chances)"})
+    found = mutants(load(str(path)), functions=["free"])
+    assert {m.name.partition(",")[0] for m in found if "theta" in m.name} == {"chances"}
+    assert {m.name.partition(",")[0] for m in found if "reward" in m.name} == {"free"}

@@ -115,6 +115,9 @@ def test_a_formula_is_set_as_a_person_sets_it(formula: Any, latex: str) -> None:
         ("log_sd", r"\mathrm{log\_sd}"),
         ("theta_old", r"\theta_{\mathrm{old}}"),
         ("any_action_2", r"\mathrm{any\_action}_{2}"),
+        ("ref_k", r"\mathrm{ref}_{k}"),
+        ("log_pi_t", r"\mathrm{log\_pi}_{t}"),
+        ("log_p", r"\mathrm{log\_p}"),
     ],
 )
 def test_a_name_is_read(word: str, latex: str) -> None:
