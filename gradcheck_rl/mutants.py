@@ -157,7 +157,8 @@ class _Page:
             elif isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
                 found[names[0]] = changes(statement, live=self._parameters_through(names[0]))
             elif any(_is_formula(self.values[name]) for name in names):
-                found[names[0]] = self._of_model(statement, names)
+                edits = self._of_model(statement, names)
+                found[names[0]] = [change for change in edits if _binds(statement, change) in {None, *used}]
         return found
 
     def _is_measured(self, function: Callable[..., Any]) -> bool:

@@ -943,7 +943,20 @@ def test_only_what_is_a_number_may_change_places_in_a_sum(one: str, other: str, 
 
 def test_an_edit_of_one_of_several_names_says_which(tmp_path: Path) -> None:
     both = "free, chances = E(reward[0]), softmax(theta)\nuniform = Claim("
-    path = page(tmp_path, {"uniform = Claim(": both, "Value(softmax(theta))": "Value(chances)"})
+    path = page(tmp_path, {"uniform = Claim(": both, "Value(softmax(theta))": "Value(chances + free - free)"})
     found = mutants(load(str(path)), functions=["free"])
     assert {m.name.partition(",")[0] for m in found if "theta" in m.name} == {"chances"}
     assert {m.name.partition(",")[0] for m in found if "reward" in m.name} == {"free"}
+
+
+@pytest.mark.parametrize("names", ["idle, chances", "chances, idle"])
+def test_one_of_several_names_that_no_claim_reads_is_left_alone(tmp_path: Path, names: str) -> None:
+    """As it is on a line of its own."""
+    both = f"{names} = softmax(theta), softmax(theta)\nuniform = Claim("
+    path = page(tmp_path, {"uniform = Claim(": both, "Value(softmax(theta))": "Value(chances)"})
+    found = mutants(load(str(path)), functions=["chances"])
+    assert {m.name.partition(",")[0] for m in found} == {"chances"}
+    assert any(m.killed_by for m in found)
+    alone = page(tmp_path, {"uniform = Claim(": "idle = softmax(theta)\nuniform = Claim("})
+    with pytest.raises(InputError, match="`idle`"):
+        mutants(load(str(alone)), functions=["idle"])
