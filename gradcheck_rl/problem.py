@@ -105,8 +105,9 @@ class Problem:
                 for slot in slots(function):
                     found.globals(slot)
         if resized():  # one number fits every shape
-            known = [c for c in self.corners if c.values.keys() <= found.variables.keys()]
-            object.__setattr__(self, "corners", [c for c in known if not any(map(np.ndim, c.values.values()))])
+            shapes = {name: ((), v.shape) for name, v in found.variables.items()}
+            fits = [c for c in self.corners if all(np.shape(x) in shapes.get(name, ()) for name, x in c.values.items())]
+            object.__setattr__(self, "corners", fits)
         for corner in self.corners:
             check_names(corner, found.variables, "a corner")
         known = {name for v in found.variables.values() for name in (v.name, *map(str, v.atoms.ravel()))}

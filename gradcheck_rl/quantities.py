@@ -148,7 +148,14 @@ def quantity(x: Any) -> Quantity:
     """A bare number or expression is exact."""
     if is_code(x):
         raise ProblemError(f"`{x.__name__}` is a function and no quantity: write Value({x.__name__}) or Gradient({x.__name__}).")
+    if isinstance(x, (tuple, list)) and len({getattr(part, "shape", ()) for part in x}) > 1:
+        x = _in_a_row(x)
     return x if isinstance(x, Quantity) else Exact(x)
+
+
+def _in_a_row(x: Any) -> list[Any]:
+    """The entries of what has unlike shapes, one after the other."""
+    return [e for part in x for e in _in_a_row(part)] if isinstance(x, (tuple, list)) else entries(x)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

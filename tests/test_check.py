@@ -1302,3 +1302,34 @@ def test_a_gradient_of_each_outcome_at_given_data_is_judged_and_has_no_blind_spo
     report = check(Problem("Outcomes", (claim,)))
     assert only(report).verdict == verdict
     assert not report.blind_spots
+SAME_SHAPES = """
+from gradcheck_rl import Claim, Equal, Normal, Parameter, Point, Problem, Size, Variable
+
+K = Size("K", 3, also=(2,))
+theta = Parameter("theta", K, over=Normal())
+v, x = Variable("v", 2, over=Normal()), Variable("x", over=Normal())
+total = theta.sum()
+equal = Claim("Of equal values.", Equal(v[0] * total, v[1] * {factor}), where=Equal((v, x), (v[1], v[1], 1)))
+problem = Problem("Same", (equal,), corners=(Point(v=(2, 2), x=1), Point(v=(3, 3), x=1, theta=(1, 1, 1))))
+"""
+
+
+@pytest.mark.parametrize(
+    ("factor", "verdict", "sizes"),
+    [("total", "agrees", {"K = 2": "agrees"}), ("(total + K - 3)", "refuted", {"K = 2": "refuted"})],
+)
+def test_a_corner_whose_arrays_have_the_shapes_of_another_size_is_one_there(
+    tmp_path: Path, factor: str, verdict: str, sizes: dict[str, str]
+) -> None:
+    (tmp_path / "same.py").write_text(SAME_SHAPES.replace("{factor}", factor))
+    line = only(check(load(str(tmp_path / "same.py"))))
+    assert line.verdict == verdict and line.sizes == sizes
+
+
+def test_both_of_two_may_have_unlike_shapes() -> None:
+    v, m, x = Variable("v", 2, over=Uniform(-1, 1)), Variable("m", (2, 2), over=Uniform(-1, 1)), Variable("x", over=Normal())
+    for parts in ((v, x), (m, v), (x, m, (v, 1)), [v, v[0]]):
+        line = only(check(Problem("Parts", (Claim("So.", Equal(parts, parts)),))))
+        assert line.verdict == "proved"
+    line = only(check(Problem("Parts", (Claim("So.", Equal((m, x), (m.T, x))),))))
+    assert line.verdict == "refuted"
