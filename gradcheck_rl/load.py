@@ -46,6 +46,7 @@ SYMPYS = (
 MODULES = {"np": "numpy as np", "sp": "sympy as sp"}
 QUANTITIES = "Value|Gradient|Mean|Covariance|Exact|Printed|Combined|Component|Sum|Trace|Curl|Hull|NonFinite"
 FORMULAS = "in a formula write the words of gradcheck_rl, as in exp(x), softmax(theta), maximum(x, 0)"
+OF_NUMPY = "reshape|ravel|flatten|dot|prod|cumsum|diagonal|trace|transpose|swapaxes|squeeze|repeat|take|tolist|size|ndim"
 HINTS = (
     (
         "truth value of Relational",
@@ -55,6 +56,14 @@ HINTS = (
     (r"'(Parameter|Variable|Draw|Named|Array)' object is not callable", "an index is written in brackets, as in reward[action]"),
     (r"^TypeError: int\(\) argument .*'Draw'", "a draw is an index as it is, as in reward[action]"),
     (r"^TypeError: .* (real )?number, not '?(Parameter|Variable|Draw|Named|Array)", FORMULAS),
+    (
+        rf"'(Parameter|Variable|Draw|Named)' object has no attribute '({OF_NUMPY})'",
+        "what numpy's arrays have beyond its sum, mean and T stands behind [:], as in theta[:].reshape(4)",
+    ),
+    (
+        r"'bool' and '\w+'|'\w+' and 'bool'",
+        "a comparison is no number: write int(i == j), and KroneckerDelta(i, j) of a draw or symbol",
+    ),
     (
         r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute",
         f"a function of torch is named and not called, as in Gradient(f); {FORMULAS}",

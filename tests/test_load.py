@@ -467,3 +467,19 @@ log_pi = module(Policy, log_pi, theta="w")
     mine = load_functions(str(path))["log_pi"]
     (line,) = [c for c in check(page, {page.functions["log_pi"]: mine}).claims if c.id == "unbiased"]
     assert line.verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("formula", "says"),
+    [
+        ("theta.reshape(2)[0]", r"behind \[:\], as in theta\[:\]\.reshape\(4\)"),
+        ("theta.softmax(-1)[0]", "a function of torch is named and not called"),
+        ("(0 == 1) - theta[0]", r"write int\(i == j\), and KroneckerDelta\(i, j\)"),
+        ("theta[0] * (0 == 0) - (0 == 1)", r"write int\(i == j\), and KroneckerDelta\(i, j\)"),
+    ],
+)
+def test_a_method_of_numpy_and_a_comparison_are_told_how_to_be_written(tmp_path: Path, formula: str, says: str) -> None:
+    text = TINY.read_text()
+    assert "J = E(reward[action])" in text
+    with pytest.raises(ProblemError, match=says):
+        load(page(tmp_path, text.replace("J = E(reward[action])", f"J = E(reward[action] + {formula})")))
