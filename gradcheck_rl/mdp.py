@@ -101,6 +101,10 @@ class Solved:
     policy: Any
     rounding: float = 0.0  # of the policy's entries, relative
 
+    def __getattr__(self, name: str) -> Any:
+        has = [word for word, x in vars(Solved).items() if isinstance(x, property)]
+        raise AttributeError(f"a solved MDP has no `{name}`: write one of {', '.join(has)}.", name=name, obj=self)
+
     @property
     def J(self) -> Estimate:
         """The expected return."""

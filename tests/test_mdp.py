@@ -526,3 +526,9 @@ def test_probabilities_of_torch_are_to_be_in_float64() -> None:
 def test_logits_beyond_floats_are_told_of_their_row() -> None:
     with pytest.raises(InputError, match=r"logits\[1\] allows no action"):
         MDP(**GOOD).solve(logits=[[0, 0], [10**400, 0]])
+
+
+def test_a_name_that_a_solved_mdp_lacks_is_told_those_it_has() -> None:
+    solved = MDP(**GOOD).solve([[1, 0], [0, 1]])
+    with pytest.raises(AttributeError, match=r"has no `V`: write one of J, values, .*, gradient_by_logits\."):
+        _ = solved.V
