@@ -274,18 +274,22 @@ def latex_prose(text: str) -> str:
 
 
 _GREEK = "|".join(sorted((word for word in LETTERS if word not in ("oo", "nabla")), key=len, reverse=True))
+_POWER = r"\^(?:[0-9]+|[A-Za-z]|\([A-Za-z0-9][A-Za-z0-9 +-]*\))"
 _SYMBOL = re.compile(
-    rf"(?<![\w\\])((?:{_GREEK})(?:_[A-Za-z0-9]+)?(?:\^[0-9]+)?|[A-Za-z](?:_[A-Za-z0-9]+(?:\^[0-9]+)?|\^[0-9]+))(?![\w\\^])"
+    rf"(?<![\w\\])((?:{_GREEK})(?:_[A-Za-z0-9]+)?(?:{_POWER})?|[A-Za-z](?:_[A-Za-z0-9]+(?:{_POWER})?|{_POWER}))(?![\w\\^])"
 )
 
 
 def _tex_symbol(word: str) -> str:
     head, _, power = word.partition("^")
     base, _, index = head.partition("_")
-    tree: Tree = ["id", base]
-    if index:
-        tree = ["sub", tree, ["num", index] if index.isdigit() else ["id", index]]
-    return f"${latex(['sup', tree, ['num', power]] if power else tree)}$"
+    tree = ["sub", ["id", base], _word(index)] if index else ["id", base]
+    raised: Tree = ["row", *(["op", x] if x in "+-" else _word(x) for x in re.findall(r"\w+|[+-]", power))]
+    return f"${latex(['sup', tree, raised] if power else tree)}$"
+
+
+def _word(text: str) -> Tree:
+    return ["num" if text.isdigit() else "id", text]
 
 
 def _tex_char(c: str) -> str:

@@ -382,3 +382,16 @@ def test_only_what_stands_last_may_end_in_cases(one: Any, other: Any) -> None:
     assert not any(part[0] == "cases" for part in parts[:-1])
     claim = stated(Equal(EITHER, w))
     assert claim[1][0] == "fence" and "cases" in kinds(claim[1])
+
+
+@pytest.mark.parametrize(
+    ("says", "set_as"),
+    [
+        ("gamma^t stays", r"$\gamma^{t}$ stays"),
+        ("weights lambda^(n-1), n > 0", r"weights $\lambda^{n-1}$, n $>$ 0"),
+        ("x_j^k and gamma^(t + 1)", r"$x_{j}^{k}$ and $\gamma^{t+1}$"),
+        ("ab^c, mu^kk, s^(2", r"ab\^{}c, mu\^{}kk, s\^{}(2"),
+    ],
+)
+def test_a_power_in_a_reason_may_be_a_letter_or_a_sum(says: str, set_as: str) -> None:
+    assert typeset.latex_prose(says) == set_as
