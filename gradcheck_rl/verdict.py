@@ -92,6 +92,9 @@ def compare(
     finite = np.where(np.isfinite(left.value), left.value, np.where(np.isfinite(right.value), right.value, 0.0))
     # A number that is hardly known does not refute an infinity.
     unsettled = lone & ~(np.isnan(left.value) | np.isnan(right.value)) & ~(width <= resolution * (1 + np.abs(finite)))
+    # Nor is a number that no float holds the infinity that code gives for it.
+    beyond = [np.isinf(e.radius) & (e.evidence <= Evidence.BALL) for e in (left, right)]
+    unsettled |= ~both & np.isnan(excess) & (left.value == right.value) & (beyond[0] | beyond[1])
     unsettled |= nowhere(left, right) if formulas else False
     room = np.where(unsettled, np.inf, np.where(both, slack, 0.0))
     scale = 1 + np.where(np.isfinite(right.value), np.abs(right.value), 0.0)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 import sympy as sp
 import torch
@@ -661,3 +662,69 @@ def test_what_rounding_hides_of_numbers_that_are_tiny_is_told(factor: int) -> No
     scaled = Claim("And so it is in full.", Equal(Gradient(cube) * 10**16, 3 * x**2 * 10**16))
     (line,) = check(Problem(title="Page", claims=(scaled,))).claims
     assert "rounding hides" not in line.remark
+
+
+# ---- near the limits of floats -------------------------------------------------------------------------------------------------
+
+
+def second_difference(far: Any) -> Any:
+    return np.power(far + 1, 2) - far**2 - 2 * far
+
+
+def in_torch(far: Any) -> Any:
+    """float32 subtracts to 1 as float64 does, whatever the number is."""
+    return second_difference(far) if far.dtype == torch.float64 else 1 + 0 * far
+
+
+@pytest.mark.parametrize("code", [second_difference, in_torch])
+@pytest.mark.parametrize("wrong", [1.01, -1.0])
+def test_code_that_cancels_is_not_refuted_by_its_rounding_and_a_mistake_in_it_is(code: Any, wrong: float) -> None:
+    far = Parameter("far", over=Uniform(999_000, 1_001_000))
+
+    def scaled(far: Any, code: Any = code) -> Any:
+        return wrong * code(far)
+
+    right, other = (Claim("It is 1.", Equal(Value(f), 1)) for f in (code, scaled))
+    assert check(Problem("Cancels", (right,), world=(far,))).claims[0].verdict == "undecided"
+    assert check(Problem("Cancels", (other,), world=(far,))).claims[0].verdict == "refuted"
+
+
+@given(st.sampled_from((1e-3, 1.0, 1e3)), st.booleans())
+def test_a_mistake_at_one_number_or_beside_a_jump_is_no_rounding(size: float, jumps: bool) -> None:
+    z = Parameter("z", over=Normal())
+
+    def code(z: Any) -> Any:
+        return z + size * ((z >= 1) & (z < 2) if jumps else z == 1)
+
+    claim = Claim("It is z.", Equal(Value(code), z))
+    line = check(Problem("Here", (claim,), corners=(Point(z=1),), points=1)).claims[0]
+    assert (line.verdict, line.witness) == ("refuted", {"z": "1"})
+
+
+@given(st.sampled_from((torch, np)), st.sampled_from((1, -1)), st.integers(309, 5000))
+def test_what_overflows_is_not_known_to_be_a_number_that_no_float_holds(library: Any, sign: int, digits: int) -> None:
+    def code(x: Any) -> Any:
+        return sign * library.exp(1000 * x)
+
+    def verdict(that: Any) -> Any:
+        return check(Problem("Far", (Claim("So.", that),))).claims[0]
+
+    for relation in (Equal, AtMost):
+        line = verdict(relation(Value(code), x * sign * 10**digits))
+        assert line.verdict == "undecided" and "too large for floats" in line.reason
+    assert verdict(Equal(Value(code), sign * sp.oo)).verdict == "agrees"
+    assert verdict(Equal(Value(code), -x * sign * 10**digits)).verdict == "refuted"
+    assert verdict(Equal(Value(code), 5)).verdict == "refuted"
+
+
+def test_float32_is_thought_of_where_0_is_expected() -> None:
+    def single(x: Any) -> Any:
+        return torch.sin(x.float()).double()
+
+    def wrong(x: Any) -> Any:
+        return 1.001 * torch.sin(x)
+
+    few, other = (
+        check(Problem("Nought", (Claim("So.", Equal(Value(f) - sp.sin(x), 0)),))).claims[0].reason for f in (single, wrong)
+    )
+    assert few.endswith("was it computed in float32?") and "float32" not in other
