@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from flint import fmpq
+from flint import ctx, fmpq
 
 from .claims import COARSEST, AtMost, Claim, Differs, Equal, Raises, Relation, That, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
@@ -41,7 +41,7 @@ from .points import Points, covering, drawn, given, simpler, stack
 from .problem import Problem
 from .quantities import EMPTY, Combined, Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
 from .report import plain
-from .rings import written
+from .rings import BITS, FINE_BITS, written
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Variable, atoms_in, entries
 from .verdict import Ruling, Verdict, combine, compare, largest, nowhere
@@ -266,6 +266,8 @@ class Judge:
         verdict, at, gap, room, remark = judged(faint=claim.resolution - unseen if faint else 0.0)
         if faint and verdict is Verdict.AGREES and remark:
             verdict, at, gap, room, remark = judged(faint=self._faint(claim, that, m, scene) - unseen)
+        if verdict is Verdict.AGREES and not claim.code() and (finer := self._finer(claim, that, m, scene, strict)):
+            return finer
         if isinstance(that, Within):  # a set has room that is no doubt
             room = float(m.blur[at])
         remark = "; ".join(filter(None, (remark, m.left_out)))
@@ -317,6 +319,20 @@ class Judge:
             except (CodeError, ProblemError, Unsuitable):
                 return claim.resolution
         return min(claim.resolution, max(claim.resolution * size, 4 * moved))
+
+    def _finer(self, claim: Claim, that: Relation, m: Measured, scene: Scene, strict: bool) -> Ruling | None:
+        """Balls of formulas that overlap, and are no fractions, are told apart by finer ones, if they are: at the first such
+        point, as two formulas that differ do so nearly everywhere."""
+        balls = m.left.exact is not None and m.right.exact is not None and max(m.left.evidence, m.right.evidence) is Evidence.BALL
+        if ctx.prec != BITS or not balls or type(that) not in (Equal, AtMost) or [*scene.used] != [symbolic.NAME]:
+            return None
+        near = (np.abs(m.excess) <= m.slack) & (m.slack > 0)
+        if not near.any():
+            return None
+        one = scene.points.take([int(np.argmax(near.any(axis=1)))])
+        with ctx.workprec(FINE_BITS):
+            found = self._ruled(claim, that, replace(scene.anew(), points=one, memo={}), strict)
+        return found if found.verdict is Verdict.REFUTED else None
 
     def _scattered(self, claim: Claim, that: Relation, m: Measured, scene: Scene) -> Measured:
         """With room for what rounding does: how far the gap of the sides moves between here and points close by.
@@ -594,6 +610,8 @@ class Judge:
         other = f": the slope by {by[0]} beside that by {by[-1]}" if len(set(by)) > 1 else ""
         if left == right == "nan":
             return f"{where}neither side is a number"
+        if left == right and type(that) in (Equal, AtMost) and 0 < r.gap < math.inf:
+            return f"{where}both sides are {left} in floats, and differ beyond their digits"
         return f"{where}{left} {words.get(type(that), 'is not')} {right}{other}"
 
     def _labels(self, that: Relation) -> list[str] | None:

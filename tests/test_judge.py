@@ -728,3 +728,19 @@ def test_float32_is_thought_of_where_0_is_expected() -> None:
         check(Problem("Nought", (Claim("So.", Equal(Value(f) - sp.sin(x), 0)),))).claims[0].reason for f in (single, wrong)
     )
     assert few.endswith("was it computed in float32?") and "float32" not in other
+
+
+@given(st.integers(61, 300), st.sampled_from((sp.exp, sp.sin, sp.tanh)))
+def test_formulas_that_differ_by_less_than_a_ball_s_width_do_not_agree(digits: int, function: Any) -> None:
+    apart = Rational(1, 10**digits)
+
+    def line(that: Any) -> Any:
+        return check(Problem("Near", (Claim("So.", that),))).claims[0]
+
+    for wrong in (Equal(Gradient(function(x)), sp.diff(function(x), x) + apart), AtMost(function(x) + apart, function(x))):
+        found = line(wrong)
+        assert found.verdict == "refuted"
+        assert "differ beyond their digits" in found.reason
+    assert line(AtMost(function(x), function(x) + apart)).verdict == "agrees"
+    assert line(Equal(1 - sp.tanh(digits * x), 0)).verdict == "refuted"
+    assert line(Equal(sp.sqrt(2) * sp.sqrt(3) * function(x), sp.sqrt(6) * function(x))).verdict in ("agrees", "proved")
