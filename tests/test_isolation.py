@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ REPOSITORY = Path(__file__).parents[1]
 # Each returns 1 where it could do what it tries.
 PROBES = """
 import os
+import sys
 def tried(f):
     try: f()
     except BaseException: return 0.0
@@ -209,3 +211,25 @@ def test_the_table_of_refused_calls_names_each_once() -> None:
     for column in (1, 2):
         numbers = [row[column] for row in confine.REFUSED if row[column] is not None]
         assert len(numbers) == len(set(numbers))
+
+
+PREFIXES = sorted({"/usr", "/usr/local", sys.prefix, sys.base_prefix})
+
+
+@pytest.mark.parametrize("inside", ["src/course", "course", "."])
+@pytest.mark.parametrize("prefix", PREFIXES)
+def test_a_course_beside_the_libraries_is_not_read(prefix: str, inside: str) -> None:
+    page = Path(prefix, inside, "page.py")
+    words = isolation.command(BUBBLEWRAP, 3, 4)
+    bound = [words[n + 1] for n, word in enumerate(words) if word == "--ro-bind"]
+    beneath = [path for path, all_of_it in (isolation.readable(LANDLOCK) or {}).items() if all_of_it]
+    for open_ in (bound, beneath):
+        assert not [path for path in open_ if page.is_relative_to(path)]
+
+
+@pytest.mark.parametrize("root", ["/usr/lib", f"{sys.base_prefix}/lib"])
+def test_the_package_is_hidden_wherever_libraries_lie(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = next(path for path in Path(root).iterdir() if path.is_dir())
+    monkeypatch.setattr(isolation, "PACKAGE", package)
+    assert str(package) in isolation.hidden()
+    assert not (isolation.readable(LANDLOCK) or {}).get(str(package))

@@ -23,7 +23,9 @@ from ..errors import InputError
 HERE = Path(__file__).parent
 PACKAGE = HERE.parent
 PROGRAMS = ("worker.py", "confine.py")
-SYSTEM = ("/usr", "/lib", "/lib64", "/lib32", "/bin", "/etc/ld.so.cache", "/etc/localtime")
+SYSTEM = ("/lib", "/lib64", "/lib32", "/bin", "/etc/ld.so.cache", "/etc/localtime")
+PREFIXES = ("/usr", "/usr/local")  # not all that is beneath them: courses lie in /usr/src, and in the folder of a venv
+HOLDS = ("bin", "lib", "lib64", "lib32", "share", "pyvenv.cfg")
 ASKED = ("/dev/urandom", "/dev/null", "/dev/zero", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")
 CHOICES = ("auto", "require", "bubblewrap", "landlock", "rlimits")
 NO_DUMPS = 4  # PR_SET_DUMPABLE
@@ -139,7 +141,7 @@ def command(tier: Tier, source: int, sink: int) -> list[str]:
     program = shutil.which("bwrap")
     assert program is not None
     words = [program, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "worker"]
-    for path in [p for p in (*SYSTEM, *libraries()) if os.path.exists(p)]:
+    for path in [p for p in roots() if os.path.exists(p)]:
         words += ["--ro-bind", path, path]
     words += ["--proc", "/proc", "--dev", "/dev"]
     for path in hidden():
@@ -154,7 +156,7 @@ def readable(tier: Tier) -> dict[str, bool] | None:
     if tier is not LANDLOCK:
         return None
     out: dict[str, bool] = {}
-    for path in (*SYSTEM, *libraries(), *ASKED):
+    for path in (*roots(), *ASKED):
         _allow(Path(path), [Path(p) for p in hidden()], out)
     return out
 
@@ -170,9 +172,10 @@ def _allow(path: Path, kept: Sequence[Path], out: dict[str, bool]) -> None:
             _allow(child, inside, out)
 
 
-def libraries() -> tuple[str, ...]:
-    """Where Python and what a submission may import lies, outermost folders only."""
-    homes = [sys.base_prefix, sys.prefix, os.path.dirname(os.path.realpath(sys.executable)), *search_path()]
+def roots() -> tuple[str, ...]:
+    """Where the system's libraries, Python and what a submission may import lie, outermost folders only."""
+    held = [os.path.join(prefix, part) for prefix in (*PREFIXES, sys.base_prefix, sys.prefix) for part in HOLDS]
+    homes = [*SYSTEM, *held, os.path.dirname(os.path.realpath(sys.executable)), *search_path()]
     folders = sorted({os.path.abspath(h) for h in homes})
     return tuple(f for f in folders if not any(f != g and f.startswith(g.rstrip("/") + "/") for g in folders))
 
@@ -190,7 +193,7 @@ def search_path() -> list[str]:
 def hidden() -> list[str]:
     """This package and its problems, where they lie among the libraries."""
     inside = [PACKAGE, PACKAGE.parent / "problems"]
-    return [str(p) for p in inside if p.is_dir() and any(Path(home) in p.parents for home in libraries())]
+    return [str(p) for p in inside if p.is_dir() and any(Path(root) in p.parents for root in roots())]
 
 
 def says(tier: Tier, ready: Mapping[str, object]) -> str:
