@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+import itertools
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .claims import Mistake
@@ -41,6 +42,8 @@ def _fitted(problem: Problem, slot: Callable[..., Any], own: Any) -> Callable[..
     order = list(inspect.signature(slot).parameters)
     asked = [p.name for p in inspect.signature(slot).parameters.values() if p.kind in ORDINARY and p.default is p.empty]
     write = f"write `def {title}({', '.join(asked)}): ...`"
+    if says := _network(problem, title, own, asked):
+        raise InputError(f"the answer for `{title}` is {says}")
     if not callable(own) or isinstance(own, type):
         raise InputError(f"the answer for `{title}` is {type(own).__name__}, not a function: {write}.")
     try:
@@ -85,3 +88,18 @@ def _by_name(
         [*(inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY) for name in names), *kept]
     )
     return forward
+
+
+def _network(problem: Problem, title: str, own: Any, asked: Sequence[str]) -> str:
+    """What is said of a network that has parameters of its own in the place of the page's, and of its class."""
+    if not hasattr(own, "named_parameters"):
+        return ""
+    moved = [name for name in asked if name in {p.name for p in problem.bound.parameters}]
+    kind, has = (own, []) if isinstance(own, type) else (type(own), [name for name, _ in own.named_parameters()])
+    takes = inspect.signature(own.forward).parameters
+    if kind is not own and (not has or any(p.kind in VARIADIC for p in takes.values()) or takes.keys() >= {*moved}):
+        return ""
+    pairs = itertools.zip_longest(moved, has[: len(moved)], fillvalue="...")
+    given = "".join(f", {name}={parameter!r}" for name, parameter in pairs)
+    write = f"write `def {title}({', '.join(asked)}): ...`, and below it `{title} = module({kind.__name__}, {title}{given})`"
+    return f"the network {kind.__name__}, whose parameters are its own: {write}, with `from gradcheck_rl import module`."

@@ -48,6 +48,7 @@ from gradcheck_rl import (
     check,
     exp,
     log,
+    module,
     sigmoid,
     sin,
     softmax,
@@ -472,3 +473,31 @@ def test_what_is_infinite_at_the_centre_of_a_draw_has_a_mean(inside: Any) -> Non
         for quantity in (Value(mean), Mean(Value(inside(noise[()])))):
             assert line(Claim("It is a small number.", Within(quantity, (-2, 0)), at=at)).verdict != "refuted"
             assert line(Claim("It is a large one.", Within(quantity, (3, 4)), at=at)).verdict == "refuted"
+
+
+class Net(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(2))
+
+    def forward(self, y: Any) -> Any:
+        return (self.weight * y).sum()
+
+
+class Given(Net):
+    """With parameters of its own, and the page's."""
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return self.weight.mean() * (x * y).sum()
+
+
+@pytest.mark.parametrize(("own", "named"), [(Net(), "weight"), (Net, "...")])
+def test_a_network_in_a_functions_place_is_told_of_module(own: Any, named: str) -> None:
+    write = f"write `def f(x, y): ...`, and below it `f = module(Net, f, x={named!r})`, with `from gradcheck_rl import module`."
+    with pytest.raises(InputError, match=re.escape(f"the network Net, whose parameters are its own: {write}")):
+        answered(own)
+
+
+def test_a_network_that_takes_what_the_page_gives_is_a_function() -> None:
+    assert answered(Given()).verdict == "agrees"
+    assert answered(module(Net, f, x="weight")).verdict == "agrees"
