@@ -30,6 +30,13 @@ _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
 ARGUMENTS = r"(\w+)(?:\.__\w+__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required|takes .*positional)"
+# Arguments that are filled in by this package.
+FILLED_IN = {
+    "Problem": ("id", "about", "path", "also", "given_names"),
+    "Draw": ("bundle",),
+    "Categorical": ("logs",),
+    "Bernoulli": ("logs",),
+}
 SYMPYS = (
     "Derivative",
     "IndexedBase",
@@ -343,7 +350,8 @@ def _meant(error: BaseException, says: str) -> str:
         return f".{missing or _of_sympy(error.name) or did_you_mean(error.name, [*names_at(error), *names])}"
     if isinstance(error, TypeError) and (found := re.search(ARGUMENTS, says)) and found[1] in names:
         parameters = inspect.signature(getattr(package, found[1])).parameters
-        takes = [name if p.kind is not p.VAR_KEYWORD else "names, as in theta=(1, 0)" for name, p in parameters.items()]
+        written = [p for name, p in parameters.items() if name not in FILLED_IN.get(found[1], ())]
+        takes = [p.name if p.kind is not p.VAR_KEYWORD else "names, as in theta=(1, 0)" for p in written]
         return f": it takes {', '.join(takes)}.{did_you_mean(found[2] or '', takes)}"
     return next((f": {hint}." for pattern, hint in HINTS if re.search(pattern, says)), "")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import subprocess
 import sys
@@ -11,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import gradcheck_rl
 import gradcheck_rl.load as loading
 from gradcheck_rl import check
 from gradcheck_rl.errors import GradcheckError, InputError, ProblemError
-from gradcheck_rl.load import load, load_functions, locate, shipped, sources, statements
+from gradcheck_rl.load import FILLED_IN, load, load_functions, locate, shipped, sources, statements
 
 TINY = Path(__file__).parent / "pages" / "tiny.py"
 
@@ -122,7 +124,7 @@ TINY_WRONG = [
     ("    Categorical,\n", "    Categorial,\n", "cannot import name 'Categorial' from 'gradcheck_rl'"),
     ("    Categorical,\n", "    Categorial,\n", "Did you mean `Categorical`?"),
     ('source="T-003"', 'sorce="T-003"', "it takes says, that, at, where, by, source, resolution. Did you mean `source`?"),
-    ("Categorical(logits=theta)", "Categorical(logit=theta)", "logs, logits, allowed. Did you mean `logits`?"),
+    ("Categorical(logits=theta)", "Categorical(logit=theta)", "it takes probs, logits, allowed. Did you mean `logits`?"),
     ("over=Uniform(-1, 1)", "ovr=Uniform(-1, 1)", "'ovr': it takes name, shape, over. Did you mean `over`?"),
     ("J = E(reward[action])", "J = E(max(reward[action], 0))", "write maximum, minimum, clip or step"),
     ("J = E(reward[action])", "J = E(action == 1)", "for 1 where it is and 0 elsewhere write KroneckerDelta"),
@@ -483,3 +485,20 @@ def test_a_method_of_numpy_and_a_comparison_are_told_how_to_be_written(tmp_path:
     assert "J = E(reward[action])" in text
     with pytest.raises(ProblemError, match=says):
         load(page(tmp_path, text.replace("J = E(reward[action])", f"J = E(reward[action] + {formula})")))
+    ("right", "wrong", "sentence"),
+    [
+        (
+            "title=",
+            "titel=",
+            "it takes title, claims, errata, derivations, mistakes, corners, figures, world, points. Did you mean `title`?",
+        ),
+        ("logits=theta))", "logits=theta), break_=())", "it takes name, law, breaks. Did you mean `breaks`?"),
+    ],
+)
+def test_arguments_are_told_that_an_author_writes(tmp_path: Path, right: str, wrong: str, sentence: str) -> None:
+    test_a_slip_on_a_page_is_told_in_one_sentence(tmp_path, right, wrong, sentence)
+
+
+def test_what_is_filled_in_is_an_argument() -> None:
+    for name, filled in FILLED_IN.items():
+        assert set(filled) < set(inspect.signature(getattr(gradcheck_rl, name)).parameters)
