@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import InputError
@@ -79,11 +81,17 @@ def sentences(language: str) -> Mapping[str, str]:
 
 
 def _groups(language: str) -> Mapping[str, Mapping[str, str]]:
-    import tomllib  # only who reads Chinese waits for it
-
     path = next((path for home in HOMES if (path := home / f"{language}.toml").is_file()), None)
     if path is None:
         raise InputError(f"--lang {language}: there is no {language}.toml beside the problems.")
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=1)
+def _read(path: Path, changed: int) -> Mapping[str, Mapping[str, str]]:
+    """The table as the file had it when it was last changed."""
+    import tomllib  # only who reads Chinese waits for it
+
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

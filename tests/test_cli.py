@@ -24,7 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import gradcheck_rl.load as loading
-from gradcheck_rl import check, coverage, languages
+from gradcheck_rl import check, coverage
 from gradcheck_rl.cli import COMMANDS, OPTIONS, main
 from gradcheck_rl.errors import ProblemError
 from gradcheck_rl.files import put, writable
@@ -838,18 +838,12 @@ def fits() -> Callable[[Any], bool]:
     return jsonschema.Draft202012Validator(without_required({**SCHEMA, "oneOf": [{"$ref": "#/$defs/report"}]})).is_valid
 
 
-chinese = cache(languages._groups)  # 100 examples, and the same table each time
-
-
 INSTEAD = st.sampled_from([None, True, 7, -1, 1.5, "great", "nan", [], [3], [[]], {}, {"a": {}}, ["id", ["x"]]])
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(data=st.data())
-def test_a_damaged_report_is_told_in_a_sentence_and_is_what_the_schema_refuses(
-    data: st.DataObject, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("gradcheck_rl.languages._groups", chinese)
+def test_a_damaged_report_is_told_in_a_sentence_and_is_what_the_schema_refuses(data: st.DataObject, home: Path) -> None:
     place, by = data.draw(st.sampled_from(places(whole()))), data.draw(INSTEAD)
     broken = damaged(whole(), place, by)
     wrong = damage(broken)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from gradcheck_rl import check
+from gradcheck_rl import check, languages
 from gradcheck_rl.cli import main
 from gradcheck_rl.derivation import Derivation
 from gradcheck_rl.languages import sentences, speaker
@@ -102,3 +104,13 @@ def test_no_reason_of_a_page_is_left_in_english() -> None:
     report = check(page("problem1"), only=["A-005", "A-010"])
     reasons = [line.reason for line in report.claims if line.reason]
     assert reasons and not any(re.search(r"\b(is|equals|than)\b", speaker("zh")(reason)) for reason in reasons)
+
+
+def test_a_table_is_read_once_and_again_when_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck_rl.languages.HOMES", (tmp_path,))
+    table = tmp_path / "zh.toml"
+    for turn, said in enumerate(("断言", "命题")):
+        table.write_text(f'[words]\n"Claims" = "{said}"\n', encoding="utf-8")
+        os.utime(table, ns=(turn, turn))
+        assert speaker("zh")("Claims") == said
+        assert languages._groups("zh") is languages._groups("zh")
