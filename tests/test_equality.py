@@ -368,3 +368,24 @@ def test_a_switch_in_a_sum_of_very_many_terms_is_seen(monkeypatch: pytest.Monkey
     many = Variable("many", 50)
     total = sum(tanh(m) ** 2 for m in many.array)
     assert verdict(total + step(x - 10**6), total) is Verdict.REFUTED
+
+
+NOTHING = sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1  # 0, which no ball tells
+HIDING = {
+    "a root": sqrt(maximum(-x, 0) * NOTHING),
+    "a logarithm": maximum(x, 0) * log(maximum(x, 0)) - maximum(x, 0) * log(2 * maximum(x, 0)) + maximum(x, 0) * sp.log(2),
+}
+
+
+@pytest.mark.parametrize("how", HIDING)
+@given(slope=st.integers(1, 9))
+def test_what_is_wrong_does_not_hide_where_no_value_can_be_told(how: str, slope: int) -> None:
+    """Right where x is positive; elsewhere the term is 0, and the rest is wrong."""
+    assert verdict(slope * x + HIDING[how], slope * maximum(x, 0)) not in PASSES
+    assert verdict(slope * maximum(x, 0) + HIDING[how], slope * maximum(x, 0)) is not Verdict.REFUTED
+
+
+def test_nought_times_its_logarithm_is_nought() -> None:
+    right = maximum(x, 0) * log(maximum(x, 0) + 1 - step(x))
+    assert verdict(maximum(x, 0) * log(maximum(x, 0)), right) is Verdict.AGREES
+    assert verdict(maximum(x, 0) * log(maximum(x, 0)) + minimum(x, 0), right) is Verdict.UNDECIDED

@@ -62,7 +62,7 @@ def compare_formulas(answer: Any, expected: Any, seed: int = 0) -> Ruling:
     if ruling.verdict is not Verdict.REFUTED:
         if proof.proves(left, right, question.scene(ruling.points)):
             return replace(ruling, route=proof.NAME, verdict=Verdict.PROVED, note="", remark="")
-        ruling = question.beside_switches(ruling.points) or ruling
+        ruling = question.beside_switches(ruling.points) or question.doubted(ruling)
     return question.shrunk(ruling) if ruling.verdict is Verdict.REFUTED else ruling
 
 
@@ -78,7 +78,7 @@ def _missing(left: Sequence[Any], right: Sequence[Any]) -> str:
 
 class _Question:
     def __init__(self, that: Equal, left: Sequence[Any], right: Sequence[Any], world: World, seed: int) -> None:
-        self.that, self.left, self.right, self.world, self.seed, self.unsure = that, left, right, world, seed, 0
+        self.that, self.left, self.right, self.world, self.seed = that, left, right, world, seed
         self.size = sum(map(size, (*left, *right)))
         self.guards = [g for g in dict.fromkeys(g for e in left for g in _guards(e)) if not randoms(g[1])]
 
@@ -89,26 +89,40 @@ class _Question:
         """By points where both sides have a value; or at the first where the answer has none and the expected formula has."""
         variables = self.world.variables
         corners = _cases(variables.values())
-        kept: list[Points] = []
-        unsure = tried = 0
+        kept, doubtful = list[Points](), list[Points]()
+        tried = 0
         while sum(map(len, kept)) < POINTS and tried < DRAWS:
             fresh = drawn(variables, corners, POINTS, self.seed, f"formulas/{tried}")
             tried += len(fresh)
             corners = []
-            ruling, good, doubtful = self._defined(fresh)
+            ruling, good, unsure = self._defined(fresh)
             if ruling is not None:
                 return ruling
             kept.append(fresh.take(good))
-            unsure += doubtful
+            doubtful.append(fresh.take(unsure))
             if not variables:
                 break
-        points, self.unsure = stack(kept), unsure
-        if not len(points) and not unsure:
+        points, self.doubtful, self.tried = stack(kept), stack(doubtful), tried
+        if not len(points) and not len(self.doubtful):
             raise ProblemError("the expected formula has no value at any point drawn: check the spaces of its variables.")
         if len(points) < ENOUGH and variables:
-            note = f"at {unsure} of {tried} points it cannot be told whether the answer has a value"
-            return Ruling(AT_POINTS, Verdict.UNDECIDED, note=note, points=points)
+            return Ruling(AT_POINTS, Verdict.UNDECIDED, note=self._doubt(), points=points)
         return self._compared(points)
+
+    def doubted(self, ruling: Ruling) -> Ruling:
+        """What agrees may be wrong just where it was not compared. There 0 log(0) is taken for 0."""
+        if not len(self.doubtful):
+            return ruling
+        left = [e.replace(sp.log, _from_one) for e in self.left]
+        filled = _Question(Equal(Value(array(*left)), self.that.right), left, self.right, self.world, self.seed)
+        with suppress(GradcheckError):
+            found, good, _ = filled._defined(self.doubtful)
+            if found is None and len(good) == len(self.doubtful) and filled._compared(self.doubtful).verdict is Verdict.AGREES:
+                return replace(ruling, removed=len(good))
+        return replace(ruling, verdict=Verdict.UNDECIDED, note=self._doubt(), remark="")
+
+    def _doubt(self) -> str:
+        return f"at {len(self.doubtful)} of {self.tried} points it cannot be told whether the answer has a value"
 
     def beside_switches(self, points: Points) -> Ruling | None:
         """A refutation on one side of a switch, by one entry of one variable."""
@@ -146,8 +160,8 @@ class _Question:
                     if along and (roots := corners(along, x, symbols - {x}, SIDES)):
                         yield name, moved, roots
 
-    def _defined(self, points: Points) -> tuple[Ruling | None, list[int], int]:
-        """A refutation, the points where both sides have a value, and how many are in doubt."""
+    def _defined(self, points: Points) -> tuple[Ruling | None, list[int], list[int]]:
+        """A refutation, the points where both sides have a value, and those in doubt."""
         m = self._measured(points)
         hidden = np.isfinite(m.left.value) & unsure(m.left) & (m.left.exact is not None)  # a root of zero, perhaps
         void = (np.isnan(m.left.value) | hidden).any(axis=1)
@@ -157,8 +171,8 @@ class _Question:
             at = int(np.argmax(wrong))
             coordinate = int(np.argmax(np.isnan(m.left.value[at])))
             note = "the answer has no value here: it divides by zero, or takes a root or logarithm of a negative number"
-            return self._ruling(m, points, Verdict.REFUTED, at, coordinate, note=note), [], 0
-        return None, np.flatnonzero(~void & ~absent).tolist(), int((void & ~absent).sum())
+            return self._ruling(m, points, Verdict.REFUTED, at, coordinate, note=note), [], []
+        return None, np.flatnonzero(~void & ~absent).tolist(), np.flatnonzero(void & ~absent).tolist()
 
     def _undefined(self, points: Points) -> Any:
         """Where it is certain that the answer has no value: ball arithmetic alone may only not have found one."""
@@ -184,7 +198,7 @@ class _Question:
             ruling, exact = self._with_bits(points, BITS[1])
         if ruling.verdict is Verdict.AGREES:
             digits = -round(math.log10(RESOLUTION if exact else IN_FLOATS))
-            return replace(ruling, remark=f"equal at {len(points)} points to {digits} digits", removed=self.unsure)
+            return replace(ruling, remark=f"equal at {len(points)} points to {digits} digits")
         return ruling
 
     def _with_bits(self, points: Points, bits: int) -> tuple[Ruling, bool]:
@@ -236,6 +250,13 @@ class _Question:
         if ruling is None and good:
             ruling = self._compared(points.take(good))
         return ruling if ruling is not None and ruling.verdict is Verdict.REFUTED else None
+
+
+def _from_one(x: Any) -> Any:
+    """The logarithm of x, and of 1 where x is 0."""
+    at_zero: Any = step_(x)
+    at_zero *= step_(-x)
+    return sp.log(x + at_zero)
 
 
 def _sharp(e: Estimate) -> Estimate:
