@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gradcheck_rl.claims import Claim
@@ -37,7 +37,7 @@ from gradcheck_rl.grading.remote import TooMuch
 from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
 from gradcheck_rl.grading.samples import Function, samples
-from gradcheck_rl.grading.submission import Adapter, Submission, Unreadable, listed, read
+from gradcheck_rl.grading.submission import ALTOGETHER, Adapter, Submission, Unreadable, listed, read
 from gradcheck_rl.laws import closed
 from gradcheck_rl.load import load
 from gradcheck_rl.symbols import bare, thaw
@@ -1226,3 +1226,13 @@ def test_what_is_wrong_at_one_mask_alone_fails_for_every_key(tmp_path: Path, key
     grader = Grader(load("problem1"), Rubric((Rule("reinforce"), Rule("log_pi"))), chosen("auto"), Limits(), key)
     found = row(grader, tmp_path, ONE_MASK)
     assert words(found) == ["FAIL", "FAIL"] and "overflows" not in said(found)
+
+
+@given(length=st.integers(1, 1000), lines=st.integers(1, 300))
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_short_file_does_not_stand_for_a_long_one(tmp_path: Path, length: int, lines: int) -> None:
+    path = tmp_path / "them.py"
+    path.write_text("number_1 = [0, 1/3] * 2\n" + "".join(f"a{n} = [1] * {length}\n" for n in range(lines)))
+    texts = read(path, Adapter()).texts
+    assert texts["number_1"] == "[0, 1 / 3, 0, 1 / 3]"
+    assert sum(text.count("1") for text in texts.values()) <= ALTOGETHER + 5 * lines

@@ -21,7 +21,7 @@ LARGEST = 1 << 20
 FILES = 40
 SUFFIXES = (".py", ".ipynb")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
-REPEATED = 1000
+REPEATED, ALTOGETHER = 1000, 1 << 14  # entries that [0] * n stands for: of one, and in a file
 MODULES = {"np", "numpy", "math", "torch", "sp", "sympy", "fractions"}
 AROUND = {"array", "asarray", "tensor", "as_tensor", "list", "tuple", "float", "Fraction", "Rational", "Float", "Matrix"}
 MAKERS = {"abs", "bool", "dict", "float", "int", "len", "list", "max", "min", "pow", "range", "round", "set", "str"} | {
@@ -243,6 +243,7 @@ class _Plain(ast.NodeTransformer):
 
     def __init__(self, source: str) -> None:
         self.lines = [line.encode() for line in _lines(source)]
+        self.left = ALTOGETHER
 
     def visit_Constant(self, node: ast.Constant) -> ast.expr:
         if type(node.value) is not float:
@@ -262,7 +263,10 @@ class _Plain(ast.NodeTransformer):
                 return ast.List(left + right, ast.Load())
             case ast.BinOp(left=ast.List(elts=some), op=ast.Mult(), right=ast.Constant(value=int(n))):
                 simple = not any(isinstance(x, ast.List) for e in some for x in ast.walk(e))
-                return ast.List(some * n, ast.Load()) if simple and len(some) * n <= REPEATED else node
+                if not simple or len(some) * n > min(REPEATED, self.left):
+                    return node
+                self.left -= len(some) * max(n, 0)
+                return ast.List(some * n, ast.Load())
             case _:
                 return node
 
