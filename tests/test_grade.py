@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gradcheck_rl.claims import Claim
@@ -31,7 +31,7 @@ from gradcheck_rl.grading import hints
 from gradcheck_rl.grading.grade import Grader
 from gradcheck_rl.grading.isolation import Limits, available, chosen
 from gradcheck_rl.grading.outputs import OUTPUTS
-from gradcheck_rl.grading.parts import FORMULA, FUNCTION, NUMBER, template
+from gradcheck_rl.grading.parts import FORMULA, FUNCTION, NUMBER, parts, template
 from gradcheck_rl.grading.parts import _part as asked  # pyright: ignore[reportPrivateUsage]
 from gradcheck_rl.grading.remote import TooMuch
 from gradcheck_rl.grading.result import Result, Row
@@ -1228,11 +1228,21 @@ def test_what_is_wrong_at_one_mask_alone_fails_for_every_key(tmp_path: Path, key
     assert words(found) == ["FAIL", "FAIL"] and "overflows" not in said(found)
 
 
-@given(length=st.integers(1, 1000), lines=st.integers(1, 300))
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@example(length=1000, lines=60)
+@given(length=st.integers(1, 1000), lines=st.integers(1, 60))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_short_file_does_not_stand_for_a_long_one(tmp_path: Path, length: int, lines: int) -> None:
     path = tmp_path / "them.py"
     path.write_text("number_1 = [0, 1/3] * 2\n" + "".join(f"a{n} = [1] * {length}\n" for n in range(lines)))
     texts = read(path, Adapter()).texts
     assert texts["number_1"] == "[0, 1 / 3, 0, 1 / 3]"
     assert sum(text.count("1") for text in texts.values()) <= ALTOGETHER + 5 * lines
+
+
+@given(digits=st.lists(st.integers(2, 12), min_size=2, max_size=2))
+@settings(max_examples=5, deadline=None)
+def test_a_template_tells_how_many_digits_are_asked_for(digits: list[int]) -> None:
+    asked = tuple(Rule(name, digits=n) for name, n in zip(("first", "second"), digits, strict=True))
+    problem = load("problem1")
+    text = template(problem, parts(problem, Rubric(asked)))
+    assert f"or to {' or '.join(map(str, sorted(set(digits))))} digits." in text

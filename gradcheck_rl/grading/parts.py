@@ -311,7 +311,8 @@ def template(problem: Problem, found: Sequence[Part], title: str = "") -> str:
         out.append("    raise NotImplementedError")
     if texts:
         out += ["", "", *_comment('Formulas are text, as in "exp(x) / 2"; entry 0 of a vector x is x_0.', None)]
-        out += _comment("Numbers are exact, 1/3, or to six digits. Several: [a, b, ...].", None)
+        digits = " or ".join(map(str, sorted({p.rule.digits for p in texts if p.kind == NUMBER}))) or "6"
+        out += _comment(f"Numbers are exact, 1/3, or to {digits} digits. Several: [a, b, ...].", None)
     for part in texts:
         assert part.claim is not None
         names = mentioned(part.claim, problem) if part.kind == FORMULA else []
