@@ -63,7 +63,7 @@ class Compared(NamedTuple):
 
 def at_sight(excess: Any, slack: Any, blur: Any, size: Any, resolution: float) -> Any:
     """Within what is known, and that is enough: of numbers, or of arrays component by component. NaN and infinity are not."""
-    return (excess <= slack) & (slack < np.inf) & (blur <= resolution * (1 + abs(size))) & (abs(size) < np.inf)
+    return (excess <= slack) & (slack < np.inf) & (blur <= resolution * (1 + abs(size)))
 
 
 def compare(
@@ -85,7 +85,7 @@ def compare(
     if (both & at_sight(excess, slack, blur, right.value, resolution)).all():
         at = np.unravel_index(int(np.argmax(excess)), excess.shape)  # most of all comparisons
         return Compared(Verdict.AGREES, tuple(map(int, at)), float(excess[at]), float(slack[at]))
-    same = np.where(left.value == right.value, ~(excess > 0), excess < 0) & ~both  # -oo is at most anything
+    same = np.where(left.value == right.value, ~(excess > 0), excess < 0)  # -oo is at most anything
     gap = np.where(both, np.where(np.isnan(excess), np.inf, excess), np.where(same, 0.0, np.inf))
     lone = np.isfinite(left.value) ^ np.isfinite(right.value)
     width = np.where(np.isfinite(left.value), left.radius, right.radius)
@@ -99,9 +99,9 @@ def compare(
     room = np.where(unsettled, np.inf, np.where(both, slack, 0.0))
     scale = 1 + np.where(np.isfinite(right.value), np.abs(right.value), 0.0)
     known = np.isfinite(room)
-    over = known & (gap > room)
+    over = gap > room
     wide = np.where(both, blur, 0.0)
-    blind = ~known | ~np.isfinite(wide) | (wide > resolution * scale)
+    blind = ~known | ~(wide <= resolution * scale)
     if over.any():
         far = over & (gap > faint + resolution * (scale - 1)) if np.any(faint) else over
         if far.any():

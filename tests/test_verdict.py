@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_rl.estimate import Estimate
-from gradcheck_rl.verdict import Ruling, Verdict, combine, compare
+from gradcheck_rl.estimate import Estimate, Evidence
+from gradcheck_rl.verdict import Ruling, Verdict, combine, compare, largest
 
 nan, inf = float("nan"), float("inf")
 number = st.floats(-1e6, 1e6)
@@ -84,3 +87,74 @@ def test_a_refuting_route_refutes_and_a_wide_one_does_not_count() -> None:
 def test_a_verdict_is_no_truth_value() -> None:
     with pytest.raises(TypeError, match="compare it"):
         assert Verdict.AGREES
+
+
+# ---- the whole rule, one component after the other ------------------------------------------------------------------------
+
+RESOLUTION = 1e-6
+
+
+def component(chance: random.Random) -> tuple[float, ...]:
+    """Left and right with their radii, what the relation leaves between them, slack and blur."""
+    wild = chance.random() < 0.6
+    a = chance.choice([0.0, 1.0, -3.0, -1e6] + [nan, inf, -inf] * wild)
+    b = chance.choice([a, a, a] + [nan, inf, -inf, 2.0] * wild)
+    b += chance.choice([0, 0, 3e-8, -3e-8, 4e-7, 1.5e-6, -5e-6]) * (1 + abs(b)) if math.isfinite(b) else 0
+    ra, rb = (chance.choice([0, 0, 0, 2e-8, 2e-8 * abs(x), 6e-6, inf, nan]) for x in (a, b))
+    excess = chance.choice([abs(a - b), abs(a - b), a - b, nan])
+    return a, ra, b, rb, excess, ra + rb, chance.choice([ra + rb, ra + rb, ra, 6e-6, inf, nan])
+
+
+def found_out(component: tuple[float, ...], faint: float, formulas: bool) -> str:
+    a, ra, b, rb, excess, slack, blur = component
+    if not (math.isfinite(a) and math.isfinite(b)):
+        number = [(x, r) for x, r in ((a, ra), (b, rb)) if math.isfinite(x)]
+        if number and not (math.isnan(a) or math.isnan(b)):
+            (x, r) = number[0]
+            if not r <= RESOLUTION * (1 + abs(x)):
+                return "blind"
+        if a == b or excess < 0:
+            return "wrong" if a == b and excess > 0 else "fine"
+        return "blind" if formulas and math.isnan(a) and math.isnan(b) else "wrong"
+    if not math.isfinite(slack):
+        return "blind"
+    off = math.isnan(excess) or excess > slack
+    if off and (not faint or not excess <= faint + RESOLUTION * abs(b)):
+        return "wrong"
+    if not blur <= RESOLUTION * (1 + abs(b)):
+        return "blind"
+    return "inexact" if off else "fine"
+
+
+def test_the_verdict_is_that_of_its_components() -> None:
+    """One that is wrong refutes, else one that is hardly known leaves all undecided, else one that is inexact is remarked."""
+    chance = random.Random(0)
+    for _ in range(1500):
+        faint, formulas = chance.choice([0.0, 1e-6]), chance.random() < 0.5
+        rows = [component(chance) for _ in range(chance.choice([1, 1, 2, 3]))]
+        a, ra, b, rb, excess, slack, blur = np.array(rows).T[:, None, :]
+        verdict, (row, at), gap, _, remark = compare(
+            excess, Estimate(a, ra), Estimate(b, rb), slack, blur, RESOLUTION, faint, formulas
+        )
+        kinds = [found_out(c, faint, formulas) for c in rows]
+        worst = next(kind for kind in ("wrong", "blind", "inexact", "fine") if kind in kinds)
+        expected = {"wrong": Verdict.REFUTED, "blind": Verdict.UNDECIDED}.get(worst, Verdict.AGREES)
+        assert (verdict, bool(remark)) == (expected, worst == "inexact"), rows
+        assert row == 0 and kinds[at] == worst, "the component that is shown is one that decided"
+        if worst == "inexact" or (set(kinds) == {"fine"} and np.isfinite([a, b]).all()):
+            assert gap == max(x for x, kind in zip(excess[0], kinds, strict=True) if kind == worst)
+
+
+def test_the_largest_has_no_sign_and_evidence_is_that_of_the_weaker_side() -> None:
+    assert largest(np.array([1.0, -3.0, nan, -inf])) == 3 and largest(np.array([nan])) == 0
+    exact, drawn = (Estimate(np.ones(1), np.ones(1), e) for e in (Evidence.EXACT, Evidence.SAMPLED))
+    for left, right in ((exact, drawn), (drawn, exact)):
+        assert Ruling("", Verdict.AGREES, left=left, right=right).evidence is Evidence.SAMPLED
+
+
+def test_how_well_a_side_must_be_known_goes_by_the_right_one() -> None:
+    """-100 is at most 0 and at least -200, and known to 5e-5: enough beside 100, and not beside 0."""
+    small, large, blur = Estimate(np.zeros((1, 1)), np.zeros((1, 1))), np.full((1, 1), -100.0), np.full((1, 1), 5e-5)
+    for left, right, verdict in ((large, small.value, Verdict.UNDECIDED), (small.value, large, Verdict.AGREES)):
+        sides = Estimate(left, blur), Estimate(right, blur)
+        assert compare(-np.abs(left - right), *sides, blur, blur, 1e-6).verdict is verdict
