@@ -155,3 +155,55 @@ def test_what_is_infinite_at_one_point_takes_nothing_from_what_is_known_at_anoth
     assert [(order, list(rows)) for order, rows in asked[3:]] == [(3, [1]), (4, [1]), (5, [1])], "where it is known nobody asks"
     assert found.radius[0, 0] < 1e-9 and found.radius[0, 2] < 1e-9
     assert 0.1 < found.radius[0, 1] <= found.radius[1, 1] < np.inf and not np.isfinite(found.radius[1, 2])
+
+
+@given(known(), known())
+def test_a_divisor_has_no_less_room_for_its_sign(a: tuple[Fraction, Estimate], b: tuple[Fraction, Estimate]) -> None:
+    minus = Estimate(-b[1].value, b[1].radius)
+    assert np.array_equal((a[1] / minus).radius, (a[1] / b[1]).radius, equal_nan=True)
+
+
+@pytest.mark.parametrize("above", [math.nan, 0.0, 1.0, -1.0])
+@pytest.mark.parametrize("room", [0.0, 0.5])
+def test_nothing_over_what_may_be_zero_is_infinite_and_no_number_stays_none(above: float, room: float) -> None:
+    """Over a zero that is certain it is infinite, or no number; over one that may be none it is not known."""
+    quotient = Estimate(np.array([above]), np.zeros(1)) / Estimate(np.zeros(1), np.array([room]))
+    assert not np.isfinite(quotient.radius).any()
+    assert np.isfinite(quotient.value).all() == (room > 0 and not math.isnan(above))
+
+
+def test_entries_are_taken_from_one_and_from_the_other() -> None:
+    """Midpoint, radius, exact entry and the weaker evidence."""
+    here = np.array([True, False])
+    one, two = Estimate.of([fmpq(1), fmpq(1)]), Estimate.of([fmpq(2), fmpq(2)])
+    both = one.where(here, two)
+    assert list(both.exact) == [1, 2] and list(both.value) == [1, 2] and both.evidence is Evidence.EXACT
+    drawn = Estimate(np.full(2, 3.0), np.full(2, 0.25), Evidence.SAMPLED)
+    for found, value, radius in ((one.where(here, drawn), [1, 3], [0, 0.25]), (drawn.where(here, one), [3, 1], [0.25, 0])):
+        assert list(found.value) == value and list(found.radius) == radius
+        assert found.exact is None and found.evidence is Evidence.SAMPLED
+
+
+def test_what_underflows_and_what_a_long_sum_rounds_stay_inside() -> None:
+    """1e-200 squared is no float; ten thousand tenths and -1000, one after the other, are 1e-10 off, and their sum is 5e-14."""
+    tiny = Estimate(np.array([1e-200]), np.zeros(1))
+    assert covers(tiny * tiny, Fraction(1e-200) ** 2)
+    terms = np.array([0.1] * 10_000 + [-1000.0])[:, None] * [1, 1]
+    ones = Estimate.of([fmpq(1)] * len(terms)).map(lambda x: x[:, None])
+    found = weighted_sum(ones, Estimate(terms, np.zeros_like(terms)), 0)
+    true = 10_000 * Fraction(0.1) - 1000
+    assert covers(found, true) and abs(Fraction(float(found.value[0])) - true) > 1e-11, "the sum does round"
+
+
+def test_errors_of_terms_add_up_but_for_those_of_weight_zero() -> None:
+    """Each term may be half beyond its midpoint."""
+    halves = Estimate(np.ones(4), np.array([0.5, 0.5, 0.5, np.inf]))
+    found = weighted_sum(Estimate.of([fmpq(1)] * 3 + [fmpq(0)]), halves, 0).map(np.atleast_1d)
+    assert covers(found, Fraction(9, 2)) and found.radius < 1.6
+
+
+@pytest.mark.parametrize("radius", [0.1, 0.3, 0.7])
+def test_a_long_sum_of_radii_is_not_rounded_down(radius: float) -> None:
+    terms = Estimate(np.zeros((10_000, 2)), np.full((10_000, 2), radius))
+    ones = Estimate.of([fmpq(1)] * 10_000).map(lambda x: x[:, None])
+    assert covers(weighted_sum(ones, terms, 0), 10_000 * Fraction(radius))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.special import chdtr, fdtr
 
 from gradcheck_rl import (
     Draw,
@@ -117,3 +118,23 @@ def test_the_ratio_has_the_band_of_two_independent_variances() -> None:
     assert ratio["sampled"] == pytest.approx(np.divide(found["cube"]["sampled"], found["square"]["sampled"]))
     alone = np.divide(found["cube"]["high"], found["cube"]["exact"])
     assert (np.array(ratio["high"]) / 7.5 > alone).all(), "a ratio is less certain than its numerator"
+
+
+def test_the_band_of_a_study_is_that_of_its_kurtosis() -> None:
+    """x^2 of a standard normal has the mean 1, the variance 2 and the fourth central moment 60, so the kurtosis 15; x^3 has 15,
+    10395 and 46.2. Outside the band lies one in twenty, as many below as above."""
+    found, size = study(0), np.array([1, 3, 10])
+    for name, kurtosis in (("square", 15), ("cube", 46.2)):
+        curve = {k: np.array(x) for k, x in found[name].items()}
+        assert curve["freedom"] == pytest.approx(2 / (2 / 29 + (kurtosis - 3) / (30 * size)))
+        for end, below in (("low", 0.025), ("high", 0.975)):
+            assert chdtr(curve["freedom"], curve["freedom"] * curve[end] / curve["exact"]) == pytest.approx([below] * 3)
+    ratio = ratio_of_variances(found["cube"], found["square"])
+    for end, below in (("low", 0.025), ("high", 0.975)):
+        share = fdtr(found["cube"]["freedom"], found["square"]["freedom"], np.divide(ratio[end], ratio["exact"]))
+        assert share == pytest.approx([below] * 3)
+
+
+def test_each_term_of_a_study_has_draws_of_its_own() -> None:
+    found = variance_of_means(page, 0, {"one": 1 * x, "other": 1 * x}, Point(scale=1), sizes=(1, 3), runs=5)
+    assert found["one"]["exact"] == found["other"]["exact"] and found["one"]["sampled"] != found["other"]["sampled"]
