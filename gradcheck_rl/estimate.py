@@ -158,9 +158,9 @@ def quadrature(rule: Callable[..., Floats], nodes: int) -> Estimate:
                 one_way = (steps > 0).all(axis=0) | (steps < 0).all(axis=0)
                 grows = one_way & (np.abs(steps[-1]) > GROWING * spread)
                 value = np.where(narrow, fine[0], value)
-                radius = np.where(settled, radius, np.where(narrow, np.maximum(2 * apart, LEAST * scale), UNSETTLED * spread))
+                radius = np.where(settled, radius, np.where(narrow, LEAST * scale, UNSETTLED * spread))
                 part = radius / scale
-                elsewhere = np.where(settled | narrow | ~np.isfinite(part), 0.0, part).max(axis=0, initial=0.0)
-                radius = np.where(elsewhere > 0, np.maximum(radius, elsewhere * scale), radius)
-                radius = np.where(~settled & ~narrow & grows & (spread > UNSURE * scale), np.inf, radius)
+                elsewhere = np.where(settled | ~np.isfinite(part), 0.0, part).max(axis=0, initial=0.0)
+                radius = np.maximum(radius, elsewhere * scale)
+                radius = np.where(grows & (spread > UNSURE * scale), np.inf, radius)
         return Estimate(value, radius + nodes * EPS * np.maximum(1.0, np.abs(value)), Evidence.FLOAT)

@@ -207,3 +207,71 @@ def test_a_long_sum_of_radii_is_not_rounded_down(radius: float) -> None:
     terms = Estimate(np.zeros((10_000, 2)), np.full((10_000, 2), radius))
     ones = Estimate.of([fmpq(1)] * 10_000).map(lambda x: x[:, None])
     assert covers(weighted_sum(ones, terms, 0), 10_000 * Fraction(radius))
+
+
+def orders(*values: float) -> tuple[float, float, int]:
+    """Value and radius of a rule with these values at its orders, and how many orders were asked."""
+    asked: list[int] = []
+
+    def rule(order: int, rows: Any = slice(None)) -> Any:
+        asked.append(order)
+        return np.array([[float(values[order])]])[rows]
+
+    found = quadrature(rule, 0)
+    return float(found.value[0, 0]), float(found.radius[0, 0]), len(asked)
+
+
+@pytest.mark.parametrize("size", [0.0, 50.0, -50.0])
+def test_a_rule_is_asked_until_it_has_settled(size: float) -> None:
+    """Distances go by the size of the value. What settled is known to a hundred times the distance at which it did."""
+    unit = 1 + abs(size)
+
+    def at(*steps: float) -> tuple[float, float, int]:
+        value, radius, asked = orders(*(size + unit * x for x in steps))
+        return (value - size) / unit, radius / unit, asked
+
+    def known(found: tuple[float, float, int], value: float, radius: float, asked: int) -> None:
+        assert found == (pytest.approx(value, abs=1e-14), pytest.approx(radius, rel=1e-2), asked)
+
+    known(at(0, 3e-14), 3e-14, 1e-10, 2)
+    known(at(0, 5e-13, 5e-13), 5e-13, 1e-10, 3)
+    known(at(0, 2e-7, 2e-7), 2e-7, 4e-7, 3)  # the third decides for the second
+    known(at(0, 2e-7, 0), 2e-7, 4e-7, 3)  # or for the first: both are within
+    known(at(0, 2e-7, 1e-7, 0, 3e-7, 0), 2e-7, 4 * 3e-7, 6)  # it is near neither
+    known(at(0, 1e-4, 1e-4, 1e-4, 0, 2e-4), 1e-4, 4 * 2e-4, 6)  # two may be near each other by chance
+    known(at(0, 3e-3, 1e-3, 2e-3, 2e-3, 2e-3), 2e-3, 1e-10, 6)  # three finer ones are not
+    known(at(0, 3e-3, 1e-3, 2e-3, 2e-3 + 1e-10, 2e-3), 3e-3, 4 * 3e-3, 6)
+    known(at(0, 3e-3, 1e-3, 2e-3, 2e-3, 2e-3 + 1e-10), 3e-3, 4 * 3e-3, 6)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_grows_with_the_reach_of_its_rules_and_does_not_slow_down_is_not_known(sign: int) -> None:
+    def radius(*values: float) -> float:
+        return orders(*(sign * x for x in values))[1]
+
+    assert radius(0, 1, 2, 3, 4, 6) == math.inf
+    assert radius(0, 1, 2, 3, 4, 4.5) == 18  # it slows down
+    assert radius(0, 1, 2, 3, 2.5, 6) == 24  # it turns
+    assert radius(0, 0.01, 0.02, 0.03, 0.04, 0.06) == pytest.approx(0.24)  # it is small beside 1
+    assert radius(0, 0.1, 0.2, 0.3, 0.4, 0.6) == math.inf
+
+
+def test_what_is_seen_at_one_point_goes_by_size_to_another() -> None:
+    """A spread of 4 at a value of 1 is a radius of 16, eight times 1 + 1; at a value of 9 the same part is 80."""
+    values = np.array([[[1.0], [9.0]], [[1.0], [9.0]], [[3.0], [9.0]], [[5.0], [9.0]], [[1.0], [9.0]], [[1.0], [9.0]]])
+    values[0, 0] = 2.0
+    found = quadrature(lambda order, rows=slice(None): values[order][rows], 0)
+    assert found.radius[:, 0].tolist() == [16, 80]
+
+
+@pytest.mark.parametrize(("last", "radius"), [(0, 1e-10), (1e-9, 2e-8)])
+def test_what_settled_at_one_point_takes_nothing_from_another_and_keeps_its_own(last: float, radius: float) -> None:
+    values = np.array([[5e-9, 0, 1e-9, 0, 0, last], [0, 2e-7, 2e-7, 2e-7, 2e-7, 2e-7]])
+    found = quadrature(lambda order, rows=slice(None): values[:, order, None][rows], 0)
+    assert found.radius[:, 0] == pytest.approx([radius, 4e-7], rel=1e-3)
+
+
+@given(st.floats(-1e6, 1e6), st.integers(1, 1000))
+def test_a_rule_rounds_once_for_each_node(value: float, nodes: int) -> None:
+    radius = [quadrature(lambda order: np.array([[value]]), n).radius[0, 0] for n in (0, nodes)]
+    assert radius[1] - radius[0] == pytest.approx(nodes * EPS * max(1, abs(value)), rel=1e-2, abs=1e-18 * abs(value))
