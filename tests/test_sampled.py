@@ -206,3 +206,60 @@ def test_a_mean_that_need_not_be_the_declared_one_is_drawn_to_the_end() -> None:
         return paid(rare) - 0.5
 
     assert line(drawn(Mean(Value(paid)), E(10 * rare) + 1, AtMost), {paid: lower}).verdict == "agrees"
+
+
+def shifted(rare: Any, mu: Any) -> Any:
+    return paid(rare) + mu
+
+
+def shifted_again(other: Any, mu: Any) -> Any:
+    return paid(other) + mu
+
+
+def coarser(rare: Any, mu: Any) -> Any:
+    return 20 * np.multiply(rare, rare < 2) - 1 + mu
+
+
+def coarser_again(other: Any, mu: Any) -> Any:
+    return coarser(other, mu)
+
+
+def test_what_may_go_wrong_at_all_points_means_looks_and_stages_is_alpha_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under the declared law an interval or an alarm may be wrong, under any other an interval or the bound of its variance. Of
+    the two intervals of a look one lies in the other."""
+    spent: dict[str, float] = {}
+    stage = ["first"]
+
+    def heard(name: str) -> None:
+        inner = getattr(sampled, name)
+
+        def outer(tally: Any, *known: Any) -> Any:
+            alpha = known[-1] if name != "departs" else known[2]
+            key = f"{stage[-1]} {name}"
+            spent[key] = spent.get(key, 0.0) + alpha
+            return inner(tally, *known)
+
+        monkeypatch.setattr(sampled, name, outer)
+
+    for name in ("interval", "variance_from_kurtosis", "departs"):
+        heard(name)
+    measured = sampled._Mean._measured
+
+    def second(self: Any, *known: Any) -> Any:
+        stage.append("second")
+        try:
+            return measured(self, *known)
+        finally:
+            stage.pop()
+
+    monkeypatch.setattr(sampled._Mean, "_measured", second)
+    claim = drawn(Mean(Value(shifted)), Mean(Value(shifted_again)))
+    page = Problem(title="Spent", claims=(claim,), world=(mu, rare, other), points=3)
+    check(page, samples=4000)
+    looks = dict(spent)
+    spent.clear()
+    check(page, {shifted: coarser, shifted_again: coarser_again}, samples=4000)
+    for bound in ("departs", "variance_from_kurtosis"):
+        first = looks["first interval"] / 2 + looks[f"first {bound}"]
+        again = spent["second interval"] + spent["second variance_from_kurtosis"]
+        assert 0 < first + again <= sampled.ALPHA * (1 + 1e-9)
