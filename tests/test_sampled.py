@@ -263,3 +263,24 @@ def test_what_may_go_wrong_at_all_points_means_looks_and_stages_is_alpha_togethe
         first = looks["first interval"] / 2 + looks[f"first {bound}"]
         again = spent["second interval"] + spent["second variance_from_kurtosis"]
         assert 0 < first + again <= sampled.ALPHA * (1 + 1e-9)
+
+
+def test_an_answer_that_is_no_number_now_and_then_is_refuted() -> None:
+    def nothing_at_times(rare: Any) -> Any:
+        return np.where(np.equal(rare, 1), np.nan, paid(rare))
+
+    assert line(drawn(Mean(Value(paid)), E(10 * rare)), {paid: nothing_at_times}).verdict == "refuted"
+
+
+def test_where_no_number_of_draws_bounds_a_variance_the_declared_one_decides() -> None:
+    """Paid once in 10^8 draws: the kurtosis is 10^8, and the answer is 1 off at each draw."""
+    hit = Draw("hit", Categorical(probs=[1 - Rational(1, 10**8), Rational(1, 10**8)]))
+
+    def seldom(hit: Any) -> Any:
+        return np.multiply(1000.0, hit)
+
+    def one_more(hit: Any) -> Any:
+        return seldom(hit) + 1
+
+    page = Problem(title="Seldom", claims=(drawn(Mean(Value(seldom)), E(1000 * hit)),), world=(hit,))
+    assert check(page, {seldom: one_more}).claims[0].verdict == "refuted"
