@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
+from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,9 +67,11 @@ from gradcheck_rl import (
     step,
     tanh,
 )
-from gradcheck_rl.evaluators import Scene, autodiff, evaluate, integrated, listed
+from gradcheck_rl.estimate import Estimate
+from gradcheck_rl.evaluators import Scene, autodiff, differences, evaluate, integrated, listed
 from gradcheck_rl.evaluators.hull import kinked
 from gradcheck_rl.judge import Judge, measure
+from gradcheck_rl.points import Points
 from gradcheck_rl.quantities import Quantity, arguments, lowered
 
 x = Parameter("x", 3, over=Normal())
@@ -1280,3 +1283,16 @@ def test_numbers_taken_out_of_torch_are_not_told_to_detach(code: Any) -> None:
     with pytest.raises(ProblemError, match=r"no gradient: write torch, as in torch\.log\(x\)") as caught:
         check(Problem(title="Out of torch", claims=(Claim("So.", Equal(Gradient(code), 0)),), world=(theta,)))
     assert "detach" not in str(caught.value)
+
+
+@given(st.integers(-10, 10), st.integers(-4, 4))
+def test_a_bend_too_faint_to_be_named_is_in_the_radius(slope: int, steps: int) -> None:
+    """slope t + 1e-7 |t - where|: whichever of its two slopes is meant at a kink, the estimate holds it."""
+    v, where = Parameter("v", over=Uniform(-1, 1)), steps / 4 * float(differences.STEP)
+    point = Points({"v": v}, {"v": np.array([fmpq(0)], dtype=object)}, 1)
+    there = differences._around(point, [v]).floats["v"]
+    values, scene = slope * there + 1e-7 * np.abs(there - where), Scene(None, point)  # type: ignore[arg-type]
+    found = differences._slopes(Estimate(values, np.zeros_like(values)), scene)
+    assert not scene.near and found.radius[0, 0] < 1e-6
+    true = [slope + 1e-7, slope - 1e-7] if steps == 0 else [slope - 1e-7 * np.sign(steps)]
+    assert all(abs(found.value[0, 0] - x) <= found.radius[0, 0] + 1e-12 for x in true)

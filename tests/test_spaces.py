@@ -31,7 +31,7 @@ from gradcheck_rl import (
     check,
 )
 from gradcheck_rl.errors import ProblemError
-from gradcheck_rl.points import covering, drawn
+from gradcheck_rl.points import Points, covering, drawn, stack
 from gradcheck_rl.rings import log_of, written
 from gradcheck_rl.spaces import (
     LISTED,
@@ -355,3 +355,15 @@ def test_what_is_false_for_one_combination_of_two_alone_is_refuted() -> None:
     done, k = Variable("done", over=OneOf(0, 1)), Variable("k", over=Integers(0, 3))
     claim = Claim("The product is never three.", Differs(done * k, 3))
     assert [check(Problem(title="Page", claims=(claim,)), seed=seed).claims[0].verdict for seed in range(4)] == ["refuted"] * 4
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_points_that_are_taken_rounded_or_moved_know_where_they_came_from(fixed: bool) -> None:
+    """A witness is in the numbers that were drawn, of its own point; what is given data stays given."""
+    x = Variable("x", over=Uniform(0, 1))
+    thirds = Points({"x": x}, {"x": np.array([fmpq(n, 3) for n in range(4)], dtype=object)}, 4, fixed)
+    rounded = thirds.image().image()
+    assert rounded.unrounded is thirds and rounded.exact["x"][1] == fmpq(*(1 / 3).as_integer_ratio()) != fmpq(1, 3)
+    for some in (rounded.take([3, 2, 1]), rounded.take([0, 3, 2, 1]).take([1, 2, 3])):
+        assert len(some) == 3 and [some.witness(b, ["x"])["x"] for b in range(3)] == ["1", "2/3", "1/3"]
+        assert some.given is some.with_("x", some.exact["x"]).given is stack([some, some]).given is fixed
