@@ -342,3 +342,16 @@ def test_only_where_a_switch_bends_is_it_looked_along_the_walls(bend: int, monke
     claim = Claim("inside", Within(Gradient(0 * x * y), Hull(Gradient(nothing))), at=Point(x=0, y=0))
     assert check(Problem("touching", (claim,), world=(x, y))).claims[0].verdict == "agrees"
     assert bool(looked) is bool(bend)
+
+
+def test_three_branches_that_are_one_number_do_not_refute_its_slope() -> None:
+    """Where v is positive all three are v, on an open set: each halved against the two others they weigh 3/4 together."""
+    v = Parameter("v", over=Normal())
+    size = sp.Abs(v[()])
+    one = sp.Max(v[()], size, (v[()] + size) / 2)
+
+    def itself(v: Any) -> Any:
+        return v.abs()
+
+    (line,) = check(Problem(title="Thrice", claims=(Claim("So.", Equal(Gradient(itself), Gradient(one))),), points=2)).claims
+    assert line.verdict == "agrees" and line.removed, "where v is negative two are one"
