@@ -144,7 +144,7 @@ class Judge:
         if key not in self._settled:
             start = time.perf_counter()
             settled = self._settle(claim, answer, strict, witness)
-            if self._by_luck(claim, settled.best, answer, strict):
+            if not strict and self._by_luck(claim, settled.best, answer):
                 settled = self._warily()._settle(claim, answer, strict, witness)
             self._settled[key] = replace(settled, seconds=round(time.perf_counter() - start, 4))
         return self._settled[key]
@@ -154,7 +154,7 @@ class Judge:
         judge.wary = True
         return judge
 
-    def _by_luck(self, claim: Claim, best: Ruling, answer: Answer, strict: bool) -> bool:
+    def _by_luck(self, claim: Claim, best: Ruling, answer: Answer) -> bool:
         """Is code refuted where float32 came out near float64 by chance, or was not run, and rounding explains the gap?"""
         that, shown = claim.that, best.verdict is Verdict.REFUTED and best.left is not None and best.route != sampled.NAME
         if not shown or isinstance(that, Raises) or not _rounds(claim):
@@ -162,7 +162,7 @@ class Judge:
         here = best.points.take([best.at])
         here = here if any(_on_a_page(q) for q in that.sides) else here.image()
         route = best.route if best.route in claim.routes else None
-        return self._warily()._rule(claim, that, here, answer, route, strict).verdict is not Verdict.REFUTED
+        return self._warily()._rule(claim, that, here, answer, route, strict=False).verdict is not Verdict.REFUTED
 
     def _settle(self, claim: Claim, answer: Answer, strict: bool, witness: bool) -> Settled:
         that = claim.that
@@ -335,10 +335,10 @@ class Judge:
         return found if found.verdict is Verdict.REFUTED else None
 
     def _scattered(self, claim: Claim, that: Relation, m: Measured, scene: Scene) -> Measured:
-        """With room for what rounding does: how far the gap of the sides moves between here and points close by.
+        """With room for what rounding does: how far the gaps of the sides at points close by lie apart.
 
-        The lesser of two directions, since code may jump here; and no more than the gaps beside it lie apart, since it may have
-        a number of its own here. Mathematics that is wrong is wrong by as much close by.
+        Those on one side of the point, and of two the lesser, since code may jump here, or have a number of its own.
+        Mathematics that is wrong is wrong by as much close by.
         """
         if m.outcomes is not None and m.outcomes.exact is None:  # each point has draws of its own
             return m
@@ -356,10 +356,8 @@ class Judge:
         if there.left.shape != (len(ASIDE) * len(points), m.left.shape[1]):
             return m
         with np.errstate(all="ignore"):
-            apart = (there.left.value - there.right.value).reshape(len(ASIDE), *m.left.shape)
-            moved = np.abs(apart - (m.left.value - m.right.value))
-            up, down = (x.max(axis=0) for x in np.split(moved, 2))
-            room = 16 * np.minimum(np.minimum(up, down), np.ptp(apart, axis=0))
+            apart = (there.left.value - there.right.value).reshape(2, -1, *m.left.shape)
+            room = 16 * np.ptp(apart, axis=1).min(axis=0)
         room = np.where(np.isfinite(room), room, 0.0)
         return replace(m, slack=m.slack + room, blur=m.blur + room)
 

@@ -30,6 +30,7 @@ _shipped_name = re.compile(r"(problem(\d+))_(\w+)")
 _ids = re.compile(r"[A-Z]+-\d+(, *[A-Z]+-\d+)*")
 _count = itertools.count(1)
 ARGUMENTS = r"(\w+)(?:\.__\w+__)?\(\) (?:got an unexpected keyword argument '(\w+)'|missing \d+ required|takes .*positional)"
+GUESS = re.compile(r"\.? Did you (mean|forget)\b.*\?$")  # of Python 3.12 and later
 # Arguments that are filled in by this package.
 FILLED_IN = {
     "Problem": ("id", "about", "path", "also", "given_names"),
@@ -332,7 +333,8 @@ def why(path: Path, error: BaseException) -> str:
         says = " ".join(list(told.format_exception_only())[-1].split())
         if isinstance(error, ImportError):
             says = says.replace(f" ({error.path})", "")
-        says += _meant(error, says)
+        if (meant := _meant(error, says)) != ".":
+            says = (GUESS.sub("", says) if meant else says) + meant
     # An exception may carry a whole tensor in its text.
     return f"{place}:{line}: {says[:400]}" if line else f"{place}: {says[:400]}"
 

@@ -395,7 +395,7 @@ def _refuted(
     """The first claim that fails, or cannot be computed any more. A step of generic functions is proved or `undecided`."""
     for name, claim in claims:
         try:
-            settled = judge.settle(claim, answer, witness=False)
+            settled = judge.settle(claim, answer, strict=True, witness=False)
         except GradcheckError:  # the edited page is wrong
             return {"killed_by": name, "stops": True}
         if settled.best.verdict is Verdict.REFUTED or (undecided and settled.best.verdict is Verdict.UNDECIDED):

@@ -1302,6 +1302,8 @@ def test_a_gradient_of_each_outcome_at_given_data_is_judged_and_has_no_blind_spo
     report = check(Problem("Outcomes", (claim,)))
     assert only(report).verdict == verdict
     assert not report.blind_spots
+
+
 SAME_SHAPES = """
 from gradcheck_rl import Claim, Equal, Normal, Parameter, Point, Problem, Size, Variable
 

@@ -701,6 +701,17 @@ def test_a_mistake_at_one_number_or_beside_a_jump_is_no_rounding(size: float, ju
     assert (line.verdict, line.witness) == ("refuted", {"z": "1"})
 
 
+@given(st.sampled_from((Rational(1, 1000), 1, 1000)))
+def test_what_autograd_takes_for_the_slope_at_a_kink_is_no_rounding(size: float) -> None:
+    z = Parameter("z", over=Normal())
+
+    def code(z: Any) -> Any:
+        return float(size) * torch.maximum(z, -z)
+
+    claim = Claim("It is that on the right.", Equal(Gradient(code), size), at=Point(z=0))
+    assert check(Problem("Kink", (claim,), world=(z,))).claims[0].verdict == "refuted"
+
+
 @given(st.sampled_from((torch, np)), st.sampled_from((1, -1)), st.integers(309, 5000))
 def test_what_overflows_is_not_known_to_be_a_number_that_no_float_holds(library: Any, sign: int, digits: int) -> None:
     def code(x: Any) -> Any:

@@ -485,6 +485,9 @@ def test_a_method_of_numpy_and_a_comparison_are_told_how_to_be_written(tmp_path:
     assert "J = E(reward[action])" in text
     with pytest.raises(ProblemError, match=says):
         load(page(tmp_path, text.replace("J = E(reward[action])", f"J = E(reward[action] + {formula})")))
+
+
+@pytest.mark.parametrize(
     ("right", "wrong", "sentence"),
     [
         (
