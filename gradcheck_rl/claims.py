@@ -154,9 +154,9 @@ class Claim:
                 f"{self.says!r} states {type(self.that).__name__}: write Equal(a, b), AtMost, Differs, Within or Raises."
             )
         if self.where is not None and not isinstance(self.where, Relation):
-            given = "several relations" if isinstance(self.where, (tuple, list)) else repr(self.where)
-            wanted = "write where=Equal(a, b), AtMost or Differs; for both of two, where=Equal((a, b), (c, d))."
-            raise ProblemError(f"{self.says!r} has where={given}: {wanted}")
+            given = "several relations" if isinstance(self.where, (tuple, list)) else shown(self.where)
+            wanted = "where=Equal(a, b), AtMost or Differs; for both of two, where=Equal((a, b), (c, d))"
+            raise ProblemError(f"{self.says!r}: write {wanted}. It has where={given}.")
         if not all(isinstance(route, str) for route in self.routes):
             raise ProblemError(f"{self.says!r} has by={self.by!r}: write the name of a way, as in by='listed', or several.")
         if not isinstance(self.resolution, Real) or not 0 < self.resolution <= COARSEST:

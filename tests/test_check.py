@@ -1335,3 +1335,71 @@ def test_both_of_two_may_have_unlike_shapes() -> None:
         assert line.verdict == "proved"
     line = only(check(Problem("Parts", (Claim("So.", Equal((m, x), (m.T, x))),))))
     assert line.verdict == "refuted"
+
+
+critic, states, aims = Parameter("v", 2), Variable("h", (3, 2)), Variable("y", 3)
+
+
+def critic_value(v: Any, h: Any) -> Any:
+    return h @ v
+
+
+def squared(v: Any, h: Any, y: Any, critic_value: Any = critic_value) -> Any:
+    return ((critic_value(v, h) - y) ** 2).mean()
+
+
+class Critic(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = torch.nn.Linear(2, 1, bias=False)
+
+    def forward(self, h: Any) -> Any:
+        return self.out(h).squeeze(-1)
+
+
+class NotSqueezed(Critic):
+    def forward(self, h: Any) -> Any:
+        return self.out(h)
+
+
+class Whole(NotSqueezed):
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = torch.nn.Parameter(torch.ones(()))
+
+
+@pytest.mark.parametrize(("make", "verdict"), [(Critic, "agrees"), (NotSqueezed, "refuted")])
+def test_a_parameter_of_a_module_keeps_its_axes(make: Any, verdict: str) -> None:
+    """An output of shape (3, 1) less a target of shape (3,) has shape (3, 3): the commonest mistake of a critic."""
+    model = (states @ critic - aims) @ (states @ critic - aims) / 3
+    regression = Problem("A critic", (Claim("It regresses.", Equal(Gradient(squared), Gradient(model))),))
+    answer = {critic_value: module(make, critic_value, v="out.weight")}
+    assert only(check(regression, answer)).verdict == verdict
+    v, h, y = torch.tensor([1.0, -2.0]), torch.tensor([[1.0, 2.0], [0.5, 0.0], [3.0, 1.0]]), torch.tensor([1.0, 0.0, 2.0])
+    net = make()
+    net.out.weight.data = v[None].clone()
+    squared(v, h, y, lambda v, h: net(h)).backward()
+    right = 2 * (h @ v - y) @ h / 3
+    assert torch.allclose(net.out.weight.grad[0], right) == (verdict == "agrees")
+
+
+def test_an_argument_that_has_other_axes_than_its_parameter_is_told() -> None:
+    with pytest.raises(InputError) as error:
+        module(Whole, critic_value, v="out")(torch.ones(2), torch.ones(3, 2))
+    assert str(error.value) == "`v` has shape (2,); `out` of Whole has ()."
+
+
+def test_an_argument_that_the_function_of_a_module_lacks_is_told() -> None:
+    with pytest.raises(InputError) as error:
+        module(Policy, log_pi, thta="logits")
+    assert str(error.value) == "log_pi has no argument `thta`; it has theta. Did you mean `theta`?"
+
+
+def test_a_condition_that_is_a_comparison_is_told_what_to_write_before_what_it_is() -> None:
+    many = sum((exp(aims[i]) for i in range(3)), sp.Integer(0)) ** 7
+    with pytest.raises(ProblemError) as error:
+        Claim("So.", Equal(aims, aims), where=many.expand() > 0)  # pyright: ignore[reportArgumentType]
+    assert str(error.value).startswith(
+        "'So.': write where=Equal(a, b), AtMost or Differs; for both of two, where=Equal((a, b), (c, d)). It has where="
+    )
+    assert len(str(error.value)) < 500

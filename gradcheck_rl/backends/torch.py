@@ -247,9 +247,13 @@ def _dense(gradient: Any) -> Any:
 def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str) -> Callable[..., Any]:
     """An nn.Module in the slot of the function `like`: which argument becomes which parameter; the others are its inputs.
 
-    `module(Policy, policy, W="n1.weight", b="n1.bias")`.
+    `module(Policy, policy, W="n1.weight", b="n1.bias")`. An argument has the axes of its parameter: a row `v` in the place
+    of a weight of shape (1, 2) is one row of a matrix, so that what a network returns has the axes that it has in use.
     """
     names = list(inspect.signature(like).parameters)
+    for name in parameters:
+        if name not in names:
+            raise InputError(f"{like.__name__} has no argument `{name}`; it has {', '.join(names)}.{did_you_mean(name, names)}")
     with precision("float64"):
         net = make()
     title, has = getattr(make, "__name__", "the module"), [name for name, p in net.named_parameters() if p.requires_grad]
@@ -261,11 +265,22 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
             f"{title} has the parameter `{left[0]}`, which no argument gives: write which one, as `{names[0]}={left[0]!r}`."
         )
 
+    axes = {name: p.shape for name, p in net.named_parameters()}
+
+    def placed(name: str, value: Any) -> Any:
+        own = parameters[name]
+        for axis, length in enumerate(axes[own]):
+            if length == 1 and value.ndim < len(axes[own]):
+                value = value.unsqueeze(axis)
+        if value.ndim != len(axes[own]):
+            raise InputError(f"`{name}` has shape {tuple(value.shape)}; `{own}` of {title} has {tuple(axes[own])}.")
+        return value
+
     def forward(*args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args, strict=False)) | kwargs
         return functional_call(
             net.to(torch.get_default_dtype()),
-            {parameters[k]: v for k, v in given.items() if k in parameters},
+            {parameters[k]: placed(k, v) for k, v in given.items() if k in parameters},
             tuple(v for k, v in given.items() if k not in parameters),
         )
 
