@@ -109,9 +109,12 @@ def mutants(
     page = _Page(problem, seed)
     changes_of = page.changes()
     line_of = {name: line for line in changes_of for name in _bound(page.statements[line])}
+    claims = dict(page.claims)
     for name in functions or ():
         if name not in line_of and name not in problem.functions:
-            raise InputError(f"no claim reaches a line `{name}` that could be edited.{did_you_mean(name, line_of)}")
+            reached = [f.__name__ for top in (claims[name].code() if name in claims else ()) for f in slots(top)]
+            code = f" It is a claim about {', '.join(dict.fromkeys(reached))}." if reached else did_you_mean(name, line_of)
+            raise InputError(f"no claim reaches a line `{name}` that could be edited.{code}")
     lines = changes_of.keys() if functions is None else {line_of.get(name) for name in functions}
     chosen = [(line, change) for line, found in changes_of.items() if line in lines for change in found]
     if limit is not None and limit < len(chosen):

@@ -789,11 +789,14 @@ def test_only_these_lines_are_edited(lines: list[str], capsys: pytest.CaptureFix
     assert [m["name"] for m in data["mutants"]] == [m.name for m in of_tiny() if m.name.partition(",")[0] in lines]
 
 
+NOT_A_LINE = "no claim reaches a line `unbiased` that could be edited. It is a claim about reinforce, log_pi."
+
+
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
         ("--mutants --only log_py", "no claim reaches a line `log_py` that could be edited. Did you mean `log_pi`?"),
-        ("--mutants --only log_pi --only unbiased", "no claim reaches a line `unbiased` that could be edited."),
+        ("--mutants --only log_pi --only unbiased", NOT_A_LINE),
         ("--only reinforce", f"add --mutants, or type `run {TINY} --only reinforce`."),
     ],
 )

@@ -254,6 +254,10 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
     for name in parameters:
         if name not in names:
             raise InputError(f"{like.__name__} has no argument `{name}`; it has {', '.join(names)}.{did_you_mean(name, names)}")
+    if isinstance(make, torch.nn.Module):
+        kind = type(make).__name__
+        wanted = f"write module({kind}, ...), or module(lambda: {kind}(8), ...)"
+        raise InputError(f"a network is made anew for `{like.__name__}`: {wanted}.")
     with precision("float64"):
         net = make()
     title, has = getattr(make, "__name__", "the module"), [name for name, p in net.named_parameters() if p.requires_grad]
