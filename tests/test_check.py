@@ -1368,14 +1368,27 @@ class Whole(NotSqueezed):
         super().__init__()
         self.out = torch.nn.Parameter(torch.ones(()))
 
+    def forward(self, h: Any) -> Any:
+        return (h * self.out).sum(-1)
+
+
+class One(Whole):
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = torch.nn.Parameter(torch.ones(1))
+
+
+of_a_critic = Problem(
+    "A critic",
+    (Claim("It regresses.", Equal(Gradient(squared), Gradient((states @ critic - aims) @ (states @ critic - aims) / 3))),),
+)
+
 
 @pytest.mark.parametrize(("make", "verdict"), [(Critic, "agrees"), (NotSqueezed, "refuted")])
 def test_a_parameter_of_a_module_keeps_its_axes(make: Any, verdict: str) -> None:
     """An output of shape (3, 1) less a target of shape (3,) has shape (3, 3): the commonest mistake of a critic."""
-    model = (states @ critic - aims) @ (states @ critic - aims) / 3
-    regression = Problem("A critic", (Claim("It regresses.", Equal(Gradient(squared), Gradient(model))),))
     answer = {critic_value: module(make, critic_value, v="out.weight")}
-    assert only(check(regression, answer)).verdict == verdict
+    assert only(check(of_a_critic, answer)).verdict == verdict
     v, h, y = torch.tensor([1.0, -2.0]), torch.tensor([[1.0, 2.0], [0.5, 0.0], [3.0, 1.0]]), torch.tensor([1.0, 0.0, 2.0])
     net = make()
     net.out.weight.data = v[None].clone()
@@ -1384,10 +1397,16 @@ def test_a_parameter_of_a_module_keeps_its_axes(make: Any, verdict: str) -> None
     assert torch.allclose(net.out.weight.grad[0], right) == (verdict == "agrees")
 
 
-def test_an_argument_that_has_other_axes_than_its_parameter_is_told() -> None:
+@pytest.mark.parametrize(("make", "name", "shape"), [(Whole, "out", ()), (One, "out", (1,))])
+def test_an_argument_that_has_other_axes_than_its_parameter_is_told(make: Any, name: str, shape: tuple[int, ...]) -> None:
+    """One weight for all entries is no network with a weight for each, though it is written alike."""
+    says = f"`v` has shape (2,); `{name}` of {make.__name__} has {shape}."
+    own = module(make, critic_value, v=name)
     with pytest.raises(InputError) as error:
-        module(Whole, critic_value, v="out")(torch.ones(2), torch.ones(3, 2))
-    assert str(error.value) == "`v` has shape (2,); `out` of Whole has ()."
+        own(torch.ones(2), torch.ones(3, 2))
+    assert str(error.value) == says
+    report = check(of_a_critic, {critic_value: own})
+    assert only(report).verdict == "refuted" and says in repr(report)
 
 
 def test_an_argument_that_the_function_of_a_module_lacks_is_told() -> None:

@@ -276,7 +276,7 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
         for axis, length in enumerate(axes[own]):
             if length == 1 and value.ndim < len(axes[own]):
                 value = value.unsqueeze(axis)
-        if value.ndim != len(axes[own]):
+        if value.ndim != len(axes[own]) or any(n == 1 != m for n, m in zip(axes[own], value.shape, strict=True)):
             raise InputError(f"`{name}` has shape {tuple(value.shape)}; `{own}` of {title} has {tuple(axes[own])}.")
         return value
 
