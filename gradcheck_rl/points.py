@@ -157,31 +157,38 @@ def covering(
     variables: Mapping[str, Variable], corners: Sequence[Point], count: int, seed: int, name: str, more: bool = True
 ) -> Points:
     """The same, but that the first draws, and `more` where they are too few, have what the corners lack of the few values, or the
-    ends, of spaces that list them: of all such variables together where that is few, else of each. What is false at one mask
-    alone shows there."""
+    ends, of spaces that list them: of all variables together whose few values are all and few together too, else of each. What
+    is false at one mask alone shows there. Half as many as are asked for stay as they are drawn, where others are all ends, or
+    have one variable's values in step with another's: what is true of such alone shows there."""
     points, first = drawn(variables, corners, count, seed, name), len(corners)
-    lacking = _lacking(variables, points, first)
-    if more and len(lacking) > count:
-        points = drawn(variables, corners, len(lacking), seed, name)
+    lacking, odd = _lacking(variables, points, first)
+    least = max(len(lacking), odd + count // 2)
+    if more and least > count:
+        points = drawn(variables, corners, least, seed, name)
+    if not more and odd:
+        lacking = lacking[: count - count // 2]
     for b, row in zip(range(first, len(points)), lacking, strict=False):
         for k, value in row.items():
             points.exact[k][b, ...] = value
     return points
 
 
-def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> list[dict[str, Any]]:
-    """What the first of these points lack."""
-    listed = {k: list(itertools.islice(found, LISTED)) for k, v in variables.items() if (found := notable(v.over, v.shape))}
-    together = math.prod(map(len, listed.values())) <= LISTED
+def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> tuple[list[dict[str, Any]], int]:
+    """What the first of these points lack, and how many of the first rows of it are unlike draws."""
+    found = {k: notable(v.over, v.shape) for k, v in variables.items()}
+    every = {k: listed for k, (listed, whole) in found.items() if whole}
+    ends = {k: listed for k, (listed, whole) in found.items() if listed and not whole}
+    together = math.prod(map(len, every.values())) <= LISTED
 
-    def of(names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        for values in itertools.product(*(listed[k] for k in names)):
-            row = dict(zip(names, values, strict=True))
-            if not any(all(np.array_equal(points.exact[k][b], x) for k, x in row.items()) for b in range(count)):
-                yield row
+    def of(names: Sequence[str], listed: Mapping[str, Any]) -> list[dict[str, Any]]:
+        rows = (dict(zip(names, values, strict=True)) for values in itertools.product(*(listed[k] for k in names)))
+        had = range(count)
+        return [row for row in rows if not any(all(np.array_equal(points.exact[k][b], x) for k, x in row.items()) for b in had)]
 
-    parts = map(of, [list(listed)] if together else [[k] for k in listed])
-    return [{k: x for part in row for k, x in part.items()} for row in itertools.zip_longest(*parts, fillvalue={})]
+    wholes = [of(names, every) for names in ([list(every)] if together else [[k] for k in every])]
+    parts = [*wholes, *(of([k], ends) for k in ends)]
+    rows = [{k: x for part in row for k, x in part.items()} for row in itertools.zip_longest(*parts, fillvalue={})]
+    return rows, max([0, *sorted(map(len, wholes))[:-1], *map(len, parts[len(wholes) :])])
 
 
 def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str], says: str = "") -> Points:

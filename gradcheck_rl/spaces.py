@@ -35,7 +35,7 @@ LISTED = 16  # values of one variable, or of several together, that are each tri
 
 class Space(Protocol):
     """Draws arrays of exact numbers, and proposes simpler values for one of them, simplest first. One that has few values, or
-    ends, lists them: `notable`."""
+    ends, lists them, `notable`, and says how many values it has, or some number above LISTED: `variety`."""
 
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]: ...
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]: ...
@@ -132,13 +132,19 @@ def _filled(cells: Iterable[Any], shape: Shape) -> NDArray[Any]:
     return np.fromiter(cells, dtype=object, count=math.prod(shape)).reshape(shape)
 
 
-def _each_or_all_alike(numbers: list[Any], shape: Shape, alike: Iterable[int]) -> Iterator[NDArray[Any]]:
-    """Every array of these numbers, if they are few, else those with some one number in all entries."""
-    size = math.prod(shape)
-    if len(numbers) ** min(size, LISTED) <= LISTED:
-        yield from (_filled(cells, shape) for cells in itertools.product(numbers, repeat=size))
-    else:
-        yield from (_filled([numbers[n]] * size, shape) for n in alike)
+def _arrays(numbers: Iterable[Any], shape: Shape) -> Iterator[NDArray[Any]]:
+    """Every array of these numbers."""
+    return (_filled(cells, shape) for cells in itertools.product(numbers, repeat=math.prod(shape)))
+
+
+def _all_alike(numbers: Iterable[Any], shape: Shape) -> Iterator[NDArray[Any]]:
+    """For each number the array that has it in all entries."""
+    return (_filled([n] * math.prod(shape), shape) for n in numbers)
+
+
+def _power(n: int, times: int) -> int:
+    """n to this power, or some number above LISTED."""
+    return n ** min(times, LISTED)
 
 
 def _before(x: Any, order: list[Any]) -> list[Any]:
@@ -222,9 +228,12 @@ class Integers:
 
     def notable(self, shape: Shape) -> Iterator[NDArray[Any]]:
         """All that can be drawn, if that is little, else its ends in all entries."""
-        width = self.high - self.low + 1
-        every = range(self.low, self.high + 1) if width <= LISTED else (self.low, self.high)
-        return _each_or_all_alike([fmpq(n) for n in every], shape, (0, -1))
+        if self.variety(shape) <= LISTED:
+            return _arrays(map(fmpq, range(self.low, self.high + 1)), shape)
+        return _all_alike(map(fmpq, (self.low, self.high)), shape)
+
+    def variety(self, shape: Shape) -> int:
+        return _power(self.high - self.low + 1, math.prod(shape))
 
     def simpler(self, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
         return _one_by_one(value, self._closer)
@@ -333,8 +342,7 @@ class OneOf:
         """All that can be drawn."""
         numbers = self.numbers
         if numbers is not None:
-            for cells in itertools.product(numbers, repeat=math.prod(shape)):
-                yield _filled(cells, shape)
+            yield from _arrays(numbers, shape)
             return
         cells = [_exact(c, f"OneOf({c})") for c in self.choices]
         for wrong in (c.shape for c in cells if c.shape not in ((), shape)):
@@ -350,7 +358,10 @@ class OneOf:
     def notable(self, shape: Shape) -> Iterator[NDArray[Any]]:
         """All that can be drawn, if that is little, else each choice in all entries."""
         numbers = self.numbers
-        return self.arrays(shape) if numbers is None else _each_or_all_alike(numbers, shape, range(len(numbers)))
+        return self.arrays(shape) if numbers is None or self.variety(shape) <= LISTED else _all_alike(numbers, shape)
+
+    def variety(self, shape: Shape) -> int:
+        return len(self.choices) if self.numbers is None else _power(len(self.choices), math.prod(shape))
 
     def rare(self, rng: np.random.Generator, shape: Shape, nth: int, sign: int) -> NDArray[Any]:
         """One choice after the other, in all entries, and draws beside them."""
@@ -389,6 +400,9 @@ class Masks:
             for off in itertools.combinations(range(n), zeros):
                 yield np.broadcast_to(_filled([fmpq(i not in off) for i in range(n)], (n,)), shape).copy()
 
+    def variety(self, shape: Shape) -> int:
+        return _power(_power(2, shape[-1]) - 1, math.prod(shape[:-1]))
+
     def rare(self, rng: np.random.Generator, shape: Shape, nth: int, sign: int) -> NDArray[Any]:
         """All 1s, a single one in each row, or any number of them, each as likely."""
         ones = {1: shape[-1], -1: 1, 0: rng.integers(1, shape[-1] + 1, (*shape[:-1], 1))}[sign]
@@ -418,10 +432,11 @@ def show(values: NDArray[Any]) -> Any:
     return [show(np.asarray(v, dtype=object)) for v in values]
 
 
-def notable(space: Space, shape: Shape) -> Iterator[NDArray[Any]] | None:
-    """The few values of a space, or its ends; nothing of one that lists none."""
-    listed = getattr(space, "notable", None)
-    return listed and listed(shape)
+def notable(space: Any, shape: Shape) -> tuple[list[NDArray[Any]], bool]:
+    """The few values of a space, or its ends, and whether they are all; none of one that lists none."""
+    if not hasattr(space, "notable"):
+        return [], False
+    return list(itertools.islice(space.notable(shape), LISTED)), space.variety(shape) <= LISTED
 
 
 def positive(space: Space) -> bool:

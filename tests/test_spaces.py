@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -44,6 +45,7 @@ from gradcheck_rl.spaces import (
     Space,
     Uniform,
     exact_array,
+    notable,
     positive,
     show,
 )
@@ -367,3 +369,52 @@ def test_points_that_are_taken_rounded_or_moved_know_where_they_came_from(fixed:
     for some in (rounded.take([3, 2, 1]), rounded.take([0, 3, 2, 1]).take([1, 2, 3])):
         assert len(some) == 3 and [some.witness(b, ["x"])["x"] for b in range(3)] == ["1", "2/3", "1/3"]
         assert some.given is some.with_("x", some.exact["x"]).given is stack([some, some]).given is fixed
+LISTING = st.sampled_from((Integers(-9, 9), Integers(0, 1), Integers(0, 12), OneOf(1, 2), OneOf(3, 5, 7), Masks()))
+
+
+@given(
+    seed=st.integers(0, 50),
+    listing=st.lists(st.tuples(LISTING, st.sampled_from(((2, 3), (5, 2), (3,)))), min_size=1, max_size=4),
+    count=st.integers(2, 12),
+    more=st.booleans(),
+)
+def test_a_batch_keeps_draws_beside_what_spaces_list(seed: int, listing: Any, count: int, more: bool) -> None:
+    """Half of what is asked for, but for all values of one variable, one after the other."""
+    named = {f"v{i}": Variable(f"v{i}", shape, over=over) for i, (over, shape) in enumerate(listing)}
+    named["wide"] = Variable("wide", (2, 2), over=Integers(-20, 20))
+    points = covering(named, [], count, seed, "page", more)
+    plain = drawn(named, [], len(points), seed, "page")
+    moved = [[v for k, v in named.items() if (points.exact[k][b] != plain.exact[k][b]).any()] for b in range(len(points))]
+    kept = [vs for vs in moved if not vs or (len(vs) == 1 and notable(vs[0].over, vs[0].shape)[1])]
+    assert len(kept) >= count // 2 and (more or len(points) == count)
+
+
+def _all_ends() -> Claim:
+    r = Variable("r", (2, 2), over=Integers(-20, 20))
+    return Claim("So.", Equal(r**2, 400))
+
+
+def _alike_beside_masks() -> Claim:
+    r, pay = Variable("r", 2, over=Integers(-4, 4)), Variable("pay", (2, 2), over=Integers(-3, 3))
+    return Claim("So.", Equal((r[0], pay[0, 1]), (r[1], pay[1, 0])), where=Equal(Variable("allowed", 2, over=Masks()), 1))
+
+
+def _equal_rows() -> Claim:
+    allowed = Variable("allowed", (2, 4), over=Masks())
+    return Claim("So.", Equal(allowed[0], allowed[1]))
+
+
+def _in_step() -> Claim:
+    n, m = (Variable(name, over=Integers(0, 12)) for name in "nm")
+    return Claim("So.", Equal(n, m))
+
+
+def _alike_in_four() -> Claim:
+    total = sum(Variable(name, 3, over=Integers(0, 9)) for name in "abcd")
+    return Claim("So.", Equal(total[0], total[1]))
+
+
+@pytest.mark.parametrize("of", [_all_ends, _alike_beside_masks, _equal_rows, _in_step, _alike_in_four])
+def test_what_is_true_of_listed_values_alone_is_refuted(of: Callable[[], Claim]) -> None:
+    (line,) = check(Problem(title="Page", claims=(of(),))).claims
+    assert line.verdict == "refuted"
