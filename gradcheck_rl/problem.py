@@ -19,7 +19,7 @@ from .errors import ProblemError, did_you_mean
 from .evaluators import ROUTES
 from .evaluators.scene import World
 from .figures import Figure
-from .laws import Bundle, Categorical, Draw, Random, Rows, with_parents
+from .laws import Bundle, Categorical, Column, Draw, Random, Rows, with_parents
 from .points import Point, check_names
 from .quantities import Gradient, Over, Quantity, arguments, blocks, is_code, slots
 from .symbols import Named, Pick, Symbols, Variable, atoms_in, entries, names_in, resized, unheld
@@ -245,8 +245,13 @@ class _Found:
             elif home.bundle is None and isinstance(known := self.names.get(home.name), Draw):
                 if known is not home:
                     self.alike.add(home.name)
-            elif home.name not in self.names and (home.bundle is None or not set(home.bundle.names) <= set(self.names)):
+            elif home.name not in self.names and (home.bundle is None or not self._holds_one_of(home.bundle.names)):
                 self._draw(home)
+
+    def _holds_one_of(self, names: Mapping[str, Symbols]) -> bool:
+        """Is there a bundle with a name of these, or all of them? Another one is for claims that say over= it."""
+        known = [self.names[name] for name in names if name in self.names]
+        return len(known) == len(names) or any(isinstance(x, Column) for x in known)
 
     def quantity(self, q: Quantity) -> None:
         if isinstance(q, Gradient) and q.wrt is not None:

@@ -63,6 +63,7 @@ from gradcheck_rl import (
     clip,
     diff,
     differences,
+    episode,
     frozen,
     log_prob,
     log_softmax,
@@ -1470,3 +1471,23 @@ def test_a_network_that_is_made_already_is_told() -> None:
     assert str(error.value) == (
         "a network is made anew for `log_pi_of`: write module(Layer, ...), or module(lambda: Layer(8), ...)."
     )
+@pytest.mark.parametrize("hidden_first", [True, False])
+def test_two_episodes_of_which_one_hides_its_states_stand_on_one_page(hidden_first: bool) -> None:
+    theta, pay = Parameter("theta", (2, 2), over=LogRational()), Variable("pay", (2, 2), over=Uniform(-1, 1))
+    start, step = Variable("start", 2, over=Simplex()), Variable("step", (2, 2, 2), over=Simplex())
+    seen = episode(start, step, pay, softmax(theta), 2)
+    hidden = episode(start, step, pay, softmax(theta), 2, observe=(0, 0))
+
+    def of_states(theta: Any, states: Any, actions: Any, rewards: Any) -> Any:
+        return (theta.log_softmax(-1)[states, actions] * rewards.sum()).sum()
+
+    def of_observations(theta: Any, observations: Any, actions: Any, rewards: Any) -> Any:
+        return (theta.log_softmax(-1)[observations, actions] * rewards.sum()).sum()
+
+    def right(loss: Any, tau: Any) -> Claim:
+        return Claim(f"{loss.__name__} of {tau}.", Equal(Mean(Gradient(loss), over=tau), Gradient(E(tau.total))))
+
+    claims = [right(of_states, seen), right(of_observations, hidden), right(of_states, hidden)]
+    report = check(Problem(title="Two", claims=tuple(claims if not hidden_first else reversed(claims))))
+    verdicts = [line.verdict for line in report.claims]
+    assert (verdicts if not hidden_first else verdicts[::-1]) == ["agrees", "agrees", "refuted"]
