@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import inspect
 import itertools
 import os
@@ -344,7 +345,8 @@ def _meant(error: BaseException, says: str) -> str:
     package = sys.modules[__name__.partition(".")[0]]
     names: list[str] = package.__all__
     if isinstance(error, ImportError) and (found := re.search(f"cannot import name '(\\w+)' from '{package.__name__}'", says)):
-        return f".{_of_sympy(found[1]) or did_you_mean(found[1], names)}"
+        own = f" It is Python's own: write `{found[1]}(x)`, without an import." if hasattr(builtins, found[1]) else ""
+        return f".{own or _of_sympy(found[1]) or did_you_mean(found[1], names)}"
     if isinstance(error, NameError) and error.name is not None:
         missing = f" Write `from {package.__name__} import {error.name}`." if error.name in names else ""
         module = MODULES.get(error.name, error.name if error.name in sys.stdlib_module_names else "")
