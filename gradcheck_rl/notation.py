@@ -51,7 +51,7 @@ alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron
 Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell
 """
 GREEK = frozenset(_LETTERS.split())
-SPELLED = {"eps": "epsilon", "lamda": "lambda", "varepsilon": "epsilon"}
+SPELLED = {"eps": "epsilon", "lam": "lambda", "lamda": "lambda", "varepsilon": "epsilon"}
 ACCENTS = frozenset({"hat", "bar", "tilde"})
 
 FUNCTIONS: dict[Any, str] = {

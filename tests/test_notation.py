@@ -395,3 +395,8 @@ def test_only_what_stands_last_may_end_in_cases(one: Any, other: Any) -> None:
 )
 def test_a_power_in_a_reason_may_be_a_letter_or_a_sum(says: str, set_as: str) -> None:
     assert typeset.latex_prose(says) == set_as
+
+
+@pytest.mark.parametrize("word", ["lam", "lamda", "lambda"])
+def test_a_word_that_python_keeps_is_spelled_otherwise(word: str) -> None:
+    assert name(word) == ["id", "lambda"] and name(f"{word}_0") == name("lambda_0")
