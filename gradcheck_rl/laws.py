@@ -484,6 +484,7 @@ def _together(over: Sequence[Draw], body: Any) -> list[Draw]:
 
 OUTCOMES_IN_A_FORMULA = 512
 TERMS_IN_A_FORMULA = 500
+NO_POLYNOMIAL = "the integrand is no polynomial in the draw, nor one times exp of a multiple of it"
 
 
 def _outcomes(pairs: Sequence[Any]) -> int:
@@ -492,7 +493,7 @@ def _outcomes(pairs: Sequence[Any]) -> int:
 
 
 def closed(e: Any) -> Any:
-    """The formula with its expectations worked out: finite sums, and Gaussian moments of polynomials and half-lines."""
+    """The formula with its expectations worked out: finite sums, and Gaussian moments of polynomials, half-lines and exp."""
     if isinstance(e, Expected):
         return sp.Add(*(_eliminate(t) for t in e.terms(bare(closed(e.body)))))
     if isinstance(e, Slope):
@@ -521,28 +522,46 @@ def _eliminate(e: Any) -> Any:
 
 
 def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
-    """E over a normal vector: polynomials by moments, one half-line indicator by truncated moments."""
+    """E over a normal vector: polynomials by moments, one half-line indicator by truncated moments, exp(t z) by a shift."""
     if not body.has(*atoms):
         return body
     body = body.replace(frozen_, lambda x: _held(x, atoms))
     z = [sp.Dummy(f"z{i}", real=True) for i in range(len(atoms))]
     value = [m + sum(row[j] * z[j] for j in range(i + 1)) for i, (m, row) in enumerate(zip(law.mean, law.factor, strict=True))]
     body = body.xreplace(dict(zip(atoms, value, strict=True)))
-    if (terms := _terms(body)) > TERMS_IN_A_FORMULA:
-        raise Unsuitable(f"the integrand has up to {terms:.0e} terms when it is multiplied out, too many for one formula")
     total = sp.S.Zero
-    for term in sp.Add.make_args(sp.expand(body)):
+    for term in (part for whole in _multiplied_out(body) for part in _shifted(whole, z)):
         jumps = [f for f in sp.Mul.make_args(term) if isinstance(f, step_) and f.has(*z)]
         moment = _half_line(jumps, z) if jumps else lambda powers: sp.Mul(*map(_moment, powers))
         try:
             monomials = sp.Poly(term / sp.Mul(*jumps), *z).terms()
         except sp.PolynomialError as error:
-            raise Unsuitable("the integrand is no polynomial in the draw") from error
+            raise Unsuitable(NO_POLYNOMIAL) from error
         for powers, coefficient in monomials:
             if coefficient.has(*z):
-                raise Unsuitable("the integrand is no polynomial in the draw")
+                raise Unsuitable(NO_POLYNOMIAL)
             total += coefficient * moment(powers)
     return total
+
+
+def _multiplied_out(e: Any) -> Sequence[Any]:
+    if (terms := _terms(e)) > TERMS_IN_A_FORMULA:
+        raise Unsuitable(f"the integrand has up to {terms:.0e} terms when it is multiplied out, too many for one formula")
+    return sp.Add.make_args(sp.expand(e))
+
+
+def _shifted(term: Any, z: Sequence[Any]) -> Sequence[Any]:
+    """Terms without exp(t z) that have the same mean: what it multiplies at z + t, times exp(t^2 / 2)."""
+    tilts: list[Any] = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.exp) and f.has(*z)]
+    if not tilts:
+        return [term]
+    exponent = sp.Add(*(f.args[0] for f in tilts))
+    t = [slope(exponent, x) for x in z]
+    if any(x.has(*z) for x in t):
+        raise Unsuitable(NO_POLYNOMIAL)
+    rest = (term / sp.Mul(*tilts)).xreplace({x: x + by for x, by in zip(z, t, strict=True)})
+    offset = exponent.xreplace(dict.fromkeys(z, sp.S.Zero))
+    return _multiplied_out(rest * sp.exp(offset + sp.Add(*(x**2 for x in t)) / 2))
 
 
 def _terms(e: Any) -> float:

@@ -351,7 +351,7 @@ def test_finite_and_gaussian_draws_mix_in_any_nesting() -> None:
 
 def test_what_has_no_closed_form_says_so() -> None:
     x = Draw("x", Gaussian([0, 0], 1))
-    for body in (exp(x[0]), step(x[0] - x[1]), step(x[0]) * step(x[0] - 1), 1 / x[0], frozen(x[0] ** half)):
+    for body in (exp(x[0] ** 2), step(x[0] - x[1]), step(x[0]) * step(x[0] - 1), 1 / x[0], frozen(x[0] ** half)):
         with pytest.raises(Unsuitable):
             closed(E(body))
         assert E(body).doit() == E(body)
@@ -597,3 +597,43 @@ def test_what_rises_or_falls_has_one(rises: Any) -> None:
     chance = (math.erf((at + h) / math.sqrt(2)) - math.erf((at - h) / math.sqrt(2))) / 2
     density = floats([log_prob(rises)], row)[0][1]
     assert density == pytest.approx(math.log(chance / abs(value[2] - value[0])), abs=1e-5)
+
+
+@settings(max_examples=25)
+@given(
+    c=st.tuples(*[st.integers(-3, 3)] * 3),
+    tilts=st.lists(st.fractions(-2, 2, max_denominator=4), min_size=1, max_size=2),
+    mean=st.fractions(-1, 1, max_denominator=4),
+    sd=st.fractions(Fraction(1, 4), 2, max_denominator=4),
+    edge=st.none() | st.fractions(-1, 1, max_denominator=4),
+)
+def test_an_exponential_of_a_normal_draw_has_a_closed_mean(
+    c: tuple[int, ...], tilts: list[Fraction], mean: Fraction, sd: Fraction, edge: Fraction | None
+) -> None:
+    m, s, b = (sp.Rational(x) if x is not None else None for x in (mean, sd, edge))
+    x = Draw("x", Gaussian(m, s))
+    body = sum(k * x**n for n, k in enumerate(c)) * sp.Mul(*(exp(sp.Rational(t) * x) for t in tilts))
+    found = closed(E(body if b is None else body * step(x - b)))
+
+    def integrand(u: Any) -> Any:
+        weight = mpmath.npdf(u, mpmath.mpf(mean.numerator) / mean.denominator, mpmath.mpf(sd.numerator) / sd.denominator)
+        return sum(k * u**n for n, k in enumerate(c)) * mpmath.exp(u * float(sum(tilts))) * weight
+
+    low = -45 if edge is None else mpmath.mpf(edge.numerator) / edge.denominator
+    wanted = mpmath.quad(integrand, mpmath.linspace(low, 45, 30))
+    assert abs(float(found) - float(wanted)) <= 1e-9 * (1 + abs(float(wanted)))
+
+
+def test_an_exponential_of_two_normal_draws_sees_how_they_vary_together() -> None:
+    mu, r = Parameter("mu", 2), Variable("r", over=Uniform(-1, 1))
+    x = Draw("x", Gaussian(mu, covariance=((1, r), (r, 4))))
+    right = Claim("It is so.", Equal(E(exp(x[0] - x[1])), exp(mu[0] - mu[1] + sp.Rational(5, 2) - r)))
+    wrong = Claim("As if they were independent.", Equal(E(exp(x[0] - x[1])), exp(mu[0] - mu[1] + sp.Rational(5, 2))))
+    report = check(Problem(title="Two", claims=(right, wrong)))
+    assert [line.verdict for line in report.claims] == ["proved", "refuted"]
+
+
+@pytest.mark.parametrize("body", [lambda x: exp(x**2 / 8), lambda x: exp(tanh(x)), lambda x: exp(exp(x / 9))])
+def test_other_exponentials_have_no_closed_mean(body: Any) -> None:
+    with pytest.raises(Unsuitable, match="nor one times exp of a multiple of it"):
+        closed(E(body(Draw("x", Gaussian(0, 1)))))
