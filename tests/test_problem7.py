@@ -34,10 +34,9 @@ ROUTES: dict[tuple[str, ...], str] = {
         "proof",
         "symbolic",
     ): "differentiated centred centred_factor moments information information_each worth "
-    "worth_by_logarithm logged one uncorrelated too_heavy",
+    "worth_by_logarithm logged normal_too one uncorrelated too_heavy",
     ("symbolic",): "mode",
     ("proof", "exact"): "in_every_sample",
-    ("symbolic + integrated",): "normal_too",
     ("symbolic + integrated + autodiff",): "slope slope_sigma truncated truncated_sigma leaning scatter",
     ("symbolic + integrated + autodiff", "symbolic + sampled + autodiff"): "drawn",
     ("called",): "negative",
