@@ -1471,6 +1471,8 @@ def test_a_network_that_is_made_already_is_told() -> None:
     assert str(error.value) == (
         "a network is made anew for `log_pi_of`: write module(Layer, ...), or module(lambda: Layer(8), ...)."
     )
+
+
 @pytest.mark.parametrize("hidden_first", [True, False])
 def test_two_episodes_of_which_one_hides_its_states_stand_on_one_page(hidden_first: bool) -> None:
     theta, pay = Parameter("theta", (2, 2), over=LogRational()), Variable("pay", (2, 2), over=Uniform(-1, 1))

@@ -505,6 +505,8 @@ def test_arguments_are_told_that_an_author_writes(tmp_path: Path, right: str, wr
 def test_what_is_filled_in_is_an_argument() -> None:
     for name, filled in FILLED_IN.items():
         assert set(filled) < set(inspect.signature(getattr(gradcheck_rl, name)).parameters)
+
+
 def test_what_is_pythons_own_is_not_imported(tmp_path: Path) -> None:
     path = tmp_path / "page.py"
     path.write_text("from gradcheck_rl import abs\n")

@@ -369,6 +369,8 @@ def test_points_that_are_taken_rounded_or_moved_know_where_they_came_from(fixed:
     for some in (rounded.take([3, 2, 1]), rounded.take([0, 3, 2, 1]).take([1, 2, 3])):
         assert len(some) == 3 and [some.witness(b, ["x"])["x"] for b in range(3)] == ["1", "2/3", "1/3"]
         assert some.given is some.with_("x", some.exact["x"]).given is stack([some, some]).given is fixed
+
+
 LISTING = st.sampled_from((Integers(-9, 9), Integers(0, 1), Integers(0, 12), OneOf(1, 2), OneOf(3, 5, 7), Masks()))
 
 
