@@ -494,7 +494,7 @@ def test_a_habit_is_told_what_to_type(text: str, says: str, advice: str) -> None
     ("text", "says"),
     [
         ("p(1 - p)", "`p` is not known here; there is x"),
-        ("pi_i (x)", "`pi` is a number here, and no function"),
+        ("pi_i (x)", "`pi` is 3.14... here, and no policy"),
         ("Σ x", "Write sum("),
         ("½ x", "Did you mean `1/2`?"),
         ("1 0 2", "write [a, b] for several"),
@@ -504,3 +504,18 @@ def test_what_is_on_a_page_and_not_here_is_told_how_to_be_written(text: str, say
     with pytest.raises(FormulaError) as found:
         parse(text, {"x": Variable("x")})
     assert says.lower() in str(found.value).lower()
+
+
+@pytest.mark.parametrize("form", ["pi[{}]", "pi_{}", "pi_{{{}}}(x)", "pi({}|x)", "pi_{}[0]", "x*pi[{}]*(1 - x)"])
+@given(index=st.sampled_from("aisxθ"))
+def test_pi_is_no_policy(form: str, index: str) -> None:
+    with pytest.raises(FormulaError, match=r"`pi` is 3\.14") as found:
+        parse(form.format(index), {"x": Variable("x")})
+    assert "Write the policy out" in str(found.value)
+    policy = Variable("pi", (3, 2))
+    assert parse("pi[2]", {"pi": policy})[1] == policy[2, 1]
+
+
+@pytest.mark.parametrize("text", ["2 pi", "pi(1 - x)", "pi(|x|)", "sqrt(2pi)^3", "pi|x|"])
+def test_pi_is_a_number(text: str) -> None:
+    assert parse(text, {"x": Variable("x")}).has(sp.pi)

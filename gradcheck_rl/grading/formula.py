@@ -229,13 +229,22 @@ class Parser:
             value, closed = self._function(name)
             if not closed:
                 return value
+        elif self._at("(") and self.meaning.applies(name):
+            value = self._applied(name)
+        elif name.word == "pi" and self._given():
+            raise self.meaning.no_policy(name)
         else:
-            value = self._applied(name) if self._at("(") and self.meaning.applies(name) else name
+            value = name
         while self._at("["):
             with self._deeper():
                 opening = self._next()
                 value = Entry(opening.at, value, self._list(opening))
         return value
+
+    def _given(self) -> bool:
+        """Does (a|s) follow?"""
+        ahead = self.words[self.position :][:5]
+        return [w.text if w.kind == "sign" else w.kind for w in ahead] == ["(", "name", "|", "name", ")"]
 
     def _below(self) -> tuple[Node, ...]:
         """What is written below a name: one word or number after each underscore, or a list in braces."""

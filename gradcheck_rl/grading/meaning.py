@@ -176,6 +176,8 @@ class Meaning:
             case Call():
                 return self._call(node)
             case Entry(of=of, index=index):
+                if isinstance(of, Name) and of.word == "pi" and self._looked_up(of)[0] is None:
+                    raise self.no_policy(of)
                 return self._entry(self._of(of), index, node.at)
             case Sum(terms=terms):
                 return self._each(sp.Add, [sign * self._of(t) for sign, t in terms], node.at)
@@ -324,7 +326,12 @@ class Meaning:
             raise self.error("this is no index", at, f"write a number from {run}, or the name of an index")
         return place
 
+    def no_policy(self, name: Name) -> FormulaError:
+        return self.error("`pi` is 3.14... here, and no policy", name.at, "write the policy out, as in softmax(x)[0]")
+
     def _unknown(self, name: Name) -> FormulaError:
+        if name.word == "pi":
+            return self.no_policy(name)
         known = [*self.bound, *self.names]
         inner = self._split(name.word, known)
         word = "_".join([name.word, *itertools.takewhile(bool, map(_written, name.below))])
@@ -374,6 +381,8 @@ class Meaning:
     def _unknown_function(self, node: Call) -> FormulaError:
         word = node.of.word
         like = did_you_mean(word, [*FUNCTIONS, *self.names]).strip()
+        if word == "pi":
+            return self.no_policy(node.of)
         if word in CONSTANTS:
             return self.error(f"`{word}` is a number here, and no function", node.at, "write * for a product")
         if not like and len(word) == len(node.arguments) == 1:  # as p in p(1 - p)
