@@ -1246,3 +1246,29 @@ def test_a_template_tells_how_many_digits_are_asked_for(digits: list[int]) -> No
     problem = load("problem1")
     text = template(problem, parts(problem, Rubric(asked)))
     assert f"or to {' or '.join(map(str, sorted(set(digits))))} digits." in text
+
+
+def test_what_is_undecided_shows_a_point_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Right where mu is not negative; elsewhere nothing tells whether the term of 0 has a value."""
+    hiding = "max(mu, 0)*log(max(mu, 0)) - max(mu, 0)*log(2*max(mu, 0)) + max(mu, 0)*log(2) + min(mu, 0)"
+    grader = Grader(load("problem3"), Rubric((Rule("slope"),)), chosen("auto"), LIMITS, KEY)
+    found = row(grader, tmp_path, f'slope = "2*mu + {hiding}"')
+    assert words(found) == ["UNDECIDED"]
+    assert float(re.findall(r"such a point is mu = (\S+)", said(found))[0]) <= 0
+    grader = Grader(load("problem3"), Rubric((Rule("slope"),), show="hint"), chosen("auto"), LIMITS, KEY)
+    assert "mu = " not in said(row(grader, tmp_path, f'slope = "2*mu + {hiding}"'))
+
+    for module in ("grade", "remote"):
+        monkeypatch.setattr(f"gradcheck_rl.grading.{module}.ROWS", 10_000)
+    code = filled([p for p in of("problem4").parts if p.kind == FUNCTION])
+    wrong = "def score(W, b, log_sigma, d, jump):\n    return log_pi(W, b, log_sigma, d, jump)\n"
+    found = row(only("problem4", ["score"]), tmp_path, code + wrong)
+    assert words(found) == ["UNDECIDED"]
+    [(theirs, own)] = re.findall(r"is (\S.*); (\S.*) is the page's own", said(found))
+    assert theirs != own
+
+
+def test_pi_where_a_policy_is_meant_is_told_of(tmp_path: Path) -> None:
+    grader = Grader(load("problem3"), Rubric((Rule("slope"),)), chosen("auto"), LIMITS, KEY)
+    assert "where a policy is meant, write it out" in said(row(grader, tmp_path, 'slope = "mu*pi"'))
+    assert "policy" not in said(row(grader, tmp_path, 'slope = "3*mu"'))

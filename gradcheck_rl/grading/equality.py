@@ -106,7 +106,7 @@ class _Question:
         if not len(points) and not len(self.doubtful):
             raise ProblemError("the expected formula has no value at any point drawn: check the spaces of its variables.")
         if len(points) < ENOUGH and variables:
-            return Ruling(AT_POINTS, Verdict.UNDECIDED, note=self._doubt(), points=points)
+            return self._doubt(Ruling(AT_POINTS, Verdict.UNDECIDED, points=points))
         return self._compared(points)
 
     def doubted(self, ruling: Ruling) -> Ruling:
@@ -115,14 +115,23 @@ class _Question:
             return ruling
         left = [e.replace(sp.log, _from_one) for e in self.left]
         filled = _Question(Equal(Value(array(*left)), self.that.right), left, self.right, self.world, self.seed)
+        at = 0
         with suppress(GradcheckError):
             found, good, _ = filled._defined(self.doubtful)
-            if found is None and len(good) == len(self.doubtful) and filled._compared(self.doubtful).verdict is Verdict.AGREES:
-                return replace(ruling, removed=len(good))
-        return replace(ruling, verdict=Verdict.UNDECIDED, note=self._doubt(), remark="")
+            at = next((n for n in range(len(self.doubtful)) if n not in good), 0)
+            if found is None and len(good) == len(self.doubtful):
+                compared = filled._compared(self.doubtful)
+                if compared.verdict is Verdict.AGREES:
+                    return replace(ruling, removed=len(good))
+                at = compared.at
+        return self._doubt(ruling, at)
 
-    def _doubt(self) -> str:
-        return f"at {len(self.doubtful)} of {self.tried} points it cannot be told whether the answer has a value"
+    def _doubt(self, ruling: Ruling, at: int = 0) -> Ruling:
+        """Undecided, with a point where it is."""
+        note = f"at {len(self.doubtful)} of {self.tried} points it cannot be told whether the answer has a value"
+        note += ": a denominator, or what a root or a logarithm is of, may be 0 there"
+        points = self.doubtful if len(self.doubtful) else ruling.points
+        return replace(ruling, verdict=Verdict.UNDECIDED, note=note, remark="", points=points, at=at)
 
     def beside_switches(self, points: Points) -> Ruling | None:
         """A refutation on one side of a switch, by one entry of one variable."""

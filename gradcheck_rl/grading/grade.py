@@ -30,7 +30,7 @@ from ..problem import Problem
 from ..quantities import Covariance, Gradient, Leaf, Mean, Trace, Value, blocks, is_code, slots
 from ..report import plain
 from ..symbols import array, entries
-from ..verdict import Verdict
+from ..verdict import Ruling, Verdict
 from . import hints
 from .equality import compare_formulas
 from .formula import parse
@@ -224,7 +224,7 @@ class Grader:
             held = "its gradient is the page's" if alike else "all that is claimed of it holds"
             return Judgement("PASS", (f"{held}, its value is another",))
         if refuted.verdict == "UNDECIDED":
-            return Judgement("UNDECIDED", (*refuted.says, *self._named(remote, asked)))
+            return Judgement("UNDECIDED", (*refuted.says, *self._named(remote, asked), *self._other(remote, asked, seen)))
         if failed is not None:
             return Judgement("FAIL", self._shape(remote, asked, str(failed)))
         return Judgement("FAIL", self._feedback(remote, asked, seen, refuted, answer))
@@ -340,11 +340,21 @@ class Grader:
                 elif show == "counterexample" and (near := hints.fit(given, asked.told)):
                     out.append(near)
             if show == "counterexample":
-                by = self._slopes_by(asked.function.slot)
-                variables = self.problem.bound.variables
-                difference = Search(remote.ask, asked.function, variables, by, seen).simplest(asked.shown)
+                difference = self._difference(remote, asked, seen)
                 out += _example(difference) if difference is not None else ["it fails at points that are not shown"]
         return tuple(out)
+
+    def _difference(self, remote: Remote, asked: _Asked, seen: Sight) -> Difference | None:
+        by = self._slopes_by(asked.function.slot)
+        return Search(remote.ask, asked.function, self.problem.bound.variables, by, seen).simplest(asked.shown)
+
+    def _other(self, remote: Remote, asked: _Asked, seen: Sight) -> tuple[str, ...]:
+        """Where what is undecided is not the page's own function, which it need not be."""
+        if self.rubric.show == "counterexample":
+            with np.errstate(all="ignore"), suppress(GradcheckError, ValueError, TooMuch):
+                if (difference := self._difference(remote, asked, seen)) is not None:
+                    return tuple(_example(difference, "is the page's own"))
+        return ()
 
     def _slopes_by(self, slot: Any) -> list[str]:
         """What the claims take gradients of this function by. Then an example shows one."""
@@ -445,7 +455,8 @@ class Grader:
         if ruling.verdict in (Verdict.PROVED, Verdict.AGREES):
             return Judgement("PASS")
         if ruling.verdict is Verdict.UNDECIDED:
-            return Judgement("UNDECIDED", (ruling.note or "neither a proof nor a counterexample was found",))
+            note = ruling.note or "neither a proof nor a counterexample was found"
+            return Judgement("UNDECIDED", (note, *self._untold(part, left, right)))
         return Judgement("FAIL", self._of_formula(part, left, right))
 
     def _names_in(self, part: Part) -> dict[str, Any]:
@@ -461,14 +472,22 @@ class Grader:
         out: list[str] = []
         if self.rubric.hints and (says_ := _multiple(left, right, self.seed)):
             out.append(f"the mistake: {says_}")
+        elif self.rubric.hints and any(e.has(sp.pi) for e in left) and not any(e.has(sp.pi) for e in right):
+            out.append("`pi` is 3.14... in a formula: where a policy is meant, write it out")
         if self.rubric.show == "counterexample" and part.kind != NUMBER:
             shown = compare_formulas(array(*left), array(*right), 0)
             if shown.verdict is Verdict.REFUTED and shown.points is not None:
-                at = ", ".join(
-                    f"{k} = {plain(v)}" for k, v in shown.points.witness(shown.at, list(shown.points.variables)).items()
-                )
-                out.append(f"at {at}: {shown.note}" if shown.note else f"it differs at {at}")
+                out.append(f"at {_place(shown)}: {shown.note}" if shown.note else f"it differs at {_place(shown)}")
         return tuple(out) or (self._of_numbers(part, left) if part.kind == NUMBER else ())
+
+    def _untold(self, part: Part, left: Sequence[Any], right: Sequence[Any]) -> tuple[str, ...]:
+        """A point that may be shown where a formula is undecided."""
+        if self.rubric.show != "counterexample" or part.kind == NUMBER:
+            return ()
+        shown = compare_formulas(array(*left), array(*right), 0)
+        if shown.verdict is not Verdict.UNDECIDED or shown.points is None or not (place := _place(shown)):
+            return ()
+        return (f"such a point is {place}",)
 
     def _of_decimals(self, left: Sequence[Any], right: Sequence[Any], digits: int) -> tuple[str, ...]:
         if self.rubric.show == "verdict" or not self.rubric.hints:
@@ -652,10 +671,10 @@ def _difference(ask: Any, sample: Sample, line: Mapping[str, Floats], step: floa
         return (ends[0] - ends[1]) / (2 * step)
 
 
-def _example(found: Difference) -> list[str]:
+def _example(found: Difference, wanted: str = "was expected") -> list[str]:
     at = ", ".join(f"{k} = {_numbers(v)}" for k, v in found.arguments.items())
     what = f"the gradient by {found.by}" if found.by else "it"
-    return [f"at {at}:", f"{what} is {_numbers(found.theirs)}; {_numbers(found.ours)} was expected"]
+    return [f"at {at}:", f"{what} is {_numbers(found.theirs)}; {_numbers(found.ours)} {wanted}"]
 
 
 def _numbers(x: Any) -> str:
@@ -669,6 +688,12 @@ def _numbers(x: Any) -> str:
 
 def _short(x: float) -> str:
     return f"{x:.6g}"
+
+
+def _place(ruling: Ruling) -> str:
+    """The point of a ruling, in words."""
+    points = ruling.points
+    return ", ".join(f"{k} = {plain(v)}" for k, v in points.witness(ruling.at, list(points.variables)).items())
 
 
 def _counted(part: Part, given: Sequence[Any]) -> list[Any]:
