@@ -72,13 +72,15 @@ def raised(name: str, error: BaseException) -> str:
     """What code under test raised, on which of its lines, and the likeliest reason on a page of SymPy names."""
     step, says = _own(error.__traceback__), told(error).removesuffix(DETACHING)
     if step is None:
-        return f"`{name}` raised {says}"
+        return str(error) if isinstance(error, GradcheckError) else f"`{name}` raised {says}"
     code = step.tb_frame.f_code
     said = f"`{name}` raised {says} ({os.path.basename(code.co_filename)}:{step.tb_lineno})"
-    if symbol := _symbol_in(step.tb_frame):
+    if isinstance(error, NameError):
+        meant = did_you_mean(error.name or "", names_at(error))
+        return f"{said}.{meant}" if meant else said
+    misspelt = isinstance(error, AttributeError) and not hasattr(error.obj, "free_symbols")
+    if not misspelt and (symbol := _symbol_in(step.tb_frame)):
         return said + f"; `{symbol}` is a SymPy name there, and no number: take it as an argument"
-    if isinstance(error, NameError) and (meant := did_you_mean(error.name or "", names_at(error))):
-        return f"{said}.{meant}"
     hint = next((hint for pattern, hint in ARRIVES if re.search(pattern, told(error))), "")
     return f"{said}; {hint}" if hint else said
 

@@ -74,6 +74,7 @@ from gradcheck_rl import (
     softmax,
     step,
 )
+from gradcheck_rl.errors import raised
 from gradcheck_rl.load import load
 from gradcheck_rl.render import json
 
@@ -1494,3 +1495,49 @@ def test_two_episodes_of_which_one_hides_its_states_stand_on_one_page(hidden_fir
     report = check(Problem(title="Two", claims=tuple(claims if not hidden_first else reversed(claims))))
     verdicts = [line.verdict for line in report.claims]
     assert (verdicts if not hidden_first else verdicts[::-1]) == ["agrees", "agrees", "refuted"]
+@given(shape=st.lists(st.integers(1, 4), min_size=2, max_size=3).filter(lambda n: np.prod(n) != 3))
+def test_a_layer_whose_shape_does_not_fit_is_told_of_its_parameter(shape: list[int]) -> None:
+    class Layered(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = torch.nn.Parameter(torch.zeros(*shape))
+
+        def forward(self) -> Any:
+            return self.weight.reshape(*shape).log_softmax(-1)
+
+    line = only(check(page, {log_pi: module(Layered, log_pi, theta="weight")}))
+    assert line.verdict == "refuted"
+    says = f"`weight` of Layered has shape {tuple(shape)}, and should have that of `theta`, (3,): write another layer, or "
+    assert any(f"{says}torch.nn.Parameter(torch.zeros(3))." in route.note for route in line.routes)
+
+
+def test_what_a_network_does_wrong_itself_is_not_laid_to_a_shape() -> None:
+    class Wrong(Policy):
+        def forward(self) -> Any:
+            return self.logits @ torch.ones(4)
+
+    line = only(check(page, {log_pi: module(Wrong, log_pi, theta="logits")}))
+    assert any("raised RuntimeError" in route.note for route in line.routes) and "should have" not in str(line)
+
+
+RATE = Rational(9, 10)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "symbolic"),
+    [
+        (lambda theta: RATE * Solved().V + theta[0], False),
+        (lambda theta: RATE * theta.summ(), False),
+        (lambda theta: RATE * thtea[0], False),  # pyright: ignore[reportUndefinedVariable]  # noqa: F821
+        (lambda theta: RATE.item() * theta[0], True),
+        (lambda theta: torch.log(RATE) * theta[0], True),  # pyright: ignore[reportArgumentType, reportCallIssue]
+    ],
+)
+def test_a_misspelt_name_is_not_laid_to_what_is_symbolic_beside_it(wrong: Any, symbolic: bool) -> None:
+    with pytest.raises((AttributeError, NameError, TypeError)) as found:
+        wrong(torch.zeros(3))
+    assert ("`RATE` is a SymPy name there" in raised("f", found.value)) is symbolic
+
+
+class Solved:
+    v = 1

@@ -269,24 +269,34 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
             f"{title} has the parameter `{left[0]}`, which no argument gives: write which one, as `{names[0]}={left[0]!r}`."
         )
 
-    axes = {name: p.shape for name, p in net.named_parameters()}
+    shapes = {name: tuple(p.shape) for name, p in net.named_parameters()}
 
-    def placed(name: str, value: Any) -> Any:
-        own = parameters[name]
-        for axis, length in enumerate(axes[own]):
-            if length == 1 and value.ndim < len(axes[own]):
+    def misfit(argument: str, shape: tuple[int, ...]) -> InputError:
+        name = parameters[argument]
+        write = f"torch.nn.Parameter(torch.zeros({', '.join(map(str, shape)) or '()'}))"
+        has = f"`{name}` of {title} has shape {shapes[name]}, and should have that of `{argument}`, {shape}"
+        return InputError(f"{has}: write another layer, or {write}.")
+
+    def placed(argument: str, value: Any) -> Any:
+        shape, given = shapes[parameters[argument]], tuple(value.shape)
+        for axis, length in enumerate(shape):
+            if length == 1 and value.ndim < len(shape):
                 value = value.unsqueeze(axis)
-        if value.ndim != len(axes[own]) or any(n == 1 != m for n, m in zip(axes[own], value.shape, strict=True)):
-            raise InputError(f"`{name}` has shape {tuple(value.shape)}; `{own}` of {title} has {tuple(axes[own])}.")
+        if value.ndim != len(shape) or any(n == 1 != m for n, m in zip(shape, value.shape, strict=True)):
+            raise misfit(argument, given)
         return value
 
     def forward(*args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args, strict=False)) | kwargs
-        return functional_call(
-            net.to(torch.get_default_dtype()),
-            {parameters[k]: placed(k, v) for k, v in given.items() if k in parameters},
-            tuple(v for k, v in given.items() if k not in parameters),
-        )
+        own = {k: placed(k, v) for k, v in given.items() if k in parameters}
+        inputs = tuple(v for k, v in given.items() if k not in parameters)
+        try:
+            return functional_call(net.to(torch.get_default_dtype()), {parameters[k]: v for k, v in own.items()}, inputs)
+        except Exception as error:
+            for argument, value in own.items():
+                if tuple(value.shape) != shapes[parameters[argument]]:
+                    raise misfit(argument, tuple(given[argument].shape)) from error
+            raise
 
     forward.__name__ = title
     forward.__signature__ = inspect.signature(like)  # pyright: ignore[reportFunctionMemberAccess]
