@@ -191,10 +191,11 @@ def _mutants(problem: Problem, options: argparse.Namespace) -> int:
         say(as_json(problem, found, "\n".join(failed.sentences)))
     else:
         rows = [(m.name, str(m.line), m.fate) for m in found if m.survives or not options.quiet]
-        say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, screen(options)))
+        if rows:
+            say(text.table(f"Mutants of {problem.id}", ("mutant", "line", "what became of it"), rows, screen(options)) + "\n")
         stops = f" ({counts['stopped']} of them stop or do not load)" if counts["stopped"] else ""
         same = f", {counts['alike']} of them the same at every point tried" if counts["alike"] else ""
-        say(f"\n{counts['killed']} killed{stops}, {counts['equivalent']} equivalent, {counts['surviving']} surviving{same}.\n")
+        say(f"{counts['killed']} killed{stops}, {counts['equivalent']} equivalent, {counts['surviving']} surviving{same}.\n")
     return worst([*failed.codes, 5 if not found else 1 if counts["surviving"] else 0])
 
 

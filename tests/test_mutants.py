@@ -963,3 +963,9 @@ def test_one_of_several_names_that_no_claim_reads_is_left_alone(tmp_path: Path, 
     alone = page(tmp_path, {"uniform = Claim(": "idle = softmax(theta)\nuniform = Claim("})
     with pytest.raises(InputError, match="`idle`"):
         mutants(load(str(alone)), functions=["idle"])
+
+
+def test_what_is_quiet_has_no_table_where_nothing_survives(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mistakes", str(TINY), "--mutants", "--quiet"]) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line.endswith("0 surviving.")
