@@ -27,6 +27,7 @@ from hypothesis import strategies as st
 
 from gradcheck_rl.claims import Claim
 from gradcheck_rl.cli import main
+from gradcheck_rl.errors import InputError
 from gradcheck_rl.grading import hints
 from gradcheck_rl.grading.grade import Grader
 from gradcheck_rl.grading.isolation import Limits, available, chosen
@@ -1272,3 +1273,55 @@ def test_pi_where_a_policy_is_meant_is_told_of(tmp_path: Path) -> None:
     grader = Grader(load("problem3"), Rubric((Rule("slope"),)), chosen("auto"), LIMITS, KEY)
     assert "where a policy is meant, write it out" in said(row(grader, tmp_path, 'slope = "mu*pi"'))
     assert "policy" not in said(row(grader, tmp_path, 'slope = "3*mu"'))
+
+
+@given(letters=st.sampled_from(["surrogat", "Surrogate", "surrogate_", "surogate"]))
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_function_of_almost_the_right_name_is_thought_of(tmp_path: Path, letters: str) -> None:
+    found = row(only("problem8", ["surrogate"]), tmp_path, f"import torch\ndef {letters}(x, pays):\n    return x\n")
+    assert words(found) == ["INVALID"] and f"Did you mean `{letters}`?" in said(found)
+
+
+def test_what_prints_for_ever_is_told_to_print_less(tmp_path: Path) -> None:
+    rubric = Rubric((Rule("naive_grad"),))
+    code = f"def naive_grad(x, mu):\n    while True: print('{'y' * 500}')\n"
+    found = row(Grader(load("problem3"), rubric, chosen("auto"), LIMITS, KEY), tmp_path, code)
+    assert words(found) == ["FAIL"] and "it prints too much: leave its prints out" in said(found)
+    lines = OUTPUTS["text"]([found]).splitlines()
+    assert max(map(len, lines)) < 250 and re.fullmatch(r" +\.\.\. and \d+ more lines", lines[-1])
+
+
+def test_numpy_in_the_place_of_torch_is_not_advised_to_lose_the_gradient(tmp_path: Path) -> None:
+    code = "import numpy as np\nimport torch\ndef surrogate(x, pays):\n    return np.exp(x) * pays[0]\n"
+    told = said(row(only("problem8", ["surrogate"]), tmp_path, code))
+    assert "keep it a tensor" in told and "detach" not in told
+
+
+def test_a_letter_in_a_number_is_told_that_there_are_none() -> None:
+    word, told = judged("problem8", "slope_at_zero", '"1/a"')
+    assert word == "INVALID" and "numbers alone were expected" in told
+
+
+@pytest.mark.parametrize("name", ["problem6", "problem8"])
+def test_a_template_asks_in_words(name: str) -> None:
+    """Of every function and claim that can be asked for."""
+    problem = load(name)
+    claims = [n for n, c in problem.names.items() if isinstance(c, Claim) and asked(problem, Rule(n))]
+    found = parts(problem, Rubric(tuple(Rule(n) for n in (*problem.functions, *claims))))
+    text = template(problem, found)
+    assert not re.search(r"Array|dtype|\brange\b|\b1 (whole )?numbers|numbers or \d+ (whole )?numbers", text)
+
+
+def test_what_a_teacher_asks_stands_beside_what_the_function_takes() -> None:
+    problem = load("problem8")
+    (part,) = parts(problem, Rubric((Rule("log_pi", asks="The logarithms of the chances"),)))
+    assert part.asks == f"The logarithms of the chances. {asked(problem, Rule('log_pi')).asks}"  # pyright: ignore[reportOptionalMemberAccess]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"), [("reweights", "its right side cannot be asked for"), ("reweihts", "Did you mean `reweights`?")]
+)
+def test_a_rubric_with_what_cannot_be_asked_for_is_told_why(name: str, says: str) -> None:
+    with pytest.raises(InputError) as error:
+        parts(load("problem6"), Rubric((Rule(name),)))
+    assert says in str(error.value) and f"Did you mean `{name}`?" not in str(error.value)

@@ -20,7 +20,7 @@ import sympy as sp
 
 from ..answers import fitted
 from ..claims import Claim, Raises
-from ..errors import CodeError, GradcheckError, InputError, ProblemError, Unsuitable
+from ..errors import CodeError, GradcheckError, InputError, ProblemError, Unsuitable, did_you_mean
 from ..estimate import Floats
 from ..evaluators import Scene, evaluate, sampled
 from ..evaluators.plain import is_numpy
@@ -77,6 +77,7 @@ FACTORS = (
 
 Answer = Mapping[Any, Any]
 
+_defined = re.compile(r"^def (\w+)", re.MULTILINE)
 _inexact = re.compile(r"\.|[0-9][eE][+-]?[0-9]")
 
 
@@ -196,7 +197,9 @@ class Grader:
         if part.id not in functions:
             theirs = run.name(part.id)
             mapped = f" (`{theirs}` was looked for, as --map says)" if theirs != part.id else ""
-            raise Unreadable(f"`{part.id}` is not defined{mapped}: write `{signature(slot)}`")
+            others = set(_defined.findall("\n".join(run.submission.sources.values()))) - {p.id for p in self.parts}
+            meant = did_you_mean(theirs, sorted(others))
+            raise Unreadable(f"`{part.id}` is not defined{mapped}: write `{signature(slot)}`{meant and '.' + meant}")
         remote = Remote(session, slot, functions[part.id])
         failed: CodeError | None = None
         try:

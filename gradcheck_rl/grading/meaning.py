@@ -337,7 +337,8 @@ class Meaning:
         word = "_".join([name.word, *itertools.takewhile(bool, map(_written, name.below))])
         like = f"write {'*'.join(inner)} for a product" if inner else did_you_mean(word, [*known, *FUNCTIONS]).strip()
         like = ADVICE["∑"] if word == "Sigma" else like
-        return self.error(f"`{word[:40]}` is not known here; there is {_listed(known)}", name.at, like)
+        there = f"there is {_listed(known)}" if known else "numbers alone were expected"
+        return self.error(f"`{word[:40]}` is not known here; {there}", name.at, like)
 
     def _split(self, word: str, known: Sequence[str]) -> list[str]:
         """xy as x and y, where both are known."""

@@ -17,6 +17,7 @@ from .session import clean
 
 ANNOTATIONS = 9
 CUT = 500
+LINES, WIDTH = 20, 200
 SUMMARY = 1000 * 1024
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 STATUS = {"PASS": "pass", "FAIL": "fail"}
@@ -173,8 +174,15 @@ def as_text(rows: Sequence[Row]) -> str:
         if row.note and not any(row.note in part.says for part in row.parts):
             out.append(f"  {row.note}")
         if row.output:
-            out += ["  it printed:", *(f"      {line}" for line in row.output.split("\n")[:20])]
+            out += ["  it printed:", *(f"      {line}" for line in _beginning(row.output))]
     return printable("\n".join(out)) + "\n"
+
+
+def _beginning(text: str) -> list[str]:
+    """The first lines of what was printed, each as far as it can be read."""
+    lines = text.rstrip("\n").split("\n")
+    left = [f"... and {len(lines) - LINES} more lines"] if len(lines) > LINES else []
+    return [*(line if len(line) <= WIDTH else f"{line[:WIDTH]}..." for line in lines[:LINES]), *left]
 
 
 Write = Callable[[Sequence[Row]], str]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
+import numpy as np
 import sympy as sp
 
 from ..claims import Claim, Equal
@@ -32,7 +33,8 @@ from ..quantities import (
     is_code,
     lowered,
 )
-from ..symbols import Atom, Pick, Variable, entries
+from ..report import plain as written
+from ..symbols import Atom, Pick, Variable, entries, plain
 from .remote import asked_of
 from .rubric import Rubric, Rule
 from .samples import called_with, samples
@@ -70,9 +72,14 @@ def parts(problem: Problem, rubric: Rubric) -> list[Part]:
     found: list[Part] = []
     for rule in rubric.parts:
         part = _part(problem, rule)
+        if part is None and rule.id in known:
+            raise InputError(
+                f"`{rule.id}` is a claim, and its right side cannot be asked for: name one that says Equal(a, b), where "
+                "at= gives numbers, or where a is a Gradient, Mean, Covariance or Value of formulas alone, without where=."
+            )
         if part is None:
             raise InputError(
-                f"`{rule.id}` is neither a function nor a claim of {problem.name} that can be asked for."
+                f"`{rule.id}` is neither a function nor a claim of {problem.name}."
                 f"{did_you_mean(rule.id, known)} Functions: {', '.join(problem.functions)}."
             )
         found.append(part)
@@ -105,7 +112,8 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
     if slot is not None:
         if rule.name:
             raise InputError(f"`{rule.id}` is a function and keeps its name: leave out name = {rule.name!r}.")
-        return Part(rule, FUNCTION, rule.asks or _specified(slot, problem), slot)
+        asks = f"{rule.asks.rstrip('.')}. {_takes(slot, problem)}" if rule.asks else _specified(slot, problem)
+        return Part(rule, FUNCTION, asks, slot)
     claim = problem.names.get(rule.id)
     if not isinstance(claim, Claim) or type(claim.that) is not Equal:
         return None
@@ -129,7 +137,7 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
         return None
     if len(expected) == 1:  # one number may be said of every entry
         expected *= _width(left, problem)
-    data = ", ".join(f"{k} = {v}" for k, v in claim.at.values.items())
+    data = ", ".join(f"{k} = {written(np.asarray(plain(v), dtype=object).tolist())}" for k, v in claim.at.values.items())
     asks = f"{described(left, problem)}{_by(left, len(expected), problem)}, at {data}{_laws(left, problem)}"
     return Part(rule, NUMBER, rule.asks or asks, claim=claim, expected=expected)
 
@@ -187,7 +195,8 @@ def described(q: Quantity, problem: Problem) -> str:
         case Trace(of=of):
             return f"the trace of {words(of)}"
         case Component(of=of, index=index):
-            return f"entry {index if isinstance(index, int) else 'range'} of {words(of)}"
+            which = f"entry {index}" if isinstance(index, int) else f"the entries {repr(q).removeprefix(repr(of))}"
+            return f"{which} of {words(of)}"
         case Combined(sign=sign, left=left, right=right):
             return f"({words(left)}) {sign} ({words(right)})"
         case Over(of=of):
@@ -261,16 +270,21 @@ def _law(draw: Draw) -> str:
     return f"{draw.name} is drawn with {', '.join(sorted(map(str, draw.law.free_symbols)))}"
 
 
-def _specified(slot: Callable[..., Any], problem: Problem) -> str:
-    """What a function takes, and what its claims ask of its gradient where that does not say how."""
+def _takes(slot: Callable[..., Any], problem: Problem) -> str:
+    """What a function takes, from claims and from other functions of the page."""
     bound = [names for claim in problem.claims for top, names in called(claim, problem.bound) if top is slot]
-    handed = list(called_with(problem, slot))  # also by other functions of the page
+    handed = list(called_with(problem, slot))
     takes: list[str] = []
     for name in asked_of(slot):
-        kinds = dict.fromkeys(_kind(names[name]) for names in bound or [problem.bound.names] if name in names)
-        kinds |= dict.fromkeys(_counted(rows[name].shape[1:], rows[name].dtype.kind == "i") for rows in handed if name in rows)
-        takes.append(f"{name}, {' or '.join(kinds)}" if kinds else name)
-    out = f"In {'numpy' if is_numpy(slot) else 'torch'}. Takes {'; '.join(takes) or 'nothing'}."
+        kinds = [(names[name].shape, is_index(names[name])) for names in bound or [problem.bound.names] if name in names]
+        kinds += [(rows[name].shape[1:], rows[name].dtype.kind == "i") for rows in handed if name in rows]
+        takes.append(f"{name}, {_counted(kinds)}" if kinds else name)
+    return f"In {'numpy' if is_numpy(slot) else 'torch'}. Takes {'; '.join(takes) or 'nothing'}."
+
+
+def _specified(slot: Callable[..., Any], problem: Problem) -> str:
+    """What a function takes, and what its claims ask of its gradient where that does not say how."""
+    out = _takes(slot, problem)
     means: dict[str, None] = {}
     laws: dict[str, None] = {}
     for claim in problem.claims:
@@ -284,13 +298,18 @@ def _specified(slot: Callable[..., Any], problem: Problem) -> str:
     return asks if means and len(asks) <= 2 * SHORT else out
 
 
-def _kind(symbols: Any) -> str:
-    return _counted(symbols.shape, is_index(symbols))
-
-
-def _counted(shape: Sequence[int], whole: bool) -> str:
-    one, many = ("a whole number", "whole numbers") if whole else ("a number", "numbers")
-    return f"{' x '.join(map(str, shape))} {many}" if shape else one
+def _counted(kinds: Sequence[tuple[Sequence[int], bool]]) -> str:
+    """a number; 1, 2 or 3 whole numbers; 2 x 2 numbers."""
+    out: list[str] = []
+    for whole in dict.fromkeys(whole for _, whole in kinds):
+        noun = "whole number" if whole else "number"
+        shapes = sorted({tuple(shape) for shape, other in kinds if other == whole})
+        out += [f"a {noun}"] * (() in shapes)
+        if sizes := [str(*shape) for shape in shapes if len(shape) == 1]:
+            many = " or ".join(filter(None, (", ".join(sizes[:-1]), sizes[-1])))
+            out.append(f"{many} {noun}{'s' * (sizes != ['1'])}")
+        out += [f"{' x '.join(map(str, shape))} {noun}s" for shape in shapes if len(shape) > 1]
+    return " or ".join(out)
 
 
 # ---- the file to fill in --------------------------------------------------------------------------------------------------

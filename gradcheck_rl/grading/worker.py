@@ -40,8 +40,10 @@ FIXES = (
     ("FileNotFoundError", f"{ALONE}: {MAIN}"),
     ("attempted relative import", "write `from helper import ...`, without the point"),
     ("Can't call numpy() on Tensor that requires grad", "keep it a tensor, for a gradient does not pass through numpy"),
+    ("[Errno 27] File too large", "it prints too much: leave its prints out"),
     ("Boolean value of Tensor with more than one value", "write torch.where or torch.minimum, for several numbers at once"),
 )
+DETACHING = " Use tensor.detach().numpy() instead."  # torch's advice, by which the gradient is lost
 
 
 class Refused(Exception):
@@ -361,7 +363,8 @@ class Caller:
 
     def _raised(self, name: str, error: BaseException) -> str:
         at = _line_of(error, self.config)
-        return f"`{name}` raised {told(error)}" + (f" ({at.removesuffix(': ')})" if at else "") + advice(error)
+        says = told(error).removesuffix(DETACHING)
+        return f"`{name}` raised {says}" + (f" ({at.removesuffix(': ')})" if at else "") + advice(error)
 
     def _once(self, name: str, passed: Sequence[Any], arguments: Mapping[str, Any]) -> Any:
         """One call. `passed` says of each argument whether it goes by position, and under which name."""
