@@ -506,7 +506,13 @@ def test_what_is_on_a_page_and_not_here_is_told_how_to_be_written(text: str, say
     assert says.lower() in str(found.value).lower()
 
 
-@pytest.mark.parametrize("form", ["pi[{}]", "pi_{}", "pi_{{{}}}(x)", "pi({}|x)", "pi_{}[0]", "x*pi[{}]*(1 - x)"])
+POLICIES = [
+    *("pi[{}]", "pi_{}", "pi_{{{}}}(x)", "pi({}|x)", "pi_{}[0]", "x*pi[{}]*(1 - x)"),
+    *("sum_{0} pi_{0}", "sum(pi[{0}], {0})"),
+]
+
+
+@pytest.mark.parametrize("form", POLICIES)
 @given(index=st.sampled_from("aisxθ"))
 def test_pi_is_no_policy(form: str, index: str) -> None:
     with pytest.raises(FormulaError, match=r"`pi` is 3\.14") as found:

@@ -1325,3 +1325,12 @@ def test_a_rubric_with_what_cannot_be_asked_for_is_told_why(name: str, says: str
     with pytest.raises(InputError) as error:
         parts(load("problem6"), Rubric((Rule(name),)))
     assert says in str(error.value) and f"Did you mean `{name}`?" not in str(error.value)
+
+
+@pytest.mark.parametrize("missing", ["allowed", "reward"])
+def test_a_variable_that_is_not_in_a_formula_is_told_of(tmp_path: Path, missing: str) -> None:
+    chance = "allowed*exp(s0*w)/sum(allowed*exp(s0*w))"
+    formula = f"-3*s0*{chance}*(reward - sum({chance}*reward))".replace(missing, "1" if missing == "reward" else "w")
+    grader = Grader(load("problem1"), Rubric((Rule("slope"),), show="hint"), chosen("auto"), LIMITS, KEY)
+    assert said(row(grader, tmp_path, f'slope = "{formula}"')) == f"what was expected has `{missing}` in it too"
+    assert "in it too" not in said(row(grader, tmp_path, 'slope = "s0*w*allowed*reward"'))

@@ -477,11 +477,19 @@ class Grader:
             out.append(f"the mistake: {says_}")
         elif self.rubric.hints and any(e.has(sp.pi) for e in left) and not any(e.has(sp.pi) for e in right):
             out.append("`pi` is 3.14... in a formula: where a policy is meant, write it out")
+        elif self.rubric.hints and (missing := self._missing(left, right)):
+            out.append(f"what was expected has {missing} in it too")
         if self.rubric.show == "counterexample" and part.kind != NUMBER:
             shown = compare_formulas(array(*left), array(*right), 0)
             if shown.verdict is Verdict.REFUTED and shown.points is not None:
                 out.append(f"at {_place(shown)}: {shown.note}" if shown.note else f"it differs at {_place(shown)}")
         return tuple(out) or (self._of_numbers(part, left) if part.kind == NUMBER else ())
+
+    def _missing(self, left: Sequence[Any], right: Sequence[Any]) -> str:
+        """The variables that what was expected is of, and the answer is not."""
+        theirs, ours = (set[Any]().union(*(e.free_symbols for e in side)) for side in (left, right))
+        cells = {name: set(v.atoms.ravel()) for name, v in self.problem.bound.variables.items()}
+        return " and ".join(f"`{name}`" for name, atoms in cells.items() if ours & atoms and not theirs & atoms)
 
     def _untold(self, part: Part, left: Sequence[Any], right: Sequence[Any]) -> tuple[str, ...]:
         """A point that may be shown where a formula is undecided."""

@@ -176,8 +176,7 @@ class Meaning:
             case Call():
                 return self._call(node)
             case Entry(of=of, index=index):
-                if isinstance(of, Name) and of.word == "pi" and self._looked_up(of)[0] is None:
-                    raise self.no_policy(of)
+                self._no_policy_in(of)
                 return self._entry(self._of(of), index, node.at)
             case Sum(terms=terms):
                 return self._each(sp.Add, [sign * self._of(t) for sign, t in terms], node.at)
@@ -328,6 +327,10 @@ class Meaning:
 
     def no_policy(self, name: Name) -> FormulaError:
         return self.error("`pi` is 3.14... here, and no policy", name.at, "write the policy out, as in softmax(x)[0]")
+
+    def _no_policy_in(self, of: Node) -> None:
+        if isinstance(of, Name) and of.word == "pi" and self._looked_up(of)[0] is None:
+            raise self.no_policy(of)
 
     def _unknown(self, name: Name) -> FormulaError:
         if name.word == "pi":
@@ -501,6 +504,8 @@ class Meaning:
             case Name() | Call(given=_):
                 name = node.of if isinstance(node, Call) else node
                 value, below = self._looked_up(name)
+                if value is None and name.word == "pi" and name.below:
+                    raise self.no_policy(name)
                 arguments = (*self._conditions(node, np.ndim(value)), *node.arguments) if isinstance(node, Call) else ()
                 below = self._spread(below, np.ndim(value) - len(arguments))
                 yield from self._read([*below, *arguments], value, word)
@@ -508,6 +513,7 @@ class Meaning:
                 outer: list[Node] = []
                 while isinstance(of, Entry):
                     outer, of = [*of.index, *outer], of.of
+                self._no_policy_in(of)
                 value, below = self._looked_up(of) if isinstance(of, Name) else (None, ())
                 yield from self._read([*below, *outer, *index], value, word)
             case Sum(terms=parts) | Product(factors=parts):
