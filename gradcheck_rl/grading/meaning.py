@@ -503,9 +503,9 @@ class Meaning:
         match node:
             case Name() | Call(given=_):
                 name = node.of if isinstance(node, Call) else node
+                if name.below:
+                    self._no_policy_in(name)
                 value, below = self._looked_up(name)
-                if value is None and name.word == "pi" and name.below:
-                    raise self.no_policy(name)
                 arguments = (*self._conditions(node, np.ndim(value)), *node.arguments) if isinstance(node, Call) else ()
                 below = self._spread(below, np.ndim(value) - len(arguments))
                 yield from self._read([*below, *arguments], value, word)
