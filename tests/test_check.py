@@ -1403,7 +1403,8 @@ def test_a_parameter_of_a_module_keeps_its_axes(make: Any, verdict: str) -> None
 @pytest.mark.parametrize(("make", "name", "shape"), [(Whole, "out", ()), (One, "out", (1,))])
 def test_an_argument_that_has_other_axes_than_its_parameter_is_told(make: Any, name: str, shape: tuple[int, ...]) -> None:
     """One weight for all entries is no network with a weight for each, though it is written alike."""
-    says = f"`v` has shape (2,); `{name}` of {make.__name__} has {shape}."
+    has = f"`{name}` of {make.__name__} has shape {shape}, and should have that of `v`, (2,)"
+    says = f"{has}: write another layer, or torch.nn.Parameter(torch.zeros(2))."
     own = module(make, critic_value, v=name)
     with pytest.raises(InputError) as error:
         own(torch.ones(2), torch.ones(3, 2))
@@ -1495,6 +1496,8 @@ def test_two_episodes_of_which_one_hides_its_states_stand_on_one_page(hidden_fir
     report = check(Problem(title="Two", claims=tuple(claims if not hidden_first else reversed(claims))))
     verdicts = [line.verdict for line in report.claims]
     assert (verdicts if not hidden_first else verdicts[::-1]) == ["agrees", "agrees", "refuted"]
+
+
 @given(shape=st.lists(st.integers(1, 4), min_size=2, max_size=3).filter(lambda n: np.prod(n) != 3))
 def test_a_layer_whose_shape_does_not_fit_is_told_of_its_parameter(shape: list[int]) -> None:
     class Layered(torch.nn.Module):

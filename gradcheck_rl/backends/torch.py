@@ -280,7 +280,7 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
     def placed(argument: str, value: Any) -> Any:
         shape, given = shapes[parameters[argument]], tuple(value.shape)
         for axis, length in enumerate(shape):
-            if length == 1 and value.ndim < len(shape):
+            if length == 1 and axis <= value.ndim < len(shape):
                 value = value.unsqueeze(axis)
         if value.ndim != len(shape) or any(n == 1 != m for n, m in zip(shape, value.shape, strict=True)):
             raise misfit(argument, given)
