@@ -14,7 +14,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,7 +28,7 @@ from .derivation import Derivation
 from .edits import Change, calls, changes, loads
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told, was_interrupted
 from .evaluators import sampled
-from .judge import Judge
+from .judge import Judge, Settled
 from .laws import Draw, Slope, randoms, with_parents
 from .load import parse, variant
 from .loop import HOLDS, Progress, stopped
@@ -132,7 +132,7 @@ class _Page:
         self.path, self.seed = Path(problem.path), seed
         self.tree, self.unedited = parse(self.path), parse(self.path)
         self.problem, self.values = variant(self.path, _bounded(self.tree))
-        self.judge = Judge(self.problem, seed, POINTS)
+        self.judge = cache(partial(Judge, self.problem, seed))
         self.claims = _claims(self.problem)
         self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
@@ -218,7 +218,7 @@ class _Page:
     def _as_answer(self, name: str) -> Became:
         function = self.functions[name]
         answer = {function: _executed(self.statements[name], function, str(self.path))}
-        if killed := self._refuted(self.judge, [(n, c) for n, c in self.claims if c.reaches(answer)], answer):
+        if killed := self._refuted(self.problem, [(n, c) for n, c in self.claims if c.reaches(answer)], answer):
             return killed
         if same_code(self.statements[name], self.originals[name], self.originals):
             return {"equivalent": "the same once its calls are written out"}
@@ -233,7 +233,7 @@ class _Page:
             return {"killed_by": UNLOADED, "stops": True}
         names = _bound(self.statements[name])
         claims, chains = self._concerned(other, names)
-        if killed := self._refuted(Judge(other, self.seed, POINTS), claims, {}) or self._broken(chains):
+        if killed := self._refuted(other, claims, {}) or self._broken(chains):
             return killed
         if chains and not claims and all(map(self._is_proved, chains.values())):
             proved = {"equivalent": "a chain about anything of this kind, proved with the edit too"}
@@ -267,7 +267,7 @@ class _Page:
             except ProblemError:
                 return {"killed_by": UNLOADED, "stops": True}
             claims, chains = self._concerned(other, names)
-            if killed := _refuted(Judge(other, self.seed, POINTS), claims, {}) or self._broken(chains):
+            if killed := self._refuted(other, claims, {}) or self._broken(chains):
                 return killed
         return None
 
@@ -335,14 +335,19 @@ class _Page:
         home = self.homes.get(claim, "")
         return home not in self.reach or not self.reach[home].isdisjoint(names)
 
-    def _refuted(self, judge: Judge, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> Became | None:
-        """The first claim that fails with the edit, and does not without it."""
-        found = _refuted(judge, claims, answer)
-        if found is not None:
-            name = found["killed_by"]
-            if _refuted(self.judge, [pair for pair in self.claims if pair[0] == name], {}):
-                raise ProblemError(f"`{name}` of {self.problem.title!r} does not hold: mutants say nothing before it does.")
-        return found
+    def _refuted(self, page: Problem, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> Became | None:
+        """The first claim that fails with the edit, and does not without it. What few points leave undecided is asked at more."""
+        for points in (POINTS, MORE):
+            judge = self.judge(points) if page is self.problem else Judge(page, self.seed, points)
+            if found := _refuted(judge, claims, answer):
+                name = found["killed_by"]
+                if _refuted(self.judge(points), [pair for pair in self.claims if pair[0] == name], {}):
+                    raise ProblemError(f"`{name}` of {self.problem.title!r} does not hold: mutants say nothing before it does.")
+                return found
+            claims = [(n, c) for n, c in claims if _settled(judge, c, answer).best.verdict is Verdict.UNDECIDED]
+            if not claims:
+                break
+        return None
 
 
 def _constant(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
@@ -398,12 +403,16 @@ def _refuted(
     """The first claim that fails, or cannot be computed any more. A step of generic functions is proved or `undecided`."""
     for name, claim in claims:
         try:
-            settled = judge.settle(claim, answer, strict=True, witness=False)
+            settled = _settled(judge, claim, answer)
         except GradcheckError:  # the edited page is wrong
             return {"killed_by": name, "stops": True}
         if settled.best.verdict is Verdict.REFUTED or (undecided and settled.best.verdict is Verdict.UNDECIDED):
             return {"killed_by": name, "stops": stopped(settled, claim)}
     return None
+
+
+def _settled(judge: Judge, claim: Claim, answer: Mapping[Any, Any]) -> Settled:
+    return judge.settle(claim, answer, strict=True, witness=False)
 
 
 def _claims(problem: Problem) -> list[tuple[str, Claim]]:

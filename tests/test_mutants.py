@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from gradcheck_rl.cli import main
 from gradcheck_rl.edits import EDITS, changes, loads
-from gradcheck_rl.errors import InputError
+from gradcheck_rl.errors import InputError, ProblemError
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.load import load, shipped
+from gradcheck_rl.loop import check
 from gradcheck_rl.mutants import Mutant
 from gradcheck_rl.mutants import _executed as executed  # pyright: ignore[reportPrivateUsage]
 from gradcheck_rl.mutants import mutants as each
@@ -969,3 +970,40 @@ def test_what_is_quiet_has_no_table_where_nothing_survives(capsys: pytest.Captur
     assert main(["mistakes", str(TINY), "--mutants", "--quiet"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith("0 surviving.")
+FAR = """
+from gradcheck_rl import Claim, Equal, Parameter, Problem, Uniform, Value, exp, torch
+
+x = Parameter("x", over=Uniform(0, 2000))
+growth = exp(x)
+
+
+def grown(x):
+    return x.exp()
+
+
+same = Claim("It grows.", Equal(Value(grown), growth))
+problem = Problem(title="Far", claims=(same,))
+"""
+
+
+def test_what_a_few_points_leave_undecided_is_asked_at_more(tmp_path: Path) -> None:
+    """Beyond 709 no float holds either side."""
+    path, other = tmp_path / "far.py", tmp_path / "edited" / "far.py"  # of one name, which the points are drawn by
+    other.parent.mkdir()
+    path.write_text(FAR)
+    other.write_text(FAR.replace("growth = exp(x)", "growth = 2 * exp(x)"))
+    edited, first = load(str(other)), []
+    for seed in range(8):
+        fates = {m.name: m.fate for m in mutants(load(str(path)), seed=seed)}
+        assert fates["growth, factor 2: 2 * exp(x) for exp(x)"] == "killed by same"
+        assert fates["grown, factor 2: 2 * x.exp() for x.exp()"] == "killed by same"
+        first.append(check(edited, seed=seed, points=3).claims[0].verdict)
+    assert {*first} == {"undecided", "refuted"}
+
+
+def test_a_claim_that_more_points_refute_without_an_edit_says_nothing_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "far.py"
+    path.write_text(FAR.replace("return x.exp()", "return 3 * x.exp()"))
+    for seed in range(8):
+        with pytest.raises(ProblemError, match="`same` of 'Far' does not hold"):
+            mutants(load(str(path)), seed=seed)
