@@ -9,7 +9,24 @@ import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_rl import Claim, Draw, E, Equal, Gaussian, Gradient, Parameter, Problem, Value, Variable, array, check, diff, laws
+from gradcheck_rl import (
+    Claim,
+    Draw,
+    E,
+    Equal,
+    Gaussian,
+    Gradient,
+    Integers,
+    OneOf,
+    Parameter,
+    Problem,
+    Value,
+    Variable,
+    array,
+    check,
+    diff,
+    laws,
+)
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.evaluators import proof
 from gradcheck_rl.laws import TERMS_IN_A_FORMULA, _terms, closed  # pyright: ignore[reportPrivateUsage]
@@ -136,3 +153,36 @@ def test_the_slope_of_what_is_no_number_is_none() -> None:
         found = check(Problem(title="Infinite", claims=(Claim("So.", claim),), points=2)).claims[0]
         assert found.verdict not in ("proved", "agrees")
     assert line(diff(E(s * noise**2), s), 1).verdict == "proved"
+
+
+# ---- variables of few values ----------------------------------------------------------------------------------------------
+
+
+@given(st.integers(-3, 3), st.integers(1, 4), st.integers(-1, 1))
+def test_whole_numbers_of_few_values_are_replaced_by_each(low: int, many: int, off: int) -> None:
+    """The product of n - k over all values k of n is 0, over all but one it is not."""
+    n = Variable("n", 2, over=Integers(low, low + many))
+    product = sp.prod(n[0] - k for k in range(low, low + many + 1)) + off * n[1]
+    assert line(product, off * n[1], by="proof").verdict == "proved"
+    assert line(product / (n[0] - low), off * n[1], by="proof").verdict != "proved"
+
+
+def test_an_index_that_varies_is_replaced_by_each_value() -> None:
+    i, done = Variable("i", over=Integers(0, 5)), Variable("done", 6, over=Integers(0, 1))
+    assert line((mu + x)[i], mu[i] + x[i], by="proof").verdict == "proved"
+    assert line((mu + x)[i], mu[i] + x[5 - i], by="proof").verdict == "refuted"
+    assert line((1 - done) ** 2, 1 - done, by="proof").verdict == "proved"  # each entry on its own
+    assert line((1 - done) ** 2, 1 - mu * done, by="proof").verdict == "refuted"
+
+
+def test_whole_numbers_of_many_values_stay_symbols() -> None:
+    many = Variable("many", 2, over=Integers(0, 10**9))
+    assert line((many[0] + many[1]) ** 2, many[0] ** 2 + 2 * many[0] * many[1] + many[1] ** 2, by="proof").verdict == "proved"
+    assert line(many**2, many, by="proof").verdict == "refuted"
+
+
+def test_whole_numbers_leave_masks_their_cases() -> None:
+    """Together they have too many values, and the identity needs those of the mask alone."""
+    mask = Variable("mask", 3, over=OneOf((1, 0, 1), (0, 1, 0)))
+    pays = Variable("pays", 2, over=Integers(-4, 4))
+    assert line(mask**2 * pays[0] * pays[1], mask * pays[0] * pays[1], by="proof").verdict == "proved"

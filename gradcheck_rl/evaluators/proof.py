@@ -13,7 +13,7 @@ from ..calculus import has, size, substituted
 from ..errors import Unsuitable
 from ..laws import closed
 from ..normal_form import Budget, is_zero
-from ..spaces import OneOf
+from ..spaces import Integers, OneOf
 from ..symbols import bare, thaw
 from .scene import Scene
 
@@ -43,7 +43,7 @@ def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> str:
         return "no proof was looked for: an integral is left"
     budget = Budget()
     allowed = budget.left
-    if all(is_zero(substituted(d, case), budget) is True for case in _cases(differences, scene) for d in differences):
+    if all(_is_zero(d, scene, budget) for d in differences):
         return ""
     return "no proof was found" if budget.left >= 0 else f"no proof was found in {allowed} steps"
 
@@ -52,17 +52,30 @@ def _is_small(expressions: Iterable[Any]) -> bool:
     return sum(map(size, expressions)) <= NODES
 
 
-def _cases(differences: Sequence[Any], scene: Scene) -> list[dict[Any, Any]]:
-    """A variable that takes one of a few values is replaced by each of them: an identity of masks need not hold between them."""
-    used = set().union(*(d.free_symbols for d in differences))
+def _is_zero(difference: Any, scene: Scene, budget: Budget) -> bool:
+    """A variable that takes one of a few values is replaced by each of them: an identity of masks need not hold between them. A
+    whole number stays a symbol where that suffices, and is not an index."""
+    listed = _cases(difference, scene, OneOf)
+    if all(is_zero(substituted(difference, case), budget) is True for case in listed):
+        return True
+    whole = _cases(difference, scene, OneOf, Integers)
+    return whole != listed and all(is_zero(substituted(difference, case), budget) is True for case in whole)
+
+
+def _cases(difference: Any, scene: Scene, *spaces: type) -> list[dict[Any, Any]]:
+    """What stands for the variables of these spaces, if it is little."""
+    used = difference.free_symbols
     listed: list[list[dict[Any, Any]]] = []
     for v in scene.world.variables.values():
-        if isinstance(v.over, OneOf) and used & set(v.atoms.ravel()):
-            if v.over.numbers is not None:
-                listed += [[{a: sp.sympify(c)} for c in v.over.choices] for a in v.atoms.ravel() if a in used]
-                continue
+        atoms = [a for a in v.atoms.ravel() if a in used]
+        if not atoms or not isinstance(v.over, spaces):
+            continue
+        if isinstance(v.over, OneOf) and v.over.numbers is None:
             choices = [np.broadcast_to(np.asarray(c, dtype=object), v.shape).ravel() for c in v.over.choices]
             listed.append([dict(zip(v.atoms.ravel(), map(sp.sympify, c), strict=True)) for c in choices])
+            continue
+        values = v.over.choices if isinstance(v.over, OneOf) else range(v.over.low, v.over.high + 1)
+        listed += [[{a: sp.sympify(c)} for c in values[: CASES + 1]] for a in atoms]
     if np.prod([len(c) for c in listed], dtype=float) > CASES:
         return [{}]
     return [{k: x for part in parts for k, x in part.items()} for parts in itertools.product(*listed)]
