@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from flint import ctx, fmpq
 
+from .calculus import has
 from .claims import COARSEST, AtMost, Claim, Differs, Equal, Raises, Relation, That, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
@@ -35,7 +36,7 @@ from .evaluators import (
     symbolic,
     unsure,
 )
-from .expressions import lawful
+from .expressions import CORNERS, lawful
 from .laws import Bundle, Finite, Random, randoms, with_parents
 from .points import Points, covering, drawn, given, simpler, stack
 from .problem import Problem
@@ -43,7 +44,7 @@ from .quantities import EMPTY, Combined, Covariance, Exact, Mean, Printed, Quant
 from .report import plain
 from .rings import BITS, FINE_BITS, written
 from .spaces import Integers, Masks, OneOf, Simplex
-from .symbols import Variable, atoms_in, entries
+from .symbols import Variable, atoms_in, bare, entries, thaw
 from .verdict import Ruling, Verdict, combine, compare, largest, nowhere
 
 EVALUATIONS = 200
@@ -235,8 +236,11 @@ class Judge:
         counts = ruling.verdict is Verdict.REFUTED or (ruling.verdict is Verdict.AGREES and route in scene.used)
         if route is None or counts:
             return ruling
-        note = ruling.note if ruling.verdict is Verdict.UNDECIDED else f"it does not apply: {ruling.route} answers here"
-        return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=note)
+        if ruling.verdict is Verdict.UNDECIDED:
+            return replace(ruling, route=route if route in scene.used else ruling.route)
+        if claim.routes == (route,):
+            return replace(ruling, verdict=Verdict.UNDECIDED, note="by= does not apply here: leave it out")
+        return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"it does not apply: {ruling.route} answers here")
 
     def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:
         route, points, answer = scene.route, scene.points, scene.answer
@@ -286,12 +290,7 @@ class Judge:
             if not math.isfinite(room):
                 large = np.isinf(m.left.value[at]) and m.left.value[at] == m.right.value[at]
                 wide = OVERFLOWN if large else [*scene.near, "its radius is not finite"][0]
-            finest = sampled.HALF * claim.resolution * (1 + abs(float(m.right.value[at])))
-            if draws := sampled.draws_for(room / finest, scene):
-                wide = f"{wide}: it takes about {draws} draws (--samples), or a coarser resolution="
-            elif integrated.NAME in scene.used and claim.code() and math.isfinite(room):
-                wide = f"{wide}: name its kinks and jumps, Draw(..., breaks=(...)), or write by='sampled' on the claim"
-            return replace(ruling, note=wide)
+            return replace(ruling, note=": ".join(filter(None, (wide, self._advice(claim, that, m, scene, at, room)))))
         hints = list(dict.fromkeys(scene.notes))
         size = abs(float(m.right.value[at]))
         if claim.code() and DOUBLE * (size or 1.0) <= gap <= SINGLE * (size or 1.0) < math.inf:
@@ -302,6 +301,33 @@ class Judge:
         other = self._other_estimator(that, scene) if answer else ""
         hidden = _hidden(m) if claim.code() and type(that) is Equal and not sampling else ""
         return replace(ruling, remark="; ".join(filter(None, (remark, hidden, other, *(h for h in hints if "conditional" in h)))))
+
+    def _advice(self, claim: Claim, that: Relation, m: Measured, scene: Scene, at: tuple[int, ...], room: float) -> str:
+        """What helps a claim that is known too badly, by the side that is."""
+        sides = list(zip(that.sides, (m.left, m.right), strict=False))
+        rest = {q: float(e.radius[at]) for q, e in sides if e.evidence is not Evidence.SAMPLED}
+        still = sum(rest.values())
+        left = sampled.HALF * claim.resolution * (1 + abs(float(m.right.value[at]))) - still
+        if left > 0 and (draws := sampled.draws_for((room - still) / left, scene)):
+            return f"it takes about {draws} draws (--samples), or a coarser resolution="
+        if integrated.NAME not in scene.used or not math.isfinite(room) or not rest:
+            return ""
+        q = max(rest, key=lambda side: rest[side])
+        formulas = self.formulas(q)
+        if formulas is None and self._is_heavy(q, replace(scene.at(scene.points.take([at[0]])).anew(), route=None)):
+            return f"its tails are heavy: {'narrow the space' if claim.at is None else 'give another point'}"
+        if formulas is not None and not any(has(thaw(bare(e)), *CORNERS) for e in formulas):
+            return "narrow the space, or write it in another form"
+        drawn = formulas is None and scene.route != sampled.NAME and any(isinstance(part, Mean) for part, _ in q.walk())
+        other = "write by='sampled' on the claim" if drawn else "write it in another form"
+        return f"name its kinks and jumps, Draw(..., breaks=(...)), or {other}"
+
+    def _is_heavy(self, q: Quantity, scene: Scene) -> bool:
+        """May what it is a mean of have an infinite variance? Samples know no better then."""
+        with suppress(CodeError, Unsuitable):
+            means = [part for part, _ in q.walk() if isinstance(part, Mean) and part.code()]
+            return any(unsure(evaluate(Mean(mean.of * mean.of, mean.over), scene)).any() for mean in means)
+        return False
 
     def _faint(self, claim: Claim, that: Relation, m: Measured, scene: Scene) -> float:
         """How large a gap is not looked at: the resolution, or that part of the largest entry at any point where it
@@ -726,7 +752,8 @@ def _shaped(q: Quantity, e: Estimate, both: Sequence[Estimate], scene: Scene, ou
     if scene.answer and q.code() and len({x.shape[2] for x in both}) > 1:
         wanted = evaluate(q, scene.without_answer(), outcomes).shape[2]
         if count != wanted:
-            raise CodeError(None, f"a side has {count} coordinates with this answer, and {wanted} with the page's own function.")
+            here = f"{count} coordinate{'s' if count > 1 else ''} with this answer"
+            raise CodeError(None, f"a side has {here}, and {wanted} with the page's own function.")
 
 
 def _flat(e: Estimate, size: int, width: int, outcomes: Outcomes | None) -> Estimate:

@@ -315,7 +315,8 @@ class _Loop:
         became = f"{claim} stops, which anyone notices" if stops else f"{claim}: {settled.best.verdict.word}"
         if found and self.judge.settle(mistake.breaks, {}).best.verdict is Verdict.REFUTED:
             found, became = False, f"{became}, as it is without"
-        reason = settled.reason if found else f"with it {became}. {settled.reason}".strip()
+        why = f"{':' if stops else ';'} {settled.reason}" if settled.reason else "."
+        reason = settled.reason if found else f"With it {became}{why}"
         return Caught(
             name,
             mistake.says,

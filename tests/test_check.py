@@ -927,7 +927,7 @@ def test_a_mistake_that_stops_is_told_to_be_none() -> None:
     mistake = Mistake("It stops.", {log_pi: stops}, breaks=unbiased)
     (found,) = check(Problem(title="B", claims=(unbiased,), mistakes=(mistake,))).mistakes
     assert not found.caught and found.reason.startswith(
-        "with it reinforce_is_unbiased stops, which anyone notices. `reinforce` raised"
+        "With it reinforce_is_unbiased stops, which anyone notices: `reinforce` raised"
     )
 
 
@@ -1141,7 +1141,7 @@ def test_a_mistake_is_not_caught_by_a_claim_that_fails_anyway() -> None:
     planted = [Mistake(f"{g.__name__} {c.says}", {right: g}, breaks=c) for c in (holds, fails) for g in (wrong, same)]
     report = check(Problem(title="Mistakes", claims=(holds, fails), mistakes=planted))
     assert [m.caught for m in report.mistakes] == [True, False, False, False]
-    assert all("with it fails: refuted, as it is without" in m.reason for m in report.mistakes[2:])
+    assert all("With it fails: refuted, as it is without" in m.reason for m in report.mistakes[2:])
 
 
 @pytest.mark.parametrize("power", [0, 20, 40])
@@ -1544,3 +1544,21 @@ def test_a_misspelt_name_is_not_laid_to_what_is_symbolic_beside_it(wrong: Any, s
 
 class Solved:
     v = 1
+@pytest.mark.parametrize(("entries", "said"), [(1, "1 coordinate"), (3, "3 coordinates")])
+def test_a_mistake_that_is_not_caught_says_why_in_one_sentence(entries: int, said: str) -> None:
+    def short(theta: Any) -> Any:
+        return theta.sum() * torch.ones(entries)
+
+    def none_at_all(theta: Any) -> Any:
+        return theta * 1
+
+    def same(theta: Any) -> Any:
+        return 1 * theta
+
+    theta = Parameter("theta", 2, over=Normal())
+    claim = Claim("So.", Equal(Value(same), theta))
+    mistakes = (Mistake("Short.", {same: short}, breaks=claim), Mistake("None.", {same: none_at_all}, breaks=claim))
+    shorter, none = check(Problem(title="Two", claims=(claim,), mistakes=mistakes)).mistakes
+    wanted = f"a side has {said} with this answer, and 2 with the page's own function."
+    assert shorter.reason == f"With it so stops, which anyone notices: {wanted}"
+    assert none.reason == "With it so: agrees."

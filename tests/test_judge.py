@@ -22,8 +22,10 @@ from gradcheck_rl import (
     Bernoulli,
     Categorical,
     Claim,
+    Covariance,
     Differs,
     Draw,
+    E,
     Equal,
     Erratum,
     Gaussian,
@@ -46,7 +48,11 @@ from gradcheck_rl import (
     Variable,
     Within,
     check,
+    erfc,
+    log,
     maximum,
+    sqrt,
+    step,
 )
 from gradcheck_rl import judge as judging
 from gradcheck_rl.cli import main
@@ -755,3 +761,61 @@ def test_formulas_that_differ_by_less_than_a_ball_s_width_do_not_agree(digits: i
     assert line(AtMost(function(x), function(x) + apart)).verdict == "agrees"
     assert line(Equal(1 - sp.tanh(digits * x), 0)).verdict == "refuted"
     assert line(Equal(sp.sqrt(2) * sp.sqrt(3) * function(x), sp.sqrt(6) * function(x))).verdict in ("agrees", "proved")
+
+
+# ---- what helps where a claim is known too badly --------------------------------------------------------------------------
+
+KINKS = "name its kinks and jumps, Draw(..., breaks=(...)), or write "
+
+
+def too_wide(that: Any, by: Any = None, resolution: float = 1e-6, at: Point | None = None, samples: int | None = None) -> Any:
+    found = check(Problem("Wide", (Claim("So.", that, by=by, at=at, resolution=resolution),)), samples=samples).claims[0]
+    assert found.verdict == "undecided", found
+    return found
+
+
+def jumps(x: Any, u: Any) -> Any:
+    return torch.where(torch.exp(u) >= x, 1.0, 0.0)
+
+
+def tails(u: Any, x: Any) -> Any:
+    return x * torch.exp(3 * u * u / 8)
+
+
+def nested(x: Any) -> Any:
+    """The chance that exp(u) is above x, whose jump no rule finds."""
+    return E(step(sp.exp(u) - x))
+
+
+def known_chance(x: Any) -> Any:
+    return erfc(log(x) / sqrt(2)) / 2
+
+
+@pytest.mark.parametrize("samples", [None, 10**5])
+def test_draws_are_not_asked_for_where_the_other_side_is_too_wide(samples: int | None) -> None:
+    found = too_wide(Equal(Mean(Value(jumps)), nested(x)), "sampled", 0.005, samples=samples)
+    assert found.reason.endswith(f": {KINKS}it in another form")
+
+
+def test_formulas_that_are_too_wide_are_told_what_helps() -> None:
+    for by in (None, "sampled", ("sampled", "integrated")):
+        found = too_wide(Equal(nested(x), known_chance(x)), by)
+        assert found.reason.endswith(f": {KINKS}it in another form")
+        assert "sampled" not in {route.route for route in found.routes}
+    narrow = too_wide(Equal(E(1 / (1 + (10**4 * (u - x)) ** 2)), 0))
+    assert narrow.reason.endswith(": narrow the space, or write it in another form")
+
+
+@pytest.mark.parametrize(("by", "wanted"), [("sampled", x), ("listed", x), ("autodiff", x)])
+def test_a_route_that_has_nothing_to_do_is_to_be_left_out(by: str, wanted: Any) -> None:
+    found = too_wide(Equal(Value(x), wanted), by)
+    assert (found.reason, [r.route for r in found.routes]) == ("by= does not apply here: leave it out", ["symbolic"])
+
+
+def test_code_of_heavy_tails_is_not_told_of_kinks_and_samples() -> None:
+    mean = Equal(Mean(Value(tails)), 2 * x)
+    assert too_wide(mean).reason.endswith(": its tails are heavy: narrow the space")
+    assert too_wide(mean, at=Point(x=1)).reason.endswith(": its tails are heavy: give another point")
+    assert too_wide(Equal(Mean(Value(jumps)), known_chance(x))).reason.endswith(f": {KINKS}by='sampled' on the claim")
+    spread = Equal(Covariance(Value(jumps)), known_chance(x) * (1 - known_chance(x)))
+    assert too_wide(spread).reason.endswith(f": {KINKS}it in another form")

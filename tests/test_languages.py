@@ -83,7 +83,7 @@ def test_a_sentence_without_its_chinese_is_said_in_english() -> None:
         ),
         ("it was to be refuted, and is not. w_0: 0.5 is not 2", "它本应被否定，却没有。w_0：0.5 不等于 2"),
         ("it holds here, and is undecided at K = 4: 1 equals 1", "它在此成立，却未定于 K = 4：1 等于 1"),
-        ("with it unbiased: agrees.", "植入后 unbiased：一致。"),
+        ("With it unbiased: agrees.", "植入后 unbiased：一致。"),
     ],
 )
 def test_a_reason_keeps_its_names_and_numbers(reason: str, chinese: str) -> None:
@@ -114,3 +114,25 @@ def test_a_table_is_read_once_and_again_when_it_changes(tmp_path: Path, monkeypa
         os.utime(table, ns=(turn, turn))
         assert speaker("zh")("Claims") == said
         assert languages._groups("zh") is languages._groups("zh")
+
+
+@pytest.mark.parametrize(
+    ("reason", "chinese"),
+    [
+        (
+            "With it fair stops, which anyone notices: a side has 1 coordinate with this answer, and 2 with the page's own function.",
+            "植入后 fair 中断，任何人都会注意到：用此答案时一边有 1 个分量，用本页自己的函数时有 2 个。",
+        ),
+        (
+            "With it fair: undecided; known only to 1e-03, wider than the resolution 1e-06: its tails are heavy: narrow the space",
+            "植入后 fair：未定；只精确到 1e-03，宽于分辨率 1e-06：其尾部很重：请缩小取值空间",
+        ),
+        ("by= does not apply here: leave it out", "by= 在此不适用：请删去"),
+        (
+            "known only to 1e-03, wider than half the resolution 1e-02: narrow the space, or write it in another form",
+            "只精确到 1e-03，宽于分辨率 1e-02 的一半：请缩小取值空间，或换一种写法",
+        ),
+    ],
+)
+def test_what_a_mistake_becomes_and_what_helps_are_said_in_chinese(reason: str, chinese: str) -> None:
+    assert speaker("zh")(reason) == chinese
