@@ -120,12 +120,13 @@ def test_a_table_is_read_once_and_again_when_it_changes(tmp_path: Path, monkeypa
     ("reason", "chinese"),
     [
         (
-            "With it fair stops, which anyone notices: a side has 1 coordinate with this answer, and 2 with the page's own function.",
-            "植入后 fair 中断，任何人都会注意到：用此答案时一边有 1 个分量，用本页自己的函数时有 2 个。",
+            "With it a stops, which anyone notices: "
+            "a side has 1 coordinate with this answer, and 2 with the page's own function.",
+            "植入后 a 中断，任何人都会注意到：用此答案时一边有 1 个分量，用本页自己的函数时有 2 个。",
         ),
         (
-            "With it fair: undecided; known only to 1e-03, wider than the resolution 1e-06: its tails are heavy: narrow the space",
-            "植入后 fair：未定；只精确到 1e-03，宽于分辨率 1e-06：其尾部很重：请缩小取值空间",
+            "With it so: undecided; known only to 1e-03, wider than the resolution 1e-06: its tails are heavy: narrow the space",
+            "植入后 so：未定；只精确到 1e-03，宽于分辨率 1e-06：其尾部很重：请缩小取值空间",
         ),
         ("by= does not apply here: leave it out", "by= 在此不适用：请删去"),
         (
