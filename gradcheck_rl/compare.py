@@ -108,6 +108,11 @@ def _compared(
     lines = [beyond.said(line, claim) for line, claim in zip(lines, claims, strict=True)]
     if not values and (other := _values(value, judge)):
         lines[-1] = replace(lines[-1], remark="; ".join(filter(None, (lines[-1].remark, other))))
+    some = _alike(_ruling(gradient, judge), problem.bound.parameters, resolution) if by is None else []
+    if some and {*some} <= {*variables}:
+        fewer = {n: v if n in some or not v.parameter else Variable(n, v.shape, v.over) for n, v in variables.items()}
+        if _compared(f, g, some, resolution, seed, points, False, fewer).ok:
+            lines[-1] = replace(lines[-1], reason=f"{lines[-1].reason}; write wrt={some} if only that is to be compared")
     replay = f"same_gradient({', '.join(names)}, ..., seed={seed}, points={points})"
     return replace(report, claims=tuple(lines), replay=replay)
 
@@ -134,6 +139,17 @@ def _said(line: Line, claim: Claim, judge: Judge) -> Line:
         return replace(line, remark=f"one side is 0, the other {most}")
     fix = f"multiply both functions by {1 / max(sizes):.0e}"
     return replace(line, verdict=Verdict.UNDECIDED.word, ok=False, reason=f"both sides are {most}: {fix}", remark="")
+
+
+def _alike(found: Ruling, parameters: Sequence[Variable], resolution: float) -> list[str]:
+    """Of a refuted gradient the arguments by which it is the same, if the first is one of them: the others may be data."""
+    m = found.measured
+    if found.verdict is not Verdict.REFUTED or m is None:
+        return []
+    off = ~(m.excess <= m.slack + resolution * (1 + np.abs(m.right.value))).all(axis=0)
+    parts = np.split(off, np.cumsum([v.atoms.size for v in parameters])[:-1])
+    some = [v.name for v, part in zip(parameters, parts, strict=True) if not part.any()]
+    return some if parameters[0].name in some else []
 
 
 def _values(claim: Claim, judge: Judge) -> str:

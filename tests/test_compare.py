@@ -1817,3 +1817,43 @@ def test_a_value_in_the_place_of_a_loss_is_told_to_be_a_function() -> None:
     theta = torch.ones(3, dtype=torch.float64, requires_grad=True)
     with pytest.raises(InputError, match=r"the loss is Tensor, and no function: write differences\(lambda: "):
         differences((theta**2).sum(), theta)  # pyright: ignore[reportArgumentType]
+
+
+# ---- arguments that are data ----------------------------------------------------------------------------------------------
+
+
+def weighted(theta: Any, advantage: Any, act: Any) -> Any:
+    return theta.log_softmax(-1)[act.long()] * advantage
+
+
+def advised(f: Any, g: Any, **options: Any) -> Line:
+    return alone(f, g, theta=(Normal(), 3), advantage=Normal(), act=Integers(0, 2), **options)
+
+
+@pytest.mark.parametrize("factor", [1, 2, -1])
+def test_an_argument_that_is_data_is_told_to_be_left_out(factor: int) -> None:
+    def held(theta: Any, advantage: Any, act: Any) -> Any:
+        return factor * weighted(theta, advantage.detach(), act)
+
+    found = advised(weighted, held)
+    assert found.verdict == "refuted"
+    assert found.reason.endswith("; write wrt=['theta'] if only that is to be compared") is (factor == 1)
+    assert advised(weighted, held, wrt=["theta"]).ok is (factor == 1)
+
+
+def test_what_agrees_by_the_data_alone_is_not_told_to_be_compared() -> None:
+    def held(theta: Any, advantage: Any, act: Any) -> Any:
+        return weighted(theta.detach(), advantage, act)
+
+    found = advised(weighted, held)
+    assert found.verdict == "refuted" and "wrt" not in found.reason
+    assert advised(weighted, held, wrt=["advantage"]).ok
+
+
+def test_what_agrees_at_the_points_drawn_and_not_beyond_is_not_told_to_be_compared() -> None:
+    def held(theta: Any, advantage: Any, act: Any) -> Any:
+        return weighted(theta.clamp(-50, 50), advantage.detach(), act)
+
+    found = advised(weighted, held)
+    assert found.verdict == "refuted" and "wrt" not in found.reason
+    assert advised(weighted, held, wrt=["theta"]).verdict == "refuted"
