@@ -61,6 +61,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if unknown:
             known = [word for word in COMMANDS[options.command].options if word.startswith("-")]
             typed = unknown[0].partition("=")[0]
+            is_page = options.command == "explain" and (options.id.endswith(".py") or options.id in {p.id for p in shipped()})
+            if is_page and not typed.startswith("-"):
+                raise InputError(
+                    f"`explain` takes a statement of the sources, as A-005: for a claim type `run {options.id} --only {typed}`."
+                )
             hint = "" if typed in OPTIONS else did_you_mean(typed, known)  # what another command has is no slip of the pen
             raise InputError(f"`{options.command}` has no `{unknown[0]}`.{hint}")
         if empty := next((name for name, value in vars(options).items() if value == ""), None):

@@ -1008,3 +1008,11 @@ def test_numbers_of_a_page_that_do_not_fit_its_derivation_are_the_page_s(
 def test_interrupted_before_anything_was_finished_nothing_is_said_to_be_reported(answers: Any, capsys: Shown) -> None:
     assert main([*answers([KeyboardInterrupt(), 0])]) == 130
     assert tuple(capsys.readouterr()) == ("", "error: interrupted.\n")
+
+
+@pytest.mark.parametrize("page", ["mine.py", "problem1"])
+def test_a_claim_of_a_page_that_is_to_be_explained_is_told_to_be_run(page: str, capsys: Shown) -> None:
+    wanted = f"`explain` takes a statement of the sources, as A-005: for a claim type `run {page} --only slope`."
+    assert main(["explain", page, "slope"]) == 2 and capsys.readouterr().err == f"error: {wanted}\n"
+    for typed, unknown in ((["explain", page, "--jobs"], "--jobs"), (["explain", "A-005", "A-010"], "A-010")):
+        assert main(typed) == 2 and capsys.readouterr().err.startswith(f"error: `explain` has no `{unknown}`.")
