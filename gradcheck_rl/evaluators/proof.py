@@ -54,28 +54,29 @@ def _is_small(expressions: Iterable[Any]) -> bool:
 
 def _is_zero(difference: Any, scene: Scene, budget: Budget) -> bool:
     """A variable that takes one of a few values is replaced by each of them: an identity of masks need not hold between them. A
-    whole number stays a symbol where that suffices, and is not an index."""
-    listed = _cases(difference, scene, OneOf)
-    if all(is_zero(substituted(difference, case), budget) is True for case in listed):
-        return True
-    whole = _cases(difference, scene, OneOf, Integers)
-    return whole != listed and all(is_zero(substituted(difference, case), budget) is True for case in whole)
+    whole number stays a symbol where that suffices."""
+
+    def holds(cases: list[dict[Any, Any]]) -> bool:
+        return all(is_zero(substituted(difference, case), budget) is True for case in cases)
+
+    listed = _cases(difference, scene)
+    return holds(listed) or ((more := _cases(difference, scene, whole=True)) != listed and holds(more))
 
 
-def _cases(difference: Any, scene: Scene, *spaces: type) -> list[dict[Any, Any]]:
-    """What stands for the variables of these spaces, if it is little."""
+def _cases(difference: Any, scene: Scene, whole: bool = False) -> list[dict[Any, Any]]:
+    """Few values of its variables, together: the listed ones, and those of `whole` numbers too."""
     used = difference.free_symbols
     listed: list[list[dict[Any, Any]]] = []
     for v in scene.world.variables.values():
-        atoms = [a for a in v.atoms.ravel() if a in used]
-        if not atoms or not isinstance(v.over, spaces):
-            continue
-        if isinstance(v.over, OneOf) and v.over.numbers is None:
+        atoms, values = [a for a in v.atoms.ravel() if a in used], ()
+        if isinstance(v.over, OneOf) and v.over.numbers is None and atoms:
             choices = [np.broadcast_to(np.asarray(c, dtype=object), v.shape).ravel() for c in v.over.choices]
             listed.append([dict(zip(v.atoms.ravel(), map(sp.sympify, c), strict=True)) for c in choices])
-            continue
-        values = v.over.choices if isinstance(v.over, OneOf) else range(v.over.low, v.over.high + 1)
-        listed += [[{a: sp.sympify(c)} for c in values[: CASES + 1]] for a in atoms]
+        elif isinstance(v.over, OneOf):
+            values = v.over.choices
+        elif isinstance(v.over, Integers) and whole:
+            values = range(v.over.low, v.over.high + 1)[: CASES + 1]
+        listed += [[{a: sp.sympify(c)} for c in values] for a in atoms if values]
     if np.prod([len(c) for c in listed], dtype=float) > CASES:
         return [{}]
     return [{k: x for part in parts for k, x in part.items()} for parts in itertools.product(*listed)]
