@@ -139,13 +139,14 @@ class Judge:
         other._settled = {}
         return other
 
-    def settle(self, claim: Claim, answer: Answer, strict: bool = False, witness: bool = True) -> Settled:
-        """`strict`: a claim that is to be refuted must fail by more than its resolution. Without `witness` nothing is shrunk."""
+    def settle(self, claim: Claim, answer: Answer, strict: bool = False, witness: bool = True, planted: bool = False) -> Settled:
+        """`strict`: a claim that is to be refuted must fail by more than its resolution. Without `witness` nothing is shrunk.
+        What is `planted` is meant to be refuted: nobody asks whether rounding explains it."""
         key = (claim, frozenset(answer.items()))
         if key not in self._settled:
             start = time.perf_counter()
             settled = self._settle(claim, answer, strict, witness)
-            if not strict and self._by_luck(claim, settled.best, answer):
+            if not (strict or planted) and self._by_luck(claim, settled.best, answer):
                 settled = self._warily()._settle(claim, answer, strict, witness)
             self._settled[key] = replace(settled, seconds=round(time.perf_counter() - start, 4))
         return self._settled[key]

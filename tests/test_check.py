@@ -1544,6 +1544,8 @@ def test_a_misspelt_name_is_not_laid_to_what_is_symbolic_beside_it(wrong: Any, s
 
 class Solved:
     v = 1
+
+
 @pytest.mark.parametrize(("entries", "said"), [(1, "1 coordinate"), (3, "3 coordinates")])
 def test_a_mistake_that_is_not_caught_says_why_in_one_sentence(entries: int, said: str) -> None:
     def short(theta: Any) -> Any:

@@ -970,6 +970,8 @@ def test_what_is_quiet_has_no_table_where_nothing_survives(capsys: pytest.Captur
     assert main(["mistakes", str(TINY), "--mutants", "--quiet"]) == 0
     (line,) = capsys.readouterr().out.splitlines()
     assert line.endswith("0 surviving.")
+
+
 FAR = """
 from gradcheck_rl import Claim, Equal, Parameter, Problem, Uniform, Value, exp, torch
 
