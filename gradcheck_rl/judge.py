@@ -38,7 +38,7 @@ from .evaluators import (
 )
 from .expressions import CORNERS, lawful
 from .laws import Bundle, Finite, Random, randoms, with_parents
-from .points import Points, covering, drawn, given, simpler, stack
+from .points import Points, covering, given, simpler, stack
 from .problem import Problem
 from .quantities import EMPTY, Combined, Covariance, Exact, Mean, Printed, Quantity, Value, is_code, labels, side, taken_by
 from .report import plain
@@ -529,7 +529,7 @@ class Judge:
         for at in range(DRAWS):
             if len(kept) >= ENOUGH:
                 break
-            fresh = drawn(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}")
+            fresh = covering(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}", more=False)
             good = np.flatnonzero(self._fulfilled(where, fresh))
             kept = stack([kept, fresh.take(good[: ENOUGH - len(kept)].tolist())]) if len(good) else kept
         return kept

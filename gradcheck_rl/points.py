@@ -156,39 +156,40 @@ def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: in
 def covering(
     variables: Mapping[str, Variable], corners: Sequence[Point], count: int, seed: int, name: str, more: bool = True
 ) -> Points:
-    """The same, but that the first draws, and `more` where they are too few, have what the corners lack of the few values, or the
-    ends, of spaces that list them: of all variables together whose few values are all and few together too, else of each. What
-    is false at one mask alone shows there. Half as many as are asked for stay as they are drawn, where others are all ends, or
-    have one variable's values in step with another's: what is true of such alone shows there."""
-    points, first = drawn(variables, corners, count, seed, name), len(corners)
-    lacking, odd = _lacking(variables, points, first)
-    least = max(len(lacking), odd + count // 2)
+    """The same, but that draws, and `more` where they are too few, have what the corners lack of the few values, or the ends, of
+    spaces that list them: of all variables together whose few values are all and few together too, else of each. What is false
+    at one mask alone shows there. Chance says which draw has which, so that no variable is in step with another; half as many
+    draws as are asked for have no ends, so that what is true of these alone shows too."""
+    points, first, plain = drawn(variables, corners, count, seed, name), len(corners), (count + 1) // 2
+    wholes, ends = _lacking(variables, points, first)
+    least = max([count, *map(len, wholes), *(len(part) + plain for part in ends)])
     if more and least > count:
         points = drawn(variables, corners, least, seed, name)
-    if not more and odd:
-        lacking = lacking[: count - count // 2]
-    for b, row in zip(range(first, len(points)), lacking, strict=False):
-        for k, value in row.items():
-            points.exact[k][b, ...] = value
+    size, rng = len(points) - first, generator(seed, name, "listed")
+    front = size - plain
+    for part, room in [*((part, size) for part in wholes), *((part[:front], front) for part in ends)]:
+        for b, n in enumerate(rng.permutation(max(room, len(part)))[:room], start=first):
+            for k, value in part[n].items() if n < len(part) else ():
+                points.exact[k][b, ...] = value
     return points
 
 
-def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> tuple[list[dict[str, Any]], int]:
-    """What the first of these points lack, and how many of the first rows of it are unlike draws."""
+Part = list[dict[str, Any]]
+
+
+def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> tuple[list[Part], list[Part]]:
+    """What the first of these points lack: of variables whose values are few, and of others."""
     found = {k: notable(v.over, v.shape) for k, v in variables.items()}
     every = {k: listed for k, (listed, whole) in found.items() if whole}
     ends = {k: listed for k, (listed, whole) in found.items() if listed and not whole}
     together = math.prod(map(len, every.values())) <= LISTED
 
-    def of(names: Sequence[str], listed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    def of(names: Sequence[str], listed: Mapping[str, Any]) -> Part:
         rows = (dict(zip(names, values, strict=True)) for values in itertools.product(*(listed[k] for k in names)))
         had = range(count)
         return [row for row in rows if not any(all(np.array_equal(points.exact[k][b], x) for k, x in row.items()) for b in had)]
 
-    wholes = [of(names, every) for names in ([list(every)] if together else [[k] for k in every])]
-    parts = [*wholes, *(of([k], ends) for k in ends)]
-    rows = [{k: x for part in row for k, x in part.items()} for row in itertools.zip_longest(*parts, fillvalue={})]
-    return rows, max([0, *sorted(map(len, wholes))[:-1], *map(len, parts[len(wholes) :])])
+    return [of(names, every) for names in ([list(every)] if together else [[k] for k in every])], [of([k], ends) for k in ends]
 
 
 def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str], says: str = "") -> Points:

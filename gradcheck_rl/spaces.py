@@ -394,11 +394,12 @@ class Masks:
         return each(rational, mask)
 
     def notable(self, shape: Shape) -> Iterator[NDArray[Any]]:
-        """The same in every row: all 1s, a single one, a single 0, then with more 0s."""
-        n = shape[-1]
-        for zeros in dict.fromkeys((0, n - 1, *range(1, n - 1))):
-            for off in itertools.combinations(range(n), zeros):
-                yield np.broadcast_to(_filled([fmpq(i not in off) for i in range(n)], (n,)), shape).copy()
+        """All that can be drawn, if that is little, else the same in every row: all 1s, a single one, a single 0, then more."""
+        n, outer = shape[-1], math.prod(shape[:-1])
+        zeros = dict.fromkeys((0, n - 1, *range(1, n - 1)))
+        rows = ([fmpq(i not in off) for i in range(n)] for z in zeros for off in itertools.combinations(range(n), z))
+        chosen = itertools.product(rows, repeat=outer) if self.variety(shape) <= LISTED else ([row] * outer for row in rows)
+        return (_filled(itertools.chain(*cells), shape) for cells in chosen)
 
     def variety(self, shape: Shape) -> int:
         return _power(_power(2, shape[-1]) - 1, math.prod(shape[:-1]))

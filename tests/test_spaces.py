@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import islice
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -32,6 +34,7 @@ from gradcheck_rl import (
     check,
 )
 from gradcheck_rl.errors import ProblemError
+from gradcheck_rl.load import load
 from gradcheck_rl.points import Points, covering, drawn, stack
 from gradcheck_rl.rings import log_of, written
 from gradcheck_rl.spaces import (
@@ -377,18 +380,18 @@ LISTING = st.sampled_from((Integers(-9, 9), Integers(0, 1), Integers(0, 12), One
 @given(
     seed=st.integers(0, 50),
     listing=st.lists(st.tuples(LISTING, st.sampled_from(((2, 3), (5, 2), (3,)))), min_size=1, max_size=4),
-    count=st.integers(2, 12),
+    count=st.integers(1, 12),
     more=st.booleans(),
 )
 def test_a_batch_keeps_draws_beside_what_spaces_list(seed: int, listing: Any, count: int, more: bool) -> None:
-    """Half of what is asked for, but for all values of one variable, one after the other."""
+    """Half of what is asked for have no ends; the few values of another variable are each had once at most."""
     named = {f"v{i}": Variable(f"v{i}", shape, over=over) for i, (over, shape) in enumerate(listing)}
     named["wide"] = Variable("wide", (2, 2), over=Integers(-20, 20))
     points = covering(named, [], count, seed, "page", more)
     plain = drawn(named, [], len(points), seed, "page")
-    moved = [[v for k, v in named.items() if (points.exact[k][b] != plain.exact[k][b]).any()] for b in range(len(points))]
-    kept = [vs for vs in moved if not vs or (len(vs) == 1 and notable(vs[0].over, vs[0].shape)[1])]
-    assert len(kept) >= count // 2 and (more or len(points) == count)
+    ends = [k for k, v in named.items() if not notable(v.over, v.shape)[1]]
+    kept = [b for b in range(len(points)) if all((points.exact[k][b] == plain.exact[k][b]).all() for k in ends)]
+    assert len(kept) >= count / 2 and (more or len(points) == count)
 
 
 def _all_ends() -> Claim:
@@ -420,3 +423,45 @@ def _alike_in_four() -> Claim:
 def test_what_is_true_of_listed_values_alone_is_refuted(of: Callable[[], Claim]) -> None:
     (line,) = check(Problem(title="Page", claims=(of(),))).claims
     assert line.verdict == "refuted"
+
+
+@pytest.mark.parametrize("points", [1, 3, 12])
+def test_rows_of_few_masks_differ(points: int) -> None:
+    allowed = Variable("allowed", (2, 2), over=Masks())
+    rows = {str(cells.tolist()) for cells in (np.array(x, dtype=int) for x in Masks().notable((2, 2)))}
+    assert len(rows) == Masks().variety((2, 2)) == 9
+    (line,) = check(Problem(title="Page", claims=(Claim("So.", Equal(allowed[0], allowed[1])),)), points=points).claims
+    assert line.verdict == "refuted"
+
+
+@given(seed=st.integers(0, 50), count=st.integers(3, 4), listing=st.sampled_from((OneOf(0, 1), Integers(0, 1), Masks())))
+def test_few_points_are_no_first_values_of_a_list(seed: int, count: int, listing: Any) -> None:
+    """At other sizes: of values in order the first entry would be the same in all of them."""
+    page = {"v": Variable("v", 4, over=listing)}
+    at = [covering(page, [], count, seed + 1000 * n, "page", more=False).exact["v"] for n in range(20)]
+    assert len(np.unique(np.concatenate(at).astype(int), axis=0)) > count
+    first = {int(x[0]) for x in np.concatenate(at)}
+    assert first == {0, 1}
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("end", [0, 1000])
+def test_a_condition_on_the_end_of_one_variable_leaves_another_free(seed: int, end: int) -> None:
+    n, m = (Variable(name, over=Integers(0, 1000)) for name in "nm")
+    (line,) = check(Problem(title="Page", claims=(Claim("So.", Equal(n, m), where=Equal(n, end)),)), seed=seed).claims
+    assert line.verdict == "refuted"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_false_at_another_size_alone_is_refuted_there(seed: int, tmp_path: Path) -> None:
+    """Of four values of `done`, in order, the first entry is 0."""
+    text = """
+        from gradcheck_rl import Claim, Equal, OneOf, Problem, Size, Variable
+
+        K = Size("K", 2, also=(3, 4))
+        done = Variable("done", K, over=OneOf(0, 1))
+        problem = Problem(title="Page", claims=(Claim("It is zero.", Equal(done[0] * (K - 2), 0)),))
+    """
+    (tmp_path / "page.py").write_text(dedent(text))
+    (line,) = check(load(tmp_path / "page.py"), seed=seed).claims
+    assert line.verdict == "refuted" and line.sizes == {"K = 3": "refuted", "K = 4": "refuted"}
