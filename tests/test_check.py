@@ -1564,3 +1564,20 @@ def test_a_mistake_that_is_not_caught_says_why_in_one_sentence(entries: int, sai
     wanted = f"a side has {said} with this answer, and 2 with the page's own function."
     assert shorter.reason == f"With it so stops, which anyone notices: {wanted}"
     assert none.reason == "With it so: agrees."
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_a_condition_that_few_points_fulfil_is_asked_of_others(wrong: int) -> None:
+    x = Parameter("x", over=Uniform(-9, 1))
+    claim = Claim("So.", Equal(abs(x), x + wrong), where=AtMost(0, x))
+    (line,) = check(Problem("Few", (claim,), corners=(Point(x=Rational(1, 2)),), points=1)).claims
+    assert (line.verdict, line.points) == ("refuted" if wrong else "agrees", 4)
+
+
+def test_of_other_sizes_the_one_that_refutes_is_told() -> None:
+    x = Parameter("x", over=Uniform(1, 2))
+
+    def page(where: Any = None, wrong: int = 0, also: Any = ()) -> Problem:
+        return Problem("Sizes", (Claim("So.", Equal(x, x + wrong), where=where),), also=also, points=1)
+
+    others = (({"K": 2}, page(where=AtMost(x, 0))), ({"K": 4}, page(wrong=1)))
+    line = only(check(page(also=others)))
+    assert (line.verdict, line.ok, line.sizes) == ("refuted", False, {"K = 2": "undecided", "K = 4": "refuted"})
