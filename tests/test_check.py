@@ -1564,6 +1564,28 @@ def test_a_mistake_that_is_not_caught_says_why_in_one_sentence(entries: int, sai
     wanted = f"a side has {said} with this answer, and 2 with the page's own function."
     assert shorter.reason == f"With it so stops, which anyone notices: {wanted}"
     assert none.reason == "With it so: agrees."
+def test_what_is_undecided_neither_holds_nor_is_wrong_nor_catches_a_mistake() -> None:
+    x = Parameter("x", over=Uniform(1, 2))
+
+    def line(x: Any) -> Any:
+        return x
+
+    nowhere = AtMost(x, 0)
+    claim = Claim("It is x.", Equal(Value(line), x), where=nowhere)
+    holds = Claim("It is no other.", Equal(x, x))
+    wrong = Erratum("It is 2 x.", Equal(x, 2 * x), where=nowhere, instead=holds)
+    helpless = Erratum("It is 3 x.", Equal(x, 3 * x), instead=claim)
+    mistake = Mistake("It is doubled.", {line: lambda x: 2 * x}, breaks=claim)
+    report = check(Problem("Nowhere", (claim, holds), errata=(wrong, helpless), mistakes=(mistake,), points=1))
+    assert [(found.verdict, found.ok) for found in report.claims] == [
+        ("undecided", False),
+        ("proved", True),
+        ("undecided", False),
+        ("refuted", False),
+    ]
+    assert not report.mistakes[0].caught
+
+
 @pytest.mark.parametrize("wrong", [0, 1])
 def test_a_condition_that_few_points_fulfil_is_asked_of_others(wrong: int) -> None:
     x = Parameter("x", over=Uniform(-9, 1))

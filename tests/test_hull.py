@@ -41,8 +41,8 @@ from gradcheck_rl import (
     sqrt,
     torch,
 )
-from gradcheck_rl.evaluators import hull
-from gradcheck_rl.judge import FULFIL
+from gradcheck_rl.evaluators import Scene, hull
+from gradcheck_rl.judge import FULFIL, Judge
 from gradcheck_rl.report import Line
 
 r = Parameter("r")
@@ -355,3 +355,14 @@ def test_three_branches_that_are_one_number_do_not_refute_its_slope() -> None:
 
     (line,) = check(Problem(title="Thrice", claims=(Claim("So.", Equal(Gradient(itself), Gradient(one))),), points=2)).claims
     assert line.verdict == "agrees" and line.removed, "where v is negative two are one"
+
+
+def test_every_pair_of_branches_under_many_coins_may_tie() -> None:
+    x, y = Parameter("x"), Parameter("y")
+    coins = sum(Draw(f"b{i}", Bernoulli(Fraction(1, 2))) for i in range(10))
+    mean = E(sp.Max(coins * x, coins * y, 0))
+    corners = tuple(Point(x=a, y=b) for a, b in ((0, -1), (-1, 0), (1, 1), (Fraction(1, 10**8), -1), (-1, -2), (1, 2), (2, 1)))
+    judge = Judge(Problem("pairs", (Claim("five", Equal(mean, 5 * y)),), corners=corners), 0, 1)
+    assert hull.bends([mean])
+    found = hull.kinked([mean], [x.atoms[()], y.atoms[()]], Scene(judge.world, judge.points.take(range(7))))
+    assert found.tolist() == [True] * 4 + [False] * 3

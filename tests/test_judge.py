@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sympy import Rational
 
@@ -56,7 +56,10 @@ from gradcheck_rl import (
 )
 from gradcheck_rl import judge as judging
 from gradcheck_rl.cli import main
+from gradcheck_rl.estimate import Estimate
+from gradcheck_rl.evaluators import Outcomes
 from gradcheck_rl.render import json as json_renderer
+from gradcheck_rl.verdict import Ruling, Verdict
 
 x = Parameter("x", over=Uniform(1, 2))
 y = Parameter("y", over=Uniform(1, 2))
@@ -819,3 +822,48 @@ def test_code_of_heavy_tails_is_not_told_of_kinks_and_samples() -> None:
     assert too_wide(Equal(Mean(Value(jumps)), known_chance(x))).reason.endswith(f": {KINKS}by='sampled' on the claim")
     spread = Equal(Covariance(Value(jumps)), known_chance(x) * (1 - known_chance(x)))
     assert too_wide(spread).reason.endswith(f": {KINKS}it in another form")
+# ---- what decides -------------------------------------------------------------------------------------------------------------
+
+kinds = st.sampled_from([(0, 0), (0, 1), (0, 9), (1, 0), (1, 2), (3, 1), (5, 9), (9, 2), (9, 9)])
+counts = st.lists(kinds, min_size=8, max_size=8)
+weights = st.lists(st.sampled_from((0, 1, 1)), min_size=2, max_size=2).filter(any)
+
+
+@given(counts, st.tuples(weights, weights))
+@example([(1, 0), (0, 0), *[(9, 2)] * 6], ([1, 1], [1, 1]))
+def test_sides_differ_if_at_every_point_and_outcome_some_coordinate_is_apart(cells: Any, chances: Any) -> None:
+    """Two points, two outcomes, two coordinates: each a gap and what is not known of it, where 2 is the resolution."""
+    gap, slack = (np.array(x, dtype=float).reshape(2, 4) / 100 for x in zip(*cells, strict=True))
+    none = np.zeros((2, 4))
+    outcomes = Outcomes({}, Estimate(np.array(chances, dtype=float), np.zeros((2, 2))), {})
+    m = judging.Measured(gap, Estimate(gap, slack), Estimate(none, none), slack, slack, outcomes, 2)
+    found = judging.Judge._apart(None, m, 0.02, Ruling("listed", Verdict.UNDECIDED))  # type: ignore[arg-type]
+    words = {}
+    for n in range(4):
+        two = cells[2 * n : 2 * n + 2]
+        if any(far > max(known, 2) for far, known in two):
+            words[n] = "agrees"
+        else:
+            words[n] = "refuted" if all(far <= known <= 2 for far, known in two) else "undecided"
+    can = {n: kind for n, kind in words.items() if chances[n // 2][n % 2]}
+    assert found.verdict.word == next(kind for kind in ("refuted", "undecided", "agrees") if kind in can.values())
+    assert can[2 * found.at + found.coordinate // 2] == found.verdict.word
+
+
+@given(st.tuples(*[st.sampled_from((math.nan, 0.0, 1.0))] * 4))
+def test_what_is_not_a_number_is_apart_from_nothing(numbers: Any) -> None:
+    left, none = np.array(numbers).reshape(2, 2), np.zeros((2, 2))
+    m = judging.Measured(abs(left), Estimate(left, none), Estimate(none - 1, none), none, none, None, 2)
+    found = judging.Judge._apart(None, m, 0.02, Ruling("called", Verdict.UNDECIDED))  # type: ignore[arg-type]
+    assert (found.verdict is Verdict.REFUTED) == (any(map(math.isnan, numbers)) or 0.0 in {max(numbers[:2]), max(numbers[2:])})
+
+
+@given(counts, st.sampled_from((Equal, AtMost, Differs)))
+def test_a_condition_holds_where_it_does_in_every_coordinate(cells: Any, kind: Any) -> None:
+    """Its sides differ where one coordinate does, by more than is not known of it."""
+    gap, slack = (np.array(x, dtype=float).reshape(2, 4) for x in zip(*cells, strict=True))
+    m = judging.Measured(gap, Estimate(gap, slack), Estimate(0 * gap, 0 * gap), slack, slack, None, 2)
+    twos = [cells[n : n + 2] for n in range(0, 8, 2)]
+    near = [all(far <= known for far, known in two) for two in twos]
+    wanted = [not x for x in near] if kind is Differs else near
+    assert judging._holds(kind(x, y), m).ravel().tolist() == wanted
