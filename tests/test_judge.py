@@ -492,7 +492,7 @@ def test_moments_are_integrated_only_of_an_answer_that_draws_otherwise(monkeypat
 
     page = Problem("p", (Claim("Its mean.", Equal(Mean(Gradient(path)), 3 * mu**2 + 3), resolution=0.05),), world=(mu, noise))
     asked: list[str] = []
-    told = judging._other_moment
+    told = judging._other_moment  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(judging, "_other_moment", lambda *args: asked.append("moments") or told(*args))
     assert check(page, {path: alike}).ok and not asked
     (line,) = check(page, {path: odd}).claims
@@ -852,7 +852,8 @@ def test_sides_differ_if_at_every_point_and_outcome_some_coordinate_is_apart(cel
 
 @given(st.tuples(*[st.sampled_from((math.nan, 0.0, 1.0))] * 4))
 def test_what_is_not_a_number_is_apart_from_nothing(numbers: Any) -> None:
-    left, none = np.array(numbers).reshape(2, 2), np.zeros((2, 2))
+    left: Any = np.array(numbers).reshape(2, 2)
+    none = np.zeros((2, 2))
     m = judging.Measured(abs(left), Estimate(left, none), Estimate(none - 1, none), none, none, None, 2)
     found = judging.Judge._apart(None, m, 0.02, Ruling("called", Verdict.UNDECIDED))  # type: ignore[arg-type]
     assert (found.verdict is Verdict.REFUTED) == (any(map(math.isnan, numbers)) or 0.0 in {max(numbers[:2]), max(numbers[2:])})
@@ -866,4 +867,5 @@ def test_a_condition_holds_where_it_does_in_every_coordinate(cells: Any, kind: A
     twos = [cells[n : n + 2] for n in range(0, 8, 2)]
     near = [all(far <= known for far, known in two) for two in twos]
     wanted = [not x for x in near] if kind is Differs else near
-    assert judging._holds(kind(x, y), m).ravel().tolist() == wanted
+    found = judging._holds(kind(x, y), m)  # pyright: ignore[reportPrivateUsage]
+    assert found.ravel().tolist() == wanted
