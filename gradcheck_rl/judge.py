@@ -139,14 +139,14 @@ class Judge:
         other._settled = {}
         return other
 
-    def settle(self, claim: Claim, answer: Answer, strict: bool = False, witness: bool = True, planted: bool = False) -> Settled:
-        """`strict`: a claim that is to be refuted must fail by more than its resolution. Without `witness` nothing is shrunk.
-        What is `planted` is meant to be refuted: nobody asks whether rounding explains it."""
+    def settle(self, claim: Claim, answer: Answer, strict: bool = False, witness: bool = True) -> Settled:
+        """`strict`: a claim that is to be refuted must fail by more than its resolution. Without `witness` nothing is shrunk,
+        nor asked whether rounding explains it."""
         key = (claim, frozenset(answer.items()))
         if key not in self._settled:
             start = time.perf_counter()
             settled = self._settle(claim, answer, strict, witness)
-            if not (strict or planted) and self._by_luck(claim, settled.best, answer):
+            if witness and not strict and self._by_luck(claim, settled.best, answer):
                 settled = self._warily()._settle(claim, answer, strict, witness)
             self._settled[key] = replace(settled, seconds=round(time.perf_counter() - start, 4))
         return self._settled[key]
@@ -159,12 +159,13 @@ class Judge:
     def _by_luck(self, claim: Claim, best: Ruling, answer: Answer) -> bool:
         """Is code refuted where float32 came out near float64 by chance, or was not run, and rounding explains the gap?"""
         that, shown = claim.that, best.verdict is Verdict.REFUTED and best.left is not None and best.route != sampled.NAME
-        if not shown or isinstance(that, Raises) or not _rounds(claim):
+        if not shown or not math.isfinite(best.gap) or isinstance(that, Raises) or not _rounds(claim):
             return False
         here = best.points.take([best.at])
         here = here if any(_on_a_page(q) for q in that.sides) else here.image()
         route = best.route if best.route in claim.routes else None
-        return self._warily()._rule(claim, that, here, answer, route, strict=False).verdict is not Verdict.REFUTED
+        aside = self._warily()._rule(claim, that, here, answer, route, strict=False)
+        return aside.verdict is not Verdict.REFUTED and aside.left is not None
 
     def _settle(self, claim: Claim, answer: Answer, strict: bool, witness: bool) -> Settled:
         that = claim.that

@@ -308,7 +308,7 @@ class _Loop:
         answer = planted(self.problem, mistake)
         if self.shards is not None:
             self.shards.add_mistake(name, answer)
-        settled = self.judge.settle(mistake.breaks, answer, witness=False, planted=True)
+        settled = self.judge.settle(mistake.breaks, answer, witness=False)
         claim = next((n for n, item in self.problem.names.items() if item is mistake.breaks), slug(mistake.breaks.says))
         stops = stopped(settled, mistake.breaks)
         found = settled.best.verdict is Verdict.REFUTED and not stops

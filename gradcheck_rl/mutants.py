@@ -412,7 +412,7 @@ def _refuted(
 
 
 def _settled(judge: Judge, claim: Claim, answer: Mapping[Any, Any]) -> Settled:
-    return judge.settle(claim, answer, witness=False, planted=True)
+    return judge.settle(claim, answer, witness=False)
 
 
 def _claims(problem: Problem) -> list[tuple[str, Claim]]:

@@ -1564,6 +1564,8 @@ def test_a_mistake_that_is_not_caught_says_why_in_one_sentence(entries: int, sai
     wanted = f"a side has {said} with this answer, and 2 with the page's own function."
     assert shorter.reason == f"With it so stops, which anyone notices: {wanted}"
     assert none.reason == "With it so: agrees."
+
+
 def test_what_is_undecided_neither_holds_nor_is_wrong_nor_catches_a_mistake() -> None:
     x = Parameter("x", over=Uniform(1, 2))
 

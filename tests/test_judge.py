@@ -822,6 +822,8 @@ def test_code_of_heavy_tails_is_not_told_of_kinks_and_samples() -> None:
     assert too_wide(Equal(Mean(Value(jumps)), known_chance(x))).reason.endswith(f": {KINKS}by='sampled' on the claim")
     spread = Equal(Covariance(Value(jumps)), known_chance(x) * (1 - known_chance(x)))
     assert too_wide(spread).reason.endswith(f": {KINKS}it in another form")
+
+
 # ---- what decides -------------------------------------------------------------------------------------------------------------
 
 kinds = st.sampled_from([(0, 0), (0, 1), (0, 9), (1, 0), (1, 2), (3, 1), (5, 9), (9, 2), (9, 9)])

@@ -108,9 +108,9 @@ ROUTES = {
     "flows redundant receive actor_too needless descended buffers counted masked stored",
     "autodiff": "harmless constant_kept explored at_lower at_upper single",
     "proof, symbolic": "model_still model_judged weighted on_policy off_policy ruled split frozen_right doubled theorem blurred "
-    "raised_by_half centred_at",
-    "symbolic": "best_there raised raised_by_none top rescaled turned half_life half_life_over nearly_all nearly_all_over",
-    "symbolic + integrated": "of_two restored dearer price",
+    "raised_by_half centred_at restored dearer",
+    "symbolic": "best_there raised raised_by_none top rescaled turned half_life half_life_over nearly_all nearly_all_over price",
+    "symbolic + integrated": "of_two",
     "symbolic + listed": "optimal",
     "symbolic + listed + autodiff": "one_is_enough",
     "symbolic + integrated + autodiff": "spread",
