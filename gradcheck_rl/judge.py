@@ -241,7 +241,7 @@ class Judge:
         if ruling.verdict is Verdict.UNDECIDED:
             return replace(ruling, route=route if route in scene.used else ruling.route)
         if claim.routes == (route,):
-            return replace(ruling, verdict=Verdict.UNDECIDED, note="by= does not apply here: leave it out")
+            return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"by='{route}' does not apply here: leave it out")
         return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"it does not apply: {ruling.route} answers here")
 
     def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:

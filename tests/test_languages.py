@@ -128,7 +128,7 @@ def test_a_table_is_read_once_and_again_when_it_changes(tmp_path: Path, monkeypa
             "With it so: undecided; known only to 1e-03, wider than the resolution 1e-06: its tails are heavy: narrow the space",
             "植入后 so：未定；只精确到 1e-03，宽于分辨率 1e-06：其尾部很重：请缩小取值空间",
         ),
-        ("by= does not apply here: leave it out", "by= 在此不适用：请删去"),
+        ("by='listed' does not apply here: leave it out", "by='listed' 在此不适用：请删去"),
         (
             "known only to 1e-03, wider than half the resolution 1e-02: narrow the space, or write it in another form",
             "只精确到 1e-03，宽于分辨率 1e-02 的一半：请缩小取值空间，或换一种写法",
