@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 import subprocess
 import sys
@@ -67,7 +66,6 @@ from gradcheck_rl import (
     episode,
     frozen,
     log_prob,
-    log_softmax,
     maximum,
     minimum,
     module,
@@ -1429,50 +1427,11 @@ def test_a_condition_that_is_a_comparison_is_told_what_to_write_before_what_it_i
     assert len(str(error.value)) < 500
 
 
-def log_pi_of(theta: Any, s: Any) -> Any:
-    return (theta * s).log_softmax(-1)
-
-
-def score_of(theta: Any, s: Any, log_pi_of: Any = log_pi_of) -> Any:
-    return log_pi_of(theta, s)[0]
-
-
-class Layer(torch.nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.w = torch.nn.Parameter(torch.ones(3))
-
-    def forward(self, s: Any) -> Any:
-        return (self.w * s).log_softmax(-1)
-
-
-class Stateless(torch.nn.Module):
-    def forward(self, theta: Any, s: Any) -> Any:
-        return (theta * s).log_softmax(-1)
-
-
-of_a_state = Problem(
-    "A state",
-    (Claim("So.", Equal(Gradient(score_of), Gradient(log_softmax(theta[:] * Variable("s", over=Normal()))[0]))),),
-)
-
-
-@pytest.mark.parametrize(("own", "weight"), [(Layer, "..."), (Layer(), "w")])
-def test_a_network_as_it_is_is_told_of_module(own: Any, weight: str) -> None:
-    with pytest.raises(InputError, match=re.escape(f"`log_pi_of = module(Layer, log_pi_of, theta='{weight}')`")):
-        check(of_a_state, {log_pi_of: own})
-    assert only(check(of_a_state, {log_pi_of: module(Layer, log_pi_of, theta="w")})).verdict == "agrees"
-
-
-def test_a_network_that_takes_all_arguments_is_an_answer_as_it_is() -> None:
-    assert only(check(of_a_state, {log_pi_of: Stateless()})).verdict == "agrees"
-
-
 def test_a_network_that_is_made_already_is_told() -> None:
     with pytest.raises(InputError) as error:
-        module(Layer(), log_pi_of, theta="w")  # pyright: ignore[reportArgumentType]
+        module(Critic(), critic_value, v="out.weight")  # pyright: ignore[reportArgumentType]
     assert str(error.value) == (
-        "a network is made anew for `log_pi_of`: write module(Layer, ...), or module(lambda: Layer(8), ...)."
+        "a network is made anew for `critic_value`: write module(Critic, ...), or module(lambda: Critic(8), ...)."
     )
 
 
