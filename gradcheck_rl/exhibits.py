@@ -17,6 +17,7 @@ from .estimate import Estimate
 from .evaluators import Scene, autodiff, evaluate, loose_atoms, plain, random_atoms, some_outcomes
 from .judge import Answer, Judge, Settled
 from .notation import notation
+from .places import needed
 from .points import Points, given, stack
 from .problem import Problem
 from .quantities import Exact, Gradient, Mean, Printed, is_code
@@ -33,8 +34,8 @@ def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
         left, right = claim.that.sides
         if not isinstance(right, (Printed, Exact)) or not isinstance(left, (Mean, Gradient)):
             continue
-        here = given(judge.world.variables, claim.at, judge.needed(claim), claim.says)
-        moves = [move for n in judge.needed(claim) for move in _moves(here, n)]
+        here = given(judge.world.variables, claim.at, needed(claim, judge.world), claim.says)
+        moves = [move for n in needed(claim, judge.world) for move in _moves(here, n)]
         scene = judge.scene(claim, stack([here, *(moved for _, moved in moves)]), {})
         if loose_atoms(left, scene):  # each outcome has an answer of its own
             continue
@@ -79,7 +80,7 @@ def flows(problem: Problem, judge: Judge, answer: Answer) -> list[Flow]:
     found: dict[str, Flow] = {}
     if not judge.world.parameters or not len(judge.points):
         return []
-    points = judge.image(judge.points)
+    points = judge.places.image(judge.points)
     for claim in problem.claims:
         if answer and not claim.reaches(answer):
             continue

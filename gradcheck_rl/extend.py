@@ -15,8 +15,8 @@ from .evaluators import evaluate as evaluate
 from .expressions import Program as Program
 from .expressions import values as values
 from .judge import Judge as Judge
-from .judge import measure as measure
 from .laws import Law as Law
+from .measured import measure as measure
 from .points import Points as Points
 from .quantities import Quantity as Quantity
 from .report import Report as Report

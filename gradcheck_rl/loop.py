@@ -298,7 +298,7 @@ class _Loop:
     def _judge(self, other: Problem, few: bool = False) -> Judge:
         """Of a page beside this one; at `few` points without a proof."""
         if other not in self._judges:
-            seed, points = self.judge.seed, self.judge.count
+            seed, points = self.judge.seed, self.judge.places.count
             if few:
                 points = covering(other.bound.variables, other.corners, max(3, points // 3), seed, other.name, more=False)
             self._judges[other] = Judge(other, seed, points, proving=not few)

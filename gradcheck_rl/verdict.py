@@ -47,6 +47,10 @@ class Ruling:
     measured: Any = None
 
     @property
+    def place(self) -> tuple[int, int]:
+        return self.at, self.coordinate
+
+    @property
     def evidence(self) -> Evidence:
         return max((e.evidence for e in (self.left, self.right) if e is not None), default=Evidence.EXACT)
 

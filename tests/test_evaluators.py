@@ -70,7 +70,8 @@ from gradcheck_rl import (
 from gradcheck_rl.estimate import Estimate
 from gradcheck_rl.evaluators import Scene, autodiff, differences, evaluate, integrated, listed
 from gradcheck_rl.evaluators.hull import kinked
-from gradcheck_rl.judge import Judge, measure
+from gradcheck_rl.judge import Judge
+from gradcheck_rl.measured import measure
 from gradcheck_rl.points import Points
 from gradcheck_rl.quantities import Quantity, arguments, lowered
 

@@ -48,16 +48,17 @@ from gradcheck_rl import (
     Variable,
     Within,
     check,
+    declared,
     erfc,
     log,
     maximum,
     sqrt,
     step,
 )
-from gradcheck_rl import judge as judging
 from gradcheck_rl.cli import main
 from gradcheck_rl.estimate import Estimate
 from gradcheck_rl.evaluators import Outcomes
+from gradcheck_rl.measured import Measured
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.verdict import Ruling, Verdict
 
@@ -492,8 +493,8 @@ def test_moments_are_integrated_only_of_an_answer_that_draws_otherwise(monkeypat
 
     page = Problem("p", (Claim("Its mean.", Equal(Mean(Gradient(path)), 3 * mu**2 + 3), resolution=0.05),), world=(mu, noise))
     asked: list[str] = []
-    told = judging._other_moment  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(judging, "_other_moment", lambda *args: asked.append("moments") or told(*args))
+    told = declared._other_moment  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(declared, "_other_moment", lambda *args: asked.append("moments") or told(*args))
     assert check(page, {path: alike}).ok and not asked
     (line,) = check(page, {path: odd}).claims
     assert asked and line.remark.startswith("the mean is right, but this is another estimator: its variance")
@@ -838,8 +839,8 @@ def test_sides_differ_if_at_every_point_and_outcome_some_coordinate_is_apart(cel
     gap, slack = (np.array(x, dtype=float).reshape(2, 4) / 100 for x in zip(*cells, strict=True))
     none = np.zeros((2, 4))
     outcomes = Outcomes({}, Estimate(np.array(chances, dtype=float), np.zeros((2, 2))), {})
-    m = judging.Measured(gap, Estimate(gap, slack), Estimate(none, none), slack, slack, outcomes, 2)
-    found = judging.Judge._apart(None, m, 0.02, Ruling("listed", Verdict.UNDECIDED))  # type: ignore[arg-type]
+    m = Measured(gap, Estimate(gap, slack), Estimate(none, none), slack, slack, outcomes, 2)
+    found = m.apart(0.02, Ruling("listed", Verdict.UNDECIDED))
     words = {}
     for n in range(4):
         two = cells[2 * n : 2 * n + 2]
@@ -856,8 +857,8 @@ def test_sides_differ_if_at_every_point_and_outcome_some_coordinate_is_apart(cel
 def test_what_is_not_a_number_is_apart_from_nothing(numbers: Any) -> None:
     left: Any = np.array(numbers).reshape(2, 2)
     none = np.zeros((2, 2))
-    m = judging.Measured(abs(left), Estimate(left, none), Estimate(none - 1, none), none, none, None, 2)
-    found = judging.Judge._apart(None, m, 0.02, Ruling("called", Verdict.UNDECIDED))  # type: ignore[arg-type]
+    m = Measured(abs(left), Estimate(left, none), Estimate(none - 1, none), none, none, None, 2)
+    found = m.apart(0.02, Ruling("called", Verdict.UNDECIDED))
     assert (found.verdict is Verdict.REFUTED) == (any(map(math.isnan, numbers)) or 0.0 in {max(numbers[:2]), max(numbers[2:])})
 
 
@@ -865,9 +866,9 @@ def test_what_is_not_a_number_is_apart_from_nothing(numbers: Any) -> None:
 def test_a_condition_holds_where_it_does_in_every_coordinate(cells: Any, kind: Any) -> None:
     """Its sides differ where one coordinate does, by more than is not known of it."""
     gap, slack = (np.array(x, dtype=float).reshape(2, 4) for x in zip(*cells, strict=True))
-    m = judging.Measured(gap, Estimate(gap, slack), Estimate(0 * gap, 0 * gap), slack, slack, None, 2)
+    m = Measured(gap, Estimate(gap, slack), Estimate(0 * gap, 0 * gap), slack, slack, None, 2)
     twos = [cells[n : n + 2] for n in range(0, 8, 2)]
     near = [all(far <= known for far, known in two) for two in twos]
     wanted = [not x for x in near] if kind is Differs else near
-    found = judging._holds(kind(x, y), m)  # pyright: ignore[reportPrivateUsage]
+    found = m.holds(kind(x, y))
     assert found.ravel().tolist() == wanted

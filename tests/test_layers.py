@@ -29,6 +29,10 @@ LAYERS = (
     ("verdict", "claims", "derivation", "notation", "rules", "generate", "figures"),
     (
         "problem",
+        "measured",
+        "places",
+        "rounding",
+        "declared",
         "judge",
         "exhibits",
         "answers",

@@ -25,8 +25,8 @@ from ..errors import GradcheckError, InputError, ProblemError, Unsuitable
 from ..estimate import Estimate
 from ..evaluators import Scene, World, proof, unsure
 from ..expressions import CORNERS, corners, values
-from ..judge import Measured, measure, number
 from ..laws import Expected, Slope, closed, randoms
+from ..measured import Measured, measure, number
 from ..points import Point, Points, drawn, simpler, stack
 from ..problem import Problem
 from ..quantities import Value

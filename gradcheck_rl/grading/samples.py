@@ -20,8 +20,8 @@ from ..estimate import Floats
 from ..evaluators import Scene, some_outcomes
 from ..evaluators.plain import is_numpy
 from ..evaluators.scene import arrays, possible
-from ..judge import Judge
 from ..laws import randoms
+from ..places import needed
 from ..points import Points, covering, generator, given
 from ..problem import Problem, called
 from ..quantities import is_code, slots
@@ -109,7 +109,6 @@ def called_with(problem: Problem, slot: Callable[..., Any], seed: int = 0, count
     """The rows that the claims of a page hand to a function, at its own sizes."""
     world = problem.bound
     points = covering(world.variables, problem.corners, count, seed, problem.name)
-    judge = Judge(problem, seed, points)
     done: set[Any] = set()
     for claim in problem.claims:
         for top, names in called(claim, world) if claim.reaches({slot: slot}) else ():
@@ -117,7 +116,7 @@ def called_with(problem: Problem, slot: Callable[..., Any], seed: int = 0, count
                 continue
             done.add(key)
             try:
-                here = points if claim.at is None else given(world.variables, claim.at, judge.needed(claim))
+                here = points if claim.at is None else given(world.variables, claim.at, needed(claim, world))
                 yield from _calls(problem, top, slot, names, here.image(), seed)
             except GradcheckError:
                 continue

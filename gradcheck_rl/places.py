@@ -1,0 +1,121 @@
+"""The points of a problem, and those among them that a claim is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .claims import Claim, Raises, Relation
+from .evaluators import Scene, World
+from .laws import Bundle, Random, with_parents
+from .measured import about, fulfilled
+from .points import Points, covering, given, stack
+from .problem import Problem
+from .quantities import Exact, Printed, Quantity, is_code
+from .symbols import Variable, atoms_in, entries
+
+ENOUGH = 4
+DRAWS = 12
+
+
+class Places:
+    """A problem's points, given or drawn, and parts of them."""
+
+    def __init__(self, problem: Problem, seed: int, count: int | Points) -> None:
+        self.world, self.seed, self.name = problem.bound, seed, problem.name
+        if isinstance(count, Points):
+            self.count, self.points = len(count), count
+        else:
+            self.count, self.points = count, covering(self.world.variables, problem.corners, count, seed, self.name)
+        self._once: dict[Any, Points] = {}
+
+    def of(self, claim: Claim, scene: Callable[[Points], Scene]) -> tuple[Points, int]:
+        """The points, and how many were kept away from kinks."""
+        if claim.at is not None:
+            points = given(self.world.variables, claim.at, needed(claim, self.world), claim.says)
+            if claim.where is not None:
+                points = self.take(points, np.flatnonzero(self._fulfil(claim.where, points)))
+        else:
+            points = self._fulfilling(claim.where)
+        if claim.code() and not (claim.at is not None and any(on_a_page(q) for q in claim.that.sides)):
+            points = self.image(points)
+        if not len(points):
+            return points, 0
+        held, kept = about(claim.that, claim.where, scene(points))
+        return self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
+
+    def allowed(self, claim: Claim, scene: Scene) -> Points:
+        """Of other points, those that the claim is about."""
+        _, kept = about(claim.that, claim.where, scene)
+        kept = kept if claim.where is None else kept & self._fulfil(claim.where, scene.points)
+        return scene.points.take(np.flatnonzero(kept).tolist())
+
+    def image(self, points: Points) -> Points:
+        return self._make(("image", points), points.image)
+
+    def take(self, points: Points, keep: Sequence[int] | Any) -> Points:
+        """The same points give the same batch, so that what was worked out at it is found again."""
+        chosen = tuple(map(int, keep))
+        return points if len(chosen) == len(points) else self._make(("take", points, chosen), lambda: points.take(chosen))
+
+    def _fulfil(self, where: Relation, points: Points) -> Any:
+        return fulfilled(where, Scene(self.world, points))
+
+    def _fulfilling(self, where: Relation | None) -> Points:
+        if where is None:
+            return self.points
+        kept = self.take(self.points, np.flatnonzero(self._fulfil(where, self.points)))
+        return kept if len(kept) >= ENOUGH else self._make(("more", where), lambda: self._more(where, kept))
+
+    def _more(self, where: Relation, kept: Points) -> Points:
+        """Where a condition leaves few points, others are drawn until enough fulfil it, or it seems that none does."""
+        for at in range(DRAWS):
+            if len(kept) >= ENOUGH:
+                break
+            fresh = covering(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}", more=False)
+            good = np.flatnonzero(self._fulfil(where, fresh))
+            kept = stack([kept, fresh.take(good[: ENOUGH - len(kept)].tolist())]) if len(good) else kept
+        return kept
+
+    def _make(self, key: Any, make: Callable[[], Points]) -> Points:
+        if key not in self._once:
+            self._once[key] = make()
+        return self._once[key]
+
+
+def on_a_page(q: Quantity) -> bool:
+    """Numbers that were written down, to be compared at the exact data."""
+    return isinstance(q, Printed) or (isinstance(q, Exact) and all(e.is_number for e in entries(q.of)))
+
+
+def needed(claim: Claim, world: World) -> list[str]:
+    """The variables that a claim and its condition depend on."""
+    used: set[str] = set()
+    sides = [*claim.that.sides, *(claim.where.sides if claim.where is not None else ())]
+    leaves = [(leaf, _bundled(q)) for q in sides for leaf in q.leaves()]
+    for leaf, bundled in [(claim.that.function, {})] if isinstance(claim.that, Raises) else leaves:
+        if is_code(leaf):
+            for symbols in world.asked(leaf, {**world.names, **bundled}).values():
+                used |= {symbols.name} if isinstance(symbols, Variable) else homes(entries(symbols))
+        else:
+            used |= homes(entries(leaf))
+    return [n for n in world.variables if n in used]
+
+
+def homes(expressions: Sequence[Any]) -> set[str]:
+    """The variables in formulas and in the laws of their draws."""
+    atoms = atoms_in(*expressions)
+    draws = with_parents(a for a in atoms if isinstance(a, Random))
+    return {a.home.name for a in [*atoms, *atoms_in(*(d.law for d in draws))] if not isinstance(a, Random)}
+
+
+def _bundled(q: Quantity) -> dict[str, Any]:
+    """The names that rows and copies define anywhere in a quantity."""
+    over = getattr(q, "over", None)
+    found = dict(over.names) if isinstance(over, Bundle) else {}
+    for part in q.parts:
+        if isinstance(part, Quantity):
+            found |= _bundled(part)
+    return found
