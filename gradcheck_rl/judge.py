@@ -384,7 +384,7 @@ class Judge:
         route = sampled.NAME if worst.route == sampled.NAME else None
 
         def ruled(tried: Points) -> Ruling | None:
-            kept = self.places.allowed(claim, self.scene(claim, tried))
+            kept = tried.take(self.places.allowed(claim, self.scene(claim, tried)))
             return judge._rule(claim, that, kept.image() if claim.code() else kept, answer, route, True) if len(kept) else None
 
         def fails(candidate: Points) -> Ruling | None:

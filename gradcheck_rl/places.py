@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -32,25 +33,32 @@ class Places:
         self._once: dict[Any, Points] = {}
 
     def of(self, claim: Claim, scene: Callable[[Points], Scene]) -> tuple[Points, int]:
-        """The points, and how many were kept away from kinks."""
+        """The points, and how many were kept away from kinks. Where a condition or kinks leave few, more are drawn."""
+
+        def received(points: Points) -> Points:
+            page = claim.at is not None and any(on_a_page(q) for q in claim.that.sides)
+            return self.image(points) if claim.code() and not page else points
+
         if claim.at is not None:
             points = given(self.world.variables, claim.at, needed(claim, self.world), claim.says)
-            if claim.where is not None:
-                points = self.take(points, np.flatnonzero(self._fulfil(claim.where, points)))
+            points = points if claim.where is None else self.take(points, self._fulfilling(claim.where, points))
         else:
-            points = self._fulfilling(claim.where)
-        if claim.code() and not (claim.at is not None and any(on_a_page(q) for q in claim.that.sides)):
-            points = self.image(points)
+            points = self._where(claim.where)
         if not len(points):
             return points, 0
-        held, kept = about(claim.that, claim.where, scene(points))
-        return self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
+        held, kept = about(claim.that, claim.where, scene(received(points)))
+        left, removed = self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
+        if removed and len(left) < ENOUGH and claim.at is None:
+            key = ("off the kinks", claim)
+            left = self._make(key, lambda: self._more(left, lambda fresh: self.allowed(claim, scene(received(fresh)))))
+        return received(left), removed
 
-    def allowed(self, claim: Claim, scene: Scene) -> Points:
-        """Of other points, those that the claim is about."""
+    def allowed(self, claim: Claim, scene: Scene) -> Any:
+        """Which of other points the claim is about."""
         _, kept = about(claim.that, claim.where, scene)
-        kept = kept if claim.where is None else kept & self._fulfil(claim.where, scene.points)
-        return scene.points.take(np.flatnonzero(kept).tolist())
+        if claim.where is not None:
+            kept = kept & fulfilled(claim.where, Scene(self.world, scene.points))
+        return np.flatnonzero(kept).tolist()
 
     def image(self, points: Points) -> Points:
         return self._make(("image", points), points.image)
@@ -60,23 +68,24 @@ class Places:
         chosen = tuple(map(int, keep))
         return points if len(chosen) == len(points) else self._make(("take", points, chosen), lambda: points.take(chosen))
 
-    def _fulfil(self, where: Relation, points: Points) -> Any:
-        return fulfilled(where, Scene(self.world, points))
-
-    def _fulfilling(self, where: Relation | None) -> Points:
+    def _where(self, where: Relation | None) -> Points:
         if where is None:
             return self.points
-        kept = self.take(self.points, np.flatnonzero(self._fulfil(where, self.points)))
-        return kept if len(kept) >= ENOUGH else self._make(("more", where), lambda: self._more(where, kept))
+        kept = self.take(self.points, self._fulfilling(where, self.points))
+        more = partial(self._more, kept, partial(self._fulfilling, where))
+        return kept if len(kept) >= ENOUGH else self._make(("more", where), more)
 
-    def _more(self, where: Relation, kept: Points) -> Points:
-        """Where a condition leaves few points, others are drawn until enough fulfil it, or it seems that none does."""
+    def _fulfilling(self, where: Relation, points: Points) -> list[int]:
+        return np.flatnonzero(fulfilled(where, Scene(self.world, points))).tolist()
+
+    def _more(self, kept: Points, good: Callable[[Points], list[int]]) -> Points:
+        """With others, drawn until there are enough that are good, or it seems that none is."""
         for at in range(DRAWS):
             if len(kept) >= ENOUGH:
                 break
             fresh = covering(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}", more=False)
-            good = np.flatnonzero(self._fulfil(where, fresh))
-            kept = stack([kept, fresh.take(good[: ENOUGH - len(kept)].tolist())]) if len(good) else kept
+            found = good(fresh)[: ENOUGH - len(kept)]
+            kept = stack([kept, fresh.take(found)]) if found else kept
         return kept
 
     def _make(self, key: Any, make: Callable[[], Points]) -> Points:

@@ -872,3 +872,15 @@ def test_a_condition_holds_where_it_does_in_every_coordinate(cells: Any, kind: A
     wanted = [not x for x in near] if kind is Differs else near
     found = m.holds(kind(x, y))
     assert found.ravel().tolist() == wanted
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_where_kinks_take_nearly_all_points_more_are_drawn(seed: int) -> None:
+    """At 18 of 24 whole numbers there is a kink: the slopes are compared at four others."""
+    n = Parameter("n", over=Integers(0, 23))
+    bent = sp.prod([sp.Abs(n - k) for k in range(18)])
+    right = Claim("It is its own slope.", Equal(Gradient(bent), Gradient(bent)), by="symbolic")
+    wrong = Claim("It is twice that.", Equal(Gradient(bent), 2 * Gradient(bent)))
+    lines = check(Problem("p", (right, wrong), world=(n,)), points=4, seed=seed).claims
+    assert [(line.verdict, line.points) for line in lines] == [("agrees", 4), ("refuted", 4)]
+    assert all(line.removed for line in lines)
