@@ -29,6 +29,7 @@ from gradcheck_rl.claims import Claim
 from gradcheck_rl.cli import main
 from gradcheck_rl.errors import InputError
 from gradcheck_rl.grading import hints
+from gradcheck_rl.grading.functions import Functions
 from gradcheck_rl.grading.grade import Grader
 from gradcheck_rl.grading.isolation import Limits, available, chosen
 from gradcheck_rl.grading.outputs import OUTPUTS
@@ -363,7 +364,7 @@ def test_what_uses_numpy_alone_imports_no_torch(grader: Grader, tmp_path: Path) 
 
 def test_a_claim_that_says_nothing_is_no_excuse(monkeypatch: pytest.MonkeyPatch, grader: Grader, tmp_path: Path) -> None:
     """What differs from the page's own is right by a claim that holds of it, not for want of one that fails."""
-    monkeypatch.setattr(Grader, "_claims", lambda *_: [])
+    monkeypatch.setattr(Functions, "_claims", lambda *_: [])
     assert words(row(grader, tmp_path, WRONG)) == ["FAIL", "FAIL"]
 
 
@@ -428,7 +429,7 @@ def spelled(x: float) -> set[str]:
 def secrets(grader: Grader) -> set[str]:
     """What is right at hidden points, and not at those that may be shown."""
     values: dict[bool, set[str]] = {True: set(), False: set()}
-    for asked_ in grader._asked.values():
+    for asked_ in grader.functions.asked.values():
         for hidden, found in ((True, asked_.hidden), (False, asked_.shown)):
             numbers = [x for sample in found for x in (*sample.values.ravel(), *sample.slopes.ravel()) if np.isfinite(x)]
             values[hidden] |= set[str]().union(*(spelled(float(x)) for x in numbers))
@@ -465,7 +466,7 @@ def test_no_output_holds_what_is_right_at_a_hidden_point(tmp_path: Path, show: s
     ids = ("naive_grad", "reparam_grad", "with_baseline", "score_grad", "eighty_seven", "slope")
     grader = Grader(load("problem3"), Rubric(tuple(map(Rule, ids)), show=show), chosen("auto"), Limits(), KEY)
     row(grader, tmp_path, PRYING.replace("SEEN", "0"))
-    sample = grader._asked["score_grad"].hidden[0]
+    sample = grader.functions.asked["score_grad"].hidden[0]
     one = PRYING.replace("np.mean(x**2 * (x - mu)) / sigma**2", "1.0").replace("SEEN", repr(float(sample.arguments["x"][-1, 0])))
     found = row(grader, tmp_path, one)
     assert set(words(found)) == {"FAIL"}
@@ -903,7 +904,7 @@ def test_what_the_pages_own_code_raises_is_not_told_of_the_answer(tmp_path: Path
 def test_what_is_undecided_has_no_advice_for_the_page_but_the_name_of_its_mistake(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("grade", "remote"):
+    for module in ("functions", "remote"):
         monkeypatch.setattr(f"gradcheck_rl.grading.{module}.ROWS", 10_000)
     code = filled([p for p in of("problem4").parts if p.kind == FUNCTION])
     wrong = "def score(W, b, log_sigma, d, jump):\n    return log_pi(W, b, log_sigma, d, jump)\n"
@@ -1189,7 +1190,7 @@ def test_what_is_undecided_is_told_what_to_do(tmp_path: Path, monkeypatch: pytes
     def late(*_: Any) -> None:
         raise TooMuch
 
-    monkeypatch.setattr("gradcheck_rl.grading.grade.compare_formulas", late)
+    monkeypatch.setattr("gradcheck_rl.grading.texts.compare_formulas", late)
     grader = Grader(load("problem3"), Rubric((Rule("slope"),)), chosen("auto"), LIMITS, KEY)
     found = row(grader, tmp_path, 'slope = "2*mu"')
     assert words(found) == ["UNDECIDED"]
@@ -1259,7 +1260,7 @@ def test_what_is_undecided_shows_a_point_where_it_is(tmp_path: Path, monkeypatch
     grader = Grader(load("problem3"), Rubric((Rule("slope"),), show="hint"), chosen("auto"), LIMITS, KEY)
     assert "mu = " not in said(row(grader, tmp_path, f'slope = "2*mu + {hiding}"'))
 
-    for module in ("grade", "remote"):
+    for module in ("functions", "remote"):
         monkeypatch.setattr(f"gradcheck_rl.grading.{module}.ROWS", 10_000)
     code = filled([p for p in of("problem4").parts if p.kind == FUNCTION])
     wrong = "def score(W, b, log_sigma, d, jump):\n    return log_pi(W, b, log_sigma, d, jump)\n"

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 WORDS = ("PASS", "FAIL", "UNDECIDED", "INVALID", "TIMEOUT", "CRASH", "GRADER_ERROR")
 FREE = ("INVALID", "GRADER_ERROR")  # nobody loses an attempt by these
+
+
+class Judgement(NamedTuple):
+    """The word for one part, and why."""
+
+    verdict: str
+    says: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
