@@ -1297,3 +1297,31 @@ def test_a_bend_too_faint_to_be_named_is_in_the_radius(slope: int, steps: int) -
     assert not scene.near and found.radius[0, 0] < 1e-6
     true = [slope + 1e-7, slope - 1e-7] if steps == 0 else [slope - 1e-7 * np.sign(steps)]
     assert all(abs(found.value[0, 0] - x) <= found.radius[0, 0] + 1e-12 for x in true)
+
+
+def handed_inner(x: Any) -> Any:
+    return 2 * x
+
+
+def handed_middle(x: Any, factor: Any, inner: Any = handed_inner) -> Any:
+    return factor * inner(x)
+
+
+def handed(x: Any, middle: Any = handed_middle, inner: Any = handed_inner) -> Any:
+    """Functions are handed on by position, by name, and not at all."""
+    return middle(x, 3, inner) + middle(x, 5, inner=inner) + middle(x, 7) + middle(x, 11, lambda x: 13 * x)
+
+
+@given(st.integers(-9, 9))
+def test_a_replaced_function_may_be_handed_on_by_its_place(factor: int) -> None:
+    x = Parameter("x")
+
+    def replaced(x: Any) -> Any:
+        return factor * x
+
+    right = Claim("So.", Equal(Value(handed), factor * (3 + 5 + 7) * x + 11 * 13 * x))
+    problem = Problem(title="Handed on", claims=(right,))
+    (line,) = check(problem, {handed_inner: replaced}).claims
+    assert line.verdict == "agrees", line.reason
+    (line,) = check(problem, {handed_inner: lambda x: replaced(x) + x}).claims  # a planted mistake
+    assert line.verdict == "refuted" and line.value is not None, line.reason

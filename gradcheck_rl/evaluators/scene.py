@@ -137,7 +137,14 @@ class Scene:
         changed = {k: v for k, v in inner.items() if v is not arguments(chosen)[k].default}
         if not changed:
             return chosen
-        bound = functools.wraps(chosen)(functools.partial(chosen, **changed))
+        by_position = [p.name for p in arguments(chosen).values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+        @functools.wraps(chosen)
+        def bound(*values: Any, **given: Any) -> Any:
+            """What a caller hands over, by its place too, counts; what it leaves out is the replacement."""
+            handed = by_position[: len(values)]
+            return chosen(*values, **{k: v for k, v in changed.items() if k not in handed} | given)
+
         return bound
 
     def key(self, quantity: Quantity, route: str) -> Any:
