@@ -74,6 +74,10 @@ HINTS = (
         "a comparison is no number: write int(i == j), and KroneckerDelta(i, j) of a draw or symbol",
     ),
     (
+        "'Array' object has no attribute 'array'",
+        "a formula of arrays is one as it is, as in Matrix(A + B); of a variable or a Named write A[:]",
+    ),
+    (
         r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute",
         f"a function of torch is named and not called, as in Gradient(f); {FORMULAS}",
     ),

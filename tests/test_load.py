@@ -514,3 +514,12 @@ def test_what_is_pythons_own_is_not_imported(tmp_path: Path) -> None:
         ProblemError, match=r"cannot import name 'abs'.* It is Python's own: write `abs\(x\)`, without an import\."
     ):
         load(str(path))
+
+
+@pytest.mark.parametrize("formula", ["(theta + theta)", "array(theta[0], 1)"])
+def test_a_formula_of_arrays_is_asked_for_no_array(tmp_path: Path, formula: str) -> None:
+    text = TINY.read_text().replace("import (", "import (\n    array,", 1)
+    text = text.replace("J = E(reward[action])", f"J = E(reward[action] + 0 * {formula}[:][0])")
+    load(page(tmp_path, text))
+    with pytest.raises(ProblemError, match=r"a formula of arrays is one as it is, .* a Named write A\[:\]\.$"):
+        load(page(tmp_path, text.replace("[:]", ".array")))
