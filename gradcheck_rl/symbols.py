@@ -296,7 +296,7 @@ class step_(sp.Function):
 
     def _eval_derivative(self, s: Any) -> Any:
         if slope(self.args[0], s) != 0:
-            wanted = "take the expectation first, or write frozen(...) around it."
+            wanted = "take the expectation first, or write frozen(...) around it; a bend without a jump is maximum(a, b)."
             raise ProblemError(f"the derivative by {s} meets the jump {self}: {wanted}")
         return sp.S.Zero
 

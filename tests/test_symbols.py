@@ -248,3 +248,14 @@ def test_a_shape_that_no_memory_holds_is_told(shape: Any) -> None:
 def test_a_space_that_is_not_called_is_told_to_be() -> None:
     with pytest.raises(ProblemError, match=r"write over=Uniform\(\.\.\.\)"):
         Variable("x", 3, over=Uniform)  # pyright: ignore[reportArgumentType]
+
+
+@given(st.fractions(0, 1, max_denominator=9), st.fractions(-2, 2, max_denominator=9).filter(bool))
+def test_a_bend_is_written_as_the_jump_s_message_says(tau: Any, at: Any) -> None:
+    """The loss of a quantile, by `step` or by `maximum`: only the second has a slope, which is that of its side."""
+    u, tau = Variable("u")[()], sp.Rational(tau)
+    jumping, bending = u * (tau - step(-u)), maximum(tau * u, (tau - 1) * u)
+    assert value(jumping, {u: at}) == value(bending, {u: at})
+    with pytest.raises(ProblemError, match=r"a bend without a jump is maximum\(a, b\)\.$"):
+        jumping.diff(u)
+    assert value(bending.diff(u), {u: at}) == (tau if at > 0 else tau - 1)
