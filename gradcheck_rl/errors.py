@@ -29,6 +29,10 @@ class CodeError(GradcheckError):
         self.function = function
 
 
+class NumpyError(CodeError):
+    """It returned an Estimate, as numpy code may, where it was called as torch code."""
+
+
 class Unsuitable(GradcheckError):
     """This way of computing does not apply here; another one may."""
 

@@ -67,7 +67,7 @@ from gradcheck_rl import (
     step,
     tanh,
 )
-from gradcheck_rl.estimate import Estimate
+from gradcheck_rl.estimate import Estimate, Evidence
 from gradcheck_rl.evaluators import Scene, autodiff, differences, evaluate, integrated, listed
 from gradcheck_rl.evaluators.hull import kinked
 from gradcheck_rl.judge import Judge
@@ -1325,3 +1325,61 @@ def test_a_replaced_function_may_be_handed_on_by_its_place(factor: int) -> None:
     assert line.verdict == "agrees", line.reason
     (line,) = check(problem, {handed_inner: lambda x: replaced(x) + x}).claims  # a planted mistake
     assert line.verdict == "refuted" and line.value is not None, line.reason
+def _inside(theta: Any) -> Any:
+    def shares(scores: Any) -> Any:
+        return np.arange(3) * scores
+
+    return shares(theta).sum()
+
+
+@pytest.mark.parametrize("code", [
+    _inside,
+    lambda theta: (lambda scores: (np.arange(3) * scores).sum())(theta),
+    lambda theta: sum((np.arange(3) * scores).sum() for scores in [theta]),
+])  # fmt: skip
+@pytest.mark.parametrize("off", [0, 1])
+def test_numpy_in_a_function_inside_is_numpy(code: Any, off: int) -> None:
+    theta = Parameter("theta", 3)
+    report = check(Problem(title="t", claims=(Claim("So.", Equal(Value(code), theta[1] + (2 + off) * theta[2])),)))
+    (line,) = report.claims
+    assert line.verdict == ("refuted" if off else "agrees")
+    assert [route.route for route in line.routes] == ["symbolic + numpy"]
+
+
+def _known(theta: Any) -> Estimate:  # it names neither numpy nor torch, as a helper of another file does not
+    return Estimate(2 * theta, 1e-9)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("off", [0, 1])
+def test_code_that_returns_an_estimate_is_numpy_code(off: float) -> None:
+    theta = Parameter("theta", 3)
+    (line,) = check(Problem(title="t", claims=(Claim("So.", Equal(Value(_known), 2 * theta + off)),))).claims
+    assert line.verdict == ("refuted" if off else "agrees")
+    assert [route.route for route in line.routes] == ["symbolic + numpy"]
+    assert line.radius is not None and min(line.radius) >= 1e-9
+    with pytest.raises(ProblemError, match="`_known` is numpy code, which has no gradient"):
+        check(Problem(title="t", claims=(Claim("So.", Equal(Gradient(_known), 2)),), world=(theta,)))
+
+
+@given(st.floats(0, 1e-3), st.sampled_from(Evidence))
+def test_a_radius_and_an_evidence_of_its_own_are_kept(radius: float, evidence: Evidence) -> None:
+    theta = Parameter("theta", 3)
+
+    def code(theta: Any) -> Estimate:
+        return Estimate(2 * np.asarray(theta), np.full(3, radius), evidence)
+
+    j = judge(Claim("So.", Equal(Value(code), 2 * theta)), points=2)
+    found = evaluate(Value(code), Scene(j.world, j.points))
+    assert (found.radius == radius).all() and found.evidence is max(evidence, Evidence.FLOAT)
+
+
+@pytest.mark.parametrize(("radius", "says"), [
+    (-1.0, "returned an Estimate with the radius -1: write how far off it may be, 0 or more."),
+    ([1.0, 1.0], "returned an Estimate of shape (3,) with radii of shape (2,): write one radius for each number"),
+    ("a", "returned an Estimate that holds no numbers: ValueError"),
+])  # fmt: skip
+def test_an_estimate_that_is_none_says_so(radius: Any, says: str) -> None:
+    theta = Parameter("theta", 3)
+    code: Any = lambda theta: Estimate(np.asarray(theta), np.asarray(radius))  # noqa: E731
+    with pytest.raises(ProblemError, match=re.escape(says)):
+        check(Problem(title="t", claims=(Claim("So.", Equal(Value(code), theta)),)))

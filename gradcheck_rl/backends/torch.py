@@ -26,8 +26,8 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from torch.overrides import TorchFunctionMode
 
 from ..chance import Replayed
-from ..errors import RANDOM, SYMBOLIC, CodeError, InputError, Unsuitable, did_you_mean, raised, told
-from ..estimate import Floats
+from ..errors import RANDOM, SYMBOLIC, CodeError, InputError, NumpyError, Unsuitable, did_you_mean, raised, told
+from ..estimate import Estimate, Floats
 from ..rings import EPS, Float, Ring, flat_index
 from . import remote
 
@@ -159,6 +159,8 @@ class _Call:
             return torch.tensor([float(out)])
         if hasattr(out, "free_symbols"):
             raise CodeError(self.code, f"`{self.name}` {SYMBOLIC}")
+        if isinstance(out, Estimate):
+            raise NumpyError(self.code, f"`{self.name}` returned an Estimate; a tensor was expected.")
         what = "None" if out is None else type(out).__name__
         fix = "keep it a tensor: no .item(), float() or .numpy()"
         if out is None or isinstance(out, (tuple, list, Mapping)):

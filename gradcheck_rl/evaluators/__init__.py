@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RANDOM, CodeError, Unsuitable
+from ..errors import RANDOM, CodeError, NumpyError, Unsuitable
 from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
 from ..expressions import ASIDE, CENTRED, UNSEEN, floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
@@ -122,7 +122,13 @@ def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Est
     what the page's own function is, then as the other."""
     code = scene.resolve(q.of)
     if not plain.is_numpy(code) and (plain.is_torch(code) or not plain.is_numpy(q.of)):
-        return autodiff.evaluate(q, scene, outcomes)
+        alone = scene.anew()
+        try:
+            found = autodiff.evaluate(q, alone, outcomes)
+        except NumpyError:
+            return plain.evaluate(q, scene, outcomes)
+        scene.hears(alone)
+        return found
     if isinstance(q, Value) and plain.is_numpy(q.of):
         try:
             return plain.evaluate(q, scene, outcomes)

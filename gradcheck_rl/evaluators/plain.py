@@ -8,8 +8,9 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Mapping
-from types import ModuleType
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from types import CodeType, ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -60,7 +61,7 @@ def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
         return set()
     seen.add(body)
     found: set[str] = set()
-    for name in body.co_names:
+    for name in _names(body):
         value = function.__globals__.get(name)
         if name == "torch" and value is not None:  # problem files hold torch by a proxy, which is no module
             found.add(name)
@@ -71,6 +72,14 @@ def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
         elif inspect.isfunction(value) and value.__module__ == function.__module__:
             found |= _mentioned(value, seen)
     return found
+
+
+def _names(body: CodeType) -> Iterator[str]:
+    """The names that a function mentions, in the functions and comprehensions inside it too."""
+    yield from body.co_names
+    for inner in body.co_consts:
+        if isinstance(inner, CodeType):
+            yield from _names(inner)
 
 
 def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
@@ -105,11 +114,11 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         value[place] = _value(r).ravel()
     if np.isnan(value).any():
         scene.notes.append(f"`{name}` returned nan")
-    radius = _rounded(value)
+    radius, evidence = _rounded(value), Evidence.FLOAT
     for place, r in zip(places, rows, strict=True):
         if isinstance(r, Estimate):
-            radius[place] = r.radius.ravel()
-    return Estimate(value, radius, Evidence.FLOAT)
+            radius[place], evidence = r.radius.ravel(), max(evidence, r.evidence)
+    return Estimate(value, radius, evidence)
 
 
 def _arguments(code: Callable[..., Any], scene: Scene, outcomes: Outcomes | None) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -166,7 +175,7 @@ def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -
     except BaseException as error:  # SystemExit among them: code under test does not end the check
         raise CodeError(code, raised(name, error)) from error
     if isinstance(found, Estimate):
-        return found
+        return _known(found, code, name)
     try:
         out = np.asarray(found)
     except Exception as error:
@@ -180,3 +189,21 @@ def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -
         fix = ": end it with `return`" if found is None else ""
         raise CodeError(code, f"`{name}` returned {what}; a number or an array of floats was expected{fix}.")
     return out.astype(float)
+
+
+def _known(found: Estimate, code: Callable[..., Any], name: str) -> Estimate:
+    """What code returns with a radius of its own: one for all numbers, or one for each, none of them negative."""
+    try:
+        value, radius = (np.asarray(x, dtype=float) for x in (found.value, found.radius))
+    except (TypeError, ValueError) as error:
+        raise CodeError(code, f"`{name}` returned an Estimate that holds no numbers: {told(error)}") from error
+    if radius.shape not in ((), value.shape):
+        wanted = "write one radius for each number, or one for all"
+        raise CodeError(
+            code, f"`{name}` returned an Estimate of {_shape(value.shape)} with radii of shape {radius.shape}: {wanted}."
+        )
+    if (radius < 0).any():
+        raise CodeError(
+            code, f"`{name}` returned an Estimate with the radius {radius.min():g}: write how far off it may be, 0 or more."
+        )
+    return replace(found, value=value, radius=np.broadcast_to(radius, value.shape))
