@@ -26,7 +26,7 @@ NAME = "gradcheck_rl"
 MARK = f"{NAME}(problem, answer=None, only=None, seed=None): the claims of a problem hold, for functions that replace its own"
 WORDS = ("problem", "answer", "only", "seed")
 PROPERTY = f"{NAME} verdict"
-_ends_in_a_problem = re.compile(r"^problem = ", re.MULTILINE)
+_ends_in_a_problem = re.compile(r"^problem\s*(:[^=\n]*)?=(?!=)", re.MULTILINE)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,7 +43,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     places: list[str] = parent.config.getini("gradcheck_rl_problems")
-    if file_path.suffix == ".py" and any(map(file_path.match, places)) and _is_page(file_path):
+    named = parent.session.isinitpath(file_path) or any(map(file_path.match, places))
+    if file_path.suffix == ".py" and named and _is_page(file_path):
         return Page.from_parent(parent, path=file_path)
     return None
 
@@ -87,8 +88,8 @@ class Sentence(pytest.Item):
 @pytest.fixture(name=NAME)
 def report(request: pytest.FixtureRequest) -> Report:
     """What the marked problem's check found."""
-    marker = request.node.get_closest_marker(NAME)
     with _in_a_sentence():
+        marker = _marker(request.node)
         if marker is None:
             raise InputError(f'the fixture {NAME} belongs to a marked test: write @pytest.mark.{NAME}("problem1", answer=...).')
         return _checked(request.node, marker)
@@ -97,22 +98,24 @@ def report(request: pytest.FixtureRequest) -> Report:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
     """A marked test that does not ask for the report requires that everything holds."""
-    marker = item.get_closest_marker(NAME)
-    if marker is not None and NAME not in getattr(item, "fixturenames", ()):
+    if NAME not in getattr(item, "fixturenames", ()):
         with _in_a_sentence():
-            _require(item, _checked(item, marker))
+            if marker := _marker(item):
+                _require(item, _checked(item, marker))
+
+
+def _marker(item: pytest.Item) -> pytest.Mark | None:
+    """The mark of a test, of which a class and a module may have others."""
+    if sum(mark.name == NAME for mark in item.own_markers) > 1:
+        raise InputError(f"this test has several marks {NAME}, and one is read: write a test for each.")
+    return item.get_closest_marker(NAME)
 
 
 def _checked(item: pytest.Item, marker: pytest.Mark) -> Report:
     from .loop import check
 
-    options: dict[str, Any] = {**dict(zip(WORDS, marker.args, strict=False)), **marker.kwargs}
-    for name in options:
-        if name not in WORDS:
-            raise InputError(f"the mark {NAME} has no `{name}`: it is {MARK.partition(':')[0]}.")
-    if "problem" not in options:
-        raise InputError(f'the mark {NAME} names no problem: write @pytest.mark.{NAME}("problem1", answer=...).')
-    problem, seed = load(str(options["problem"])), options.get("seed")
+    options = _options(marker)
+    problem, seed = _problem(options["problem"]), options.get("seed")
     found = check(
         problem,
         _answer(problem, options.get("answer")),
@@ -123,6 +126,31 @@ def _checked(item: pytest.Item, marker: pytest.Mark) -> Report:
     return found
 
 
+def _options(marker: pytest.Mark) -> dict[str, Any]:
+    form = f"it is {MARK.partition(':')[0]}"
+    if len(marker.args) > len(WORDS):
+        raise InputError(f"the mark {NAME} has {len(marker.args)} values: {form}.")
+    options: dict[str, Any] = dict(zip(WORDS, marker.args, strict=False))
+    for name in marker.kwargs:
+        if name not in WORDS:
+            raise InputError(f"the mark {NAME} has no `{name}`: {form}.")
+        if name in options:
+            raise InputError(f"the mark {NAME} has `{name}` twice: {form}.")
+    options |= marker.kwargs
+    if "problem" not in options:
+        raise InputError(f'the mark {NAME} names no problem: write @pytest.mark.{NAME}("problem1", answer=...).')
+    return options
+
+
+def _problem(given: Any) -> Problem:
+    """What is loaded by name or path, or a problem that is at hand."""
+    from .problem import Problem
+
+    if not isinstance(given, (Problem, str, Path)):
+        raise InputError(f'the problem is {type(given).__name__}: write its name, its path, or a Problem, as "problem1".')
+    return given if isinstance(given, Problem) else load(given)
+
+
 def _answer(problem: Problem, given: Any) -> dict[Any, Any]:
     """{reference function: replacement}, from a function, several, a mapping of names or functions, or a module or file."""
     known = problem.functions
@@ -131,7 +159,7 @@ def _answer(problem: Problem, given: Any) -> dict[Any, Any]:
         functions = vars(given) if isinstance(given, ModuleType) else load_functions(str(given))
         found = {name: f for name, f in functions.items() if name in known and callable(f)}
         if not found:
-            raise InputError(f"{source} defines none of the functions: {problem.id} asks for {', '.join(known)}.")
+            raise InputError(f"{source} defines none of the functions: {problem.name} asks for {', '.join(known)}.")
     elif isinstance(given, Mapping):
         found = dict(given)
     else:
@@ -141,9 +169,13 @@ def _answer(problem: Problem, given: Any) -> dict[Any, Any]:
                 f"the answer is {type(given).__name__}: a function was expected, or several, or {{'name': function}}."
             )
         found = {_name_of(f): f for f in some}
+    if not found and given is not None:
+        raise InputError("the answer is empty, and the page would be checked alone: give a function, or leave `answer` out.")
     for name in found:
+        if not isinstance(name, str) and not callable(name):
+            raise InputError(f"the answer is for {name!r}: write the name of a function of the page, or the function.")
         if not callable(name) and name not in known:
-            raise InputError(f"{problem.id} has no function `{name}`; it has {', '.join(known)}.{did_you_mean(name, known)}")
+            raise InputError(f"{problem.name} has no function `{name}`; it has {', '.join(known)}.{did_you_mean(name, known)}")
     return {name if callable(name) else known[name]: f for name, f in found.items()}
 
 

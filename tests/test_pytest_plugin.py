@@ -102,3 +102,62 @@ def test_a_run_of_other_tests_imports_nothing_heavy(course: Path) -> None:
     (course / "test_course.py").write_text(text)
     code, said = run(course, "test_course.py", "-p", "no:hypothesispytest")
     assert code == 0, said
+
+
+@pytest.mark.parametrize("ending", ["problem=Problem(", "problem: Problem = Problem(", "problem  =  Problem("])
+def test_a_page_is_known_however_its_end_is_written(course: Path, ending: str) -> None:
+    page = course / "problems" / "tiny.py"
+    page.write_text(page.read_text().replace("problem = Problem(", ending))
+    code, said = run(course, "--collect-only", "-q")
+    assert code == 0 and "problems/tiny.py::unbiased" in said
+
+
+def test_a_page_that_is_named_is_collected_where_it_lies(course: Path) -> None:
+    (course / "mine.py").write_text(PAGE.read_text())
+    (course / "other.py").write_text(PAGE.read_text())
+    code, said = run(course, "mine.py", "-k", "unbiased", "-v")
+    assert code == 0 and "mine.py::unbiased PASSED" in said and "other.py" not in said
+
+
+WRONG = {
+    '("problems/tiny.py", {}, None, 0, 1)': "the mark gradcheck_rl has 5 values: it is gradcheck_rl(problem, answer=None,",
+    '("problems/tiny.py", problem="problem2")': "the mark gradcheck_rl has `problem` twice",
+    '("problems/tiny.py", answer={7: f})': "the answer is for 7: write the name of a function of the page, or the function.",
+    '("problems/tiny.py", answer=[])': "the answer is empty, and the page would be checked alone",
+    '("problems/tiny.py", answer={})': "the answer is empty, and the page would be checked alone",
+    "(7)": "the problem is int: write its name, its path, or a Problem",
+    '("problem1")\n@pytest.mark.gradcheck_rl("problem2")': "this test has several marks gradcheck_rl, and one is read",
+}
+
+
+def test_a_mark_of_which_a_part_would_not_count_says_so(course: Path) -> None:
+    tests = [f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}(): pass\n" for n, mark in enumerate(WRONG)]
+    tests += [f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}_too(gradcheck_rl): pass\n" for n, mark in enumerate(WRONG)]
+    (course / "test_course.py").write_text("import pytest\n\ndef f(theta): pass\n\n" + "\n".join(tests))
+    code, said = run(course, "test_course.py")
+    assert code == 1 and f"{len(WRONG)} failed, {len(WRONG)} errors" in said
+    assert not any(word in said for word in ("Traceback", "During handling", "pytest_plugin.py")), said
+    assert all(said.count(sentence) >= 2 for sentence in WRONG.values()), said
+
+
+def test_a_problem_that_is_at_hand_is_checked(course: Path) -> None:
+    text = """
+import pytest
+from gradcheck_rl.load import load
+
+page = load("problems/tiny.py")
+mark = pytest.mark.gradcheck_rl
+
+def descent(theta, reward, action):
+    return -theta.log_softmax(-1)[action] * reward[action]
+
+@mark(page, answer={"reinforce": page.functions["reinforce"]})
+class TestAll:
+    def test_holds(self): pass
+
+    @mark(page, answer={"reinforce": descent})
+    def test_nearer_mark(self): pass
+"""
+    (course / "test_course.py").write_text(text)
+    code, said = run(course, "test_course.py", "-n", "2")
+    assert code == 1 and "1 failed, 1 passed" in said and "unbiased: REINFORCE is unbiased. REFUTED." in said
