@@ -15,6 +15,7 @@ from .claims import COARSEST, Claim, Equal
 from .errors import InputError, ProblemError, did_you_mean
 from .judge import Judge
 from .loop import check
+from .own import drawn, is_space
 from .points import Points, generator, stack
 from .problem import Problem
 from .quantities import Gradient, Value, arguments, is_code
@@ -229,7 +230,7 @@ class _Beyond:
         few = sum(v.atoms.size for v in self.variables.values()) <= MANY
         for name, variable in self.variables.items() if few else ():
             for sign in (1, -1, 0):
-                row = {k: v.over.draw(self.rng, v.shape) for k, v in self.variables.items()}
+                row = {k: drawn(v.over, self.rng, v.shape) for k, v in self.variables.items()}
                 far = self._far(variable, n, sign)
                 if sign:
                     alone, at = row[name].copy(), int(self.rng.integers(far.size))
@@ -254,7 +255,7 @@ class _Beyond:
             case Simplex() | OneOf() | Masks() as space:
                 return space.rare(self.rng, v.shape, n, sign)
             case other:
-                return other.draw(self.rng, v.shape)
+                return drawn(other, self.rng, v.shape)
 
 
 def _readable(x: float) -> Any:
@@ -288,7 +289,7 @@ def _variable(name: str, space: Any, by: Sequence[str] | None) -> Variable:
     over: Any
     shape: Any
     over, shape = space if isinstance(space, tuple) and len(space) == 2 else (space, ())
-    if isinstance(over, type) or not hasattr(over, "draw"):
+    if not is_space(over):
         raise InputError(f"{name}={space!r} is no space: write {name}=Normal(), or with a shape {name}=(Normal(), 3).")
     if not all(isinstance(n, (int, np.integer)) and n > 0 for n in (shape if isinstance(shape, tuple) else (shape,))):
         raise InputError(f"{name} has the shape {shape!r}: write how many, 1 or more, as in (Normal(), 3) or (Normal(), (2, 3)).")

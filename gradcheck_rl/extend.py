@@ -1,4 +1,4 @@
-"""The names that an author of routes, laws, spaces or renderers uses."""
+"""The names that an author of routes, laws, spaces or renderers uses; docs/words.md says how."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from .evaluators import evaluate as evaluate
 from .expressions import Program as Program
 from .expressions import values as values
 from .judge import Judge as Judge
+from .laws import Finite as Finite
+from .laws import Gaussian as Gaussian
 from .laws import Law as Law
 from .measured import measure as measure
 from .points import Points as Points
+from .publish import read as read
 from .quantities import Quantity as Quantity
 from .report import Report as Report
 from .rings import EXACT as EXACT

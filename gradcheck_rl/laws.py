@@ -19,6 +19,7 @@ from sympy.printing.precedence import PRECEDENCE
 
 from .calculus import free, has, slope
 from .errors import ProblemError, Unsuitable
+from .own import sound
 from .rings import each
 from .spaces import Shape
 from .symbols import (
@@ -226,6 +227,7 @@ class Draw(Symbols):
         if not isinstance(law, Law):
             wanted = "write Categorical(...), Bernoulli(...) or Gaussian(...)."
             raise ProblemError(f"Draw({name!r}, ...) needs a law, not {type(law).__name__}: {wanted}")
+        sound(f"Draw({name!r}, ...)", law)
         identifier(name)
         atoms = np.empty(law.shape, dtype=object)
         for i in np.ndindex(*law.shape):

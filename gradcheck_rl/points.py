@@ -14,6 +14,7 @@ import numpy as np
 import sympy as sp
 from flint import fmpq
 
+from . import own
 from .errors import ProblemError, did_you_mean
 from .estimate import Floats
 from .expressions import number
@@ -149,7 +150,7 @@ def drawn(variables: Mapping[str, Variable], corners: Sequence[Point], count: in
     rng = generator(seed, name, "points")
     rows: list[dict[str, Any]] = []
     for corner in [*corners, *([Point()] * count)]:
-        rows.append({k: corner.exact(v) if k in corner.values else v.over.draw(rng, v.shape) for k, v in variables.items()})
+        rows.append({k: corner.exact(v) if k in corner.values else own.drawn(v.over, rng, v.shape) for k, v in variables.items()})
     return Points(variables, {k: np.stack([r[k] for r in rows]) for k in variables}, len(rows))
 
 
@@ -218,5 +219,5 @@ def simpler(points: Points, names: Sequence[str]) -> Iterator[Points]:
     """Single changes of one point towards simpler values, simplest first."""
     for k in names:
         variable = points.variables[k]
-        for value in variable.over.simpler(points.exact[k].reshape(variable.shape)):
+        for value in own.simpler(variable.over, points.exact[k].reshape(variable.shape)):
             yield points.with_(k, value[None])

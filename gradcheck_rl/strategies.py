@@ -12,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from .errors import InputError
 from .laws import Draw, Finite, Rows
+from .own import drawn, is_space
 from .points import Points
 from .problem import Problem
 from .rings import log_of, rational
@@ -56,7 +57,7 @@ def policies(shape: int | Sequence[int]) -> SearchStrategy[Any]:
 def from_space(space: Space, shape: int | Sequence[int] = ()) -> SearchStrategy[Any]:
     """Arrays of exact numbers that the space holds, simple ones first."""
     shape = as_shape(shape)
-    if isinstance(space, type) or not hasattr(space, "draw"):
+    if not is_space(space):
         raise InputError(f"{space!r} is no space: write Normal(), or another one.")
     if isinstance(space, (Masks, Simplex)) and shape == ():
         raise InputError(f"{space} needs an axis to run along: give it a shape, as 3 or (2, 3).")
@@ -80,7 +81,7 @@ def from_space(space: Space, shape: int | Sequence[int] = ()) -> SearchStrategy[
         case OneOf():
             return st.sampled_from(list(space.arrays(shape))).map(np.copy)
         case _:
-            return st.integers(0, 2**32 - 1).map(lambda seed: space.draw(np.random.default_rng(seed), shape))
+            return st.integers(0, 2**32 - 1).map(lambda seed: drawn(space, np.random.default_rng(seed), shape))
 
 
 def _decimals(low: float, high: float) -> SearchStrategy[Any]:

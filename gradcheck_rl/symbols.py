@@ -16,6 +16,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from .calculus import exponential, free, has, logarithm, product, rebuilt, slope
 from .errors import ProblemError
+from .own import is_space
 from .rings import each, flat_index
 from .spaces import Masks, Normal, Shape, Simplex, Space, positive
 
@@ -233,7 +234,7 @@ class Variable(Symbols):
     def __init__(self, name: str, shape: int | Sequence[int] = (), over: Space | None = None) -> None:
         identifier(name)
         self.over: Space = over or Normal()
-        if isinstance(self.over, type) or not hasattr(self.over, "draw"):
+        if not is_space(self.over):
             wanted = f"{over.__name__}(...)" if isinstance(over, type) else "Uniform(0, 1), or another space"
             raise ProblemError(f"`{name}` comes from {over!r}, which is no space: write over={wanted}.")
         if isinstance(self.over, (Masks, Simplex)) and shape == ():

@@ -21,7 +21,7 @@ PACKAGE = REPOSITORY / "gradcheck_rl"
 
 # A file or folder may import from its own row and from the rows above it.
 LAYERS = (
-    ("calculus", "chance", "errors", "executors", "files", "rings", "estimate", "spaces", "catoni", "mdp", "typeset"),
+    ("calculus", "chance", "errors", "executors", "files", "rings", "estimate", "spaces", "own", "catoni", "mdp", "typeset"),
     ("symbols", "laws", "expressions", "tangents", "normal_form", "sums", "points"),
     ("backends",),
     ("quantities",),

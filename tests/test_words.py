@@ -63,6 +63,7 @@ from gradcheck_rl import (
     torch,
 )
 from gradcheck_rl.claims import Relation
+from gradcheck_rl.errors import InputError
 from gradcheck_rl.load import load_functions
 from gradcheck_rl.quantities import Quantity
 
@@ -141,7 +142,7 @@ def test_what_is_worth_knowing_is_so(that: Equal) -> None:
 
 @pytest.mark.parametrize("name", ["test_probabilities_sum_to_one", "test_what_is_forbidden_has_no_chance"])
 def test_the_strategies_are_used_as_the_page_says(name: str, tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    code, _ = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     right, wrong = tmp_path / "right.py", tmp_path / "wrong.py"
     right.write_text(code)
     wrong.write_text(code.replace("< 1e-12", "> 1e-12").replace("forbidden] == 0", "forbidden] > 0"))
@@ -225,3 +226,15 @@ SLIPS: list[tuple[Callable[[], Any], str]] = [
 def test_a_slip_gets_one_sentence(slip: Callable[[], Any], said: str) -> None:
     with pytest.raises(ProblemError, match=said):
         slip()
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_what_is_of_your_own_is_written_as_the_page_says(right: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    _, code = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "own.py").write_text(code if right else code.replace("/ (2 * sd**2)))", "/ (2 * sd)))"))
+    if right:
+        load_functions(str(tmp_path / "own.py"))
+        assert capsys.readouterr().out == "* **agrees** The mean rises as differences say.\n"
+    else:
+        with pytest.raises(InputError, match="REFUTED"):
+            load_functions(str(tmp_path / "own.py"))
