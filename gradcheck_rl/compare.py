@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -92,6 +93,9 @@ def _compared(
         first = next(iter(arguments(f)), "theta")
         raise InputError(f"give a space for each argument of `{f.__name__}`, as {first}=(Normal(), 3).")
     left, right = _side(f, "first", variables), _side(g, "second", variables)
+    if is_code(left) and is_code(right) and (unread := _unread((left, right), variables)):
+        names = {**arguments(left), **arguments(right)}
+        raise InputError(f"neither function asks for `{unread}`: leave out {unread}=.{did_you_mean(unread, names)}")
     if is_code(left) and is_code(right) and left.__name__ == right.__name__:
         right = _called(f"{right.__name__} (second)", right)
     value = Claim("The values are equal.", Equal(Value(left), Value(right)), resolution=resolution)
@@ -293,14 +297,39 @@ def _variable(name: str, space: Any, by: Sequence[str] | None) -> Variable:
         raise InputError(f"{name}={space!r} is no space: write {name}=Normal(), or with a shape {name}=(Normal(), 3).")
     if not all(isinstance(n, (int, np.integer)) and n > 0 for n in (shape if isinstance(shape, tuple) else (shape,))):
         raise InputError(f"{name} has the shape {shape!r}: write how many, 1 or more, as in (Normal(), 3) or (Normal(), (2, 3)).")
+    if isinstance(over, (Masks, Simplex)) and shape == ():
+        raise InputError(f"{name} is a number, and {over} needs an axis to run along: write how many, as {name}=({over}, 3).")
     smooth = not isinstance(over, (Integers, Masks, OneOf, Simplex))
     return (Parameter if (smooth if by is None else name in by) else Variable)(name, shape, over)
+
+
+def _unread(functions: Sequence[Callable[..., Any]], variables: Mapping[str, Variable]) -> str:
+    """The first of the names that no function takes, or nothing."""
+    taken = [p for f in functions for p in arguments(f).values()]
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in taken):
+        return ""
+    return next((name for name in variables if name not in {p.name for p in taken}), "")
+
+
+def _asking(code: Callable[..., Any], variables: Mapping[str, Variable]) -> Callable[..., Any]:
+    """The function, whose arguments have no default where they have a space."""
+    given = [p for p in arguments(code).values() if p.name in variables and p.default is not p.empty]
+    given = [p.replace(default=p.empty, kind=p.KEYWORD_ONLY) for p in given if p.kind is not p.POSITIONAL_ONLY]
+    if not given:
+        return code
+    rest = [p for p in arguments(code).values() if p.name not in {q.name for q in given}]
+    other = _called(code.__name__, code)
+    last = [p for p in rest if p.kind is p.VAR_KEYWORD]
+    other.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemberAccess]
+        [*(p for p in rest if p not in last), *given, *last]
+    )
+    return other
 
 
 def _side(x: Any, word: str, variables: dict[str, Variable]) -> Any:
     """The function, or the formula in the variables' own symbols."""
     if is_code(x):
-        return x
+        return _asking(x, variables)
     if hasattr(x, "requires_grad"):
         raise InputError(f"the {word} of the two is a tensor, which has left its function behind: give the function itself.")
     try:

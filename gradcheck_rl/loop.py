@@ -88,7 +88,7 @@ def check(
         problem=problem.name,
         title=problem.title,
         about=problem.about,
-        seed=seed,
+        seed=int(seed),
         versions=versions(),
         claims=tuple(line for lines in results if not isinstance(lines, Caught) for line in lines),
         mistakes=tuple(caught for caught in results if isinstance(caught, Caught)),

@@ -62,7 +62,7 @@ def differences(loss: Callable[[], Any], parameters: Any, seed: int = 0, directi
         problem="differences",
         title=f"Is the gradient of {name} the slope of its value?",
         about="",
-        seed=seed,
+        seed=int(seed),
         versions=versions(),
         claims=(line,),
         replay=f"differences({name}, ..., seed={seed}, directions={directions})",

@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import random
+import re
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -1857,3 +1858,34 @@ def test_what_agrees_at_the_points_drawn_and_not_beyond_is_not_told_to_be_compar
     found = advised(weighted, held)
     assert found.verdict == "refuted" and "wrt" not in found.reason
     assert advised(weighted, held, wrt=["theta"]).verdict == "refuted"
+
+
+def scaled(x: Any, scale: Any = 1.0) -> Any:
+    return scale * x**2
+
+
+def unscaled(x: Any, scale: Any = 1.0) -> Any:
+    return x**2
+
+
+@pytest.mark.parametrize("wrt", [None, "x"])
+def test_what_has_a_space_is_varied_though_it_has_a_default(wrt: Any) -> None:
+    found = same_gradient(scaled, unscaled, wrt=wrt, x=Normal(), scale=Uniform(2, 3))
+    assert not found.ok and found.claims[0].witness is not None and "scale" in found.claims[0].witness
+    assert same_gradient(scaled, unscaled, x=Normal()).ok
+    assert same_gradient(scaled, lambda x, *, scale=5, **rest: scale * x * x, x=Normal(), scale=Uniform(2, 3)).ok
+
+
+@pytest.mark.parametrize(("spaces", "says"), [
+    ({"x": Normal(), "scales": Uniform(1, 2)}, "neither function asks for `scales`: leave out scales=. Did you mean `scale`?"),
+    ({"x": Masks()}, "x is a number, and Masks() needs an axis to run along: write how many, as x=(Masks(), 3)."),
+])  # fmt: skip
+def test_a_space_that_would_not_count_says_so(spaces: Any, says: str) -> None:
+    with pytest.raises(InputError, match=re.escape(says)):
+        same_gradient(scaled, unscaled, **spaces)
+
+
+def test_a_seed_of_numpy_is_a_number_in_the_report() -> None:
+    w = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
+    found = [same_gradient(scaled, unscaled, x=Normal(), seed=np.int64(3)), differences(lambda: (w**2).sum(), [w], np.int64(3))]  # type: ignore[arg-type]
+    assert [json.loads(json.dumps(report.to_dict()))["seed"] for report in found] == [3, 3]
