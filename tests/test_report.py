@@ -717,7 +717,10 @@ const seen = frame => {{
   const columns = [...page.querySelectorAll(".pair, .entry")].map(e => getComputedStyle(e).gridTemplateColumns.split(" ").length);
   const kinds = [...new Set(columns)];
   const lines = [...page.querySelectorAll("td .verdict")].map(e => e.getClientRects().length);
-  return {{scroll: page.scrollWidth, client: page.clientWidth, wide, over, kinds, lines}};
+  const cut = [...page.querySelectorAll(".formula math")].filter(
+    e => e.getBoundingClientRect().right > e.closest(".formula").getBoundingClientRect().right + 1).length;
+  const [says, dd] = [".says", "dd"].map(e => page.querySelector(e)).map(e => e && parseFloat(getComputedStyle(e).fontSize));
+  return {{scroll: page.scrollWidth, client: page.clientWidth, wide, over, kinds, lines, cut, says, dd}};
 }};
 onload = () => out.textContent = JSON.stringify([...document.querySelectorAll("iframe")].map(seen));
 </script></body></html>"""
@@ -890,3 +893,14 @@ def test_what_is_nested_too_deeply_is_json_but_no_report(depth: int, home: Path,
     (home / "deep.json").write_text(text)
     assert main(["report", "deep.json", "-o", "deep.html"]) == 2
     assert capsys.readouterr().err.startswith("error: deep.json is JSON, but not a report")
+
+
+@browser
+def test_on_paper_no_formula_is_cut_and_no_evidence_is_larger_than_its_sentence(first_problem: Report, tmp_path: Path) -> None:
+    """A4 between its margins is 178 mm wide: nobody can scroll there."""
+    page = html.render([first_problem]).replace("@media print", "@media all")
+    pages = page, page.replace("--narrow: 2.1", "--narrow: 1"), page.replace("html { font-size: 10pt; }", ".says { font-size: 10pt; }")
+    right, cut, large = probed(tmp_path, 673, *pages)
+    assert right["cut"] == 0 and right["dd"] < right["says"]
+    assert cut["cut"] > 0
+    assert large["dd"] > large["says"]

@@ -182,5 +182,4 @@ def _piece(piece: Piece) -> str:
             return f'<a href="{escape(address)}">{escape(text)}</a>'
         case Formula(tree=tree, text=text):
             lines = "".join(f"<div>{mathml(line)}</div>" for line in piece.lines)
-            wide = max(1.0, piece.width / WIDE)
-            return f'<div style="--wide: {wide:.2f}">{lines}</div>' if tree else f"<pre>{escape(text)}</pre>"
+            return f'<div style="--wide: {piece.width / WIDE:.2f}">{lines}</div>' if tree else f"<pre>{escape(text)}</pre>"
