@@ -234,7 +234,7 @@ class _Page:
         if usual is not None and line.resolution != usual:
             notes.append((say("resolution {}", f"{line.resolution:g}"),))
         if line.sizes:
-            notes.append((say("also at {}", _sizes(line, say)),))
+            notes.append((say("also at {}", other_sizes(line, say)),))
         if line.removed:
             notes.append((say("{} points; {} more removed, on kinks", line.points, line.removed),))
         notes += [(say(line.remark),)] if line.remark else []
@@ -273,7 +273,7 @@ class _Page:
         for route in line.routes:
             said = [self._apart(route.gap)] if route.gap is not None else []
             said += [say("known to {}", _small(route.slack))] if route.slack else []
-            said += [say(route.note)] if route.note else []
+            said += [say(_reason(route.note))] if route.note else []
             rows.append((say(route.route), (reduce(partial(say, "{}, {}"), [say(route.verdict), *said]),)))
         rows += self._why(line.reason, line.witness or (line.point if line.points == 1 else None))
         blocks: list[Block] = []
@@ -450,7 +450,7 @@ def _small(x: float) -> str:
     return f"{x:.1e}" if x else "0"
 
 
-def _sizes(line: Line, say: Say) -> str:
+def other_sizes(line: Line, say: Say) -> str:
     """K = 2, 4, 5: a name is written once for sizes that follow each other; of a line that fails each size has its verdict."""
     said, last = list[str](), ""
     for size, word in line.sizes.items():

@@ -16,7 +16,7 @@ from rich.text import Text
 from ..report import COUNTED, Caught, Chain, Form, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
-from .document import about, duration, errata, told_apart, usual_resolution
+from .document import about, duration, errata, other_sizes, told_apart, usual_resolution
 from .formula import drawable
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
@@ -78,7 +78,7 @@ def derivations(
         title = _text(f"{page.say(chain.title)}{page.steps(chain, lines)}", "bold underline")
         parts += ["", title, Padding(Group(*page.chain(chain, lines)), (0, 0, 0, 2))]
     for line in errata(report):
-        title = _text(f"{page.say('as printed')}: ", "bold underline") + _text(page.say(line.says))
+        title = _text(page.say("{}: {}", page.say("as printed"), ""), "bold underline") + _text(page.say(line.says))
         parts += ["", title, Padding(Group(*page.printed(line)), (0, 0, 0, 2))]
     if others:
         whole = report.replay.partition(" --")[0].replace(" derive ", " ")
@@ -137,7 +137,7 @@ class _Page:
         parts: list[RenderableType] = [self.heading(report)]
         parts += [_text(self.say(part)) for part in about(report)[:1]]
         if report.answer:
-            parts.append(_text(f"{self.say('Answer')}: {', '.join(report.answer)}"))
+            parts.append(_text(self.say("{}: {}", self.say("Answer"), ", ".join(report.answer))))
         parts += (
             self.forms(report)
             + self.claims(report)
@@ -224,9 +224,7 @@ class _Page:
     def sentence(self, line: Line) -> Text:
         notes = [" · ".join(filter(None, (line.id, line.source)))]
         if line.sizes:
-            held = ("proved", "agrees") if line.ok else ()
-            sizes = [size if word in held else f"{size} ({self.say(word)})" for size, word in line.sizes.items()]
-            notes.append(self.say("also at {}", ", ".join(sizes)))
+            notes.append(self.say("also at {}", other_sizes(line, self.say)))
         if line.removed:
             notes.append(self.say("{} points; {} more removed, on kinks", line.points, line.removed))
         notes.append(self.say(line.remark))
@@ -301,7 +299,7 @@ class _Page:
         head = self.verdict(line) + _text(f"  {self.say(line.says)}", "bold") + _text(f"  {line.id}", "dim")
         said = (
             f"→ {self.say(line.correction)}" if line.correction else "",
-            line.source and f"{self.say('source')}: {line.source}",
+            line.source and self.say("{}: {}", self.say("source"), line.source),
             self.say(line.reason),
             self.say(line.remark),
         )
