@@ -22,7 +22,7 @@ BETWEEN = re.compile(r"([;.:] )")
 # What a reason fills in: a number, a name, K = 4, or several of them.
 ONE = r"(?:`[^`]+`|[^\s`,]+(?: = [^\s`,]+)?)"
 GAP = rf"({ONE}(?:, {ONE})*)"
-NAMES = re.compile(r"[\w.]+|\([\w.]+(, [\w.]+)*\)")
+NAMES = re.compile(r"[\w.]+(, [\w.]+)*|\([\w.]+(, [\w.]+)*\)")
 FILLED = re.compile(r"\d|`|\b(nan|oo)\b", re.ASCII)
 
 

@@ -137,3 +137,9 @@ def test_a_table_is_read_once_and_again_when_it_changes(tmp_path: Path, monkeypa
 )
 def test_what_a_mistake_becomes_and_what_helps_are_said_in_chinese(reason: str, chinese: str) -> None:
     assert speaker("zh")(reason) == chinese
+
+
+@pytest.mark.parametrize("names", ["w_1, w_1", "(theta, w)", "w_1"])
+def test_a_reason_of_a_covariance_names_both_and_is_said_in_chinese(names: str) -> None:
+    assert speaker("zh")(f"{names}: 0.5 is not 0") == f"{names}：0.5 不等于 0"
+    assert speaker("zh")(f"{names}, : 0.5 is not 0") == f"{names}, : 0.5 is not 0"
