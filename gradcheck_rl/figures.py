@@ -83,9 +83,9 @@ def bars(values: Mapping[str, float], ax: Axes, notes: Mapping[str, str] | None 
     ax.set_xlim(0, 1.5 * max(values.values(), default=1.0))
 
 
-def picture(figure: Figure, data: Any, kind: str, **style: Any) -> bytes:
-    """One figure as .svg, .pdf or .png, on no background of its own. The same data give the same bytes."""
-    return _drawn([figure], {figure.name: data}, kind, style, transparent=True)
+def picture(figure: Figure, data: Any, kind: str, transparent: bool = True, **style: Any) -> bytes:
+    """One figure as .svg, .pdf or .png, on the paper of the page or on white. The same data give the same bytes."""
+    return _drawn([figure], {figure.name: data}, kind, style, transparent)
 
 
 def _drawn(figures: Sequence[Figure], data: Mapping[str, Any], kind: str, style: Any, transparent: bool) -> bytes:

@@ -141,7 +141,6 @@ def inline(svg: bytes, prefix: str) -> str:
     for name in ("width", "height"):
         root.attrib.pop(name, None)
     root.set("style", "stroke-linejoin: round; stroke-linecap: butt")
-    root.set("role", "img")
     return XML.tostring(root, encoding="unicode")
 
 
@@ -152,13 +151,13 @@ def _drawn(report: Report, problems: Mapping[str, Problem], kind: Format) -> dic
     from .figures import picture
 
     problem = problems.get(report.problem) or _shipped(report.problem)
-    # Words stay words on a page; elsewhere their font may not be there.
+    # Words stay words on a page; elsewhere their font may not be there, and the page around the picture may be dark.
     style = {"svg.fonttype": "none" if kind is FORMATS[".html"] else "path"}
     found: dict[str, bytes] = {}
     for figure in problem.figures if problem is not None else ():
         if figure.name in report.figures:
             with suppress(GradcheckError):
-                found[figure.name] = picture(figure, report.figures[figure.name], kind.pictures, **style)
+                found[figure.name] = picture(figure, report.figures[figure.name], kind.pictures, not kind.beside, **style)
     return found
 
 

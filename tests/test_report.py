@@ -33,7 +33,7 @@ from gradcheck_rl.render import text as terminal
 from gradcheck_rl.render.blocks import Section
 from gradcheck_rl.render.document import Setting, document, english, index
 from gradcheck_rl.render.formula import drawable
-from gradcheck_rl.report import BlindSpot, Caught, Chain, Form, Line, Report, printable
+from gradcheck_rl.report import BlindSpot, Caught, Chain, Flow, Form, Line, Report, printable
 
 from .test_render import PLAIN, reports, words
 
@@ -899,8 +899,38 @@ def test_what_is_nested_too_deeply_is_json_but_no_report(depth: int, home: Path,
 def test_on_paper_no_formula_is_cut_and_no_evidence_is_larger_than_its_sentence(first_problem: Report, tmp_path: Path) -> None:
     """A4 between its margins is 178 mm wide: nobody can scroll there."""
     page = html.render([first_problem]).replace("@media print", "@media all")
-    pages = page, page.replace("--narrow: 2.1", "--narrow: 1"), page.replace("html { font-size: 10pt; }", ".says { font-size: 10pt; }")
-    right, cut, large = probed(tmp_path, 673, *pages)
+    wide, mixed = page.replace("--narrow: 2.1", "--narrow: 1"), page.replace("html { font-size: 10pt", ".says { font-size: 10pt")
+    right, cut, large = probed(tmp_path, 673, page, wide, mixed)
     assert right["cut"] == 0 and right["dd"] < right["says"]
     assert cut["cut"] > 0
     assert large["dd"] > large["says"]
+
+
+@drawing
+def test_a_picture_has_a_name_for_who_does_not_see_it_and_paper_of_its_own_in_a_file(home: Path) -> None:
+    """A code host shows the file on a dark page too; the page around it has its own paper."""
+    assert main(["report", "problem2", "-o", "a.html", "--quiet"]) == main(["report", "problem2", "-o", "a.md", "--quiet"]) == 0
+    page = XML.fromstring(Path("a.html").read_text(encoding="utf-8"))
+    named = [e for e in page.iter() if e.get("role") == "img"]
+    assert [e.get("aria-label") for e in named] == ["figure line", "figure again"]
+    assert all(e.find(f"{{{publish.SVG}}}svg") is not None for e in named)
+    white = "fill: #ffffff"
+    assert white not in Path("a.html").read_text(encoding="utf-8")
+    assert all(white in Path(f"a_files/{name}.svg").read_text() for name in ("problem2_line", "problem2_again"))
+
+
+@tex
+def test_on_latex_s_paper_no_name_runs_into_the_next_column(tmp_path: Path) -> None:
+    """A long name goes on below, in its column; and a tick is no root."""
+    flow = tuple(Flow(f"{'long_' * 6}name{n}", dict.fromkeys("abcdefg", "none")) for n in range(3))
+    page = latex.render([replace(PLAIN, flow=flow)])
+
+    def too_wide(page: str) -> int:
+        (tmp_path / "a.tex").write_text(page, encoding="utf-8")
+        command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120)
+        assert done.returncode == 0, done.stdout[-2000:]
+        return done.stdout.count(b"Overfull")
+
+    assert too_wide(page) == 0 < too_wide(page.replace(r"\allowbreak{}", ""))
+    assert r"\surd" not in page

@@ -126,8 +126,9 @@ def _block(block: Block, level: int) -> str:
             sides = f'<div class="wrong">{next(titles)}{left}</div><div class="right">{next(titles)}{right}</div>'
             return f'<div class="pair">{sides}</div>'
         case Picture():
-            shown = block.drawn or _table(block.data)
-            return f"<figure><figcaption>{escape(block.alternative)}</figcaption>{shown}</figure>"
+            says = escape(block.alternative)
+            shown = f'<div role="img" aria-label="{says}">{block.drawn}</div>' if block.drawn else _table(block.data)
+            return f"<figure><figcaption>{says}</figcaption>{shown}</figure>"
         case Section():
             inner = "\n".join(_block(b, level + 1) for b in block.blocks)
             n = min(level + 1, 6)

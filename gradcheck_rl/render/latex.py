@@ -35,7 +35,7 @@ from .document import Setting, document
 
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \usepackage[utf8]{inputenc}
-\usepackage{amsmath,array,color,graphicx,longtable}
+\usepackage{amsmath,amssymb,array,color,graphicx,longtable}
 \usepackage[margin=22mm]{geometry}
 \usepackage[hidelinks,bookmarks=false]{hyperref}
 \definecolor{good}{rgb}{0.09,0.42,0.20}
@@ -57,7 +57,7 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \newcommand{\pair}[4]{\par\side{bad}{#1}{#2}\hfill\side{good}{#3}{#4}\par}
 """
 
-MARKS: Mapping[str, str] = {GOOD: r"$\surd$", BAD: r"$\times$", OPEN: "?"}
+MARKS: Mapping[str, str] = {GOOD: r"$\checkmark$", BAD: r"$\times$", OPEN: "?"}
 HEADINGS = ("section*", "section", "subsection", "subsubsection", "paragraph")
 # What words of a report hold and a font of text lacks.
 SIGNS: Mapping[str, str] = {
@@ -78,6 +78,7 @@ SIGNS: Mapping[str, str] = {
     }.items()
 }
 WIDEST_TABLE = 0.94
+BREAK = r"\allowbreak{}"
 
 
 def render(reports: Sequence[Report], setting: Setting | None = None) -> str:
@@ -166,17 +167,23 @@ def _piece(piece: Piece) -> str:
         case Verdict():
             return _verdict(piece)
         case Link(text=text, anchor=anchor):
-            return f"\\hyperlink{{{anchor}}}{{\\texttt{{{_text(text)}}}}}"
+            return f"\\hyperlink{{{anchor}}}{{{_code(text)}}}"
         case Formula(tree=tree, text=text):
             drawing = f"\\begin{{tabular}}{{@{{}}l@{{}}}}\\texttt{{{_lines(text)}}}\\end{{tabular}}"
             lines = r" \\ ".join(f"\\displaystyle {latex(line)}" for line in piece.lines)
             return f"$\\begin{{array}}{{@{{}}l@{{}}}}{lines}\\end{{array}}$" if tree else drawing
         case _:
-            return f"\\texttt{{{_text(piece.text)}}}"
+            return _code(piece.text)
 
 
 def _verdict(verdict: Verdict) -> str:
     return f"\\textcolor{{{verdict.state}}}{{{MARKS[verdict.state]} \\textbf{{{_text(verdict.word)}}}}}"
+
+
+def _code(text: str) -> str:
+    """A long name goes on after an underscore."""
+    underscore = _text("_")
+    return f"\\texttt{{{_text(text).replace(underscore, underscore + BREAK)}}}"
 
 
 def _text(text: str) -> str:
