@@ -934,3 +934,14 @@ def test_on_latex_s_paper_no_name_runs_into_the_next_column(tmp_path: Path) -> N
 
     assert too_wide(page) == 0 < too_wide(page.replace(r"\allowbreak{}", ""))
     assert r"\surd" not in page
+
+
+def test_chinese_has_its_own_colon_and_what_a_route_adds_its_numbers_in_few_digits() -> None:
+    line = PLAIN.claims[0]
+    noted = replace(line, ok=False, source="A-1", routes=(replace(line.routes[0], note="w_1: 0.3333333333333333 is not 0"),))
+    report = replace(PLAIN, answer=["f"], claims=(noted,))
+    said = terminal.render([report], terminal.Screen(say=speaker("zh")))
+    assert "解答：f" in said and "出处：A-1" in said
+    assert "Answer: f" in terminal.render([report])
+    shown = read_html(html.render([report]))
+    assert "w_1: 0.333333 is not 0" in shown and "0.3333333333333333" not in shown
