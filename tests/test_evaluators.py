@@ -1325,6 +1325,8 @@ def test_a_replaced_function_may_be_handed_on_by_its_place(factor: int) -> None:
     assert line.verdict == "agrees", line.reason
     (line,) = check(problem, {handed_inner: lambda x: replaced(x) + x}).claims  # a planted mistake
     assert line.verdict == "refuted" and line.value is not None, line.reason
+
+
 def _inside(theta: Any) -> Any:
     def shares(scores: Any) -> Any:
         return np.arange(3) * scores
