@@ -34,7 +34,7 @@ def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
         left, right = claim.that.sides
         if not isinstance(right, (Printed, Exact)) or not isinstance(left, (Mean, Gradient)):
             continue
-        here = given(judge.world.variables, claim.at, needed(claim, judge.world), claim.says)
+        here = given(judge.world.variables, claim.at, needed(claim, judge.world))
         moves = [move for n in needed(claim, judge.world) for move in _moves(here, n)]
         scene = judge.scene(claim, stack([here, *(moved for _, moved in moves)]), {})
         if loose_atoms(left, scene):  # each outcome has an answer of its own

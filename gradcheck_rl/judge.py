@@ -100,9 +100,12 @@ class Judge:
         key = (claim, frozenset(answer.items()))
         if key not in self._settled:
             start = time.perf_counter()
-            settled = self._settle(claim, answer, strict, witness)
-            if witness and not strict and self._by_luck(claim, settled.best, answer):
-                settled = self._warily()._settle(claim, answer, strict, witness)
+            try:
+                settled = self._settle(claim, answer, strict, witness)
+                if witness and not strict and self._by_luck(claim, settled.best, answer):
+                    settled = self._warily()._settle(claim, answer, strict, witness)
+            except ProblemError as error:
+                raise ProblemError(f"{claim.says!r}: {error}") from error
             self._settled[key] = replace(settled, seconds=round(time.perf_counter() - start, 4))
         return self._settled[key]
 
@@ -156,31 +159,35 @@ class Judge:
         return Settled(tuple(rulings), best, best.note or self._difference(that, best), found | best.drawn, shown, count)
 
     def _routes(self, claim: Claim, that: Relation, points: Points, answer: Answer, strict: bool) -> list[Ruling]:
-        asked = list(claim.routes)
+        proved = Ruling(proof.NAME, Verdict.PROVED)
+        if not claim.routes:
+            found = self._rule(claim, that, points, answer, None, strict)
+            if not self.proving or (strict and found.verdict is Verdict.REFUTED):  # it was to be: no proof is looked for
+                return [found]
+            return [found] if self._unproved(claim, that, points, answer) else [proved, found]
+        others = [r for r in claim.routes if r != proof.NAME]
         rulings: list[Ruling] = []
-        formulas = [self.world.formulas(q) for q in that.sides]
-        unproved = "no proof was found"
-        wanted = proof.NAME in asked or (self.proving and not asked)
-        if wanted and type(that) is Equal and claim.at is None and claim.where is None and None not in formulas:
-            left, right = (f or [] for f in formulas)
-            unproved = proof.failure(left, right, self.scene(claim, points, answer))
-            if not unproved:
-                self._lawful(claim, [*left, *right])
-                rulings.append(Ruling(proof.NAME, Verdict.PROVED))
-        if not asked:
-            return [*rulings, self._rule(claim, that, points, answer, None, strict)]
-        others = [r for r in asked if r != proof.NAME]
-        if proof.NAME in asked and not rulings:
-            plain = [] if others else [self._rule(claim, that, points, answer, None, strict)]
-            ruling = Ruling(proof.NAME, Verdict.UNDECIDED, note=unproved)
-            rulings = [ruling, *(r for r in plain if r.verdict is Verdict.REFUTED)]
+        if proof.NAME in claim.routes:
+            unproved = self._unproved(claim, that, points, answer)
+            rulings.append(replace(proved, verdict=Verdict.UNDECIDED, note=unproved) if unproved else proved)
+            if (
+                unproved
+                and not others
+                and (found := self._rule(claim, that, points, answer, None, strict)).verdict is Verdict.REFUTED
+            ):
+                rulings.append(found)
         return rulings + [self._rule(claim, that, points, answer, r, strict) for r in others]
 
-    def _lawful(self, claim: Claim, formulas: Sequence[Any]) -> None:
-        try:
-            lawful(formulas, self.points.rows, self.points.columns, self._lawful_ones)
-        except ProblemError as error:
-            raise ProblemError(f"{claim.says!r}: {error}") from error
+    def _unproved(self, claim: Claim, that: Relation, points: Points, answer: Answer) -> str:
+        """Why there is no proof."""
+        formulas = [self.world.formulas(q) for q in that.sides]
+        if type(that) is not Equal or claim.at is not None or claim.where is not None or None in formulas:
+            return "no proof was found"
+        left, right = (f or [] for f in formulas)
+        failure = proof.failure(left, right, self.scene(claim, points, answer))
+        if not failure:
+            lawful([*left, *right], self.points.rows, self.points.columns, self._lawful_ones)
+        return failure
 
     def _rule(self, claim: Claim, that: Relation, points: Points, answer: Answer, route: str | None, strict: bool) -> Ruling:
         """What one route says, or that it does not apply, where others did all the work."""
@@ -209,10 +216,10 @@ class Judge:
                 m = rounding.scattered(claim, that, m, scene)
         except Unsuitable as reason:
             return Ruling(route or "none", Verdict.UNDECIDED, note=str(reason))
-        except (CodeError, ProblemError) as error:
-            if scene.answer and isinstance(error, CodeError):
+        except CodeError as error:
+            if scene.answer:
                 return Ruling(route or "called", Verdict.REFUTED, note=str(error))
-            raise ProblemError(f"{claim.says!r}: {error}") from error
+            raise ProblemError(str(error)) from error
         if isinstance(that, Differs):
             blank = Ruling(_used(scene), Verdict.UNDECIDED, remark=m.left_out, left=m.left, right=m.right, points=points)
             return m.apart(claim.resolution, replace(blank, measured=m))

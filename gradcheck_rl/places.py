@@ -40,7 +40,7 @@ class Places:
             return self.image(points) if claim.code() and not page else points
 
         if claim.at is not None:
-            points = given(self.world.variables, claim.at, needed(claim, self.world), claim.says)
+            points = given(self.world.variables, claim.at, needed(claim, self.world))
             points = points if claim.where is None else self.take(points, self._fulfilling(claim.where, points))
         else:
             points = self._where(claim.where)

@@ -193,10 +193,10 @@ def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> t
     return [of(names, every) for names in ([list(every)] if together else [[k] for k in every])], [of([k], ends) for k in ends]
 
 
-def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str], says: str = "") -> Points:
+def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str]) -> Points:
     for k in needed:
         if k not in point.values:
-            raise ProblemError(f"the point of {says!r} has {', '.join(point.values) or 'nothing'}: write {k}=... in it too.")
+            raise ProblemError(f"the point has {', '.join(point.values) or 'nothing'}: write {k}=... in it too.")
     return Points(variables, {k: point.exact(variables[k])[None] for k in point.values if k in variables}, 1, given=True)
 
 

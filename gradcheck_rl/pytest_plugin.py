@@ -42,9 +42,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    places: list[str] = parent.config.getini("gradcheck_rl_problems")
-    named = parent.session.isinitpath(file_path) or any(map(file_path.match, places))
-    if file_path.suffix == ".py" and named and _is_page(file_path):
+    places, tests = (parent.config.getini(name) for name in ("gradcheck_rl_problems", "python_files"))
+    named = parent.session.isinitpath(file_path) and not any(map(file_path.match, tests))
+    if file_path.suffix == ".py" and (named or any(map(file_path.match, places))) and _is_page(file_path):
         return Page.from_parent(parent, path=file_path)
     return None
 

@@ -57,7 +57,7 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.cli import main
 from gradcheck_rl.estimate import Estimate
-from gradcheck_rl.evaluators import Outcomes
+from gradcheck_rl.evaluators import Outcomes, proof
 from gradcheck_rl.measured import Measured
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.verdict import Ruling, Verdict
@@ -519,7 +519,7 @@ def test_gradients_by_other_parameters_are_not_compared() -> None:
 
 def test_a_point_that_lacks_a_number_is_told_with_its_claim() -> None:
     lacking = Problem("p", (Claim("Their product.", Equal(Value(x * y), y * x), at=Point(x=1)),))
-    with pytest.raises(ProblemError, match=r"the point of 'Their product.' has x: write y=... in it too"):
+    with pytest.raises(ProblemError, match=r"'Their product.': the point has x: write y=... in it too"):
         check(lacking)
 
 
@@ -884,3 +884,24 @@ def test_where_kinks_take_nearly_all_points_more_are_drawn(seed: int) -> None:
     lines = check(Problem("p", (right, wrong), world=(n,)), points=4, seed=seed).claims
     assert [(line.verdict, line.points) for line in lines] == [("agrees", 4), ("refuted", 4)]
     assert all(line.removed for line in lines)
+
+
+def test_a_jump_that_is_met_names_the_claim() -> None:
+    """It is met where kinks are looked for, before any route is asked."""
+    v, q = Parameter("v"), Parameter("q")
+    bent = abs(Rational(1, 3) - step(v - q)) * (q - v) ** 2
+    page = Problem("p", (Claim("It has no slope.", Equal(Gradient(bent, v), 0)),), world=(v, q))
+    with pytest.raises(ProblemError, match=r"^'It has no slope.': the derivative by v meets the jump"):
+        check(page)
+
+
+def test_of_an_erratum_that_a_point_refutes_no_proof_is_sought(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    told = proof.failure
+    monkeypatch.setattr(proof, "failure", lambda left, *rest: asked.append(left) or told(left, *rest))
+    right = Claim("A square.", Equal((x + 1) ** 2, x**2 + 2 * x + 1))
+    wrong = Erratum("Without its middle.", Equal((x + 1) ** 2, x**2 + 1), right)
+    assert check(Problem("p", (right,), errata=(wrong,), world=(x,))).ok
+    assert len(asked) == 1
+    holds = Erratum("It holds.", right.that, right)
+    assert not check(Problem("p", (right,), errata=(holds,), world=(x,))).ok

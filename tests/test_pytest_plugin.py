@@ -119,6 +119,14 @@ def test_a_page_that_is_named_is_collected_where_it_lies(course: Path) -> None:
     assert code == 0 and "mine.py::unbiased PASSED" in said and "other.py" not in said
 
 
+def test_a_file_of_tests_that_has_a_problem_is_no_page(course: Path) -> None:
+    """Neither one that is its own, nor one in a text that a test writes to a file."""
+    (course / "test_own.py").write_text(PAGE.read_text() + "\n\ndef test_it(): assert problem.claims\n")
+    (course / "test_text.py").write_text(f"PAGE = '''{PAGE.read_text()}'''\n\ndef test_it(): assert PAGE\n")
+    code, said = run(course, "test_own.py", "test_text.py")
+    assert code == 0 and "2 passed" in said
+
+
 WRONG = {
     '("problems/tiny.py", {}, None, 0, 1)': "the mark gradcheck_rl has 5 values: it is gradcheck_rl(problem, answer=None,",
     '("problems/tiny.py", problem="problem2")': "the mark gradcheck_rl has `problem` twice",
