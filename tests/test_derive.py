@@ -757,3 +757,26 @@ def test_a_mean_without_a_closed_form_is_told_at_its_numbers(value: int) -> None
     page = Problem("mean", (), derivations=(chain := Derivation("mean", theta * mean),), given_names={chain: "mean"})
     (_, there) = derived(page, {"mean": chain}, f"theta={value}").derivations
     assert there.forms[-1].math == notation(value * mean)
+
+
+GIVEN = sp.Function("f")
+SHORT = (k, 0, K - 2)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        (over_all(sp.KroneckerDelta(k, j) * sp.Integral(k + j, (j, 0, 1)), k), sp.Integral(2 * j, (j, 0, 1))),
+        (over_all(sp.KroneckerDelta(k, j) * sp.Subs(GIVEN(k, j), j, 0), k), sp.Subs(GIVEN(j, j), j, 0)),
+        (sp.Sum(sp.KroneckerDelta(i, k) * R[k], SHORT) ** 2, sp.Sum(sp.KroneckerDelta(i, k) * R[k], SHORT) * sp.Sum(R[k], SHORT)),
+        (sp.Sum(W[k] * sp.Sum(1, (n, 1, k)), (k, 0, K - 1)), over_all((k + 1) * W[k], k)),
+        (sp.Sum(R[k] * W[n], (n, 0, k), (k, 0, K - 1)), sp.Sum(R[k] * W[n], (k, 0, n), (n, 0, K - 1))),
+        (sp.Sum(R[k], (k, 0, K - 1)), sp.Sum(R[k], (k, 0, K))),
+        (over_all(sp.KroneckerDelta(i, k) ** -1 * R[k], k), R[i]),
+        (over_all(sp.KroneckerDelta(0, k) * R[k], k), sp.S.Zero),
+        (sp.Derivative(GIVEN(W[i]), W[i]), sp.S.Zero),
+    ],
+)
+def test_what_other_letters_bind_and_what_is_short_is_not_proved(left: Any, right: Any) -> None:
+    ends = (sp.S.Zero, K - 1)
+    assert not for_any(left, right, {i: ends, j: ends})

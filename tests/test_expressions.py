@@ -45,7 +45,17 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.estimate import EPS, Evidence, quadrature
-from gradcheck_rl.expressions import Program, floats, integrals, needs_integration, nodes, number, outermost, values
+from gradcheck_rl.expressions import (
+    Program,
+    floats,
+    in_balls_where_floats_fail,
+    integrals,
+    needs_integration,
+    nodes,
+    number,
+    outermost,
+    values,
+)
 from gradcheck_rl.laws import closed
 from gradcheck_rl.rings import EXACT, Float, ball, log_of
 from gradcheck_rl.tangents import RULES
@@ -694,3 +704,75 @@ def test_a_lookup_under_an_integral_keeps_its_shape() -> None:
     found = integrals([E(e) for e in under], {x: np.array([2.0]), y: np.array([1.5])})
     expected = [R(2, 3) * (R(2, 3) + R(1, 3) * 4), 2 * R(9, 4) * (R(2, 3) + R(1, 3) * 9)]
     assert (np.abs(found.value[0] - np.array(expected, dtype=float)) <= found.radius[0]).all()
+
+
+@pytest.mark.parametrize("sides", [*itertools.product((-1, 0, 1), repeat=3)])
+def test_the_slope_of_the_smaller_and_of_the_larger_is_shared_at_a_tie(sides: tuple[int, ...]) -> None:
+    """At a tie SymPy's Heaviside(0) gives one half to each of the two, the first two first."""
+    z = Variable("z")[()]
+    at = list(map(of, sides))
+    for kind in (sp.Min, sp.Max):
+        e, by = kind(2 * x, 2 * y, 2 * z), [x, y, z]
+        found = Program([(e, s) for s in by], by)(EXACT, at)
+        best = (min if kind is sp.Min else max)(sides)
+        assert sum(found) == 2
+        for slope, side in zip(found, sides, strict=True):
+            assert slope == (0 if side != best else 2 if sides.count(best) == 1 else slope) and 0 <= slope <= 2
+            assert slope > 0 or side != best
+
+
+chances = st.fractions(min_value=0, max_value=1, max_denominator=5)
+
+
+@settings(max_examples=15)
+@given(st.lists(chances, min_size=7, max_size=7), st.sampled_from(["first", "second", "both"]), chances)
+def test_draws_that_follow_some_of_those_before_are_listed(p: list[Fraction], follows: str, at: Fraction) -> None:
+    """E of a table of three coins, and its slope by the parameter of the first and the last, chances of 0 and 1 included."""
+    q = Parameter("q")[()]
+    table = [[[3, -1], [2, 5]], [[-4, 1], [7, 2]]]
+    one, two = Draw("one", Bernoulli(q)), Draw("two", Bernoulli(R(p[0])))
+    rows = {"first": [[p[1], p[1]], [p[2], p[2]]], "second": [[p[3], p[4]]] * 2, "both": [p[1:3], p[5:7]]}[follows]
+    three = Draw("three", Bernoulli(array(*(array(*(R(c) * q for c in row)) for row in rows))[one, two]))
+
+    def listed(q: Any) -> Any:
+        total = 0
+        for i, j, k in itertools.product((0, 1), repeat=3):
+            last = R(rows[i][j]) * q
+            weights = (q if i else 1 - q, R(p[0]) if j else 1 - R(p[0]), last if k else 1 - last)
+            total += sp.prod(weights) * (table[i][j][k] + 1) ** 2
+        return sp.expand(total)
+
+    value = E((array(*(array(*(array(*row) for row in rows)) for rows in table))[one, two, three] + 1) ** 2)
+    found = values([value, value.diff(q)], [{q: of(at)}]).exact[0]
+    assert [R(fraction(v)) for v in found] == [listed(x).subs(x, R(at)), sp.diff(listed(x), x).subs(x, R(at))]
+
+
+def test_an_outcome_that_cannot_be_drawn_has_a_slope() -> None:
+    p = Parameter("p")[()]
+    coin = Draw("coin", Bernoulli(p))
+    assert values([E((2 + coin) ** 3).diff(p)], [{p: of(0)}]).exact[0, 0] == 27 - 8
+
+
+def test_what_neither_floats_nor_balls_can_say_is_no_value() -> None:
+    with pytest.raises(Unsuitable, match="no number at some outcome"):
+        floats([sp.sqrt(sp.sin(x) ** 2 + sp.cos(x) ** 2 - 1)], {x: np.linspace(1, 2, 50)})
+
+
+def test_nodes_that_weigh_nothing_fail_alone() -> None:
+    """The first two outcomes have a value in balls alone; the last two have none, and count for nothing."""
+    body, at = Program([sp.log(1 - sp.tanh(x) ** 2), sp.log(y)], [x, y]), [np.array([20.0, 30, 1, 1]), np.array([1.0, 2, 0, -1])]
+    with np.errstate(all="ignore"):
+        out = in_balls_where_floats_fail(body, at, body(Float(1), at), np.array([0.5, 0.5, 1e-30, 0]), 1)
+    assert out[0][:2] == pytest.approx([math.log(4) - 40, math.log(4) - 60]) and out[1][:2] == pytest.approx([0, math.log(2)])
+    assert np.nansum(out[1][2:]) == 0 and out[1][2] == 0
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(1, 3), min_size=3, max_size=3), st.integers(-2, 2), st.integers(-2, 2))
+def test_a_draw_of_two_coordinates_is_cut_in_the_last(factor: list[int], slope: int, c: int) -> None:
+    a, b, d = factor
+    both = Draw("both", Gaussian([R(1, 3), R(-1, 2)], covariance=[[a * a, a * b], [a * b, b * b + d * d]]))
+    u = slope * both[0] + both[1] + c
+    found = integrals([E(step(u)), E(sp.Abs(u))], {})
+    off = np.abs(found.value[0] - of_plane([slope * a + b, d], slope / 3 - 1 / 2 + c))
+    assert (off <= found.radius[0] + 1e-14).all() and (found.radius < 1e-7).all()

@@ -637,3 +637,19 @@ def test_an_exponential_of_two_normal_draws_sees_how_they_vary_together() -> Non
 def test_other_exponentials_have_no_closed_mean(body: Any) -> None:
     with pytest.raises(Unsuitable, match="nor one times exp of a multiple of it"):
         closed(E(body(Draw("x", Gaussian(0, 1)))))
+
+
+@given(st.lists(st.integers(-3, 3), min_size=6, max_size=6), st.permutations(["one", "two", "three"]))
+def test_a_factor_of_two_draws_joins_what_each_of_them_has(numbers: list[int], names: list[str]) -> None:
+    chances = [sp.Rational(1, 3), sp.Rational(1, 4), sp.Rational(2, 5)]
+    coins = [Draw(name, Bernoulli(p)) for name, p in zip(names, chances, strict=True)]
+
+    def body(a: Any, b: Any, c: Any) -> Any:
+        alone = sp.Mul(*(numbers[n] + (n + 2) * x for n, x in enumerate((a, b, c))))
+        return alone * (numbers[3] + numbers[4] * a * b + b**2) * (numbers[5] + 7 * b * c)
+
+    listed = sum(
+        body(*path) * sp.Mul(*(p if at else 1 - p for p, at in zip(chances, path, strict=True)))
+        for path in itertools.product((0, 1), repeat=3)
+    )
+    assert closed(E(body(*(coin[()] for coin in coins)))) == listed

@@ -349,3 +349,72 @@ def test_every_part_that_is_read_is_paid_for() -> None:
         before = budget.left
         form._quotient(sp.Mul(*(form.ground(s) for s in symbols)))  # pyright: ignore[reportPrivateUsage]
         assert before - budget.left >= 100 * len(symbols)
+
+
+@pytest.mark.parametrize("word", normal_form._rewritten, ids=str)  # pyright: ignore[reportPrivateUsage]
+def test_each_word_is_rewritten_as_what_it_is(word: Callable[[sp.Expr], sp.Expr]) -> None:
+    at = Rational(2, 7)
+    rewritten_there = normal_form._rewritten[word](at)  # pyright: ignore[reportPrivateUsage]
+    assert abs(sp.N(word(at) - rewritten_there, 30)) < Rational(1, 10**25)
+
+
+loss = sp.Symbol("loss", negative=True)
+nothing = sin(x) ** 2 + sp.cos(x) ** 2 - 1
+
+
+def jumps(t: sp.Expr) -> dict[str, sp.Expr]:
+    """Their slope in t is 0, and on the two sides of a pole or a branch point they are not the same."""
+    return {
+        "1/t": sp.atan(t - 1) + sp.atan(1 / (t - 1)),
+        "tan": sp.atan(sp.tan(t)) - t,
+        "csch": sp.atan(sp.csch(t - 1)) + sp.atan(sp.sinh(t - 1)),
+        "root": sqrt(t - 1) / sqrt(1 - t) * sqrt(t - 2) / sqrt(2 - t),
+        "log": log(t - 1) - log(1 - t) - log(t - 2) + log(2 - t),
+    }
+
+
+@pytest.mark.parametrize("name", jumps(x))
+def test_what_jumps_is_not_equal_on_both_sides(name: str) -> None:
+    assert sp.expand(jumps(x)[name].diff(x)).subs(x, Rational(1, 3)).evalf(30, chop=True) == 0
+    assert is_zero(jumps(x)[name] - jumps(y)[name]) is None
+
+
+three_roots = [sqrt(a + 1) for a in (x, y, u)]
+hopes = {
+    "erf of what is not real": log(exp(sp.erf(z))) - sp.erf(z),
+    "the sign of what is not real": log(exp(5 * sp.sign(z))) - 5 * sp.sign(z),
+    "a root of what may be negative": log(sp.Mul(*three_roots)) - sum(map(log, three_roots)),
+    "the logarithm of what may be negative": log(exp(log(x) ** 2)) - log(x) ** 2,
+    "a logarithm may be negative": Abs(log(p)) - log(p),
+    "a logarithm may be zero": (log(p) ** 2 + log(q) ** 2) ** u - exp(u * log(log(p) ** 2 + log(q) ** 2)),
+    "a root may be zero": sp.sign(sqrt(x**2 + y**2)) - 1,
+    "and so may the sum of two": sp.sign(x**2 + sqrt(x**2 + y**2)) - 1,
+    "a sum of squares may be zero": sp.sign(x**2 + y**2) - 1,
+    "a square of what is negative": Abs(harm**2 + loss) + harm**2 + loss,
+    "a square of what is not real": sqrt((z + 1) ** 2) - Abs(z + 1),
+    "another side is no implied one": (Abs(x) + 1) * (Abs(y) - y),
+    "another side is no implied one, the other way round": (Abs(y) + 1) * (Abs(x) - x),
+    "arguments the other way round": r(x, y) - r(y, x),
+    "a derivative through two arguments": sp.Derivative(r(x, x * y), x) - sp.Subs(sp.Derivative(r(u, x * y), u), u, x),
+    "one over a root of nothing": 1 / sqrt(nothing),
+    "the logarithm of a size is none of its square": exp((y + 1) * log(Abs(x)) - y * log(Abs(x))) - x**2,
+}
+
+
+@pytest.mark.parametrize("name", hopes)
+def test_what_is_only_hoped_for_is_not_proved(name: str) -> None:
+    assert is_zero(hopes[name]) is None
+
+
+known_signs = {
+    "a root of nothing": sqrt(nothing),
+    "a step scaled by a square": Heaviside(harm**2 * x - harm**2 * y) - Heaviside(x - y),
+    "the exponential of the logarithm of a size": exp((y + 1) * log(Abs(x)) - y * log(Abs(x))) - Abs(x),
+    "equal at one place of the half-line above": sp.atan(sp.sinh(log(p))) - 2 * sp.atan(tanh(log(p) / 2)),
+    "equal at one place of the half-line below": sp.atan(sp.sinh(log(-harm))) - 2 * sp.atan(tanh(log(-harm) / 2)),
+}
+
+
+@pytest.mark.parametrize("name", known_signs)
+def test_what_the_signs_of_its_parts_give_is_proved(name: str) -> None:
+    assert is_zero(known_signs[name]) is True

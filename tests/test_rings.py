@@ -331,3 +331,51 @@ def test_a_jump_and_a_root_of_a_ball_contain_those_of_what_is_in_it(mid: int, ra
         assert ball(EXACT.step(b)).contains(1 if n >= 0 else 0)
         if n >= 0:
             assert EXACT.root(b).is_nan() is False and EXACT.root(b).overlaps(arb(n).sqrt())
+
+
+# ---- balls that are wide --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_wide_ball_loses_no_digit_of_its_middle(sign: int) -> None:
+    """What the middle loses is far less than what the radius shows."""
+    for n in range(1, 30):
+        x = arb(fmpq(sign, 2 * n + 1), 10.0**6)
+        assert abs(Fraction(image(x)) - middle(x)) + 10**6 <= Fraction(blur(x))
+
+
+@given(*[st.integers(-3, 3), st.integers(0, 3)] * 2)
+def test_the_smaller_and_the_larger_of_balls_hold_those_of_what_is_in_them(a: int, r: int, b: int, s: int) -> None:
+    least, most = EXACT.minimum(arb(a, r), arb(b, s)), EXACT.maximum(arb(a, r), arb(b, s))
+    for m in range(a - r, a + r + 1):
+        for n in range(b - s, b + s + 1):
+            assert ball(least).overlaps(arb(min(m, n))) and ball(most).overlaps(arb(max(m, n)))
+
+
+def test_a_ball_that_ends_at_zero_may_be_zero() -> None:
+    below = arb(-1, 1)
+    assert EXACT.step(below).contains(1) and EXACT.step(below).contains(0)
+    assert EXACT.sign(below).is_nan() and EXACT.side(below).is_nan()
+
+
+def test_only_a_narrow_ball_around_zero_is_a_tie() -> None:
+    narrow, wide = arb(0, 2.0**-50), arb(0, 2.0**-30)
+    assert EXACT.sign(narrow) == 0 and EXACT.side(narrow) == fmpq(1, 2)
+    assert EXACT.sign(wide).is_nan() and EXACT.side(wide).is_nan()
+
+
+def test_a_root_is_not_known_where_there_may_be_none() -> None:
+    assert EXACT.root(arb(0)) == 0 and blur(EXACT.root(arb(0, 1e-40))) >= 1
+
+
+def test_what_holds_a_branch_cut_is_not_analytic() -> None:
+    """Else an integrator would take it for what it is not."""
+    across, aside = acb(arb(-1), arb(0, 0.1)), acb(arb(1), arb(0, 0.1))
+    third = acb(fmpq(1, 3))
+    for f in (ANALYTIC.root, ANALYTIC.log, ANALYTIC.atan, lambda z: ANALYTIC.raised(z, third)):
+        assert f(aside).is_finite()
+        assert not f(acb(0, 2) + across * acb(0, 1) if f == ANALYTIC.atan else across).is_finite()
+
+
+def test_whole_numbers_have_negative_powers() -> None:
+    assert FLOAT.power(np.array([2, 4]), -1).tolist() == [0.5, 0.25]
