@@ -727,12 +727,10 @@ class Integration:
     """Written integrals over one range: certified where it is finite and they are analytic, by several rules otherwise."""
 
     def __init__(self, integrals: Sequence[Any]) -> None:
-        limits = integrals[0].limits
-        if len(limits) != 1 or len(limits[0]) != 3:
-            raise ProblemError(
-                f"{integrals[0]} needs one variable and two limits: write Integral(f, (x, a, b)), nested where there are more."
-            )
-        ((over, low, high),) = limits
+        *inner, limits = integrals[0].limits  # SymPy writes an integral of an integral as one
+        if len(limits) != 3:
+            raise ProblemError(f"{integrals[0]} needs two limits for each variable: write Integral(f, (x, a, b)).")
+        over, low, high = limits
         self._line = (low, high) == (-sp.oo, sp.oo)
         if not self._line and (low.is_infinite or high.is_infinite):
             raise ProblemError(
@@ -740,7 +738,7 @@ class Integration:
             )
         self.inputs = by_name(set().union(*map(free, integrals)))
         fixed: dict[Any, Any] = {}
-        bodies = [_hoisted(i.function, over, fixed) for i in integrals]
+        bodies = [_hoisted(i.func(i.function, *inner) if inner else i.function, over, fixed) for i in integrals]
         self._cuts = [] if self._line else corners([i.function for i in integrals], over, set(self.inputs))
         self._outside = Program([*([] if self._line else [low, high]), *self._cuts, *fixed], self.inputs)
         self._inside = Program(bodies, [*self.inputs, *fixed.values(), over])
