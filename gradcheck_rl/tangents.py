@@ -52,7 +52,7 @@ class Tangents:
         return a if b is None else b if a is None else self.program.emit("add", [a, b])
 
     def _times(self, a: Slot, b: int) -> Slot:
-        return None if a is None else b if a == self.one else a if b == self.one else self.program.emit("multiply", [a, b])
+        return None if a is None else b if a == self.one else self.program.emit("multiply", [a, b])
 
     def _higher(self, a: int, b: int) -> int:
         """1 where a is the higher, 0 where b is."""
