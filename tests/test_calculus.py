@@ -127,3 +127,8 @@ def test_the_logarithm_of_a_product_does_not_ask_whether_it_is_zero() -> None:
     p = x / (1 + sp.exp(x - 2 * y))
     assert logarithm(p) == sp.log(p, evaluate=False)
     assert "zero" not in p._assumptions
+
+
+@pytest.mark.parametrize("factors", [(x, x, y), (x, y, x**2), (sp.exp(x), sp.exp(y), y), (2**x, 3**x), (x, sp.Integer(2), y)])
+def test_factors_that_sympy_puts_together_are_together(factors: tuple[Any, ...]) -> None:
+    assert product(*factors) == sp.Mul(*factors)

@@ -772,7 +772,7 @@ SHORT = (k, 0, K - 2)
         (sp.Sum(W[k] * sp.Sum(1, (n, 1, k)), (k, 0, K - 1)), over_all((k + 1) * W[k], k)),
         (sp.Sum(R[k] * W[n], (n, 0, k), (k, 0, K - 1)), sp.Sum(R[k] * W[n], (k, 0, n), (n, 0, K - 1))),
         (sp.Sum(R[k], (k, 0, K - 1)), sp.Sum(R[k], (k, 0, K))),
-        (over_all(sp.KroneckerDelta(i, k) ** -1 * R[k], k), R[i]),
+        (over_all(sp.KroneckerDelta(i, k) ** -1, k), sp.S.One),
         (over_all(sp.KroneckerDelta(0, k) * R[k], k), sp.S.Zero),
         (sp.Derivative(GIVEN(W[i]), W[i]), sp.S.Zero),
     ],

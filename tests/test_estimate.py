@@ -275,3 +275,7 @@ def test_what_settled_at_one_point_takes_nothing_from_another_and_keeps_its_own(
 def test_a_rule_rounds_once_for_each_node(value: float, nodes: int) -> None:
     radius = [quadrature(lambda order: np.array([[value]]), n).radius[0, 0] for n in (0, nodes)]
     assert radius[1] - radius[0] == pytest.approx(nodes * EPS * max(1, abs(value)), rel=1e-2, abs=1e-18 * abs(value))
+
+
+def test_a_ball_is_a_ball_whatever_its_radius() -> None:
+    assert Estimate.of([fmpq(1), arb(2)]).evidence is Evidence.BALL

@@ -653,3 +653,23 @@ def test_a_factor_of_two_draws_joins_what_each_of_them_has(numbers: list[int], n
         for path in itertools.product((0, 1), repeat=3)
     )
     assert closed(E(body(*(coin[()] for coin in coins)))) == listed
+
+
+def test_a_law_may_hold_an_expectation() -> None:
+    p = Parameter("p")[()]
+    coin = Draw("coin", Bernoulli(p))
+    follower = Draw("follower", Bernoulli(E(coin) ** 2))
+    assert closed(E(3 * follower)) == 3 * p**2
+
+
+def test_what_has_no_mean_has_no_slope() -> None:
+    coin = Draw("coin", Bernoulli(sp.Rational(1, 2)))
+    x = Parameter("x")[()]
+    assert closed(Slope(E(x + 1 / coin), x)) is sp.nan
+
+
+def test_a_half_line_whose_side_is_not_known_has_no_closed_mean() -> None:
+    b, z = Parameter("b")[()], Draw("z", Gaussian(0, 1))
+    with pytest.raises(Unsuitable, match="half-line"):
+        closed(E(step(b * z - 1)))
+    assert not closed(E(step(exp(b) * z - 1))).has(Expected)
