@@ -26,7 +26,7 @@ from gradcheck_rl import (
     sigmoid,
     step,
 )
-from gradcheck_rl.calculus import exponential, free, logarithm, product, slope, substituted
+from gradcheck_rl.calculus import exponential, free, logarithm, product, relettered, slope, substituted
 
 x, y = sp.symbols("x y", real=True)
 n = sp.Symbol("n", integer=True)
@@ -132,3 +132,31 @@ def test_the_logarithm_of_a_product_does_not_ask_whether_it_is_zero() -> None:
 @pytest.mark.parametrize("factors", [(x, x, y), (x, y, x**2), (sp.exp(x), sp.exp(y), y), (2**x, 3**x), (x, sp.Integer(2), y)])
 def test_factors_that_sympy_puts_together_are_together(factors: tuple[Any, ...]) -> None:
     assert product(*factors) == sp.Mul(*factors)
+
+
+i, j = sp.symbols("i j", integer=True, nonnegative=True)
+given_row = sp.IndexedBase("W")
+
+
+def written_out(e: Any) -> Any:
+    if not isinstance(e, sp.Sum):
+        return e.func(*map(written_out, e.args)) if e.has(sp.Sum) else e
+    *inner, (letter, low, high) = e.limits
+    body = sp.Sum(e.function, *inner) if inner else e.function
+    return sp.Add(*(written_out(body.xreplace({letter: sp.Integer(n)})) for n in range(int(low), int(high) + 1)))
+
+
+@pytest.mark.parametrize("taken", [{i}, {j}, {i, j}])
+@pytest.mark.parametrize(
+    "e",
+    [
+        sp.Sum(given_row[i] * sp.Sum(given_row[j], (j, 0, i)), (i, 0, 2)),
+        sp.Sum(given_row[i] * given_row[j] ** 2, (j, 0, i), (i, 0, 2)),
+        sp.Sum(given_row[i], (i, 0, 2)),
+    ],
+)
+def test_a_sum_with_other_letters_is_the_same_sum(e: Any, taken: set[Any]) -> None:
+    other = relettered(e, taken)
+    letters = {limit[0] for part in other.atoms(sp.Sum) for limit in part.limits}
+    assert sp.expand(written_out(other) - written_out(e)) == 0 != written_out(e)
+    assert {str(s) for s in taken}.isdisjoint(map(str, letters)) and all(s.is_nonnegative for s in letters)
