@@ -26,6 +26,7 @@ from gradcheck_rl.rings import (
     blur,
     divide,
     image,
+    is_finite,
     log_of,
     rational,
     weigh,
@@ -379,3 +380,8 @@ def test_what_holds_a_branch_cut_is_not_analytic() -> None:
 
 def test_whole_numbers_have_negative_powers() -> None:
     assert FLOAT.power(np.array([2, 4]), -1).tolist() == [0.5, 0.25]
+
+
+def test_what_is_infinite_is_not_finite_and_what_no_float_holds_is() -> None:
+    assert not any(is_finite(x) for x in (arb.pos_inf(), arb.neg_inf(), arb.nan()))
+    assert all(is_finite(x) for x in (EXACT.exp(fmpq(800)), fmpq(10**400), log_of(fmpq(2))))
