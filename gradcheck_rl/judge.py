@@ -18,6 +18,7 @@ from flint import ctx
 from . import declared, rounding
 from .calculus import has
 from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within
+from .corners import CORNERS
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Evidence
 from .evaluators import (
@@ -32,7 +33,7 @@ from .evaluators import (
     symbolic,
     unsure,
 )
-from .expressions import CORNERS, lawful
+from .expressions import lawful
 from .measured import Measured, measure, number, spelled
 from .places import Places, homes, needed, on_a_page
 from .points import Points, simpler, stack

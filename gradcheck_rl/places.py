@@ -10,7 +10,7 @@ import numpy as np
 
 from .claims import Claim, Raises, Relation
 from .evaluators import Scene, World
-from .laws import Bundle, Random, with_parents
+from .laws import Random, with_parents
 from .measured import about, fulfilled
 from .points import Points, covering, given, stack
 from .problem import Problem
@@ -103,10 +103,10 @@ def needed(claim: Claim, world: World) -> list[str]:
     """The variables that a claim and its condition depend on."""
     used: set[str] = set()
     sides = [*claim.that.sides, *(claim.where.sides if claim.where is not None else ())]
-    leaves = [(leaf, _bundled(q)) for q in sides for leaf in q.leaves()]
-    for leaf, bundled in [(claim.that.function, {})] if isinstance(claim.that, Raises) else leaves:
+    leaves = [(leaf, over) for side in sides for q, over in side.walk() for leaf in q.parts if not isinstance(leaf, Quantity)]
+    for leaf, over in [(claim.that.function, None)] if isinstance(claim.that, Raises) else leaves:
         if is_code(leaf):
-            for symbols in world.asked(leaf, {**world.names, **bundled}).values():
+            for symbols in world.asked(leaf, world.over(over)).values():
                 used |= {symbols.name} if isinstance(symbols, Variable) else homes(entries(symbols))
         else:
             used |= homes(entries(leaf))
@@ -118,13 +118,3 @@ def homes(expressions: Sequence[Any]) -> set[str]:
     atoms = atoms_in(*expressions)
     draws = with_parents(a for a in atoms if isinstance(a, Random))
     return {a.home.name for a in [*atoms, *atoms_in(*(d.law for d in draws))] if not isinstance(a, Random)}
-
-
-def _bundled(q: Quantity) -> dict[str, Any]:
-    """The names that rows and copies define anywhere in a quantity."""
-    over = getattr(q, "over", None)
-    found = dict(over.names) if isinstance(over, Bundle) else {}
-    for part in q.parts:
-        if isinstance(part, Quantity):
-            found |= _bundled(part)
-    return found

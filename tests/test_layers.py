@@ -21,8 +21,22 @@ PACKAGE = REPOSITORY / "gradcheck_rl"
 
 # A file or folder may import from its own row and from the rows above it.
 LAYERS = (
-    ("calculus", "chance", "errors", "executors", "files", "rings", "estimate", "spaces", "own", "catoni", "mdp", "typeset"),
-    ("symbols", "laws", "expressions", "tangents", "normal_form", "sums", "points"),
+    (
+        "calculus",
+        "chance",
+        "errors",
+        "executors",
+        "files",
+        "rings",
+        "estimate",
+        "spaces",
+        "own",
+        "catoni",
+        "mdp",
+        "typeset",
+        "nodes",
+    ),
+    ("symbols", "laws", "expressions", "corners", "tangents", "normal_form", "sums", "points"),
     ("backends",),
     ("quantities",),
     ("evaluators",),

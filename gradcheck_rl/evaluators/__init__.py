@@ -11,8 +11,9 @@ import numpy as np
 
 from ..errors import RANDOM, CodeError, NumpyError, Unsuitable
 from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
-from ..expressions import ASIDE, CENTRED, UNSEEN, floats, values
+from ..expressions import UNSEEN, floats, values
 from ..laws import Bundle, Draw, randoms, with_parents
+from ..nodes import ASIDE, CENTRED
 from ..points import generator
 from ..quantities import (
     EMPTY,

@@ -21,10 +21,11 @@ from flint import arb, ctx, fmpq
 
 from ..calculus import free, size, slope
 from ..claims import Claim, Equal
+from ..corners import CORNERS, corners
 from ..errors import GradcheckError, InputError, ProblemError, Unsuitable
 from ..estimate import Estimate
 from ..evaluators import Scene, World, proof, unsure
-from ..expressions import CORNERS, corners, values
+from ..expressions import values
 from ..laws import Expected, Slope, closed, randoms
 from ..measured import Measured, measure, number
 from ..points import Point, Points, drawn, simpler, stack
