@@ -101,6 +101,10 @@ class Problem:
             for line, _ in d.lines:
                 found.formula(*entries(line))
         for claim in self.stated:
+            for _, over in claim.quantities():
+                if isinstance(over, Draw) and over.name not in found.names:
+                    found.add(over)
+        for claim in self.stated:
             for function in claim.code():
                 for slot in slots(function):
                     found.globals(slot)

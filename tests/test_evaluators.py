@@ -10,6 +10,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -46,6 +47,7 @@ from gradcheck_rl import (
     Printed,
     Problem,
     ProblemError,
+    Rows,
     Simplex,
     Trace,
     Uniform,
@@ -69,6 +71,9 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.estimate import Estimate, Evidence
 from gradcheck_rl.evaluators import Scene, autodiff, differences, evaluate, integrated, listed
+from gradcheck_rl.errors import Unsuitable
+from gradcheck_rl.estimate import UNSURE, Estimate
+from gradcheck_rl.evaluators import Scene, World, autodiff, differences, evaluate, integrated, listed, loose_atoms, unsure
 from gradcheck_rl.evaluators.hull import kinked
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.measured import measure
@@ -1385,3 +1390,219 @@ def test_an_estimate_that_is_none_says_so(radius: Any, says: str) -> None:
     code: Any = lambda theta: Estimate(np.asarray(theta), np.asarray(radius))  # noqa: E731
     with pytest.raises(ProblemError, match=re.escape(says)):
         check(Problem(title="t", claims=(Claim("So.", Equal(Value(code), theta)),)))
+@given(st.lists(st.decimals(1, 10**6, places=20), min_size=1, max_size=3))
+def test_a_printed_number_of_more_digits_than_a_float_is_within_its_radius(numbers: list[Any]) -> None:
+    """Half a unit of the last digit either way, and what a float cannot hold."""
+    found = evaluate(Printed(*map(str, numbers)), Scene(World({}, {}), Points({}, {}, 1)))
+    for number, value, radius in zip(numbers, found.value.ravel(), found.radius.ravel(), strict=True):
+        assert abs(Fraction(number) - Fraction(value)) + Fraction(1, 2 * 10**20) <= Fraction(radius)
+
+
+@given(st.floats(1, 1e300), st.floats(1e-3, 1e3), st.sampled_from([1, -1]))
+def test_whether_a_number_may_be_infinite_is_asked_of_its_relative_radius(size: float, part: float, sign: int) -> None:
+    found = unsure(Estimate(np.array(sign * size), np.array(UNSURE * part * (1 + size))))
+    assert found == (part > 1) or abs(part - 1) < 1e-9
+
+
+def test_a_mean_holds_the_rounding_of_the_code_that_is_integrated() -> None:
+    """It is the same at every node, so that no two rules are apart by it."""
+    u = Draw("u", Gaussian(0, 1))
+
+    def coarse(u: Any) -> Any:
+        return torch.tensor(1e8) + 0.3 - 1e8 + 0 * u
+
+    found = table(Mean(Value(coarse)), world=(u,))
+    assert (np.abs(found.value - 0.3) > 1e-9).all()
+    assert (np.abs(found.value - 0.3) <= found.radius).all()
+
+
+def test_a_formula_at_many_outcomes_is_within_its_radius() -> None:
+    u = Draw("u", Gaussian(0, 1))
+    j = judge(Claim("So.", Equal(Mean(Value(u[()])), 0)), points=1)
+    scene = Scene(j.world, j.points.image())
+    outcomes = integrated.outcomes(u.atoms, j.world.names, scene, 0)
+    found = evaluate(Value(exp(u[()]) / 7), scene, outcomes)
+    (at,) = outcomes.columns.values()
+    assert at.size > 50
+    with mpmath.workdps(40):
+        for x, value, radius in [*zip(at.flat, found.value.flat, found.radius.flat, strict=True)][:: at.size // 50]:
+            assert abs(mpmath.exp(mpmath.mpf(x)) / 7 - value) <= radius
+
+
+def test_what_is_no_number_where_nobody_draws_leaves_the_mean_known() -> None:
+    u = Draw("u", Gaussian(0, 1))
+
+    def window(u: Any) -> Any:
+        return torch.log(80 - u * u)
+
+    def twice(u: Any) -> Any:
+        return 2 * torch.log(80 - u * u)
+
+    claim = Claim("So.", Equal(Mean(Value(window) * 2), Mean(Value(twice))))
+    assert check(Problem(title="Window", claims=(claim,), world=(u,))).claims[0].verdict == "agrees"
+
+
+def test_an_outcome_that_is_listed_counts_however_rare_it_is() -> None:
+    hit = Draw("hit", Bernoulli(sp.Rational(1, 10**20)))
+
+    def pole(hit: Any) -> Any:
+        return 1 / (1.0 - hit)
+
+    claims = (Claim("Infinite.", Equal(Mean(Value(pole)), sp.oo)), Claim("One.", Equal(Mean(Value(pole)), 1)))
+    assert [c.verdict for c in check(Problem(title="Pole", claims=claims, world=(hit,))).claims] == ["agrees", "refuted"]
+
+
+def test_an_answer_may_ask_for_another_draw_than_the_page_s_own_function() -> None:
+    theta = Parameter("theta")
+    one, other = (Draw(name, Bernoulli(sp.Rational(1, 3))) for name in ("one", "other"))
+
+    def own(theta: Any, one: Any) -> Any:
+        return theta * one
+
+    def answer(theta: Any, other: Any) -> Any:
+        return theta * other
+
+    def wrong(theta: Any, other: Any) -> Any:
+        return theta * (1 - other)
+
+    page = Problem(title="Two coins", claims=(Claim("So.", Equal(Mean(Value(own)), theta / 3)),), world=(one, other))
+    for code, verdict in ((answer, "agrees"), (wrong, "refuted")):
+        assert check(page, answer={own: code}).claims[0].verdict == verdict
+
+
+def test_formulas_over_given_rows_draw_nothing() -> None:
+    """More coordinates than can be integrated are no matter where the rows give them."""
+    us = [Draw(f"u{i}", Gaussian(0, 1)) for i in range(4)]
+
+    def first(u0: Any) -> Any:
+        return u0
+
+    rows = Rows(u0=(0, 1, 0), u1=(0, 1, 1), u2=(0, 1, 2), u3=(0, 1, 3))
+    claim = Claim("So.", Equal(Mean(Value(first) * sum(u[()] for u in us), over=rows), sp.Rational(4, 3)))
+    assert check(Problem(title="Rows", claims=(claim,), world=us)).claims[0].verdict == "agrees"
+
+
+@pytest.mark.parametrize("reduced", [Mean, Covariance])
+def test_no_draw_is_loose_in_a_mean(reduced: Any) -> None:
+    u = Draw("u", Bernoulli(sp.Rational(1, 3)))
+    j = judge(Claim("So.", Equal(reduced(Value(u[()])), 0)))
+    assert loose_atoms(Value(u[()]) + reduced(Value(u[()])), Scene(j.world, j.points)) == list(u.atoms)
+    assert loose_atoms(2 * reduced(Value(u[()])), Scene(j.world, j.points)) == []
+
+
+def around(here: float, near: float, far: float, radius: float) -> tuple[Estimate, Scene]:
+    """What `differences` makes of a value, of those one step to either side, and two steps."""
+    v = Parameter("v")
+    scene = Scene(World({"v": v}, {}), Points({"v": v}, {"v": np.array([fmpq(0)], dtype=object)}, 1))
+    values = np.array([here, near, near, far, far])
+    return differences._slopes(Estimate(values, np.full(5, radius)), scene), scene
+
+
+@given(st.floats(1e-10, 1e-3), st.floats(-1, 1), st.floats(-1, 1))
+def test_what_rounding_moves_is_no_kink(radius: float, near: float, far: float) -> None:
+    found, scene = around(0.0, radius * near, radius * far, radius)
+    assert not scene.near and np.isfinite(found.radius).all()
+
+
+@pytest.mark.parametrize(("near", "far"), [(0.0, 0.0), (np.nan, 0.0), (np.nan, np.nan)])
+def test_differences_at_no_number_are_no_number(near: float, far: float) -> None:
+    found, scene = around(np.nan, near, far, 1e-12)
+    assert np.isnan(found.value).all() and not scene.near
+
+
+def test_differences_beside_no_number_say_so() -> None:
+    found, scene = around(0.0, np.nan, 0.0, 1e-12)
+    assert found.value == 0 and found.radius == np.inf and scene.near == [differences.EDGE]
+
+
+@given(st.integers(-3, 3), st.integers(-3, 3))
+def test_two_steps_give_the_slope_of_a_cubic(a: int, b: int) -> None:
+    """What one step errs by in a cubic is four times less than two steps do."""
+    v = Parameter("v")
+    point = Points({"v": v}, {"v": np.array([fmpq(0)], dtype=object)}, 1)
+    t = differences._around(point, [v]).floats["v"]
+    found = differences._slopes(Estimate(2.0**20 * a * t**3 + b * t, np.zeros_like(t)), Scene(World({"v": v}, {}), point))
+    assert abs(found.value[0, 0] - b) < 1e-12
+
+
+def test_differences_of_a_formula_hold_what_their_step_errs_by() -> None:
+    """A cubic's slope at 0 is 0, and by a step h it is h^2."""
+    v = Parameter("v")
+    claim = Claim("So.", Equal(Gradient(v**3), 0), at=Point(v=0), by="differences")
+    assert check(Problem(title="Cubic", claims=(claim,))).claims[0].verdict == "agrees"
+
+
+def test_differences_of_several_formulas_stand_formula_by_formula() -> None:
+    v = Parameter("v", 2)
+    pair = array(v[0] ** 2 * v[1], v[1] ** 3 + v[0])
+    claim = Claim("So.", Equal(Gradient(pair), array(2 * v[0] * v[1], v[0] ** 2, 1, 3 * v[1] ** 2)), by="differences")
+    assert check(Problem(title="Rows", claims=(claim,))).claims[0].verdict == "agrees"
+
+
+@pytest.mark.parametrize("verdict", ["agrees", "refuted"])
+def test_differences_at_outcomes_move_each_point_s_own(verdict: str) -> None:
+    mean, theta = Variable("mean", over=Uniform(-2, 2)), Parameter("theta")
+    u = Draw("u", Gaussian(mean, 1))
+
+    def square(theta: Any, u: Any) -> Any:
+        return theta * u * u
+
+    right = mean**2 + (1 if verdict == "agrees" else sp.Rational(11, 10))
+    claim = Claim("So.", Equal(Mean(Gradient(square)), right), by="differences")
+    assert check(Problem(title="Outcomes", claims=(claim,), world=(u, theta), points=3)).claims[0].verdict == verdict
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_kink_in_either_slope_keeps_a_curl_from_settling(first: int) -> None:
+    v = Parameter("v", 2)
+
+    def bent(v: Any) -> Any:
+        return v[first] * v[1 - first].abs()
+
+    claim = Claim("So.", Equal(Curl(Gradient(bent)), 0), at=Point(v=(1, 0) if first == 0 else (0, 1)))
+    assert check(Problem(title="Bent", claims=(claim,), world=(v,))).claims[0].verdict == "undecided"
+
+
+def test_as_many_outcomes_are_listed_as_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    coin = Draw("coin", Bernoulli(sp.Rational(1, 3)))
+    j = judge(Claim("So.", Equal(Mean(Value(coin[()])), 0)))
+    monkeypatch.setattr(listed, "LIMIT", 2)
+    assert listed.outcomes(coin.atoms, j.world.names, Scene(j.world, j.points)).count == 2
+    monkeypatch.setattr(listed, "LIMIT", 1)
+    with pytest.raises(Unsuitable, match="2 outcomes exceed the 1"):
+        listed.outcomes(coin.atoms, j.world.names, Scene(j.world, j.points))
+
+
+def test_a_mean_over_a_draw_that_nothing_else_names_gives_it_to_code() -> None:
+    chance = Variable("chance", over=Uniform(0.1, 0.9))
+    alone = Draw("alone", Bernoulli(chance))
+
+    def same(alone: Any) -> Any:
+        return 1.0 * alone
+
+    for value, verdict in ((chance, "agrees"), (1 - chance, "refuted")):
+        claim = Claim("So.", Equal(Mean(Value(same), over=alone), value))
+        assert check(Problem(title="Over", claims=(claim,))).claims[0].verdict == verdict
+    mean = Mean(Value(same), over=alone)
+    assert check(Problem(title="Over", claims=(Claim("So.", Equal(mean, mean * 1)),))).claims[0].verdict == "agrees"
+
+
+def test_what_is_sampled_is_remembered_by_how_and_for_whom() -> None:
+    q, scene = Mean(Value(x)), Scene(World({}, {}), Points({}, {}, 1), name="page", samples=10)
+    others = [replace(scene, samples=20), replace(scene, name="another"), replace(scene, answer={len: max})]
+    assert scene.key(q, "sampled") not in [other.key(q, "sampled") for other in others]
+    assert all(other.key(q, "listed") == scene.key(q, "listed") for other in others)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_an_integral_is_certified_at_given_data_where_it_can_be(given: bool) -> None:
+    s, t = Variable("s", over=Uniform(1, 2)), sp.Symbol("t", real=True)
+    finite, whole = sp.Integral(sp.exp(s[()] * t), (t, 0, 1)), sp.Integral(sp.exp(-(t**2)), (t, -sp.oo, sp.oo))
+    at = Point(s=1) if given else None
+    claims = (
+        Claim("One.", Equal(finite, (sp.exp(s[()]) - 1) / s[()]), at=at, by="integrated"),
+        Claim("Both.", Equal(array(finite, whole), array((sp.exp(s[()]) - 1) / s[()], sp.sqrt(sp.pi))), at=at, by="integrated"),
+    )
+    one, both = check(Problem(title="Integrals", claims=claims)).claims
+    assert (one.verdict, one.evidence) == ("agrees", "certified ball" if given else "float")
+    assert (both.verdict, both.evidence) == ("agrees", "float")

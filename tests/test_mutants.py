@@ -1009,3 +1009,31 @@ def test_a_claim_that_more_points_refute_without_an_edit_says_nothing_of_it(tmp_
     for seed in range(8):
         with pytest.raises(ProblemError, match="`same` of 'Far' does not hold"):
             mutants(load(str(path)), seed=seed)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a, b = g(x)\n return a", "a, b = g(x)\n return b"),
+        ("a = b = 2 * x\n return b", "a = b = 3 * x\n return b"),
+        ("with torch.no_grad():\n  return x, w", "return x, w"),
+        ("return counted(x)", "return x"),
+        ("return scaled(x, w, 3)", "return x * w"),
+        ("return scaled()", "return a * 2"),
+        ("return scaled(x, 3)", "return x * 2"),
+        ("return scaled(x, k=3)", "return x * 2"),
+        ("return scaled(x, **w)", "return x * 2"),
+        ("return (x, w)[2]", "return (x, w)[3]"),
+        ("return summed(k)", "return sum(k for k in rows)"),
+    ],
+)
+def test_what_means_something_else_is_not_the_same(one: str, other: str) -> None:
+    lines = (
+        "@once\ndef counted(a): return a\n"
+        "def scaled(a, k=2): return a * k\n"
+        "def summed(a): return sum(a for k in rows)\n"
+    )  # fmt: skip
+    definitions = {s.name: s for s in ast.parse(lines).body if isinstance(s, ast.FunctionDef)}
+    first, second = (ast.parse(f"def f(x, w):\n {body}").body[0] for body in (one, other))
+    assert same_code(first, first, definitions)
+    assert not same_code(first, second, definitions)

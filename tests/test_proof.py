@@ -186,3 +186,12 @@ def test_whole_numbers_leave_masks_their_cases() -> None:
     mask = Variable("mask", 3, over=OneOf((1, 0, 1), (0, 1, 0)))
     pays = Variable("pays", 2, over=Integers(-4, 4))
     assert line(mask**2 * pays[0] * pays[1], mask * pays[0] * pays[1], by="proof").verdict == "proved"
+
+
+@pytest.mark.parametrize(("top", "proved"), [(proof.CASES - 1, True), (proof.CASES, False)])
+def test_no_value_of_a_whole_number_is_left_out_of_a_proof(top: int, proved: bool) -> None:
+    """A product that is zero at as many values as are tried, and at no other."""
+    n = Variable("n", over=Integers(0, top))
+    claim = Claim("So.", Equal(sp.Mul(*(n[()] - k for k in range(proof.CASES))), 0))
+    line = check(Problem(title="Whole", claims=(claim,))).claims[0]
+    assert line.verdict == ("proved" if proved else "refuted")

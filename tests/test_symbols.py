@@ -17,6 +17,7 @@ from gradcheck_rl import (
     Draw,
     E,
     Integers,
+    Named,
     Parameter,
     ProblemError,
     Simplex,
@@ -25,6 +26,7 @@ from gradcheck_rl import (
     Variable,
     array,
     clip,
+    diff,
     exp,
     frozen,
     log_softmax,
@@ -37,7 +39,7 @@ from gradcheck_rl import (
     tanh,
 )
 from gradcheck_rl.expressions import values
-from gradcheck_rl.symbols import entries, resized, sizes, thaw
+from gradcheck_rl.symbols import by_name, entries, resized, sizes, thaw
 
 whole = st.integers(-9, 9)
 
@@ -259,3 +261,42 @@ def test_a_bend_is_written_as_the_jump_s_message_says(tau: Any, at: Any) -> None
     with pytest.raises(ProblemError, match=r"a bend without a jump is maximum\(a, b\)\.$"):
         jumping.diff(u)
     assert value(bending.diff(u), {u: at}) == (tau if at > 0 else tau - 1)
+def test_an_action_may_be_forbidden_in_every_row_and_no_row_be_without_one() -> None:
+    x = Parameter("x", (2, 2))
+    assert [list(row) for row in softmax(x, array([1, 0], [1, 0]))] == [[1, 0], [1, 0]]
+    with pytest.raises(ProblemError, match="every action is forbidden"):
+        softmax(x, array([0, 0], [1, 1]))
+
+
+@pytest.mark.parametrize("times", range(5))
+def test_a_number_says_how_often_one_differentiates_by_the_last(times: int) -> None:
+    x, y = Parameter("x"), Parameter("y")
+    assert diff(x**4 * y, y, x, times) == sp.diff(x[()] ** 4, x[()], times)
+
+
+@pytest.mark.parametrize("word", [frozen, lambda x: Named("root", x)[()]])
+@given(n=st.integers(-9, 9))
+def test_what_is_held_or_named_has_the_sign_of_what_it_is(word: Any, n: int) -> None:
+    x = Variable("x")
+    assert value(sp.sqrt(word(x) ** 2), {x[()]: n}) == abs(n)
+    assert word(Variable("x", over=Uniform(1, 2))).is_positive
+
+
+@pytest.mark.parametrize("other", [1, 1.0, np.float64(1), sp.Integer(1), sp.Symbol("t")])
+def test_a_name_is_no_number(other: Any) -> None:
+    x = Variable("x")
+    assert x == x and x != Variable("x")
+    for ask in (operator.eq, operator.ne):
+        with pytest.raises(ProblemError, match="asks whether a name is a number"):
+            ask(x, other)
+
+
+def test_symbols_of_one_name_have_one_order() -> None:
+    several = [Variable("x")[()] for _ in range(4)]
+    assert by_name(several[::-1]) == by_name(several) == several
+
+
+def test_a_table_read_as_one_row_is_not_called_by_its_name() -> None:
+    table, index = Variable("table", (2, 2)), Draw("index", Categorical(logits=np.zeros(4)))
+    assert str(array(*table.array.ravel())[index]) == "(table_0_0, table_0_1, table_1_0, table_1_1)[index]"
+    assert str(table[index, 1]) == "table[index, 1]"
