@@ -77,6 +77,8 @@ from gradcheck_rl.evaluators import Scene, World, autodiff, differences, evaluat
 from gradcheck_rl.evaluators.hull import kinked
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.measured import measure
+from gradcheck_rl.evaluators.scene import tangent
+from gradcheck_rl.judge import Judge, measure
 from gradcheck_rl.points import Points
 from gradcheck_rl.quantities import Quantity, arguments, lowered
 
@@ -1606,3 +1608,56 @@ def test_an_integral_is_certified_at_given_data_where_it_can_be(given: bool) -> 
     one, both = check(Problem(title="Integrals", claims=claims)).claims
     assert (one.verdict, one.evidence) == ("agrees", "certified ball" if given else "float")
     assert (both.verdict, both.evidence) == ("agrees", "float")
+
+
+def test_each_row_of_probabilities_moves_against_its_last() -> None:
+    blocks = [Parameter("p", 3, over=Simplex()), Parameter("w", 2), Parameter("q", (2, 2), over=Simplex())]
+    given = np.arange(18.0).reshape(1, 2, 9) ** 2
+    before = given.copy()
+    rows = [given[..., a:b] - given[..., b - 1 : b] * moves for a, b, moves in ((0, 3, 1), (3, 5, 0), (5, 7, 1), (7, 9, 1))]
+    assert np.array_equal(tangent(blocks, given), np.concatenate(rows, -1))
+    assert np.array_equal(given, before)
+
+
+def test_a_part_of_a_mean_is_averaged_over_the_same_rows() -> None:
+    coin = Draw("coin", Bernoulli(sp.Rational(1, 5)))
+
+    def same(coin: Any) -> Any:
+        return 1.0 * coin
+
+    rows = Rows(coin=(0, 1, 1))
+    j = judge(Claim("So.", Equal(Mean(Value(same) + Value(coin[()]), over=rows), sp.Rational(4, 3))))
+    ((part, (formula,)),) = j.world.parts(Mean(Value(same) + Value(coin[()]), over=rows))
+    assert part.over is rows  # type: ignore[attr-defined]
+    assert formula.doit() == sp.Rational(2, 3)
+
+
+def test_code_over_one_of_two_draws_of_a_name_is_given_that_one() -> None:
+    one, two = (Draw("coin", Bernoulli(sp.Rational(n, 3))) for n in (1, 2))
+
+    def same(coin: Any) -> Any:
+        return 1.0 * coin
+
+    claims = [Claim(f"So {n}.", Equal(Mean(Value(same), over=coin), sp.Rational(n, 3))) for n, coin in ((1, one), (2, two))]
+    assert [c.verdict for c in check(Problem(title="Two", claims=claims)).claims] == ["agrees", "agrees"]
+
+
+def test_what_is_continuous_is_not_listed() -> None:
+    u = Draw("u", Gaussian(0, 1))
+
+    def same(u: Any) -> Any:
+        return 1.0 * u
+
+    line = check(Problem(title="Listed", claims=(Claim("So.", Equal(Mean(Value(same)), 0), by="listed"),), world=(u,))).claims[0]
+    assert line.verdict == "undecided" and "a continuous draw cannot be listed" in line.reason
+
+
+def test_code_is_given_no_draw_outside_a_mean() -> None:
+    coin = Draw("coin", Bernoulli(sp.Rational(1, 3)))
+
+    def same(coin: Any) -> Any:
+        return 1.0 * coin
+
+    j = judge(Claim("So.", Equal(Mean(Value(same)), 0)), world=(coin,))
+    with pytest.raises(ProblemError, match=r"`coin` is random here: take Mean\(\.\.\.\) over it"):
+        evaluate(Value(same), Scene(j.world, j.points))

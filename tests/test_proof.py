@@ -28,9 +28,10 @@ from gradcheck_rl import (
     laws,
 )
 from gradcheck_rl.errors import Unsuitable
-from gradcheck_rl.evaluators import proof
+from gradcheck_rl.evaluators import Scene, World, proof
 from gradcheck_rl.laws import TERMS_IN_A_FORMULA, _terms, closed  # pyright: ignore[reportPrivateUsage]
 from gradcheck_rl.normal_form import BUDGET, Budget, is_zero
+from gradcheck_rl.points import Points
 from gradcheck_rl.report import Line
 
 mu = Variable("mu", 6)
@@ -192,6 +193,7 @@ def test_whole_numbers_leave_masks_their_cases() -> None:
 def test_no_value_of_a_whole_number_is_left_out_of_a_proof(top: int, proved: bool) -> None:
     """A product that is zero at as many values as are tried, and at no other."""
     n = Variable("n", over=Integers(0, top))
-    claim = Claim("So.", Equal(sp.Mul(*(n[()] - k for k in range(proof.CASES))), 0))
-    line = check(Problem(title="Whole", claims=(claim,))).claims[0]
+    product = sp.Mul(*(n[()] - k for k in range(proof.CASES)))
+    assert proof.proves([product], [sp.S.Zero], Scene(World({"n": n}, {"n": n}), Points({}, {}, 0))) is proved
+    line = check(Problem(title="Whole", claims=(Claim("So.", Equal(product, 0)),))).claims[0]
     assert line.verdict == ("proved" if proved else "refuted")

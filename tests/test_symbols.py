@@ -300,3 +300,8 @@ def test_a_table_read_as_one_row_is_not_called_by_its_name() -> None:
     table, index = Variable("table", (2, 2)), Draw("index", Categorical(logits=np.zeros(4)))
     assert str(array(*table.array.ravel())[index]) == "(table_0_0, table_0_1, table_1_0, table_1_1)[index]"
     assert str(table[index, 1]) == "table[index, 1]"
+
+
+def test_a_log_softmax_is_the_logarithm_of_each_row_s_softmax() -> None:
+    x = Parameter("x", (2, 3))
+    assert all(sp.simplify(sp.exp(a) - b) == 0 for a, b in zip(log_softmax(x).ravel(), softmax(x).ravel(), strict=True))
