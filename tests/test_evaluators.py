@@ -80,7 +80,7 @@ from gradcheck_rl.measured import measure
 from gradcheck_rl.evaluators.scene import tangent
 from gradcheck_rl.judge import Judge, measure
 from gradcheck_rl.points import Points
-from gradcheck_rl.quantities import Quantity, arguments, lowered
+from gradcheck_rl.quantities import Quantity, arguments, labels, lowered
 
 x = Parameter("x", 3, over=Normal())
 y = Variable("y", 3, over=Normal())
@@ -1661,3 +1661,67 @@ def test_code_is_given_no_draw_outside_a_mean() -> None:
     j = judge(Claim("So.", Equal(Mean(Value(same)), 0)), world=(coin,))
     with pytest.raises(ProblemError, match=r"`coin` is random here: take Mean\(\.\.\.\) over it"):
         evaluate(Value(same), Scene(j.world, j.points))
+
+
+def test_arithmetic_of_quantities_is_that_of_their_formulas() -> None:
+    p, v = Variable("p", over=Uniform(0.1, 0.9)), Parameter("v", 2, over=Uniform(1, 2))
+    coin = Draw("coin", Bernoulli(p))
+    row = Value(array(coin[()], 2 * coin[()] + 1))
+    spread = p * (1 - p)
+    right = (
+        Equal(Covariance(row), array(spread, 2 * spread, 2 * spread, 4 * spread)),
+        Equal(Trace(Covariance(row)), 5 * spread),
+        Equal(Gradient(array(v[0] * v[1], v[1] ** 2)), array(v[1], v[0], 0, 2 * v[1])),
+        Equal(3 - Value(v), array(3 - v[0], 3 - v[1])),
+        Equal(3 / Value(v), array(3 / v[0], 3 / v[1])),
+        Equal(Value(v)[-1], v[1]),
+        Equal(Value(v)[-2], v[0]),
+    )
+    claims = [Claim(f"So {n}.", that) for n, that in enumerate(right)]
+    assert {c.verdict for c in check(Problem(title="Right", claims=claims)).claims} <= {"proved", "agrees"}
+
+
+def test_a_parameter_that_code_does_not_take_leaves_the_others_their_place() -> None:
+    a, b, c = (Parameter(name) for name in "abc")
+
+    def product(a: Any, c: Any) -> Any:
+        return a * c
+
+    claim = Claim("So.", Equal(Gradient(product, (a, b, c)), array(c[()], 0, a[()])))
+    assert check(Problem(title="Three", claims=(claim,))).claims[0].verdict == "agrees"
+
+
+def test_where_tensors_saturate_autograd_knows_nothing() -> None:
+    v = Parameter("v")
+    claim = Claim("So.", Equal(Gradient(log(1 - tanh(v) ** 2)), -2 * tanh(v)), at=Point(v=40), by="autodiff")
+    assert check(Problem(title="Far", claims=(claim,))).claims[0].verdict == "undecided"
+
+
+def test_the_names_of_some_coordinates_are_theirs() -> None:
+    v = Parameter("v", 3)
+    assert labels(Gradient(v.sum())[1:], [v]) == ["v_1", "v_2"] and labels(Mean(Gradient(v.sum()))[-1], [v]) == ["v_2"]
+    assert labels(1 - Gradient(v.sum()), [v]) == ["v_0", "v_1", "v_2"]
+    assert labels(Covariance(Gradient(v.sum())[:2]), [v]) == ["v_0, v_0", "v_0, v_1", "v_1, v_0", "v_1, v_1"]
+
+
+@pytest.mark.parametrize("verdict", ["agrees", "refuted"])
+def test_what_runs_elsewhere_is_given_each_point_with_each_of_its_outcomes(verdict: str) -> None:
+    """An outcome that cannot be is not asked for, and leaves the others their place."""
+    p, die = Variable("p", 2, over=Normal()), Draw("die", Categorical(logits=np.zeros(3), allowed=(1, 0, 1)))
+    allowed = Variable("allowed", 3, over=Masks())
+    face = Draw("face", Categorical(logits=np.zeros(3), allowed=allowed))
+
+    def there(p: Any, die: Any, face: Any) -> Any:
+        raise AssertionError("it runs elsewhere")
+
+    class Elsewhere:
+        numpy = True
+
+        @staticmethod
+        def rows(given: Any) -> Any:
+            return given["p"][:, 0] * given["face"] + given["p"][:, 1] * given["die"]
+
+    there.elsewhere = Elsewhere()  # type: ignore[attr-defined]
+    right = p[0] * E(face[()]) + p[1] * (E(die[()]) if verdict == "agrees" else E(face[()]))
+    page = Problem(title="Elsewhere", claims=(Claim("So.", Equal(Mean(Value(there)), right)),), world=(p, die, face), points=4)
+    assert check(page).claims[0].verdict == verdict
