@@ -69,16 +69,13 @@ from gradcheck_rl import (
     step,
     tanh,
 )
-from gradcheck_rl.estimate import Estimate, Evidence
-from gradcheck_rl.evaluators import Scene, autodiff, differences, evaluate, integrated, listed
 from gradcheck_rl.errors import Unsuitable
-from gradcheck_rl.estimate import UNSURE, Estimate
+from gradcheck_rl.estimate import UNSURE, Estimate, Evidence
 from gradcheck_rl.evaluators import Scene, World, autodiff, differences, evaluate, integrated, listed, loose_atoms, unsure
 from gradcheck_rl.evaluators.hull import kinked
+from gradcheck_rl.evaluators.scene import tangent
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.measured import measure
-from gradcheck_rl.evaluators.scene import tangent
-from gradcheck_rl.judge import Judge, measure
 from gradcheck_rl.points import Points
 from gradcheck_rl.quantities import Quantity, arguments, labels, lowered
 
@@ -1392,6 +1389,8 @@ def test_an_estimate_that_is_none_says_so(radius: Any, says: str) -> None:
     code: Any = lambda theta: Estimate(np.asarray(theta), np.asarray(radius))  # noqa: E731
     with pytest.raises(ProblemError, match=re.escape(says)):
         check(Problem(title="t", claims=(Claim("So.", Equal(Value(code), theta)),)))
+
+
 @given(st.lists(st.decimals(1, 10**6, places=20), min_size=1, max_size=3))
 def test_a_printed_number_of_more_digits_than_a_float_is_within_its_radius(numbers: list[Any]) -> None:
     """Half a unit of the last digit either way, and what a float cannot hold."""

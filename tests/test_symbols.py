@@ -261,6 +261,8 @@ def test_a_bend_is_written_as_the_jump_s_message_says(tau: Any, at: Any) -> None
     with pytest.raises(ProblemError, match=r"a bend without a jump is maximum\(a, b\)\.$"):
         jumping.diff(u)
     assert value(bending.diff(u), {u: at}) == (tau if at > 0 else tau - 1)
+
+
 def test_an_action_may_be_forbidden_in_every_row_and_no_row_be_without_one() -> None:
     x = Parameter("x", (2, 2))
     assert [list(row) for row in softmax(x, array([1, 0], [1, 0]))] == [[1, 0], [1, 0]]
