@@ -10,9 +10,10 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .bundles import Bundle
 from .errors import ProblemError
 from .estimate import Estimate, Floats
-from .laws import Bundle, Draw
+from .laws import Draw
 from .points import Point
 from .quantities import Hull, Quantity, quantity, shown, slots
 from .rings import each

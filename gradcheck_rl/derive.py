@@ -19,7 +19,7 @@ from . import typeset
 from .claims import Erratum
 from .derivation import Derivation, at_size
 from .errors import InputError, ProblemError, Unsuitable, did_you_mean
-from .laws import Expected, Slope, closed
+from .expectation import Expected, Slope, closed
 from .loop import check
 from .notation import size, stated
 from .problem import Problem

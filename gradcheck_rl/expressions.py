@@ -25,7 +25,8 @@ from .calculus import free, has, slope
 from .corners import corners
 from .errors import ProblemError, Unsuitable
 from .estimate import Estimate, Floats, quadrature
-from .laws import Expected, Finite, Gaussian, Slope, closed, randoms
+from .expectation import Expected, Slope, closed
+from .laws import Finite, Gaussian, randoms
 from .nodes import (
     ASIDE,
     CENTRED,

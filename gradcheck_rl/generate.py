@@ -19,8 +19,8 @@ from flint import fmpq
 
 from .derivation import Derivation, at_size, evaluable
 from .errors import Unsuitable
+from .expectation import closed
 from .expressions import values
-from .laws import closed
 from .notation import divided
 from .points import generator
 from .rings import image

@@ -28,8 +28,9 @@ from .derivation import Derivation
 from .edits import Change, calls, changes, loads
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told, was_interrupted
 from .evaluators import sampled
+from .expectation import Slope
 from .judge import Judge, Settled
-from .laws import Draw, Slope, randoms, with_parents
+from .laws import Draw, randoms, with_parents
 from .load import parse, variant
 from .loop import HOLDS, Progress, stopped
 from .normal_form import Budget, is_zero

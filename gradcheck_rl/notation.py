@@ -24,8 +24,10 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
+from .bundles import Rows
 from .claims import AtMost, Differs, Equal, Relation, Within
-from .laws import Expected, Random, Rows, Slope
+from .expectation import Expected, Slope
+from .laws import Random
 from .quantities import (
     Combined,
     Component,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from .bundles import Bundle, Column, Rows
 from .calculus import free
 from .claims import Claim, Erratum, Mistake, Raises, Relation
 from .derivation import Derivation
@@ -19,7 +20,7 @@ from .errors import ProblemError, did_you_mean
 from .evaluators import ROUTES
 from .evaluators.scene import World
 from .figures import Figure
-from .laws import Bundle, Categorical, Column, Draw, Random, Rows, with_parents
+from .laws import Categorical, Draw, Random, with_parents
 from .points import Point, check_names
 from .quantities import Gradient, Over, Quantity, arguments, blocks, is_code, slots
 from .symbols import Named, Pick, Symbols, Variable, atoms_in, entries, names_in, resized, unheld

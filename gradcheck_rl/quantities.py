@@ -15,9 +15,11 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import sympy as sp
 
+from .bundles import Bundle, Column, Rows
 from .calculus import slope
 from .errors import ProblemError
-from .laws import Bundle, Column, Draw, E, Expected, Random, Rows, randoms, with_parents
+from .expectation import E, Expected
+from .laws import Draw, Random, randoms, with_parents
 from .symbols import Atom, Named, Variable, entries, named_, thaw
 
 READABLE = 300  # letters of a formula

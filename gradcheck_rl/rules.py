@@ -15,7 +15,7 @@ import sympy as sp
 from .calculus import free, relettered
 from .derivation import Derivation
 from .errors import ProblemError
-from .laws import Expected, Slope, closed
+from .expectation import Expected, Slope, closed
 from .rings import each
 from .symbols import Array, Symbols, bare, entries, formula, named_, plain
 

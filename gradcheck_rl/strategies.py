@@ -10,8 +10,9 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from .bundles import Rows
 from .errors import InputError
-from .laws import Draw, Finite, Rows
+from .laws import Draw, Finite
 from .own import drawn, is_space
 from .points import Points
 from .problem import Problem

@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 
 from .calculus import free, has, rebuilt, size
-from .laws import Slope
+from .expectation import Slope
 from .normal_form import Budget, is_zero
 from .symbols import bare, frozen_, thaw
 

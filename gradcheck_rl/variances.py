@@ -9,8 +9,9 @@ import numpy as np
 
 from .estimate import Floats
 from .evaluators.sampled import ancestral
+from .expectation import E
 from .expressions import floats
-from .laws import E, randoms, with_parents
+from .laws import randoms, with_parents
 from .points import Point, generator, given
 from .problem import Problem
 

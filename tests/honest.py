@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck_rl.expectation import closed
 from gradcheck_rl.grading.parts import FUNCTION, Part
-from gradcheck_rl.laws import closed
 from gradcheck_rl.symbols import bare, thaw
 
 # ---- as the page has it ---------------------------------------------------------------------------------------------------

@@ -28,12 +28,13 @@ from gradcheck_rl import (
     tanh,
 )
 from gradcheck_rl.evaluators import proof
+from gradcheck_rl.expectation import E
 from gradcheck_rl.expressions import values
 from gradcheck_rl.grading import equality
 from gradcheck_rl.grading.equality import compare_formulas
 from gradcheck_rl.grading.formula import parse
 from gradcheck_rl.grading.meaning import index
-from gradcheck_rl.laws import Draw, E
+from gradcheck_rl.laws import Draw
 from gradcheck_rl.verdict import Ruling, Verdict
 
 from .formulas import DIFFERENT, EQUAL, QUESTIONS, Row, names, rows

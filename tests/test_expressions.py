@@ -45,6 +45,7 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.estimate import EPS, Evidence, quadrature
+from gradcheck_rl.expectation import closed
 from gradcheck_rl.expressions import (
     Program,
     floats,
@@ -56,7 +57,6 @@ from gradcheck_rl.expressions import (
     outermost,
     values,
 )
-from gradcheck_rl.laws import closed
 from gradcheck_rl.rings import EXACT, Float, ball, log_of
 from gradcheck_rl.tangents import RULES
 
@@ -659,7 +659,7 @@ def test_factors_are_averaged_apart_where_no_draw_is_shared(numbers: list[int], 
     slope = sp.diff(listed(x), x).subs(x, R(1, 3))
     for few in (512, 1):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gradcheck_rl.laws.OUTCOMES_IN_A_FORMULA", few)
+            patch.setattr("gradcheck_rl.expectation.OUTCOMES_IN_A_FORMULA", few)
             found = values([E(body), E(body).diff(p)], [{p: of(at)}]).exact[0]
         assert fraction(found[0]) == listed(at) and fraction(found[1]) == Fraction(slope.p, slope.q)
 

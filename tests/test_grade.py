@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from gradcheck_rl.claims import Claim
 from gradcheck_rl.cli import main
 from gradcheck_rl.errors import InputError
+from gradcheck_rl.expectation import closed
 from gradcheck_rl.grading import hints
 from gradcheck_rl.grading.functions import Functions
 from gradcheck_rl.grading.grade import Grader
@@ -40,7 +41,6 @@ from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
 from gradcheck_rl.grading.samples import Function, samples
 from gradcheck_rl.grading.submission import ALTOGETHER, Adapter, Submission, Unreadable, listed, read
-from gradcheck_rl.laws import closed
 from gradcheck_rl.load import load
 from gradcheck_rl.symbols import bare, thaw
 from tests.honest import MISTAKES, PAGES, filled

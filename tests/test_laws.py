@@ -53,8 +53,9 @@ from gradcheck_rl import (
     tanh,
 )
 from gradcheck_rl.errors import Unsuitable
+from gradcheck_rl.expectation import Expected, Slope, closed
 from gradcheck_rl.expressions import floats, values
-from gradcheck_rl.laws import Expected, Slope, closed, randoms, with_parents
+from gradcheck_rl.laws import randoms, with_parents
 from gradcheck_rl.rings import ball, log_of
 from gradcheck_rl.symbols import entries, thaw
 

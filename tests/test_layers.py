@@ -36,7 +36,7 @@ LAYERS = (
         "typeset",
         "nodes",
     ),
-    ("symbols", "laws", "expressions", "corners", "tangents", "normal_form", "sums", "points"),
+    ("symbols", "laws", "expectation", "bundles", "expressions", "corners", "tangents", "normal_form", "sums", "points"),
     ("backends",),
     ("quantities",),
     ("evaluators",),

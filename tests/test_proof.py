@@ -25,11 +25,11 @@ from gradcheck_rl import (
     array,
     check,
     diff,
-    laws,
+    expectation,
 )
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.evaluators import Scene, World, proof
-from gradcheck_rl.laws import TERMS_IN_A_FORMULA, _terms, closed  # pyright: ignore[reportPrivateUsage]
+from gradcheck_rl.expectation import TERMS_IN_A_FORMULA, _terms, closed
 from gradcheck_rl.normal_form import BUDGET, Budget, is_zero
 from gradcheck_rl.points import Points
 from gradcheck_rl.report import Line
@@ -74,11 +74,11 @@ def test_the_count_is_what_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """Binomial(10, 4) = 210 terms."""
     whole, _ = power(4)
     assert closed(whole) != 0
-    laws._eliminate.cache_clear()  # pyright: ignore[reportPrivateUsage]
-    monkeypatch.setattr(laws, "TERMS_IN_A_FORMULA", 209)
+    expectation._eliminate.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(expectation, "TERMS_IN_A_FORMULA", 209)
     with pytest.raises(Unsuitable, match="up to 2e\\+02 terms"):
         closed(whole)
-    laws._eliminate.cache_clear()  # pyright: ignore[reportPrivateUsage]
+    expectation._eliminate.cache_clear()  # pyright: ignore[reportPrivateUsage]
 
 
 LEAVES = st.sampled_from([a, b, p, sp.Integer(2), sp.Rational(-1, 3)])

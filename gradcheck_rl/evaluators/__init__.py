@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..bundles import Bundle
 from ..errors import RANDOM, CodeError, NumpyError, Unsuitable
 from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
 from ..expressions import UNSEEN, floats, values
-from ..laws import Bundle, Draw, randoms, with_parents
+from ..laws import Draw, randoms, with_parents
 from ..nodes import ASIDE, CENTRED
 from ..points import generator
 from ..quantities import (

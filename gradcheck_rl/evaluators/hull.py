@@ -22,8 +22,9 @@ from flint import fmpq
 from ..calculus import free, has, slope
 from ..errors import ProblemError, Unsuitable
 from ..estimate import Estimate, Evidence, Floats
+from ..expectation import closed
 from ..expressions import floats, values
-from ..laws import Finite, Random, closed
+from ..laws import Finite, Random
 from ..quantities import Quantity, lowered, taken_by
 from ..rings import EXACT, binary, image
 from ..symbols import frozen_

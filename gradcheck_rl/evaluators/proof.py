@@ -11,7 +11,7 @@ import sympy as sp
 
 from ..calculus import has, size, substituted
 from ..errors import Unsuitable
-from ..laws import closed
+from ..expectation import closed
 from ..normal_form import Budget, is_zero
 from ..spaces import Integers, OneOf
 from ..symbols import bare, thaw

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..bundles import Bundle, Column
 from ..errors import ProblemError, did_you_mean
 from ..estimate import Estimate, Floats
 from ..expressions import floats
-from ..laws import Bundle, Column, Draw, Finite, randoms
+from ..laws import Draw, Finite, randoms
 from ..points import Points
 from ..quantities import Combined, Component, Mean, Quantity, Sum, Trace, arguments, is_code, lowered, slots
 from ..spaces import Simplex

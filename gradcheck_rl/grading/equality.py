@@ -25,8 +25,9 @@ from ..corners import CORNERS, corners
 from ..errors import GradcheckError, InputError, ProblemError, Unsuitable
 from ..estimate import Estimate
 from ..evaluators import Scene, World, proof, unsure
+from ..expectation import Expected, Slope, closed
 from ..expressions import values
-from ..laws import Expected, Slope, closed, randoms
+from ..laws import randoms
 from ..measured import Measured, measure, number
 from ..points import Point, Points, drawn, simpler, stack
 from ..problem import Problem

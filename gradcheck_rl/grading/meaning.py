@@ -14,9 +14,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ..bundles import Bundle
 from ..errors import GradcheckError, did_you_mean
+from ..expectation import E
 from ..expressions import number
-from ..laws import Bundle, Draw, E, Finite, Random
+from ..laws import Draw, Finite, Random
 from ..rings import ball
 from ..spaces import OneOf, rational
 from ..symbols import Array, Atom, Max, Min, Parameter, Pick, Symbols, Variable, plain, step_

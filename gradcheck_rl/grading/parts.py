@@ -11,11 +11,13 @@ from typing import Any, cast
 import numpy as np
 import sympy as sp
 
+from ..bundles import Bundle, Column, Rows
 from ..claims import Claim, Equal
 from ..errors import InputError, did_you_mean
 from ..evaluators.plain import is_numpy
 from ..evaluators.scene import is_index
-from ..laws import Bundle, Column, Draw, Expected, Finite, Gaussian, Random, Rows, randoms, with_parents
+from ..expectation import Expected
+from ..laws import Draw, Finite, Gaussian, Random, randoms, with_parents
 from ..problem import Problem, called
 from ..quantities import (
     Combined,

@@ -1,0 +1,337 @@
+"""The exact expectation of draws.
+
+It carries (draw, law) pairs in its arguments, so that its free symbols, its substitutions and its derivative see the laws
+too. Without that, the derivative of an expectation by a parameter that occurs only in a law would silently be zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, cast
+
+import numpy as np
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
+
+from .calculus import free, has, slope
+from .errors import ProblemError, Unsuitable
+from .laws import Draw, Finite, Gaussian, randoms, with_parents
+from .rings import each
+from .symbols import (
+    Array,
+    Symbols,
+    bare,
+    formula,
+    frozen_,
+    plain,
+    step_,
+)
+
+
+class Expected(sp.Expr):
+    """E[body] over (draw, law) pairs. Arguments: the body, then one Tuple(Tuple(atoms), law) for each draw, parents first."""
+
+    is_commutative = True
+    is_real = True
+
+    @property
+    def body(self) -> Any:
+        return self.args[0]
+
+    @property
+    def pairs(self) -> tuple[Any, ...]:
+        return self.args[1:]
+
+    @cached_property
+    def bound(self) -> frozenset[Any]:
+        return frozenset(a for pair in self.pairs for a in pair[0])
+
+    @cached_property
+    def _free(self) -> frozenset[Any]:
+        return free(self.body).union(*(free(law) for _, law in self.pairs)) - self.bound
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        return set(self._free)
+
+    @cached_property
+    def summands(self) -> list[Any]:
+        return self.terms(self.body)
+
+    def terms(self, body: Any) -> list[Any]:
+        """The expectation of a sum, term by term, each over the draws that it needs: the others are never listed. What has too
+        many outcomes for that is multiplied out before, and in a product draws of their own are averaged on their own."""
+        return [self._apart(part) for term in sp.Add.make_args(body) for part in self._parts(term)]
+
+    def _parts(self, term: Any) -> Sequence[Any]:
+        if (
+            _outcomes(self._needed(term)) <= OUTCOMES_IN_A_FORMULA
+            or has(term, Expected, Slope)
+            or _terms(term) > TERMS_IN_A_FORMULA
+        ):
+            return [term]
+        return sp.Add.make_args(sp.expand(term, log=False, power_base=False, power_exp=False))
+
+    def _apart(self, term: Any) -> Any:
+        groups: list[tuple[set[Any], Any]] = []
+        for factor in sp.Mul.make_args(term):
+            pairs = set(self._needed(factor))
+            met = [g for g in groups if g[0] & pairs]
+            groups = [g for g in groups if g not in met]
+            groups.append((pairs.union(*(g[0] for g in met)), sp.Mul(*(g[1] for g in met), factor)))
+        alone = [body for pairs, body in groups if pairs]
+        if len(alone) < 2:
+            return self._over_needed(term)
+        return sp.Mul(*(body for pairs, body in groups if not pairs), *map(self._over_needed, alone))
+
+    def _needed(self, body: Any) -> list[Any]:
+        """The draws and laws that a body needs, and those that these need."""
+        needed: set[Any] = set(free(body))
+        kept: list[Any] = []
+        for pair in reversed(self.pairs):
+            if needed & set(pair[0]):
+                needed |= free(pair[1])
+                kept.insert(0, pair)
+        return kept
+
+    def _over_needed(self, body: Any) -> Any:
+        kept = self._needed(body)
+        return sp.Expr.__new__(Expected, body, *kept) if kept else body
+
+    def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
+        return super()._xreplace({k: v for k, v in rule.items() if not k.free_symbols & self.bound})
+
+    def _eval_subs(self, old: Any, new: Any) -> Any:
+        return self if old.free_symbols & self.bound else None
+
+    def _eval_derivative(self, s: Any) -> Any:
+        return Slope(self, s) if s in self._free else sp.S.Zero
+
+    def doit(self, **hints: Any) -> Any:
+        try:
+            return closed(self)
+        except Unsuitable:
+            return self
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"E[{printer._print(self.body)}]"
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        return rf"\mathbb{{E}}{f'^{{{exp}}}' if exp else ''}\left[{printer._print(self.body)}\right]"
+
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(sp.Function("E")(self.body))
+
+
+class Slope(sp.Expr):
+    """The exact derivative of an expectation: of its law and of its body, by the product rule. By a score function only where
+    it is differentiated again and has no closed form."""
+
+    is_commutative = True
+    is_real = True
+    precedence = PRECEDENCE["Mul"]
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        return set(free(self.args[0]))
+
+    def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
+        inside = {k: v for k, v in rule.items() if k.free_symbols & self.free_symbols}
+        if any(self.args[1] in (k.free_symbols | v.free_symbols) for k, v in inside.items()):
+            return closed(self)._xreplace(rule)  # the derivative comes first
+        return super()._xreplace(inside)
+
+    def _eval_subs(self, old: Any, new: Any) -> Any:
+        return self.xreplace({old: new})
+
+    def _eval_derivative(self, s: Any) -> Any:
+        try:
+            return slope(closed(self), s)
+        except Unsuitable:
+            return Slope(self._by_score(), s)
+
+    def _by_score(self) -> Any:
+        """The same derivative as an expectation: of the body's, and of the body times that of the laws' logarithms."""
+        e, x = cast("tuple[Expected, Any]", self.args)
+        score = sum(slope(law.log_prob(atoms), x) for atoms, law in e.pairs)
+        return sp.Expr.__new__(Expected, slope(e.body, x) + e.body * score, *e.pairs)
+
+    def doit(self, **hints: Any) -> Any:
+        try:
+            return closed(self)
+        except Unsuitable:
+            return self
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"d/d{self.args[1]} {printer._print(self.args[0])}"
+
+    def _latex(self, printer: Any, exp: Any = None) -> str:
+        body = rf"\partial_{{{printer._print(self.args[1])}}}{printer._print(self.args[0])}"
+        return rf"\left({body}\right)^{{{exp}}}" if exp else body
+
+    def _pretty(self, printer: Any) -> Any:
+        return printer._print(sp.Derivative(sp.Function("E")(*self.args[0].free_symbols), self.args[1]))
+
+
+def E(x: Any, over: Draw | Iterable[Draw] | None = None) -> Any:
+    """Exact expectation over every draw inside (or over the given ones, the others staying random)."""
+    given = None if over is None else [over] if isinstance(over, Symbols) or not isinstance(over, Iterable) else list(over)
+    if wrong := next((d for d in given or () if not isinstance(d, Draw)), None):
+        raise ProblemError(f"E(x, over=...) names {wrong}, which is no draw: write draws, as in over=(action, state).")
+
+    def expected(value: Any) -> Any:
+        body = formula(plain(value))
+        draws = with_parents(randoms(body)) if given is None else _together(cast("list[Draw]", given), body)
+        pairs = [sp.Tuple(sp.Tuple(*d.atoms), d.law) for d in draws]
+        return sp.Expr.__new__(Expected, body, *pairs) if pairs else body
+
+    out = each(expected, np.asarray(plain(x), dtype=object))
+    return out[()] if out.ndim == 0 else out.view(Array)
+
+
+def _together(over: Sequence[Draw], body: Any) -> list[Draw]:
+    """These draws, parents first; what stays random must not depend on them."""
+    for draw in with_parents(randoms(body)):
+        known = [d.name for d in with_parents(draw.atoms) if d in over]
+        if draw not in over and known:
+            raise ProblemError(f"`{draw.name}` follows {', '.join(known)} and stays random: take the expectation over it too.")
+    return [d for d in with_parents([a for d in over for a in d.atoms]) if d in over]
+
+
+OUTCOMES_IN_A_FORMULA = 512
+TERMS_IN_A_FORMULA = 500
+NO_POLYNOMIAL = "the integrand is no polynomial in the draw, nor one times exp of a multiple of it"
+
+
+def _outcomes(pairs: Sequence[Any]) -> int:
+    """How many these draws have together; three normal coordinates, which can be integrated, have as many as a formula holds."""
+    return math.prod(len(law.weights) if isinstance(law, Finite) else 8 ** len(atoms) for atoms, law in pairs)
+
+
+def closed(e: Any) -> Any:
+    """The formula with its expectations worked out: finite sums, and Gaussian moments of polynomials, half-lines and exp."""
+    if isinstance(e, Expected):
+        return sp.Add(*(_eliminate(t) for t in e.terms(bare(closed(e.body)))))
+    if isinstance(e, Slope):
+        found = closed(e.args[0])
+        return sp.nan if found in (sp.nan, sp.zoo) else slope(found, e.args[1])  # SymPy's slope of what is no number is 0
+    if has(e, Expected):
+        return e.func(*(closed(a) for a in e.args))
+    return e
+
+
+@lru_cache(maxsize=512)
+def _eliminate(e: Any) -> Any:
+    if not isinstance(e, Expected):
+        return sp.Mul(*map(_eliminate, e.args)) if e.is_Mul and any(isinstance(a, Expected) for a in e.args) else e
+    outcomes = math.prod(len(law.weights) for _, law in e.pairs if isinstance(law, Finite))
+    if outcomes > OUTCOMES_IN_A_FORMULA:
+        raise Unsuitable(f"{outcomes} outcomes are too many for one formula")
+    body = e.body
+    for atoms, law in reversed(e.pairs):
+        law = closed(law)
+        if isinstance(law, Finite):
+            body = sp.Add(*(w * body.xreplace({atoms[0]: sp.Integer(k)}) for k, w in enumerate(law.weights)))
+        else:
+            body = _gaussian(body, atoms, law)
+    return body
+
+
+def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
+    """E over a normal vector: polynomials by moments, one half-line indicator by truncated moments, exp(t z) by a shift."""
+    if not body.has(*atoms):
+        return body
+    body = body.replace(frozen_, lambda x: _held(x, atoms))
+    z = [sp.Dummy(f"z{i}", real=True) for i in range(len(atoms))]
+    value = [m + sum(row[j] * z[j] for j in range(i + 1)) for i, (m, row) in enumerate(zip(law.mean, law.factor, strict=True))]
+    body = body.xreplace(dict(zip(atoms, value, strict=True)))
+    total = sp.S.Zero
+    for term in (part for whole in _multiplied_out(body) for part in _shifted(whole, z)):
+        jumps = [f for f in sp.Mul.make_args(term) if isinstance(f, step_) and f.has(*z)]
+        moment = _half_line(jumps, z) if jumps else lambda powers: sp.Mul(*map(_moment, powers))
+        try:
+            monomials = sp.Poly(term / sp.Mul(*jumps), *z).terms()
+        except sp.PolynomialError as error:
+            raise Unsuitable(NO_POLYNOMIAL) from error
+        for powers, coefficient in monomials:
+            if coefficient.has(*z):
+                raise Unsuitable(NO_POLYNOMIAL)
+            total += coefficient * moment(powers)
+    return total
+
+
+def _multiplied_out(e: Any) -> Sequence[Any]:
+    if (terms := _terms(e)) > TERMS_IN_A_FORMULA:
+        raise Unsuitable(f"the integrand has up to {terms:.0e} terms when it is multiplied out, too many for one formula")
+    return sp.Add.make_args(sp.expand(e))
+
+
+def _shifted(term: Any, z: Sequence[Any]) -> Sequence[Any]:
+    """Terms without exp(t z) that have the same mean: what it multiplies at z + t, times exp(t^2 / 2)."""
+    tilts: list[Any] = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.exp) and f.has(*z)]
+    if not tilts:
+        return [term]
+    exponent = sp.Add(*(f.args[0] for f in tilts))
+    t = [slope(exponent, x) for x in z]
+    if any(x.has(*z) for x in t):
+        raise Unsuitable(NO_POLYNOMIAL)
+    rest = (term / sp.Mul(*tilts)).xreplace({x: x + by for x, by in zip(z, t, strict=True)})
+    offset = exponent.xreplace(dict.fromkeys(z, sp.S.Zero))
+    return _multiplied_out(rest * sp.exp(offset + sp.Add(*(x**2 for x in t)) / 2))
+
+
+def _terms(e: Any) -> float:
+    """How many terms `expand` makes of a formula, at most: of the part of it that has most, since it works on every part."""
+    most, counts = 1.0, dict[Any, float]()
+
+    def count(e: Any) -> float:
+        nonlocal most
+        if e not in counts:
+            parts = [count(a) for a in e.args]
+            terms = 1.0
+            if e.is_Add:
+                terms = sum(parts)
+            elif e.is_Mul:
+                terms = math.prod(parts)
+            elif isinstance(e, sp.log):
+                terms = 1.0 + len(sp.Mul.make_args(e.args[0]))
+            elif e.is_Pow:
+                power = math.ceil(abs(e.args[1].as_coeff_Add()[0]))
+                terms = math.comb(power + int(parts[0]) - 1, power) if max(power, *parts) <= TERMS_IN_A_FORMULA else math.inf
+            counts[e] = terms
+            most = max(most, terms)
+        return counts[e]
+
+    count(e)
+    return most
+
+
+def _held(x: Any, atoms: Sequence[Any]) -> Any:
+    """A stop-gradient moved from a formula of the draw to everything else in it: the law itself is never held."""
+    return x.xreplace({s: frozen_(s) for s in x.free_symbols - set(atoms)}) if x.has(*atoms) else frozen_(x)
+
+
+def _half_line(jumps: list[Any], z: list[Any]) -> Callable[[Sequence[int]], Any]:
+    """Moments where one indicator is 1: z >= c, or the rest of the line."""
+    inside = jumps[0].args[0]
+    if len(jumps) == len(z) == 1 and inside.is_polynomial(*z) and sp.degree(inside, z[0]) == 1:
+        slope, offset = sp.Poly(inside, z[0]).all_coeffs()
+        if slope.is_positive:
+            return lambda powers: _upper(powers[0], -offset / slope)
+        if slope.is_negative:
+            return lambda powers: _moment(powers[0]) - _upper(powers[0], -offset / slope)
+    raise Unsuitable("only one indicator of a half-line has a closed expectation")
+
+
+def _moment(k: int) -> Any:
+    return sp.S.Zero if k % 2 else sp.factorial2(k - 1)
+
+
+def _upper(k: int, c: Any) -> Any:
+    """Integral of z^k phi(z) from c upwards."""
+    if k == 0:
+        return sp.erfc(c / sp.sqrt(2)) / 2
+    edge = c ** (k - 1) * sp.exp(-(c**2) / 2) / sp.sqrt(2 * sp.pi)
+    return edge + ((k - 1) * _upper(k - 2, c) if k > 1 else 0)
