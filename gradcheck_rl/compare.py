@@ -268,7 +268,7 @@ def _readable(x: float) -> Any:
 
 
 def _shaken(code: Callable[..., Any], seed: int) -> Callable[..., Any]:
-    from .backends.torch import Shaken
+    from .backends.modes import Shaken
 
     @functools.wraps(code)
     def other(*args: Any, **options: Any) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backends.torch import Lines
+from .backends.loss import Lines
 from .errors import InputError
 from .estimate import EPS, Estimate, Evidence, Floats
 from .loop import HOLDS, whole

@@ -49,7 +49,7 @@ from gradcheck_rl import (
     same_gradient,
 )
 from gradcheck_rl import judge as judging
-from gradcheck_rl.backends.torch import Shaken
+from gradcheck_rl.backends.modes import Shaken
 from gradcheck_rl.report import Line, Report
 
 SEEDS = st.integers(0, 2**32 - 1)
