@@ -56,6 +56,7 @@ from gradcheck_rl.derivation import at_size
 from gradcheck_rl.derive import called, derived, other_lines, read_values
 from gradcheck_rl.errors import InputError, Unsuitable
 from gradcheck_rl.generate import function
+from gradcheck_rl.graph import Graph
 from gradcheck_rl.languages import speaker
 from gradcheck_rl.load import shipped
 from gradcheck_rl.normal_form import is_zero
@@ -559,7 +560,7 @@ def test_shares_are_divided_in_place_unless_their_exponentials_are_needed() -> N
 
 @pytest.mark.parametrize("needed", [False, True])
 def test_what_is_needed_again_is_not_divided_in_place(needed: bool) -> None:
-    graph = generate.Graph([], generate.WORDS["numpy"])
+    graph = Graph([], generate.WORDS["numpy"])
     e = graph.node("exp", graph.node("name", extra="x"))
     share = graph.node("/", e, graph.node("sum", e, extra="0"))
     square = graph.node("*", share, share)

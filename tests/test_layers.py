@@ -40,7 +40,7 @@ LAYERS = (
     ("backends",),
     ("quantities",),
     ("evaluators",),
-    ("verdict", "claims", "derivation", "notation", "rules", "generate", "figures"),
+    ("verdict", "claims", "derivation", "notation", "rules", "stable", "graph", "generate", "figures"),
     (
         "problem",
         "measured",
