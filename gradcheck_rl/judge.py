@@ -137,18 +137,24 @@ class Judge:
             return self._raises(claim, that, points, answer)
         rulings = [replace(r, removed=removed) for r in self._routes(claim, that, points, answer, strict)]
         best = combine(rulings)
+        if best.verdict is Verdict.REFUTED:
+            return self._refuted_at(claim, that, rulings, best, answer, witness)
         seen = next((r for r in [best, *rulings[::-1]] if r.left is not None), best)
-        if best.verdict is not Verdict.REFUTED:
-            told = [best.remark or seen.remark, *(r.note for r in rulings if r.verdict is Verdict.AGREES)]
-            if claim.routes and best.verdict is not Verdict.UNDECIDED:
-                told += [f"{r.route} was not counted: {r.note}" for r in rulings if r.verdict is Verdict.UNDECIDED]
-            best = replace(best, points=seen.points, left=seen.left, right=seen.right, measured=seen.measured)
-            best = replace(best, remark="; ".join(filter(None, told)))
-            reason = best.note if best.verdict is Verdict.UNDECIDED else ""
-            where = None
-            if reason and best.points is not None and not math.isfinite(best.slack):  # at this point nothing is known
-                where = best.points.witness(best.at, needed(claim, self.world))
-            return Settled(tuple(rulings), best, reason, where, self._shown(claim, that, best), _count(best))
+        told = [best.remark or seen.remark, *(r.note for r in rulings if r.verdict is Verdict.AGREES)]
+        if claim.routes and best.verdict is not Verdict.UNDECIDED:
+            told += [f"{r.route} was not counted: {r.note}" for r in rulings if r.verdict is Verdict.UNDECIDED]
+        best = replace(best, points=seen.points, left=seen.left, right=seen.right, measured=seen.measured)
+        best = replace(best, remark="; ".join(filter(None, told)))
+        reason = best.note if best.verdict is Verdict.UNDECIDED else ""
+        where = None
+        if reason and best.points is not None and not math.isfinite(best.slack):  # at this point nothing is known
+            where = best.points.witness(best.at, needed(claim, self.world))
+        return Settled(tuple(rulings), best, reason, where, self._shown(claim, that, best), _count(best))
+
+    def _refuted_at(
+        self, claim: Claim, that: Relation, rulings: list[Ruling], best: Ruling, answer: Answer, witness: bool
+    ) -> Settled:
+        """With the simplest point where it fails."""
         count = _count(best)
         if witness and claim.at is None and best.left is not None:
             simplest = self._shrunk(claim, that, best, answer)
