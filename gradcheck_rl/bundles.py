@@ -103,7 +103,7 @@ def batch(of: Episode | Draw | Sequence[Draw], n: int, given: Draw | Sequence[Dr
         raise ProblemError(f"batch(..., {n!r}) has no copies: write how many, 1 or more.")
     draws: Any
     shared: Any
-    draws, shared = ([x] if isinstance(x, Draw) else x for x in (of, given))
+    draws, shared = ([x] if isinstance(x, Symbols) else x for x in (of, given))
     if not isinstance(draws, Episode) and all(isinstance(d, Draw) for d in (*draws, *shared)):
         kept = with_parents([a for d in shared for a in d.atoms])
         chain = [d for d in with_parents([a for d in draws for a in d.atoms]) if d not in kept]

@@ -178,8 +178,8 @@ class Slope(sp.Expr):
 def E(x: Any, over: Draw | Iterable[Draw] | None = None) -> Any:
     """Exact expectation over every draw inside (or over the given ones, the others staying random)."""
     given = None if over is None else [over] if isinstance(over, Symbols) or not isinstance(over, Iterable) else list(over)
-    if wrong := next((d for d in given or () if not isinstance(d, Draw)), None):
-        raise ProblemError(f"E(x, over=...) names {wrong}, which is no draw: write draws, as in over=(action, state).")
+    if wrong := [d for d in given or () if not isinstance(d, Draw)]:
+        raise ProblemError(f"E(x, over=...) names {wrong[0]}, which is no draw: write draws, as in over=(action, state).")
 
     def expected(value: Any) -> Any:
         body = formula(plain(value))

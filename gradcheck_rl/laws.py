@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any, cast
@@ -61,6 +62,9 @@ class Finite(Law):
         return array(*cast("sp.Tuple", self.args[1]))[value[0]]
 
 
+MASKED = "Categorical takes a mask beside logits: write Categorical(logits=x, allowed=mask), or Categorical(softmax(x, mask))."
+
+
 class Categorical(Finite):
     """K actions with given probabilities, or with logits; `allowed` is 1 where an action may be chosen and 0 elsewhere."""
 
@@ -68,6 +72,8 @@ class Categorical(Finite):
         if logs is None:
             if (probs is None) == (logits is None):
                 raise ProblemError("Categorical takes either probabilities or logits=..., one of them.")
+            if logits is None and not (isinstance(allowed, int) and allowed == 1):
+                raise ProblemError(MASKED)
             if np.ndim(plain(probs if logits is None else logits)) != 1:
                 shape = np.shape(plain(probs if logits is None else logits))
                 wanted = (
@@ -88,6 +94,8 @@ class Categorical(Finite):
                 total = sp.Add(*probs)
                 if total.is_Rational and total != 1:
                     raise ProblemError(f"the probabilities {probs} sum to {total}: write ones that sum to 1.")
+        elif not isinstance(logs, sp.Tuple):  # which SymPy gives where it makes the law again
+            raise ProblemError(MASKED)
         return sp.Basic.__new__(cls, sp.Tuple(*probs), sp.Tuple(*logs))
 
 
@@ -95,16 +103,19 @@ class Bernoulli(Finite):
     """1 with probability p, else 0."""
 
     def __new__(cls, p: Any = None, logs: Any = None, *, logit: Any = None) -> Any:
-        if logs is not None:
+        if isinstance(logs, sp.Tuple):  # as SymPy makes it again
             return sp.Basic.__new__(cls, p, logs)
-        if (p is None) == (logit is None):
+        if logs is not None or (p is None) == (logit is None):
             raise ProblemError("Bernoulli takes either a probability or logit=..., one of them.")
+        cells = entries(p if logit is None else logit)
+        if len(cells) != 1:
+            shape = np.shape(plain(p if logit is None else logit))
+            raise ProblemError(f"Bernoulli takes one number, not {shape}: write an index, as in p[0], and a draw for each.")
+        (x,) = cells
         if logit is not None:
-            x = entries(logit)[0]
             below, above = 1 + exp(x), 1 + exp(-x)
             return sp.Basic.__new__(cls, sp.Tuple(1 / below, 1 / above), sp.Tuple(-log(below), -log(above)))
-        p = entries(p)[0]
-        return sp.Basic.__new__(cls, sp.Tuple(1 - p, p), sp.Tuple(log(1 - p), log(p)))
+        return sp.Basic.__new__(cls, sp.Tuple(1 - x, x), sp.Tuple(log(1 - x), log(x)))
 
 
 class Gaussian(Law):
@@ -116,10 +127,17 @@ class Gaussian(Law):
     def __new__(cls, mean: Any, sd: Any = None, breaks: Any = None, *, covariance: Any = None) -> Any:
         if isinstance(sd, sp.Tuple) and breaks is not None:
             return sp.Basic.__new__(cls, mean, sd, breaks)
+        if breaks is not None:
+            raise ProblemError("breaks=... are the draw's: write Draw(name, Gaussian(mean, sd), breaks=...).")
         if (sd is None) == (covariance is None):
             raise ProblemError("Gaussian takes a standard deviation or covariance=..., one of them.")
         if covariance is None:
-            centre, scale = np.broadcast_arrays(*(np.asarray(plain(x), dtype=object) for x in (mean, sd)))
+            given = [np.asarray(plain(x), dtype=object) for x in (mean, sd)]
+            try:
+                centre, scale = np.broadcast_arrays(*given)
+            except ValueError:
+                says = f"the mean of Gaussian has shape {given[0].shape}, and its standard deviation {given[1].shape}"
+                raise ProblemError(f"{says}: write one for each coordinate, or one number for all.") from None
             if wrong := next((x for x in entries(scale) if x.is_negative), None):
                 raise ProblemError(f"a standard deviation of Gaussian is {wrong}: write one that is not negative.")
             factor = sp.diag(*entries(scale)).tolist()
@@ -235,7 +253,7 @@ class Draw(Symbols):
         return tuple(self.array.ravel())
 
     def log_prob(self, value: Any = None) -> Any:
-        return self.law.log_prob(entries(self if value is None else value))
+        return log_prob(self if value is None else value, self.law)
 
 
 def randoms(*expressions: Any) -> list[Random]:
@@ -261,10 +279,18 @@ def with_parents(atoms: Iterable[Random]) -> list[Draw]:
 
 def log_prob(value: Any, law: Law | None = None) -> Any:
     """log-probability of a draw, or the log-density of an invertible map of one: change of variables in each coordinate."""
+    draw = value if law is None else law
+    if isinstance(draw, Draw):
+        law = draw.law
     if law is not None:
-        return law.log_prob(entries(value))
-    if isinstance(value, Draw):
-        return value.log_prob()
+        if not isinstance(law, Law):
+            wanted = "write Categorical(...), Bernoulli(...), Gaussian(...), or the law of a draw, action.law"
+            raise ProblemError(f"log_prob(value, law) needs a law, not {type(law).__name__}: {wanted}.")
+        cells = entries(value)
+        if len(cells) != math.prod(law.shape):
+            wanted = f"the law {type(law).__name__} is of shape {law.shape}: write one such value at a time"
+            raise ProblemError(f"log_prob was given a value of shape {np.shape(plain(value))}, and {wanted}.")
+        return law.log_prob(cells)
     maps = entries(value)
     atoms = [a for e in maps for a in randoms(e)]
     draws = list(dict.fromkeys(a.home for a in atoms))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from fractions import Fraction
@@ -27,6 +28,7 @@ from gradcheck_rl import (
     Gaussian,
     Gradient,
     LogRational,
+    Masks,
     Parameter,
     Problem,
     ProblemError,
@@ -674,3 +676,37 @@ def test_a_half_line_whose_side_is_not_known_has_no_closed_mean() -> None:
     with pytest.raises(Unsuitable, match="half-line"):
         closed(E(step(b * z - 1)))
     assert not closed(E(step(exp(b) * z - 1))).has(Expected)
+
+
+row, mask, number = Parameter("row", 3), Variable("mask", 3, over=Masks()), Parameter("number")
+pair = Gaussian((0, 0), 1)
+UNREAD = (
+    (lambda: Categorical(softmax(row), mask), "takes a mask beside logits"),
+    (lambda: Categorical(softmax(row), allowed=mask), r"logits=x, allowed=mask\), or Categorical\(softmax\(x, mask\)\)"),
+    (lambda: Categorical((1, 0), allowed=0), "takes a mask beside logits"),
+    (lambda: Bernoulli(sigmoid(row)), r"takes one number, not \(3,\): write an index, as in p\[0\]"),
+    (lambda: Bernoulli(logit=row[:2]), r"takes one number, not \(2,\)"),
+    (lambda: Bernoulli(()), r"takes one number, not \(0,\)"),
+    (lambda: Bernoulli(number, mask), "either a probability or logit="),
+    (lambda: Gaussian(0, 1, breaks=(-1, 1)), r"the draw's: write Draw\(name, Gaussian\(mean, sd\), breaks=...\)"),
+    (lambda: Gaussian((0, 0), (1, 1, 1)), r"mean of Gaussian has shape \(2,\), and its standard deviation \(3,\)"),
+    (lambda: log_prob((0, 1), Categorical(logits=row)), r"a value of shape \(2,\), and the law Categorical is of shape \(\)"),
+    (lambda: Draw("k", Bernoulli(number)).log_prob((1, 0)), r"a value of shape \(2,\), and the law Bernoulli"),
+    (lambda: log_prob(0, pair), r"a value of shape \(\), and the law Gaussian is of shape \(2,\)"),
+    (lambda: log_prob(0, 1), r"needs a law, not int: write Categorical"),
+    (lambda: E(number, over=number), "names number, which is no draw"),
+    (lambda: batch(number, 2), "needs draws or an episode"),
+)
+
+
+@pytest.mark.parametrize(("slip", "said"), UNREAD)
+def test_nothing_that_a_law_is_given_is_passed_over(slip: Any, said: str) -> None:
+    with pytest.raises(ProblemError, match=said):
+        slip()
+
+
+@given(st.sampled_from([Categorical(logits=row, allowed=mask), Categorical(softmax(row, mask)), Bernoulli(logit=number), pair]))
+def test_sympy_makes_a_law_again(law: Any) -> None:
+    draw = Draw("again", law)
+    assert law.func(*law.args) == law == copy.copy(law)
+    assert draw.log_prob() == log_prob(draw) == log_prob(draw, law) == log_prob(draw, draw)  # pyright: ignore[reportArgumentType]
