@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 from typing import Any, NamedTuple, NoReturn, Protocol, TypeVar
 
 import numpy as np
@@ -12,19 +12,20 @@ import numpy as np
 from .estimate import Estimate, Evidence, Floats
 
 
-class Verdict(Enum):
-    """The outcome and its sentence."""
+class Verdict(StrEnum):
+    """The outcome. A report has its word, and `line.verdict == Verdict.AGREES` compares them."""
 
-    PROVED = "the two sides are identical"
-    AGREES = "equal at every point tried, as far as they are known"
-    REFUTED = "the two sides differ by more than their uncertainty"
-    UNDECIDED = "no way of computing resolves it"
+    PROVED = "proved"  # the two sides are identical
+    AGREES = "agrees"  # equal at every point tried, as far as they are known
+    REFUTED = "refuted"  # the two sides differ by more than their uncertainty
+    UNDECIDED = "undecided"  # no way of computing resolves it
 
     def __bool__(self) -> NoReturn:
-        raise TypeError(f"{self} is not true or false: compare it, as in `verdict is Verdict.PROVED`.")
+        raise TypeError(f"the verdict {self} is not true or false: compare it, as in `verdict == Verdict.PROVED`.")
 
-    def __init__(self, says: str) -> None:
-        self.word = self._name_.lower()
+    @property
+    def word(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True)

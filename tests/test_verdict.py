@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck_rl import Claim, Equal, Parameter, Problem, check
 from gradcheck_rl.estimate import Estimate, Evidence
 from gradcheck_rl.verdict import Ruling, Verdict, combine, compare, largest
 
@@ -158,3 +160,15 @@ def test_how_well_a_side_must_be_known_goes_by_the_right_one() -> None:
     for left, right, verdict in ((large, small.value, Verdict.UNDECIDED), (small.value, large, Verdict.AGREES)):
         sides = Estimate(left, blur), Estimate(right, blur)
         assert compare(-np.abs(left - right), *sides, blur, blur, 1e-6).verdict is verdict
+
+
+@given(st.sampled_from(Verdict), st.sampled_from(Verdict))
+def test_the_word_of_a_report_is_the_verdict(a: Verdict, b: Verdict) -> None:
+    assert (a.word == b) is (a == b.word) is (a is b)
+    assert f"{a}" == a.word == json.loads(json.dumps(a)) and Verdict(a.word) is a
+
+
+def test_a_line_of_a_report_is_compared_with_verdicts() -> None:
+    x = Parameter("x")
+    report = check(Problem("A page", (Claim("Right.", Equal(x + x, 2 * x)), Claim("Wrong.", Equal(x + x, 3 * x)))))
+    assert [line.verdict == Verdict.REFUTED for line in report.claims] == [False, True]
