@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import operator
 import re
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +240,16 @@ def test_what_is_of_your_own_is_written_as_the_page_says(right: bool, tmp_path: 
     else:
         with pytest.raises(InputError, match="REFUTED"):
             load_functions(str(tmp_path / "own.py"))
+
+
+def test_an_editor_is_told_of_every_name() -> None:
+    stub = Path(gradcheck_rl.__file__).with_suffix(".pyi")
+    told = {
+        alias.asname: f"gradcheck_rl.{node.module}"
+        for node in ast.walk(ast.parse(stub.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+        for alias in node.names
+    }
+    assert {*told} == {*gradcheck_rl.__all__} - {"torch"}
+    for name, home in told.items():
+        assert getattr(import_module(home), name) is getattr(gradcheck_rl, name)
