@@ -13,6 +13,7 @@ from .errors import ProblemError
 from .laws import Categorical, Draw, Finite, Law, Random, randoms, with_parents
 from .symbols import (
     Array,
+    Itself,
     Symbols,
     array,
     entries,
@@ -20,7 +21,7 @@ from .symbols import (
 )
 
 
-class Bundle:
+class Bundle(Itself):
     """Named arrays of formulas in draws: the arguments that code asks for when it wants more than one draw.
 
     `index` names those that code indexes with although they are read from a table, as observations are.

@@ -41,6 +41,9 @@ class Size(int):
         size.name, size.also = name, also
         return size
 
+    def __getnewargs__(self) -> Any:
+        return self.name, int(self), self.also
+
 
 @contextmanager
 def sizes(chosen: Mapping[str, int]) -> Generator[None]:
@@ -57,7 +60,19 @@ def resized() -> bool:
     return bool(_sizes.get({}))
 
 
-class Atom(sp.Dummy):
+class Itself:
+    """What is known by identity: a copy of it is itself."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Any:
+        return self
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self
+
+
+class Atom(Itself, sp.Dummy):
     """One entry of a named array. A dummy: two problems may both have a theta. It prints by its name."""
 
     home: Any
@@ -69,6 +84,9 @@ class Atom(sp.Dummy):
         return atom
 
     __slots__ = ("home",)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"`{self.name}` is known in one process alone: in another one load the page that it is of.")
 
     def _sympystr(self, printer: Any) -> str:
         return self.name
@@ -124,7 +142,7 @@ class Array(np.ndarray):
         return total * sp.Rational(np.size(total), self.size)
 
 
-class Symbols(NDArrayOperatorsMixin):
+class Symbols(Itself, NDArrayOperatorsMixin):
     """A name and an array of formulas or symbols; used as that array."""
 
     name: str

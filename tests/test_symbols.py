@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import operator
+from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import numpy as np
@@ -14,21 +16,31 @@ from hypothesis import strategies as st
 
 from gradcheck_rl import (
     Categorical,
+    Claim,
     Draw,
     E,
+    Equal,
+    Gradient,
     Integers,
+    Mean,
+    Mistake,
     Named,
     Parameter,
+    Problem,
     ProblemError,
+    Rows,
     Simplex,
     Size,
     Uniform,
     Variable,
     array,
+    batch,
+    check,
     clip,
     diff,
     exp,
     frozen,
+    log_prob,
     log_softmax,
     maximum,
     minimum,
@@ -307,3 +319,41 @@ def test_a_table_read_as_one_row_is_not_called_by_its_name() -> None:
 def test_a_log_softmax_is_the_logarithm_of_each_row_s_softmax() -> None:
     x = Parameter("x", (2, 3))
     assert all(sp.simplify(sp.exp(a) - b) == 0 for a, b in zip(log_softmax(x).ravel(), softmax(x).ravel(), strict=True))
+
+
+def test_a_copy_of_a_page_is_checked_as_the_page() -> None:
+    theta, reward = Parameter("theta", 3), Variable("reward", 3)
+    action = Draw("action", Categorical(logits=theta))
+    pair = batch(action, 2)
+
+    def right(theta, reward, action):
+        return theta.log_softmax(-1)[action] * reward[action]
+
+    def wrong(theta, reward, action):
+        return -right(theta, reward, action)
+
+    unbiased = Claim("Unbiased.", Equal(Mean(Gradient(right)), Gradient(E(reward[action]))))
+    copies = Mean(Gradient(frozen(reward[pair["action"][0]]) * log_prob(pair["action"][0], action.law)), over=pair)
+    apart = Claim("Of copies.", Equal(copies, Gradient(E(reward[action]))))
+    data = Claim("Of rows.", Equal(Mean(Gradient(right), over=Rows(action=(0, 2))), 0))
+    page = Problem("A page", (unbiased, apart, data), mistakes=(Mistake("Sign.", {right: wrong}, breaks=unbiased),))
+    report = check(page, timed=False)
+    assert [line.verdict for line in report.claims] == ["agrees", "proved", "refuted"] and report.mistakes[0].caught
+    for copied in (copy.copy(page), copy.deepcopy(page)):
+        assert check(copied, timed=False) == report
+    again, formula = copy.deepcopy((page, reward[action] * theta[0]))
+    assert again.bound.variables["theta"] is theta and formula == reward[action] * theta[0]
+
+
+@given(st.integers(1, 9), st.lists(st.integers(1, 9), max_size=3).map(tuple))
+def test_a_copy_of_a_size_is_one(n: int, also: tuple[int, ...]) -> None:
+    size = Size("K", n, also)
+    for again in (copy.copy(size), copy.deepcopy(size)):
+        assert (again, type(again), again.name, again.also) == (n, Size, "K", also)
+
+
+def test_a_formula_is_not_sent_to_another_process() -> None:
+    theta = Parameter("theta", 3)
+    for part in (theta, theta[0], softmax(theta), Gradient(theta[0] ** 2)):
+        with pytest.raises(TypeError, match="in another one load the page that it is of"):
+            ForkingPickler.dumps(part)
