@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cache, partial, reduce
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 SCHEMA = "gradcheck_rl/report/1"
 
@@ -171,6 +171,9 @@ class Report:
         if not self.ok:
             raise AssertionError(self.text())
         return self
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a report is not true or false: write report.ok, or report.require(), which says what is wrong.")
 
     def __repr__(self) -> str:
         return self.text()

@@ -945,3 +945,10 @@ def test_chinese_has_its_own_colon_and_what_a_route_adds_its_numbers_in_few_digi
     assert "Answer: f" in terminal.render([report])
     shown = read_html(html.render([report]))
     assert "w_1: 0.333333 is not 0" in shown and "0.3333333333333333" not in shown
+
+
+@given(reports(texts, st.just(0.0)))
+def test_a_report_is_no_truth_value(report: Report) -> None:
+    """`assert check(...)` would pass whatever was found."""
+    with pytest.raises(TypeError, match=r"write report\.ok, or report\.require\(\)"):
+        assert report
