@@ -253,6 +253,7 @@ class Draw(Symbols):
         return tuple(self.array.ravel())
 
     def log_prob(self, value: Any = None) -> Any:
+        """Its own log-probability, or that of a value under its law."""
         return log_prob(self if value is None else value, self.law)
 
 

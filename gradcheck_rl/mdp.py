@@ -47,7 +47,7 @@ class MDP:
     discount: Any = 1
     horizon: int | None = None
     observe: Sequence[int] | None = None
-    reward_size: Any = field(init=False)  # (S, A): the mean of |reward|, by which rounding is measured
+    reward_size: Any = field(init=False, repr=False)  # (S, A): the mean of |reward|, by which rounding is measured
 
     def __post_init__(self) -> None:
         given = {name: _numbers(name, getattr(self, name)) for name in ("start", "step", "reward", "discount")}

@@ -32,6 +32,7 @@ class Point:
         self.values: dict[str, Any] = values
 
     def but(self, **values: Any) -> Point:
+        """The same data but for these."""
         return Point(**(self.values | values))
 
     def exact(self, variable: Variable) -> Any:

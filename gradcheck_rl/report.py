@@ -150,12 +150,14 @@ class Report:
 
     @property
     def summary(self) -> dict[str, Any]:
+        """How many claims are proved, agree, are refuted and undecided; how many errata there are; and whether all is well."""
         stated = [c for c in self.claims if c.kind != "erratum"]
         counts: dict[str, Any] = {v: sum(c.verdict == v for c in stated) for v in VERDICTS}
         return counts | {"errata": sum(c.kind == "erratum" for c in self.claims), "ok": self.ok}
 
     @property
     def ok(self) -> bool:
+        """Is all as it should be? Not where a claim is undecided, or nothing was checked."""
         return self.exit_code == 0
 
     @property
@@ -195,6 +197,7 @@ class Report:
         return "\n".join(rows)
 
     def to_dict(self) -> dict[str, Any]:
+        """The report as plain data, which `from_dict` reads again."""
         return {"schema": SCHEMA, **asdict(self), "summary": self.summary}
 
     @staticmethod

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import gradcheck_rl
 from gradcheck_rl import (
+    MDP,
     AtMost,
     Bernoulli,
     Categorical,
@@ -253,3 +254,14 @@ def test_an_editor_is_told_of_every_name() -> None:
     assert {*told} == {*gradcheck_rl.__all__} - {"torch"}
     for name, home in told.items():
         assert getattr(import_module(home), name) is getattr(gradcheck_rl, name)
+
+
+def test_help_says_what_a_report_has() -> None:
+    for name, member in vars(gradcheck_rl.Report).items():
+        if not name.startswith("_") and (isinstance(member, (property, staticmethod)) or callable(member)):
+            assert member.__doc__, name
+
+
+def test_what_is_not_given_is_not_shown() -> None:
+    shown = repr(MDP([1.0], [[[1.0]]], [[2.0]], discount=0.5))
+    assert "reward=array([[2.]])" in shown and "reward_size" not in shown
