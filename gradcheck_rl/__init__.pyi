@@ -3,6 +3,9 @@
 from typing import Any
 
 from .backends.torch import module as module
+from .bundles import Rows as Rows
+from .bundles import batch as batch
+from .bundles import episode as episode
 from .claims import AtMost as AtMost
 from .claims import Claim as Claim
 from .claims import Differs as Differs
@@ -16,17 +19,14 @@ from .derivation import Derivation as Derivation
 from .errors import GradcheckError as GradcheckError
 from .errors import InputError as InputError
 from .errors import ProblemError as ProblemError
+from .expectation import E as E
 from .figures import Figure as Figure
 from .figures import along as along
 from .figures import bars as bars
 from .laws import Bernoulli as Bernoulli
 from .laws import Categorical as Categorical
 from .laws import Draw as Draw
-from .laws import E as E
 from .laws import Gaussian as Gaussian
-from .laws import Rows as Rows
-from .laws import batch as batch
-from .laws import episode as episode
 from .laws import log_prob as log_prob
 from .loop import check as check
 from .mdp import MDP as MDP
