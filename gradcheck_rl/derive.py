@@ -186,6 +186,9 @@ def at_values(problem: Problem, chosen: Mapping[str, Derivation], values: Values
     for name, value in values.items():
         if _key(name) not in by_key:
             also = "".join(f" ({word} is {letter})" for word, letter in by_key.items() if word != _key(letter))
+            if not chosen:
+                wanted = "it is for chains, Problem(..., derivations=(...))"
+                raise InputError(f"--at gives `{name}`, and {problem.id} has no derivation: {wanted}.")
             have = ", ".join(sorted(known))
             hint = did_you_mean(name, known)
             raise InputError(f"--at gives `{name}`; the derivations of {problem.id} have {have}{also}.{hint}")
