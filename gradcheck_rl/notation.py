@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -571,9 +571,16 @@ def _relation(e: Any, inline: bool) -> Piece:
 
 def _listed(word: str) -> Callable[[Any, bool], Piece]:
     def write(e: Any, inline: bool) -> Piece:
-        return Piece(_row(["fn", word], _tuple(_piece(a, inline).tree for a in e.args)), WHOLE)
+        return Piece(_row(["fn", word], _tuple(_piece(a, inline).tree for a in sp.ordered(_flat(e)))), WHOLE)
 
     return write
+
+
+def _flat(e: Any) -> Iterator[Any]:
+    """The largest of the largest is the largest of all."""
+    kind = sp.Max if isinstance(e, sp.Max) else sp.Min
+    for a in e.args:
+        yield from _flat(a) if isinstance(a, kind) else (a,)
 
 
 KINDS: tuple[tuple[Any, Callable[[Any, bool], Piece]], ...] = (

@@ -35,6 +35,7 @@ from gradcheck_rl import (
     frozen,
     log,
     maximum,
+    minimum,
     softmax,
     step,
     tanh,
@@ -400,3 +401,12 @@ def test_a_power_in_a_reason_may_be_a_letter_or_a_sum(says: str, set_as: str) ->
 @pytest.mark.parametrize("word", ["lam", "lamda", "lambda"])
 def test_a_word_that_python_keeps_is_spelled_otherwise(word: str) -> None:
     assert name(word) == ["id", "lambda"] and name(f"{word}_0") == name("lambda_0")
+
+
+@given(st.permutations("uvwxy"), st.integers(1, 3))
+def test_the_largest_of_several_is_one_list(order: list[str], cut: int) -> None:
+    letters = [sp.Symbol(s, real=True) for s in order]
+    nested = maximum(maximum(*letters[: cut + 1]), *letters[cut + 1 :])
+    assert typeset.latex(notation(nested)) == r"\max(u,v,w,x,y)"
+    u, v, w = map(sp.Symbol, "uvw")
+    assert typeset.latex(notation(maximum(minimum(u, v), w))) == r"\max(w,\min(u,v))"
