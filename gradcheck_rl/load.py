@@ -67,7 +67,7 @@ HINTS = (
     (r"^TypeError: .* (real )?number, not '?(Parameter|Variable|Draw|Named|Array)", FORMULAS),
     (
         rf"'(Parameter|Variable|Draw|Named)' object has no attribute '({OF_NUMPY})'",
-        "what numpy's arrays have beyond its sum, mean and T stands behind [:], as in theta[:].reshape(4)",
+        "what numpy's arrays have beyond its sum, mean, max, min and T stands behind [:], as in theta[:].reshape(4)",
     ),
     (
         r"'bool' and '\w+'|'\w+' and 'bool'",
@@ -92,6 +92,10 @@ HINTS = (
     (
         r"Relation\.__init__\(\) got an unexpected keyword argument '(at|where|by|source|resolution)'",
         "that is said of the claim, behind the relation, as in Claim('...', Equal(a, b), by='sampled')",
+    ),
+    (
+        r"Relation\.__init__\(\) got an unexpected keyword argument 'over'",
+        "that is said of the mean inside, as in Equal(Mean(Gradient(f), over=group), Gradient(J))",
     ),
     ("only integers, slices", "an index is one number or draw; of several write array(*(reward[a] for a in group['action']))"),
     (r"Relation\.__init__\(\) (takes|missing) ", "a relation has two sides, as in Equal(a, b)"),

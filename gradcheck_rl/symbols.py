@@ -141,6 +141,15 @@ class Array(np.ndarray):
         total = self.sum(axis=axis)
         return total * sp.Rational(np.size(total), self.size)
 
+    def max(self, axis: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return reduce(partial(_entrywise, Max), self._along(axis))
+
+    def min(self, axis: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
+        return reduce(partial(_entrywise, Min), self._along(axis))
+
+    def _along(self, axis: Any) -> Any:
+        return self.ravel() if axis is None else np.moveaxis(self, axis, 0)
+
 
 class Symbols(Itself, NDArrayOperatorsMixin):
     """A name and an array of formulas or symbols; used as that array."""
@@ -165,6 +174,12 @@ class Symbols(Itself, NDArrayOperatorsMixin):
 
     def mean(self, axis: Any = None) -> Any:
         return self.array.mean(axis)
+
+    def max(self, axis: Any = None) -> Any:
+        return self.array.max(axis)
+
+    def min(self, axis: Any = None) -> Any:
+        return self.array.min(axis)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         return getattr(ufunc, method)(*(plain(x) for x in inputs), **options)

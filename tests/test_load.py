@@ -523,3 +523,11 @@ def test_a_formula_of_arrays_is_asked_for_no_array(tmp_path: Path, formula: str)
     load(page(tmp_path, text))
     with pytest.raises(ProblemError, match=r"a formula of arrays is one as it is, .* a Named write A\[:\]\.$"):
         load(page(tmp_path, text.replace("[:]", ".array")))
+
+
+@pytest.mark.parametrize("relation", ["Equal", "AtMost", "Differs"])
+def test_copies_are_of_a_mean_and_not_of_a_relation(tmp_path: Path, relation: str) -> None:
+    path = tmp_path / "page.py"
+    path.write_text(f"from gradcheck_rl import {relation}\n{relation}(1, 2, over=3)\n")
+    with pytest.raises(ProblemError, match=r"argument 'over': that is said of the mean inside, as in Equal\(Mean\("):
+        load(str(path))

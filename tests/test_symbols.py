@@ -357,3 +357,17 @@ def test_a_formula_is_not_sent_to_another_process() -> None:
     for part in (theta, theta[0], softmax(theta), Gradient(theta[0] ** 2)):
         with pytest.raises(TypeError, match="in another one load the page that it is of"):
             ForkingPickler.dumps(part)
+@given(st.lists(whole, min_size=6, max_size=6), st.sampled_from([None, 0, 1, -1]))
+def test_the_largest_and_the_least_are_numpy_s(w: list[int], axis: int | None) -> None:
+    W = Variable("W", (2, 3))
+    at, rows = dict(zip(W.atoms.ravel(), w, strict=True)), np.array(w).reshape(2, 3)
+    for word in ("max", "min"):
+        for found, expected in ((getattr(W, word)(axis), rows), (getattr(2 - W, word)(axis=axis), 2 - rows)):
+            expected = np.asarray(getattr(expected, word)(axis))
+            assert np.shape(found) == expected.shape
+            assert [value(e, at) for e in entries(found)] == expected.ravel().tolist()
+
+
+def test_the_largest_of_one_is_itself() -> None:
+    x = Variable("x", 1)
+    assert x.max() == x.min() == x[0] and x.max(0) == x[0]
