@@ -1335,3 +1335,31 @@ def test_a_variable_that_is_not_in_a_formula_is_told_of(tmp_path: Path, missing:
     grader = Grader(load("problem1"), Rubric((Rule("slope"),), show="hint"), chosen("auto"), LIMITS, KEY)
     assert said(row(grader, tmp_path, f'slope = "{formula}"')) == f"what was expected has `{missing}` in it too"
     assert "in it too" not in said(row(grader, tmp_path, 'slope = "s0*w*allowed*reward"'))
+
+
+NAMED = """
+from gradcheck_rl import Categorical, Claim, Draw, E, Equal, Gradient, Mean, Mistake, Named, Parameter, Problem, softmax
+theta, reward = Parameter("theta", 2), Parameter("reward", 2)
+pi = Named("pi", softmax(theta))
+action = Draw("action", Categorical(pi))
+def loss(theta, reward, action):
+    return theta.log_softmax(-1)[action] * reward[action]
+def other(theta, reward, action):
+    return -loss(theta, reward, action)
+slope = Claim("slope", Equal(Gradient((pi * reward).sum(), theta), pi * (reward - (pi * reward).sum())))
+drawn = Claim("drawn", Equal(Gradient(E(reward[action]), theta), pi * (reward - (pi * reward).sum())))
+mean = Claim("mean", Equal(Mean(Gradient(loss, theta)), Gradient((pi * reward).sum(), theta)))
+problem = Problem("Named", claims=(slope, drawn, mean), mistakes=(Mistake("sign", {loss: other}, breaks=mean),))
+"""
+
+
+@pytest.mark.parametrize("part", ["slope", "drawn", "loss"])
+def test_a_question_says_what_its_names_stand_for(tmp_path: Path, part: str) -> None:
+    path = tmp_path / "named.py"
+    path.write_text(NAMED)
+    (found,) = parts(load(str(path)), Rubric((Rule(part),)))
+    total = "(exp(theta_0) + exp(theta_1))"
+    assert all(found.asks.count(f"; pi_{k} is exp(theta_{k})/{total}") == 1 for k in range(2))
+    path.write_text(NAMED.replace('Named("pi", softmax(theta))', "softmax(theta)"))
+    (bare_one,) = parts(load(str(path)), Rubric((Rule(part),)))
+    assert "pi_" not in bare_one.asks

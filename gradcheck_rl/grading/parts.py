@@ -36,7 +36,7 @@ from ..quantities import (
     lowered,
 )
 from ..report import plain as written
-from ..symbols import Atom, Pick, Variable, entries, plain
+from ..symbols import Atom, Pick, Variable, entries, named_, plain
 from .remote import asked_of
 from .rubric import Rubric, Rule
 from .samples import called_with, samples
@@ -131,7 +131,7 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
         if any(isinstance(a, Random) for e in found for a in _free(e)) or not any(e.free_symbols for e in found):
             return None
         stated = stated * (len(found) // len(stated)) if len(stated) < len(found) else stated
-        asks = f"{described(left, problem)}{_by(left, len(found), problem)}{_laws(left, problem)}"
+        asks = f"{described(left, problem)}{_by(left, len(found), problem)}{_laws(left, problem)}{_names(left, problem)}"
         asks += "; frozen(x) has the value of x and no slope" if "frozen(" in asks else ""
         return Part(rule, FORMULA, rule.asks or asks, claim=claim, expected=tuple(stated))
     expected = _numbers(right)
@@ -140,7 +140,8 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
     if len(expected) == 1:  # one number may be said of every entry
         expected *= _width(left, problem)
     data = ", ".join(f"{k} = {written(np.asarray(plain(v), dtype=object).tolist())}" for k, v in claim.at.values.items())
-    asks = f"{described(left, problem)}{_by(left, len(expected), problem)}, at {data}{_laws(left, problem)}"
+    asks = f"{described(left, problem)}{_by(left, len(expected), problem)}, at {data}"
+    asks += f"{_laws(left, problem)}{_names(left, problem)}"
     return Part(rule, NUMBER, rule.asks or asks, claim=claim, expected=expected)
 
 
@@ -239,6 +240,19 @@ def _by(left: Quantity, count: int, problem: Problem) -> str:
 
 def _laws(q: Quantity, problem: Problem) -> str:
     """How what is random in it comes about."""
+    shown = list(dict.fromkeys(map(_law, _draws(q, problem))))
+    return "; " + "; ".join(shown) if shown else ""
+
+
+def _names(q: Quantity, problem: Problem) -> str:
+    """What the names in it stand for."""
+    formulas = [e for x in _parts(q) for leaf in x.leaves() if not is_code(leaf) for e in entries(leaf)]
+    formulas += [draw.law for draw in _draws(q, problem)]
+    names = sorted(set[Any]().union(*(e.atoms(named_) for e in formulas)), key=str)
+    return "".join(f"; {name} is {name.definition}" for name in names)
+
+
+def _draws(q: Quantity, problem: Problem) -> list[Draw]:
     world = problem.bound
     found: list[Draw] = []
     for x in _parts(q):
@@ -246,8 +260,7 @@ def _laws(q: Quantity, problem: Problem) -> str:
         cells = [e for leaf in x.leaves() if not is_code(leaf) for e in entries(leaf)]
         cells += [e for code in x.code() for symbols in world.asked(code, names).values() for e in entries(symbols)]
         found += with_parents([a for e in cells for a in (*randoms(e), *_expected(e))])
-    shown = list(dict.fromkeys(_law(draw) for draw in found if draw.bundle is None or not isinstance(draw.bundle, Rows)))
-    return "; " + "; ".join(shown) if shown else ""
+    return [draw for draw in found if draw.bundle is None or not isinstance(draw.bundle, Rows)]
 
 
 def _parts(q: Quantity) -> list[Quantity]:
@@ -289,15 +302,17 @@ def _specified(slot: Callable[..., Any], problem: Problem) -> str:
     out = _takes(slot, problem)
     means: dict[str, None] = {}
     laws: dict[str, None] = {}
+    names: dict[str, None] = {}
     for claim in problem.claims:
         if claim.at is None and type(claim.that) is Equal:
             left, right = claim.that.sides
             if isinstance(left, Mean) and left.code() == [slot] and isinstance(right, Gradient) and not is_code(right.of):
                 means[f"{described(left, problem)} is {described(right, problem)}"] = None
                 laws |= dict.fromkeys(_laws(right, problem).split("; ")[1:])
+                names |= dict.fromkeys(_names(right, problem).split("; ")[1:])
     told = "; ".join([*means, *laws])
-    asks = f"{out} {told[:1].upper()}{told[1:]}."
-    return asks if means and len(asks) <= 2 * SHORT else out
+    asks = f"{out} {told[:1].upper()}{told[1:]}"
+    return f"{'; '.join([asks, *names])}." if means and len(asks) < 2 * SHORT else out
 
 
 def _counted(kinds: Sequence[tuple[Sequence[int], bool]]) -> str:
