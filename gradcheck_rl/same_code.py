@@ -11,7 +11,7 @@ import ast
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 
-SYMMETRIC = {"minimum", "maximum", "min", "max", "Min", "Max", "add", "mul", "logaddexp", "equal"}
+SYMMETRIC = {"minimum", "maximum", "min", "max", "Min", "Max", "add", "mul", "logaddexp", "equal", "KroneckerDelta"}
 
 ROWS = {"chunk", "copy", "split", "tolist", "unbind"}
 

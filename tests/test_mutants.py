@@ -123,6 +123,7 @@ def test_every_row_of_the_table_is_tried_above() -> None:
         ("return torch.distributions.Categorical(w)", "return torch.distributions.Categorical(2 * w)"),  # chances over their sum
         ("return torch.maximum(w, x)", "return torch.maximum(x, w)"),
         ("return torch.equal(w, x)", "return torch.equal(x, w)"),
+        ("return KroneckerDelta(w, x)", "return KroneckerDelta(x, w)"),
         ("return Draw('w', x)", "return Draw(x, 'w')"),
         ("return Gaussian(w, x, breaks=(0, 1))", "return Gaussian(w, x, breaks=(1, 1))"),  # where quadrature looks
         ("return torch.nn.Parameter(torch.zeros(2))", "return 2 * torch.nn.Parameter(torch.zeros(2))"),  # it is given another
