@@ -56,6 +56,7 @@ from gradcheck_rl import (
     array,
     batch,
     check,
+    erfc,
     exp,
     frozen,
     log,
@@ -1724,3 +1725,14 @@ def test_what_runs_elsewhere_is_given_each_point_with_each_of_its_outcomes(verdi
     right = p[0] * E(face[()]) + p[1] * (E(die[()]) if verdict == "agrees" else E(face[()]))
     page = Problem(title="Elsewhere", claims=(Claim("So.", Equal(Mean(Value(there)), right)),), world=(p, die, face), points=4)
     assert check(page).claims[0].verdict == verdict
+@pytest.mark.parametrize("wrong", [0, sp.Rational(1, 1000)])
+def test_a_coin_made_of_logistic_noise_is_cut_at_a_variable(wrong: Any) -> None:
+    """As docs/words.md says: the place of the jump is drawn, and the logit follows from it."""
+    cut = Variable("cut", over=Uniform(-1, 1))
+    z = Draw("z", Gaussian(0, 1), breaks=(cut,))
+
+    def noise(x: Any) -> Any:
+        return log(erfc(-x / sqrt(2))) - log(erfc(x / sqrt(2)))
+
+    coin = Claim("coin", Equal(E(step(noise(z) - noise(cut))), sigmoid(-noise(cut)) + wrong))
+    assert check(Problem("coin", claims=(coin,))).claims[0].verdict == ("refuted" if wrong else "agrees")
