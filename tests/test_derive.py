@@ -781,6 +781,8 @@ SHORT = (k, 0, K - 2)
 def test_what_other_letters_bind_and_what_is_short_is_not_proved(left: Any, right: Any) -> None:
     ends = (sp.S.Zero, K - 1)
     assert not for_any(left, right, {i: ends, j: ends})
+
+
 def test_values_for_no_derivation_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "bare.py"
     path.write_text("from gradcheck_rl import *\nproblem = Problem('bare', claims=[Claim('one', Equal(1, 1))])\n")

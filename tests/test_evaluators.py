@@ -1725,6 +1725,8 @@ def test_what_runs_elsewhere_is_given_each_point_with_each_of_its_outcomes(verdi
     right = p[0] * E(face[()]) + p[1] * (E(die[()]) if verdict == "agrees" else E(face[()]))
     page = Problem(title="Elsewhere", claims=(Claim("So.", Equal(Mean(Value(there)), right)),), world=(p, die, face), points=4)
     assert check(page).claims[0].verdict == verdict
+
+
 @pytest.mark.parametrize("wrong", [0, sp.Rational(1, 1000)])
 def test_a_coin_made_of_logistic_noise_is_cut_at_a_variable(wrong: Any) -> None:
     """As docs/words.md says: the place of the jump is drawn, and the logit follows from it."""

@@ -357,6 +357,8 @@ def test_a_formula_is_not_sent_to_another_process() -> None:
     for part in (theta, theta[0], softmax(theta), Gradient(theta[0] ** 2)):
         with pytest.raises(TypeError, match="in another one load the page that it is of"):
             ForkingPickler.dumps(part)
+
+
 @given(st.lists(whole, min_size=6, max_size=6), st.sampled_from([None, 0, 1, -1]))
 def test_the_largest_and_the_least_are_numpy_s(w: list[int], axis: int | None) -> None:
     W = Variable("W", (2, 3))
