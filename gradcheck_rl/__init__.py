@@ -9,8 +9,8 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "symbols": (
-        "Named Parameter Size Variable array atan clip cos diff erf erfc exp frozen log log_softmax maximum minimum sigmoid sin "
-        "softmax softplus sqrt step tan tanh"
+        "Named Parameter Size Variable array atan clip cos diff erf erfc erfinv exp frozen log log_softmax maximum minimum "
+        "sigmoid sin softmax softplus sqrt step tan tanh"
     ),
     "spaces": "Integers LogRational Masks Normal OneOf Simplex Uniform",
     "mdp": "MDP",

@@ -68,6 +68,7 @@ from .symbols import cos as cos
 from .symbols import diff as diff
 from .symbols import erf as erf
 from .symbols import erfc as erfc
+from .symbols import erfinv as erfinv
 from .symbols import exp as exp
 from .symbols import frozen as frozen
 from .symbols import log as log

@@ -55,6 +55,7 @@ FUNCTIONS: dict[Any, str] = {
     sp.atan: "atan",
     sp.erf: "erf",
     sp.erfc: "erfc",
+    sp.erfinv: "erfinv",
     sp.Abs: "absolute",
     sp.sign: "sign",
     step_: "step",

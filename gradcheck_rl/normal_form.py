@@ -112,7 +112,8 @@ _rewritten: dict[Any, Callable[..., Expr]] = {
     sp.erfc: lambda x: 1 - sp.erf(x),
 }
 _analytic = (sp.exp, sp.tanh, sp.sinh, sp.cosh, sp.sech, sp.asinh, sp.atan, sp.sin, sp.cos, sp.erf, sp.erfc)
-_real_valued = (sp.erf, sp.atan)
+_real_valued = (sp.erf, sp.erfinv, sp.atan)
+_undoes = {sp.erf: sp.erfinv, sp.erfinv: sp.erf}
 
 
 @dataclass(frozen=True)
@@ -174,6 +175,7 @@ class _Form:
         self.relation: dict[Expr, tuple[int, Expr]] = {}
         self.exponent: dict[Expr, Expr] = {}
         self.logged: dict[Expr, Expr] = {}
+        self.undone: dict[Hashable, Expr] = {}
         self.atoms: dict[Hashable, Expr] = {}
         self.grounds: dict[Expr, Expr] = {}
         self.quotients: dict[Expr, _Quotient] = {}
@@ -224,6 +226,8 @@ class _Form:
             return (1 + self.signum(self.ground(e.args[0]))) / 2
         if isinstance(e, sp.sign):
             return self.signum(self.ground(e.args[0]))
+        if e.func in _undoes:
+            return self.error_function(e)
         if partial := _partial(e):
             head, args = partial
             return self.opaque(e, head, args)
@@ -252,6 +256,24 @@ class _Form:
             return self.generator(node, key)
         real = isinstance(node, _real_valued) and all(self.sign_of(g) is not None for g in grounds)
         return self.atom(key, 0 if real else None)
+
+    def error_function(self, e: Expr) -> Expr:
+        """erf or erfinv. Both are odd; erf(erfinv(x)) is x where it has a value, and erfinv(erf(x)) where x is real."""
+        inside = self.ground(e.args[0])
+        q = self.reduced(inside)
+        if q.num.is_zero():
+            return sp.S.Zero
+        if isinstance(e, sp.erfinv) and q.num.is_constant() and q.den.is_constant() and abs(q.ring.expr(q.num)) >= 1:
+            raise _NotShown
+        for side in (1, -1):
+            key = (e.func, self.key(side * inside))
+            known = self.undone.get(key, self.atoms.get(key))
+            if known is not None:
+                return side * known
+        found = self.opaque(e, e.func, e.args)
+        if isinstance(e, sp.erfinv) or self.sign_of(inside) is not None:
+            self.undone[_undoes[e.func], self.key(found)] = inside
+        return found
 
     def power(self, base: Expr, c: Expr) -> Expr:
         if c.is_Integer:

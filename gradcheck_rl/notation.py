@@ -68,6 +68,7 @@ FUNCTIONS: dict[Any, str] = {
     sp.atan: "arctan",
     sp.erf: "erf",
     sp.erfc: "erfc",
+    sp.erfinv: "erfinv",
     sp.sign: "sgn",
     sp.gamma: "Gamma",
 }

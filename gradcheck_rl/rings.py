@@ -270,6 +270,13 @@ class Exact(Ring):
     sin, cos, tan, atan = _by_ball("sin", ZERO), _by_ball("cos", ONE), _by_ball("tan", ZERO), _by_ball("atan", ZERO)
     erf, erfc = _by_ball("erf", ZERO), _by_ball("erfc", ONE)
 
+    def erfinv(self, x: Any) -> Any:
+        if abs(x) == 1:
+            return arb.pos_inf() if x == 1 else arb.neg_inf()
+        if isinstance(x, fmpq) and 2 * abs(x) > 1:  # how near it is to 1, a ball around it may not tell
+            return ball(1 - abs(x)).erfcinv() * (1 if x > 0 else -1)
+        return ZERO if isinstance(x, fmpq) and x == 0 else ball(x).erfinv()
+
 
 def _by_complex_ball(name: str) -> Callable[[Any, Any], Any]:
     return lambda self, x: getattr(x, name)()
@@ -315,6 +322,9 @@ class Analytic(Ring):
     sin, cos, tan, erf, erfc = (_by_complex_ball(name) for name in ("sin", "cos", "tan", "erf", "erfc"))
     minimum = maximum = step = side = sign = absolute = pick = _refused
 
+    def erfinv(self, x: Any) -> Any:
+        raise Unsuitable("certified integration needs complex balls, and there are none of erfinv")
+
 
 class Float(Ring):
     """float64 arrays that broadcast: many points, outcomes or nodes at once. `order` is that of the quadrature rules."""
@@ -347,6 +357,11 @@ class Float(Ring):
         from scipy.special import erfc
 
         return erfc(x)
+
+    def erfinv(self, x: Any) -> Any:
+        from scipy.special import erfinv
+
+        return erfinv(x)
 
     add, multiply, raised, root = np.add, np.multiply, np.power, np.sqrt
     minimum, maximum, absolute, sign = np.minimum, np.maximum, np.abs, np.sign

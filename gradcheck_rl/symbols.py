@@ -431,6 +431,7 @@ def _word(name: str, function: Callable[[Any], Any], says: str = "") -> Callable
 exp, log, sqrt = _word("exp", exponential), _word("log", logarithm), _word("sqrt", sp.sqrt)
 sin, cos, tan, atan = _word("sin", sp.sin), _word("cos", sp.cos), _word("tan", sp.tan), _word("atan", sp.atan)
 tanh, erf, erfc = _word("tanh", sp.tanh), _word("erf", sp.erf), _word("erfc", sp.erfc)
+erfinv = _word("erfinv", sp.erfinv, "the number whose erf is x")
 frozen = _word("frozen", frozen_, "x with its gradient stopped")
 step = _word("step", step_, "1 where x >= 0, else 0")
 

@@ -19,6 +19,7 @@ from gradcheck_rl import (
     Uniform,
     Variable,
     erf,
+    erfinv,
     log,
     maximum,
     minimum,
@@ -34,7 +35,10 @@ from gradcheck_rl.grading import equality
 from gradcheck_rl.grading.equality import compare_formulas
 from gradcheck_rl.grading.formula import parse
 from gradcheck_rl.grading.meaning import index
+from gradcheck_rl.grading.tex import parse_tex
 from gradcheck_rl.laws import Draw
+from gradcheck_rl.notation import notation
+from gradcheck_rl.typeset import latex
 from gradcheck_rl.verdict import Ruling, Verdict
 
 from .formulas import DIFFERENT, EQUAL, QUESTIONS, Row, names, rows
@@ -390,3 +394,35 @@ def test_nought_times_its_logarithm_is_nought() -> None:
     right = maximum(x, 0) * log(maximum(x, 0) + 1 - step(x))
     assert verdict(maximum(x, 0) * log(maximum(x, 0)), right) is Verdict.AGREES
     assert verdict(maximum(x, 0) * log(maximum(x, 0)) + minimum(x, 0), right) is Verdict.UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "verdict_"),
+    [
+        ("sqrt(2) erfinv(2p - 1)", "-sqrt(2) erfinv(1 - 2p)", Verdict.PROVED),
+        ("erf(2 erfinv(h)/2)", "h", Verdict.PROVED),
+        ("erfc(-erfinv(2p - 1))/2", "p", Verdict.PROVED),
+        ("erfinv(h)^2", "erfinv(-h)^2", Verdict.PROVED),
+        ("erfinv(2p)", "erfinv(2p - 1)", Verdict.REFUTED),
+        ("erfinv(h)", "erfinv(h) + 10^-20", Verdict.REFUTED),
+        ("sqrt(erfinv(h)^2)", "erfinv(h)", Verdict.REFUTED),
+        ("a + erfinv(a) - erfinv(a/1.1)", "a", Verdict.REFUTED),
+    ],
+)
+def test_the_inverse_of_erf_in_an_answer(answer: str, expected: str, verdict_: Verdict) -> None:
+    assert compare_formulas(parse(answer, names()), parse(expected, names())).verdict is verdict_
+
+
+@given(st.integers(11, 90))
+def test_the_inverse_of_erf_beyond_its_end_is_no_answer(tenths: int) -> None:
+    far = Variable("far", over=Uniform(tenths / 10, 10))
+    ruling = compare_formulas(erfinv(far) ** 2, far)
+    assert ruling.verdict is Verdict.REFUTED and ruling.note.endswith("or erfinv beyond 1")
+    assert "erfinv" not in compare_formulas(log(-far), far).note
+
+
+def test_the_inverse_of_erf_in_latex() -> None:
+    for tex in (r"\operatorname{erfinv}(2 p - 1)", r"\mathrm{erfinv}\left(2p-1\right)"):
+        assert parse_tex(tex, names()) == parse("erfinv(2p - 1)", names())
+    for e in (erfinv(2 * x - 1), erfinv(x / 3) ** 2, 1 / erfinv(x)):
+        assert parse_tex(latex(notation(e)), {"x": x}) == sp.sympify(e)

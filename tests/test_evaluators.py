@@ -57,6 +57,7 @@ from gradcheck_rl import (
     batch,
     check,
     erfc,
+    erfinv,
     exp,
     frozen,
     log,
@@ -1738,3 +1739,52 @@ def test_a_coin_made_of_logistic_noise_is_cut_at_a_variable(wrong: Any) -> None:
 
     coin = Claim("coin", Equal(E(step(noise(z) - noise(cut))), sigmoid(-noise(cut)) + wrong))
     assert check(Problem("coin", claims=(coin,))).claims[0].verdict == ("refuted" if wrong else "agrees")
+
+
+@pytest.mark.parametrize("wrong", [0, sp.Rational(1, 1000)])
+def test_a_coin_made_of_logistic_noise_is_cut_where_the_noise_passes_its_logit(wrong: Any) -> None:
+    """As docs/words.md says: a normal draw has the chance sigmoid(-logit) below the place that is named."""
+    logit = Parameter("logit", over=Uniform(-3, 3))
+    z = Draw("z", Gaussian(0, 1), breaks=(sqrt(2) * erfinv(2 * sigmoid(-logit) - 1),))
+    noise = log(erfc(-z / sqrt(2))) - log(erfc(z / sqrt(2)))
+    coin = Claim("coin", Equal(E(step(noise + logit)), sigmoid(logit) + wrong))
+    assert check(Problem("coin", claims=(coin,))).claims[0].verdict == ("refuted" if wrong else "agrees")
+
+
+@pytest.mark.parametrize("wrong", [0, sp.Rational(1, 1000)])
+def test_a_normal_is_truncated_by_its_quantiles(wrong: Any) -> None:
+    low, high = Parameter("low", over=Uniform(-1, 0)), Parameter("high", over=Uniform(0.5, 2))
+    z = Draw("z", Gaussian(0, 1))
+    below, bell = (lambda t: erfc(-t / sqrt(2)) / 2), (lambda t: exp(-(t**2) / 2) / sqrt(2 * sp.pi))
+    between = sqrt(2) * erfinv(2 * (below(low) + (below(high) - below(low)) * below(z)) - 1)
+    mean = (bell(low) - bell(high)) / (below(high) - below(low)) + wrong * low
+    claims = (Claim("mean", Equal(E(between), mean)), Claim("slope", Equal(Mean(Gradient(between, low)), Gradient(mean, low))))
+    found = [line.verdict for line in check(Problem("truncated", claims=claims)).claims]
+    assert found == ["refuted" if wrong else "agrees"] * 2
+
+
+@pytest.mark.parametrize("wrong", [0, sp.Rational(1, 1000)])
+def test_a_quantile_and_the_mean_beyond_it_are_proved(wrong: Any) -> None:
+    mu, sigma = Parameter("mu"), Parameter("sigma", over=Uniform(0.5, 2))
+    p = Parameter("p", over=Uniform(0.05, 0.5))
+    z = Draw("z", Gaussian(mu, sigma))
+    quantile = mu + sigma * sqrt(2) * erfinv(2 * p - 1)
+    bell = exp(-(erfinv(2 * p - 1) ** 2)) / sqrt(2 * sp.pi)
+    claims = (
+        Claim("chance", Equal(E(step(quantile - z)), p + wrong)),
+        Claim("mean of the worst", Equal(E(z * step(quantile - z)) / p, mu - sigma * bell / p + wrong)),
+        Claim("slope", Equal(Gradient(quantile, p), sigma * (1 + wrong) / bell)),
+    )
+    found = [line.verdict for line in check(Problem("quantile", claims=claims)).claims]
+    assert found == ["refuted" if wrong else "proved"] * 3
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_torch_has_the_inverse_of_erf_too(factor: int) -> None:
+    p = Parameter("p", over=Uniform(0.01, 0.99))
+
+    def quantile(p: Any) -> Any:
+        return factor * torch.special.erfinv(2 * p - 1)
+
+    claim = Claim("So.", Equal(Gradient(quantile), Gradient(erfinv(2 * p - 1))))
+    assert check(Problem("torch", claims=(claim,))).claims[0].verdict == ("agrees" if factor == 1 else "refuted")

@@ -43,11 +43,13 @@ from gradcheck_rl import (
     softmax,
     step,
 )
+from gradcheck_rl.backends.torch import of_formulas
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.estimate import EPS, Evidence, quadrature
 from gradcheck_rl.expectation import closed
 from gradcheck_rl.expressions import (
     Program,
+    compiled,
     floats,
     in_balls_where_floats_fail,
     integrals,
@@ -85,6 +87,7 @@ def grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         sp.tanh, sp.sin, sp.cos, sp.atan, sp.erf, sp.erfc, sp.Abs, sp.sign, frozen, sigmoid,
         lambda a: sp.exp(sp.sin(a)), lambda a: sp.log(1 + a**2), lambda a: sp.sqrt(1 + a**2), lambda a: a**2 / (1 + a**2),
         lambda a: (2 + sp.cos(a)) ** R(1, 3), lambda a: sp.tan(sp.tanh(a)), lambda a: (1 + a**2) ** R(-3, 2),
+        lambda a: sp.erfinv(sp.sin(a) / 2),
     ]  # fmt: skip
     two = [sp.Add, sp.Mul, sp.Min, sp.Max, lambda a, b: a - b, lambda a, b: a / (1 + b**2)]
     return st.one_of(
@@ -153,7 +156,8 @@ def test_instructions_differentiate_powers_lookups_and_what_only_sympy_can(power
 
 EACH_WORD: dict[str, Any] = {
     "power": x**3, "root": sp.sqrt(x), "exp": sp.exp(x), "log": sp.log(x), "tanh": sp.tanh(x), "sin": sp.sin(x), "cos": sp.cos(x),
-    "tan": sp.tan(x), "atan": sp.atan(x), "erf": sp.erf(x), "erfc": sp.erfc(x), "absolute": sp.Abs(x),
+    "tan": sp.tan(x), "atan": sp.atan(x), "erf": sp.erf(x), "erfc": sp.erfc(x), "erfinv": sp.erfinv(x),
+    "absolute": sp.Abs(x),
 }  # fmt: skip
 
 
@@ -815,3 +819,22 @@ def test_each_coordinate_is_cut_at_its_own_places() -> None:
     found = integrals([E(step(both[0] + 1) * step(1 - both[0]) * step(both[1] - R(1, 2)))], {})
     true = math.erf(1 / math.sqrt(2)) * math.erfc(0.5 / math.sqrt(2)) / 2
     assert abs(found.value[0, 0] - true) <= found.radius[0, 0] < 1e-7
+
+
+@given(st.fractions(min_value=R(-99, 100), max_value=R(99, 100), max_denominator=1000), st.fractions(min_value=-2, max_value=2))
+def test_the_inverse_of_erf_has_its_slope_and_is_undone(a: Fraction, b: Fraction) -> None:
+    """Instructions, SymPy's formula, torch, and a symmetric difference of certified values: h^2 = 1e-40."""
+    e, h = sp.erfinv(x), Fraction(1, 10**20)
+    up, down = (values([e], [{x: of(a + s * h)}]).exact[0, 0] for s in (1, -1))
+    slope = Program([(e, x)], [x])(EXACT, [of(a)])[0]
+    assert abs(float(arb(ball((up - down) / of(2 * h) - slope)).mid())) < 1e-25
+    assert ball(values([e.diff(x)], [{x: of(a)}]).exact[0, 0]).overlaps(ball(slope))
+    assert of_formulas(compiled([e])[0], np.array([[float(a)]]), [0])[0, 0] == pytest.approx(float(slope), rel=1e-10)
+    undone = values([sp.erf(x * sp.erfinv(y) / x), sp.erfinv(1 - sp.erfc(x))], [{x: of(b or 1), y: of(a)}])
+    assert np.abs(undone.value[0] - [float(a), float(b or 1)]).max() < 1e-14
+
+
+@pytest.mark.parametrize("at", [1, -1, 2, -2])
+def test_the_inverse_of_erf_has_no_value_beyond_one_and_no_slope_at_its_ends(at: int) -> None:
+    for e in (sp.erfinv(x), sp.erfinv(x).diff(x), (sp.erfinv(x), x)):
+        assert not np.isfinite(ball(Program([e], [x])(EXACT, [of(at)])[0]).mid().__float__())

@@ -418,3 +418,67 @@ known_signs = {
 @pytest.mark.parametrize("name", known_signs)
 def test_what_the_signs_of_its_parts_give_is_proved(name: str) -> None:
     assert is_zero(known_signs[name]) is True
+
+
+inverse = sp.erfinv
+
+
+def hidden(e: sp.Expr) -> sp.Expr:
+    """The same, where SymPy does not see it."""
+    return (1 + x) * e - x * e
+
+
+undone = {
+    "erf of its inverse": sp.erf(hidden(inverse(u))) - u,
+    "erf of minus its inverse": sp.erf(hidden(-inverse(u))) + u,
+    "the inverse of what is not real": sp.erf(hidden(inverse(z))) - z,
+    "the inverse of erf": inverse(1 - sp.erfc(x)) - x,
+    "the inverse of minus erf": inverse(sp.erfc(x) - 1) + x,
+    "of a difference": inverse(x - y) + inverse(y - x),
+    "of a difference, multiplied out": inverse(x * (1 - y)) + inverse(x * y - x),
+    "erf of a difference, multiplied out": sp.erf(x * (1 - y)) + sp.erf(x * y - x),
+    "of nothing": inverse(sin(x) ** 2 + sp.cos(x) ** 2 - 1),
+    "the slopes of the two": inverse(x).diff(x) * 2 * exp(-(hidden(inverse(x)) ** 2)) / sqrt(sp.pi) - 1,
+    "a quantile that moves": sp.erfc((hidden(x) - x - sigma * sqrt(2) * inverse(1 - 2 * p)) / (sigma * sqrt(2))) / 2 - (1 - p),
+}
+not_undone = {
+    "the inverse of erf of what is not real": inverse(sp.erf(z)) - z,
+    "the inverse of its double": inverse(2 * x) - 2 * inverse(x),
+    "the inverse of the inverse": inverse(inverse(x)) - x,
+    "erf of erf": sp.erf(sp.erf(x)) - x,
+    "erf of twice its inverse": sp.erf(2 * inverse(x)) - x,
+    "the complement of its inverse": sp.erfc(hidden(inverse(y))) - y,
+    "even": inverse(x - y) - inverse(y - x),
+    "it may be negative": Abs(inverse(x)) - inverse(x),
+    "it may be zero": sp.sign(inverse(x)) ** 2 - 1,
+    "at its end": (inverse(sin(x) ** 2 + sp.cos(x) ** 2) - x) * nothing,
+    "beyond its end": (inverse(1 + sin(x) ** 2 + sp.cos(x) ** 2) - x) * nothing,
+    "another constant": inverse(x - y) + inverse(y - x) + Rational(1, 10**30),
+}
+
+
+@pytest.mark.parametrize("name", undone)
+def test_erf_and_its_inverse_undo_each_other(name: str) -> None:
+    assert undone[name] != 0, "SymPy has already made it zero: the row tests nothing"
+    assert is_zero(undone[name]) is True and is_zero(undone[name] + u**2 / 1000) is None
+
+
+@pytest.mark.parametrize("name", not_undone)
+def test_what_does_not_undo_erf_is_not_proved(name: str) -> None:
+    assert not_undone[name] != 0, "SymPy has already made it zero: the row tests nothing"
+    assert is_zero(not_undone[name]) is None
+
+
+def test_the_traps_of_the_inverse_see_a_word_that_undoes_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(normal_form, "_undoes", {sp.erf: sp.erf, sp.erfinv: sp.erfinv})
+    assert is_zero(not_undone["erf of erf"]) is True and is_zero(undone["the inverse of erf"]) is None
+
+
+@given(leaves, leaves, st.sampled_from(two_places), st.integers(-3, 3))
+def test_the_inverse_of_erf_of_whatever_is_real_is_undone(
+    a: sp.Expr, b: sp.Expr, joined: Callable[[sp.Expr, sp.Expr], sp.Expr], k: int
+) -> None:
+    e = joined(a, b)
+    assume(e.free_symbols)
+    for same in (inverse(1 - sp.erfc(e)) - e, sp.erf(hidden(inverse(e))) - e, sp.erf(hidden(e)) - sp.erf(e)):
+        assert is_zero(same + k) is (True if k == 0 else None)

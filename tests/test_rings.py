@@ -9,10 +9,12 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
+import torch
 from flint import acb, arb, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck_rl.backends.torch import Tensors
 from gradcheck_rl.errors import ProblemError, Unsuitable
 from gradcheck_rl.rings import (
     ANALYTIC,
@@ -385,3 +387,46 @@ def test_whole_numbers_have_negative_powers() -> None:
 def test_what_is_infinite_is_not_finite_and_what_no_float_holds_is() -> None:
     assert not any(is_finite(x) for x in (arb.pos_inf(), arb.neg_inf(), arb.nan()))
     assert all(is_finite(x) for x in (EXACT.exp(fmpq(800)), fmpq(10**400), log_of(fmpq(2))))
+
+
+# ---- the inverse of erf ---------------------------------------------------------------------------------------------------
+
+inside = st.fractions(min_value=-1, max_value=1, max_denominator=1000).filter(lambda a: abs(a) < 1)
+
+
+@given(inside)
+def test_the_inverse_of_erf_agrees_with_mpmath_in_every_ring(a: Fraction) -> None:
+    found = ball(EXACT.erfinv(of(a)))
+    with mpmath.workdps(80):
+        true = mpmath.erfinv(mpmath.mpf(a.numerator) / a.denominator)
+        assert abs(mpmath.mpf(found.mid().str(70, radius=False)) - true) <= mpmath.mpf("1e-50") * (1 + abs(true))
+    assert image(found.rad()) <= 1e-50 and found.erf().overlaps(arb(of(a)))
+    for rough in (FLOAT.erfinv(float(a)), Tensors().erfinv(torch.tensor(float(a), dtype=torch.float64))):
+        assert float(rough) == pytest.approx(float(true), rel=1e-12)  # the slope is 200 at 0.999, and the argument rounded
+
+
+@given(st.integers(1, 3000), st.sampled_from([1, -1]))
+def test_the_inverse_of_erf_is_known_however_near_to_its_end(digits: int, side: int) -> None:
+    left = fmpq(1, 10**digits)
+    found = EXACT.erfinv(side * (1 - left))
+    assert (side * found).erfc().overlaps(arb(left)) and image(found.rad()) <= 1e-50
+
+
+@given(inside, st.fractions(min_value=0, max_value=1), st.fractions(min_value=-1, max_value=1))
+def test_the_inverse_of_erf_of_a_ball_holds_that_of_what_is_in_it(a: Fraction, width: Fraction, at: Fraction) -> None:
+    radius = Fraction(float(width * (1 - abs(a)))) * Fraction(9, 10)
+    found = ball(EXACT.erfinv(arb(of(a), float(radius))))
+    assert not found.is_finite() or found.overlaps(ball(EXACT.erfinv(of(a + at * radius))))
+
+
+def test_the_inverse_of_erf_at_its_ends_and_beyond() -> None:
+    for number in (fmpq, arb):
+        assert [image(EXACT.erfinv(number(k))) for k in (-1, 0, 1)] == [-math.inf, 0, math.inf]
+        assert not is_finite(EXACT.erfinv(number(1))) and EXACT.erfinv(number(2)).is_nan() and EXACT.erfinv(number(-2)).is_nan()
+    assert EXACT.erfinv(arb.nan()).is_nan() and EXACT.erfinv(arb(1, 0.1)).is_nan() and EXACT.erfinv(ZERO) is ZERO
+    assert EXACT.erfinv(log_of(fmpq(2))).erf().overlaps(arb(2).log()) and EXACT.erfinv(log_of(fmpq(3))).is_nan()
+    ends = np.array([-math.inf, -1.5, -1, 0, 1, 1.5, math.nan])
+    for found in (FLOAT.erfinv(ends), Tensors().erfinv(torch.tensor(ends)).numpy()):
+        assert np.array_equal(found, [math.nan, math.nan, -math.inf, 0, math.inf, math.nan, math.nan], equal_nan=True)
+    with pytest.raises(Unsuitable, match="none of erfinv"):
+        ANALYTIC.erfinv(acb(0))

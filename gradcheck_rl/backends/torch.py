@@ -310,7 +310,7 @@ class Tensors(Ring):
     add, multiply, raised, root = torch.add, torch.mul, torch.pow, torch.sqrt
     minimum, maximum, absolute, sign = torch.minimum, torch.maximum, torch.abs, torch.sign
     exp, log, tanh, sin, cos, tan, atan = torch.exp, torch.log, torch.tanh, torch.sin, torch.cos, torch.tan, torch.atan
-    erf, erfc, power = torch.erf, torch.erfc, torch.pow
+    erf, erfc, erfinv, power = torch.erf, torch.erfc, torch.erfinv, torch.pow
 
     def number(self, p: int, q: int) -> Any:
         return torch.tensor(p / q, dtype=torch.float64)

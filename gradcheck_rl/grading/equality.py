@@ -19,7 +19,7 @@ import numpy as np
 import sympy as sp
 from flint import arb, ctx, fmpq
 
-from ..calculus import free, size, slope
+from ..calculus import free, has, size, slope
 from ..claims import Claim, Equal
 from ..corners import CORNERS, corners
 from ..errors import GradcheckError, InputError, ProblemError, Unsuitable
@@ -42,7 +42,7 @@ RESOLUTION, IN_FLOATS = 1e-60, 1e-6
 BITS = (256, 1024)
 SIMPLER = 200
 NODES, SPARING, BASES, SIDES, HALVES = 20_000, 20, 2, 1000, 64
-SMOOTH = (sp.exp, sp.tanh, sp.erf, sp.atan, sp.Pow)  # they turn where their argument, or its slope, is 0
+SMOOTH = (sp.exp, sp.tanh, sp.erf, sp.erfinv, sp.atan, sp.Pow)  # they turn where their argument, or its slope, is 0
 AT_POINTS = "points"
 
 Moved = Callable[[Any, Any], Any]
@@ -182,6 +182,7 @@ class _Question:
             at = int(np.argmax(wrong))
             coordinate = int(np.argmax(np.isnan(m.left.value[at])))
             note = "the answer has no value here: it divides by zero, or takes a root or logarithm of a negative number"
+            note += ", or erfinv beyond 1" if has(self.left[coordinate % len(self.left)], sp.erfinv) else ""
             return self._ruling(m, points, Verdict.REFUTED, at, coordinate, note=note), [], []
         return None, np.flatnonzero(~void & ~absent).tolist(), np.flatnonzero(void & ~absent).tolist()
 
@@ -359,6 +360,8 @@ def _guards(e: Any) -> Iterator[tuple[str, Any]]:
         yield "root", e.base
     if isinstance(e, sp.log):
         yield "root", e.args[0]
+    if e.func is sp.erfinv:
+        yield "root", 1 - e.args[0] ** 2
     for a in e.args:
         if isinstance(a, sp.Basic):
             yield from _guards(a)

@@ -54,6 +54,7 @@ EACH: dict[str, tuple[Callable[..., Any], int]] = {
     "atanh": (lambda x: (sp.log(1 + x) - sp.log(1 - x)) / 2, 1),
     "erf": (sp.erf, 1),
     "erfc": (sp.erfc, 1),
+    "erfinv": (sp.erfinv, 1),
     "sigmoid": (lambda x: 1 / (1 + sp.exp(-x)), 1),
     "sigma": (lambda x: 1 / (1 + sp.exp(-x)), 1),
     "softplus": (lambda x: sp.log(1 + sp.exp(x)), 1),
