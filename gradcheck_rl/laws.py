@@ -304,7 +304,7 @@ def log_prob(value: Any, law: Law | None = None) -> Any:
     if folded := [e for e, a, rise in zip(maps, atoms, slopes, strict=True) if _turns(rise, a)]:
         wanted = "write the log of its density yourself, or log_prob of the draw."
         raise ProblemError(f"log_prob({folded[0]}) needs a map that always rises, or always falls: {wanted}")
-    return sum(draw.log_prob() for draw in draws) - sum(sp.log(sp.Abs(_steady(rise))) for rise in slopes)
+    return sum(draw.log_prob() for draw in draws) - sum(sp.log(_absolute(_steady(rise))) for rise in slopes)
 
 
 PLACES = [sp.Rational(n, 12) for n in (-43, -17, -4, 3, 19, 47)]
@@ -317,6 +317,12 @@ def _turns(rise: Any, atom: Any) -> bool:
         return False
     there = [sp.Mul(*moving).xreplace({atom: at}) for at in PLACES]
     return (any(x.is_positive for x in there) and any(x.is_negative for x in there)) or sum(x.is_zero is True for x in there) > 1
+
+
+def _absolute(x: Any) -> Any:
+    """|x|. SymPy does not know that erfinv is real."""
+    real = {e: sp.Dummy(real=True) for e in x.atoms(sp.erfinv)}
+    return sp.Abs(x.xreplace(real)).xreplace({letter: e for e, letter in real.items()})
 
 
 def _steady(slope: Any) -> Any:

@@ -43,6 +43,8 @@ from gradcheck_rl import (
     clip,
     diff,
     episode,
+    erfc,
+    erfinv,
     exp,
     frozen,
     log,
@@ -51,6 +53,7 @@ from gradcheck_rl import (
     maximum,
     sigmoid,
     softmax,
+    sqrt,
     step,
     tanh,
 )
@@ -710,3 +713,19 @@ def test_sympy_makes_a_law_again(law: Any) -> None:
     draw = Draw("again", law)
     assert law.func(*law.args) == law == copy.copy(law)
     assert draw.log_prob() == log_prob(draw) == log_prob(draw, law) == log_prob(draw, draw)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("wrong", [0, sp.Rational(1, 1000)])
+def test_the_density_of_a_quantile_is_by_change_of_variables(wrong: Any) -> None:
+    """Truncated between two numbers, and of what a sigmoid makes of a draw."""
+    low, high, z = Variable("low", over=Uniform(-1, 0)), Variable("high", over=Uniform(0.5, 2)), Draw("z", Gaussian(0, 1))
+    below = [erfc(-t / sqrt(2)) / 2 for t in (low, high, z)]
+    for chance, slope in (
+        (below[0] + (below[1] - below[0]) * below[2], (below[1] - below[0]) * exp(-(z**2) / 2) / sqrt(2 * sp.pi)),
+        (sigmoid(z), sigmoid(z) * sigmoid(-z)),
+    ):
+        quantile = sqrt(2) * erfinv(2 * chance - 1)
+        density = log_prob(z) - log(slope) - quantile**2 / 2 - log(2 * sp.pi) / 2 + wrong
+        claim = Claim("So.", Equal(log_prob(quantile), density))
+        found = check(Problem("quantile", claims=(claim,))).claims[0].verdict
+        assert found in (("refuted",) if wrong else ("proved", "agrees"))
