@@ -121,8 +121,7 @@ def test_a_point_has_a_value_for_every_variable(point: Points) -> None:
 def refuted(point: Points) -> bool:
     """Does the planted mistake of the tiny page show at this point?"""
     problem = tiny()
-    judge = Judge(problem, 0, 1)
-    judge.points = point
+    judge = Judge(problem, 0, point)
     (mistake,) = problem.mistakes
     return judge.settle(mistake.breaks, dict(mistake.answer), witness=False).best.verdict is Verdict.REFUTED
 
