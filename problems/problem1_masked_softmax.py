@@ -104,7 +104,8 @@ def with_baseline(w, s0, allowed, reward, baseline, action, log_prob=log_prob):
 
 
 def entropy(w, s0, allowed):
-    return torch.distributions.Categorical(logits=(w * s0).masked_fill(allowed == 0, -torch.inf)).entropy()
+    policy = torch.distributions.Categorical(logits=(w * s0).masked_fill(allowed == 0, -torch.inf), validate_args=True)
+    return policy.entropy()
 
 
 def unmasked(w, s0, reward, action):

@@ -346,7 +346,7 @@ def short_targets():
 
 
 def positional(preference):  # the first argument is probs
-    return torch.distributions.Categorical(preference).probs
+    return torch.distributions.Categorical(preference, validate_args=True).probs
 
 
 def positional_log_prob(preference, pick):

@@ -382,7 +382,7 @@ def have_rsample():
 
 
 def from_outputs(pair):
-    return torch.distributions.Normal(*pair).log_prob(torch.zeros(()))
+    return torch.distributions.Normal(*pair, validate_args=True).log_prob(torch.zeros(()))
 
 
 # Two choices.

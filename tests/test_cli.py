@@ -1016,3 +1016,10 @@ def test_a_claim_of_a_page_that_is_to_be_explained_is_told_to_be_run(page: str, 
     assert main(["explain", page, "slope"]) == 2 and capsys.readouterr().err == f"error: {wanted}\n"
     for typed, unknown in ((["explain", page, "--jobs"], "--jobs"), (["explain", "A-005", "A-010"], "A-010")):
         assert main(typed) == 2 and capsys.readouterr().err.startswith(f"error: `explain` has no `{unknown}`.")
+
+
+def test_pages_hold_where_python_drops_its_assertions() -> None:
+    """`python -O` turns off what torch's laws check, unless code asks for it."""
+    program = [sys.executable, "-O", "-m", "gradcheck_rl", "problem1", "problem8", "problem9", "--only", "refused", "--quiet"]
+    done = subprocess.run(program, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
