@@ -233,3 +233,18 @@ def test_the_package_is_hidden_wherever_libraries_lie(root: str, monkeypatch: py
     monkeypatch.setattr(isolation, "PACKAGE", package)
     assert str(package) in isolation.hidden()
     assert not (isolation.readable(LANDLOCK) or {}).get(str(package))
+
+
+@pytest.mark.parametrize("word", ["auto", "require", "rlimits"])
+def test_without_limits_nothing_is_graded(
+    word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As on Windows, where all else runs."""
+    monkeypatch.setitem(sys.modules, "resource", None)
+    path = tmp_path / "them.py"
+    path.write_text("x = 1\n")
+    assert main(["grade", "problem3", str(path), "--isolation", word]) == 2
+    told = "error: submissions are limited in time and memory by Python's `resource`, which is not here: grade on Linux"
+    said = capsys.readouterr()
+    assert said.err.startswith(told) and said.err.count("\n") == 1 and not said.out
+    assert main(["template", "problem3"]) == 0 == main(["list"])

@@ -66,6 +66,11 @@ def available() -> tuple[Tier, ...]:
 
 def chosen(word: str) -> Tier:
     """The tier for `--isolation WORD`; `require` fails where none is strong."""
+    if find_spec("resource") is None:
+        raise InputError(
+            "submissions are limited in time and memory by Python's `resource`, which is not here: "
+            "grade on Linux, or in WSL on Windows."
+        )
     here = available()
     if word == "auto":
         return here[0]
