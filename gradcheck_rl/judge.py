@@ -48,6 +48,7 @@ EVALUATIONS = 200
 CELLS = 5 * 10**5  # numbers that all points tried for a witness have together, unless one group of points has more
 GROUP = 8
 SAMPLED_POINTS = 4
+SAMPLED_CODE = "leave it out, or sample code, as in Mean(Value(f))"
 FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),)"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 OVERFLOWN = "both sides are too large for floats, where two that differ look alike: narrow the space"
@@ -210,7 +211,8 @@ class Judge:
         if ruling.verdict is Verdict.UNDECIDED:
             return replace(ruling, route=route if route in scene.used else ruling.route)
         if claim.routes == (route,):
-            return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"by='{route}' does not apply here: leave it out")
+            instead = SAMPLED_CODE if route == sampled.NAME and not claim.code() else "leave it out"
+            return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"by='{route}' does not apply here: {instead}")
         return replace(ruling, route=route, verdict=Verdict.UNDECIDED, note=f"it does not apply: {ruling.route} answers here")
 
     def _ruled(self, claim: Claim, that: Relation, scene: Scene, strict: bool) -> Ruling:

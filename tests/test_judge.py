@@ -810,7 +810,7 @@ def test_formulas_that_are_too_wide_are_told_what_helps() -> None:
     assert narrow.reason.endswith(": narrow the space, or write it in another form")
 
 
-@pytest.mark.parametrize(("by", "wanted"), [("sampled", x), ("listed", x), ("autodiff", x)])
+@pytest.mark.parametrize(("by", "wanted"), [("listed", x), ("autodiff", x)])
 def test_a_route_that_has_nothing_to_do_is_to_be_left_out(by: str, wanted: Any) -> None:
     found = too_wide(Equal(Value(x), wanted), by)
     assert (found.reason, [r.route for r in found.routes]) == (f"by='{by}' does not apply here: leave it out", [by])
@@ -905,3 +905,10 @@ def test_of_an_erratum_that_a_point_refutes_no_proof_is_sought(monkeypatch: pyte
     assert len(asked) == 1
     holds = Erratum("It holds.", right.that, right)
     assert not check(Problem("p", (right,), errata=(holds,), world=(x,))).ok
+
+
+@pytest.mark.parametrize("that", [Equal(Value(x), x), Equal(E(u), 0), Equal(Mean(Value(u - x)), -x)])
+def test_formulas_are_not_sampled(that: Any) -> None:
+    found = too_wide(that, "sampled")
+    wanted = "by='sampled' does not apply here: leave it out, or sample code, as in Mean(Value(f))"
+    assert (found.reason, [r.route for r in found.routes]) == (wanted, ["sampled"])

@@ -130,6 +130,10 @@ def test_a_table_is_read_once_and_again_when_it_changes(tmp_path: Path, monkeypa
         ),
         ("by='listed' does not apply here: leave it out", "by='listed' 在此不适用：请删去"),
         (
+            "by='sampled' does not apply here: leave it out, or sample code, as in Mean(Value(f))",
+            "by='sampled' 在此不适用：请删去，或对代码抽样，如 Mean(Value(f))",
+        ),
+        (
             "known only to 1e-03, wider than half the resolution 1e-02: narrow the space, or write it in another form",
             "只精确到 1e-03，宽于分辨率 1e-02 的一半：请缩小取值空间，或换一种写法",
         ),
