@@ -17,6 +17,7 @@ from .laws import Draw
 from .points import Point
 from .quantities import Hull, Quantity, quantity, shown, slots
 from .rings import each
+from .symbols import crossed
 
 COARSEST = 0.05
 
@@ -92,6 +93,8 @@ class Within(Relation):
         super().__init__(left, right[1] if pair else right)
         if not pair and not isinstance(self.right, Hull):
             raise ProblemError("Within needs a set on its right: write Hull(Gradient(L)) or a pair (low, high).")
+        if pair and crossed(*right):
+            raise ProblemError(f"{self!r} has its lower bound above the upper one: write (low, high).")
 
     def __repr__(self) -> str:
         left, *inside = map(shown, self.sides)

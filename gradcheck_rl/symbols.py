@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import lru_cache, partial, reduce
-from numbers import Integral
-from typing import Any, ClassVar, cast
+from numbers import Integral, Real
+from typing import Any, ClassVar, NoReturn, cast
 
 import numpy as np
 import sympy as sp
@@ -203,6 +203,10 @@ class Symbols(Itself, NDArrayOperatorsMixin):
 
     def __len__(self) -> int:
         return len(self.array)
+
+    def __bool__(self) -> NoReturn:
+        wanted = "write maximum, minimum, clip or step, and a claim for each."
+        raise ProblemError(f"`{self.name}` holds symbols, and is not true or false: {wanted}")
 
     def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
         return id(self)
@@ -448,7 +452,15 @@ def maximum(x: Any, y: Any, *others: Any) -> Any:
 
 def clip(x: Any, low: Any, high: Any) -> Any:
     """x between its bounds, entry by entry."""
+    if crossed(low, high):
+        raise ProblemError(f"clip(x, {low}, {high}) has its lower bound above the upper one: write clip(x, low, high).")
     return minimum(maximum(x, low), high)
+
+
+def crossed(low: Any, high: Any) -> bool:
+    """Are the bounds two numbers, the lower above the upper?"""
+    known = all(isinstance(x, Real) or (isinstance(x, sp.Expr) and x.is_number and x.is_comparable) for x in (low, high))
+    return known and bool(low > high)
 
 
 def softmax(x: Any, allowed: Any = 1) -> Any:

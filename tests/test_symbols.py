@@ -33,6 +33,7 @@ from gradcheck_rl import (
     Size,
     Uniform,
     Variable,
+    Within,
     array,
     batch,
     check,
@@ -373,3 +374,32 @@ def test_the_largest_and_the_least_are_numpy_s(w: list[int], axis: int | None) -
 def test_the_largest_of_one_is_itself() -> None:
     x = Variable("x", 1)
     assert x.max() == x.min() == x[0] and x.max(0) == x[0]
+
+
+@given(st.sampled_from([(), 1, 3, (2, 2)]))
+def test_a_variable_is_not_true_or_false(shape: Any) -> None:
+    x = Variable("x", shape)
+    for asked in (lambda: bool(x), lambda: x or 1, lambda: not Named("y", x)):
+        with pytest.raises(ProblemError, match="holds symbols, and is not true or false: write maximum, minimum, clip or step"):
+            asked()
+
+
+BOUNDS = st.integers(-3, 3) | st.floats(-3, 3) | st.fractions(-3, 3).map(sp.Rational) | st.sampled_from([sp.pi, -sp.sqrt(2)])
+
+
+@given(BOUNDS, BOUNDS)
+def test_bounds_that_are_crossed_are_told(low: Any, high: Any) -> None:
+    x = Variable("x")
+    for bound in (lambda: clip(x, low, high), lambda: Within(x, (low, high))):
+        if low > high:
+            with pytest.raises(ProblemError, match=r"has its lower bound above the upper one: write .*\(?low, high\)\.$"):
+                bound()
+        else:
+            bound()
+
+
+def test_bounds_that_are_symbols_are_taken_as_they_are() -> None:
+    x, y = Variable("x"), Variable("y", 2)
+    for low, high in ((x, 1), (2, x), (y, 1), (2, y[0]), (exp(x), -1), ([2, 3], 4)):
+        clip(y, low, high)
+        Within(y, (low, high))
