@@ -60,7 +60,7 @@ def check(
     to 4,000,000. With an `executor` other processes draw them; the report is the same.
     """
     start = time.perf_counter()
-    only = _sound(problem, answer, seed, points, only, samples)
+    only = _sound(problem, answer, seed, points, only, progress, samples)
     given = fitted(problem, answer or {})
     chosen = _chosen(problem, given, only)
     if samples is not None:
@@ -103,7 +103,7 @@ def check(
 
 
 def _sound(
-    problem: Any, answer: Any, seed: Any, points: Any, only: Collection[str] | str | None, samples: Any
+    problem: Any, answer: Any, seed: Any, points: Any, only: Collection[str] | str | None, progress: Any, samples: Any
 ) -> list[str] | None:
     """The names that are asked for, once all that `check` was given is of its kind."""
     if not isinstance(problem, Problem):
@@ -121,6 +121,8 @@ def _sound(
     for name, number in (("points", points), ("samples", samples)):
         if number is not None and not isinstance(number, Points):
             whole(name, number, 1)
+    if progress is not None and not callable(progress):
+        raise InputError(f"progress={progress!r}: write a function of three arguments, as in progress=print.")
     found = [only] if isinstance(only, str) else only
     if found is not None and not (isinstance(found, Collection) and all(isinstance(word, str) for word in found)):
         raise InputError(f'only={only!r}: write names of claims or sources, as only=["unbiased"].')
@@ -128,7 +130,7 @@ def _sound(
 
 
 def whole(name: str, number: Any, least: int) -> None:
-    if not isinstance(number, (int, np.integer)) or number < least:
+    if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or number < least:
         raise InputError(f"{name}={number!r}: write a whole number from {least}.")
 
 

@@ -117,7 +117,7 @@ def read(path: str) -> list[Report]:
         raise InputError(f"{path} cannot be read: {error.strerror}.") from error
     except (plain_json.JSONDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is not JSON: {error}. A report is saved by `problem1 --json -o report.json`.") from error
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+    except (InputError, AttributeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is JSON, but not a report: save one by `problem1 --json -o report.json`.") from error
     if wrong:
         raise InputError(f"{path} is JSON, but not a report, for {wrong}: save one by `problem1 --json -o report.json`.")

@@ -11,6 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
+from .errors import InputError
+
 SCHEMA = "gradcheck_rl/report/1"
 
 Say = Callable[..., str]
@@ -203,24 +205,10 @@ class Report:
     @staticmethod
     def from_dict(data: dict[str, Any]) -> Report:
         """The report that was saved; keys that a later version added are passed over."""
-
-        def line(c: Any) -> Line:
-            routes: Any = tuple(Route(**_known(Route, r)) for r in c["routes"])
-            return Line(**{**_known(Line, c), "routes": routes})
-
-        def chain(d: Any) -> Chain:
-            forms: Any = tuple(Form(**_known(Form, f)) for f in d["forms"])
-            known: dict[str, Any] = _known(Chain, d) | {"forms": forms, "steps": tuple(d["steps"])}
-            return Chain(**known)
-
-        parts: dict[str, Any] = {
-            "claims": tuple(map(line, data["claims"])),
-            "mistakes": tuple(Caught(**_known(Caught, m)) for m in data["mistakes"]),
-            "blind_spots": tuple(BlindSpot(**_known(BlindSpot, b)) for b in data["blind_spots"]),
-            "derivations": tuple(map(chain, data.get("derivations", ()))),
-            "flow": tuple(Flow(**_known(Flow, f)) for f in data.get("flow", ())),
-        }
-        return Report(**_known(Report, data) | parts)
+        try:
+            return _read(data)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError("this is no saved report: Report.from_dict(...) reads what report.to_dict() gave.") from error
 
     def _repr_html_(self) -> str:
         from .render import html  # a notebook asks the report itself, and only then
@@ -238,6 +226,26 @@ class Report:
         """Is every equals sign of it as it should be?"""
         held = {line.id for line in self.claims if line.ok}
         return held.issuperset(chain.steps)
+
+
+def _read(data: Any) -> Report:
+    def line(c: Any) -> Line:
+        routes: Any = tuple(Route(**_known(Route, r)) for r in c["routes"])
+        return Line(**{**_known(Line, c), "routes": routes})
+
+    def chain(d: Any) -> Chain:
+        forms: Any = tuple(Form(**_known(Form, f)) for f in d["forms"])
+        known: dict[str, Any] = _known(Chain, d) | {"forms": forms, "steps": tuple(d["steps"])}
+        return Chain(**known)
+
+    parts: dict[str, Any] = {
+        "claims": tuple(map(line, data["claims"])),
+        "mistakes": tuple(Caught(**_known(Caught, m)) for m in data["mistakes"]),
+        "blind_spots": tuple(BlindSpot(**_known(BlindSpot, b)) for b in data["blind_spots"]),
+        "derivations": tuple(map(chain, data.get("derivations", ()))),
+        "flow": tuple(Flow(**_known(Flow, f)) for f in data.get("flow", ())),
+    }
+    return Report(**_known(Report, data) | parts)
 
 
 def _known(kind: Any, data: Any) -> dict[str, Any]:

@@ -860,6 +860,9 @@ def test_a_slot_of_numpy_takes_tensors_and_lists(answer: Any) -> None:
         (lambda: check(page, points=0), "points=0: write a whole number from 1."),
         (lambda: check(page, points=[1]), "points=[1]: write a whole number from 1."),
         (lambda: check(page, samples="many"), "samples='many': write a whole number from 1."),
+        (lambda: check(page, seed=True), "seed=True: write a whole number from 0."),
+        (lambda: check(page, points=True), "points=True: write a whole number from 1."),
+        (lambda: check(page, progress=3), "progress=3: write a function of three arguments, as in progress=print."),
         (lambda: check(page, only=3), 'only=3: write names of claims or sources, as only=["unbiased"].'),
         (lambda: check(page, only=[unbiased]), "write names of claims or sources"),
         (lambda: differences(lambda: torch.zeros(()), [], seed=-1), "seed=-1: write a whole number from 0."),
@@ -1564,3 +1567,8 @@ def test_of_other_sizes_the_one_that_refutes_is_told() -> None:
     others = (({"K": 2}, page(where=AtMost(x, 0))), ({"K": 4}, page(wrong=1)))
     line = only(check(page(also=others)))
     assert (line.verdict, line.ok, line.sizes) == ("refuted", False, {"K = 2": "undecided", "K = 4": "refuted"})
+
+
+def test_print_tells_how_far_a_check_is(capsys: pytest.CaptureFixture[str]) -> None:
+    check(page, only="X-2", progress=print)
+    assert capsys.readouterr().out.startswith("1 1 ")

@@ -26,6 +26,7 @@ import gradcheck_rl.load as loading
 import gradcheck_rl.publish as publish
 from gradcheck_rl import Derivation, Problem, check
 from gradcheck_rl.cli import main
+from gradcheck_rl.errors import InputError
 from gradcheck_rl.languages import sentences, speaker
 from gradcheck_rl.load import load
 from gradcheck_rl.render import html, json, junit, latex, markdown, typst
@@ -952,3 +953,18 @@ def test_a_report_is_no_truth_value(report: Report) -> None:
     """`assert check(...)` would pass whatever was found."""
     with pytest.raises(TypeError, match=r"write report\.ok, or report\.require\(\)"):
         assert report
+
+
+@given(st.recursive(st.none() | st.booleans() | st.text(), lambda of: st.lists(of) | st.dictionaries(st.text(), of)))
+def test_what_is_no_report_is_told_in_one_sentence(data: Any) -> None:
+    with pytest.raises(InputError, match=r"^this is no saved report: .* reads what report\.to_dict\(\) gave\.$"):
+        Report.from_dict(data)
+
+
+@given(reports(texts, st.just(0.0)), st.data())
+def test_a_report_that_lacks_a_key_is_told_in_one_sentence(report: Report, data: st.DataObject) -> None:
+    saved = report.to_dict()
+    assert Report.from_dict(saved) == report
+    missing = data.draw(st.sampled_from(["title", "seed", "claims", "mistakes"]))
+    with pytest.raises(InputError, match=r"^this is no saved report"):
+        Report.from_dict({key: part for key, part in saved.items() if key != missing})
