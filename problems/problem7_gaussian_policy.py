@@ -210,7 +210,7 @@ def quadratic_alone(m, sigma, x):
 
 
 def after_a_step(sigma, rate):  # along dJ/dsigma = -2 sigma
-    return torch.distributions.Normal(0.0, sigma - 2 * rate * sigma).scale
+    return torch.distributions.Normal(0.0, sigma - 2 * rate * sigma, validate_args=True).scale
 
 
 def after_a_step_of_the_logarithm(sigma, rate):  # along dJ/dlog(sigma) = -2 sigma^2
