@@ -73,9 +73,7 @@ def is_dear(q: Quantity) -> bool:
 
 
 def verdict(page: Problem, claim: Claim, point: Points, answer: Mapping[Any, Any] | None = None) -> Verdict:
-    judge = Judge(page, 0, 1)
-    judge.points = point
-    return judge.settle(claim, answer or {}, witness=False).best.verdict
+    return Judge(page, 0, point).settle(claim, answer or {}, witness=False).best.verdict
 
 
 @pytest.mark.parametrize("name", NAMES)
