@@ -26,6 +26,7 @@ class Places:
 
     def __init__(self, problem: Problem, seed: int, count: int | Points) -> None:
         self.world, self.seed, self.name = problem.bound, seed, problem.name
+        self.chosen = isinstance(count, Points)
         if isinstance(count, Points):
             self.count, self.points = len(count), count
         else:
@@ -48,7 +49,7 @@ class Places:
             return points, 0
         held, kept = about(claim.that, claim.where, scene(received(points)))
         left, removed = self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
-        if removed and len(left) < ENOUGH and claim.at is None:
+        if removed and len(left) < ENOUGH and claim.at is None and not self.chosen:
             key = ("off the kinks", claim)
             left = self._make(key, lambda: self._more(left, lambda fresh: self.allowed(claim, scene(received(fresh)))))
         return received(left), removed

@@ -59,6 +59,7 @@ from gradcheck_rl.cli import main
 from gradcheck_rl.estimate import Estimate
 from gradcheck_rl.evaluators import Outcomes, proof
 from gradcheck_rl.measured import Measured
+from gradcheck_rl.points import Points
 from gradcheck_rl.render import json as json_renderer
 from gradcheck_rl.verdict import Ruling, Verdict
 
@@ -884,6 +885,8 @@ def test_where_kinks_take_nearly_all_points_more_are_drawn(seed: int) -> None:
     lines = check(Problem("p", (right, wrong), world=(n,)), points=4, seed=seed).claims
     assert [(line.verdict, line.points) for line in lines] == [("agrees", 4), ("refuted", 4)]
     assert all(line.removed for line in lines)
+    at_kinks = Points.of({"n": n}, {"n": np.array([3.0, 5.0, 20.0])})
+    assert [line.points for line in check(Problem("p", (right,), world=(n,)), points=at_kinks).claims] == [1]  # as was asked for
 
 
 def test_a_jump_that_is_met_names_the_claim() -> None:
