@@ -30,11 +30,21 @@ from .symbols import (
 )
 
 
-class Expected(sp.Expr):
-    """E[body] over (draw, law) pairs. Arguments: the body, then one Tuple(Tuple(atoms), law) for each draw, parents first."""
+class _Averaged(sp.Expr):
+    """A real number, worked out where it has a closed form."""
 
     is_commutative = True
     is_real = True
+
+    def doit(self, **hints: Any) -> Any:
+        try:
+            return closed(self)
+        except Unsuitable:
+            return self
+
+
+class Expected(_Averaged):
+    """E[body] over (draw, law) pairs. Arguments: the body, then one Tuple(Tuple(atoms), law) for each draw, parents first."""
 
     @property
     def body(self) -> Any:
@@ -109,12 +119,6 @@ class Expected(sp.Expr):
     def _eval_derivative(self, s: Any) -> Any:
         return Slope(self, s) if s in self._free else sp.S.Zero
 
-    def doit(self, **hints: Any) -> Any:
-        try:
-            return closed(self)
-        except Unsuitable:
-            return self
-
     def _sympystr(self, printer: Any) -> str:
         return f"E[{printer._print(self.body)}]"
 
@@ -125,12 +129,10 @@ class Expected(sp.Expr):
         return printer._print(sp.Function("E")(self.body))
 
 
-class Slope(sp.Expr):
+class Slope(_Averaged):
     """The exact derivative of an expectation: of its law and of its body, by the product rule. By a score function only where
     it is differentiated again and has no closed form."""
 
-    is_commutative = True
-    is_real = True
     precedence = PRECEDENCE["Mul"]
 
     @property
@@ -157,12 +159,6 @@ class Slope(sp.Expr):
         e, x = cast("tuple[Expected, Any]", self.args)
         score = sum(slope(law.log_prob(atoms), x) for atoms, law in e.pairs)
         return sp.Expr.__new__(Expected, slope(e.body, x) + e.body * score, *e.pairs)
-
-    def doit(self, **hints: Any) -> Any:
-        try:
-            return closed(self)
-        except Unsuitable:
-            return self
 
     def _sympystr(self, printer: Any) -> str:
         return f"d/d{self.args[1]} {printer._print(self.args[0])}"

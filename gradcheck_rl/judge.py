@@ -261,6 +261,7 @@ class Judge:
         return Ruling(_used(scene), verdict, gap, room, at[0], at[1], "", remark, m.left, m.right, scene.points, 0, drawn, m)
 
     def _refuted(self, claim: Claim, that: Relation, ruling: Ruling, scene: Scene, strict: bool) -> Ruling:
+        """With what sets the sides apart; what was to be refuted must be so by more than is looked at."""
         m, size = ruling.measured, abs(float(ruling.measured.right.value[ruling.place]))
         rest = ruling.gap - claim.resolution * size
         if strict and rest <= claim.resolution and rest <= rounding.faint(claim, that, m, scene):
@@ -400,7 +401,7 @@ class Judge:
         route = sampled.NAME if worst.route == sampled.NAME else None
 
         def ruled(tried: Points) -> Ruling | None:
-            kept = tried.take(self.places.allowed(claim, self.scene(claim, tried)))
+            kept = tried.take(self.places.allowed(claim, tried, partial(self.scene, claim)))
             return judge._rule(claim, that, kept.image() if claim.code() else kept, answer, route, True) if len(kept) else None
 
         def fails(candidate: Points) -> Ruling | None:

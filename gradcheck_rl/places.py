@@ -51,15 +51,16 @@ class Places:
         left, removed = self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
         if removed and len(left) < ENOUGH and claim.at is None and not self.chosen:
             key = ("off the kinks", claim)
-            left = self._make(key, lambda: self._more(left, lambda fresh: self.allowed(claim, scene(received(fresh)))))
+            left = self._make(
+                key, lambda: self._more(left, lambda fresh: self.allowed(claim, fresh, lambda p: scene(received(p))))
+            )
         return received(left), removed
 
-    def allowed(self, claim: Claim, scene: Scene) -> Any:
+    def allowed(self, claim: Claim, points: Points, scene: Callable[[Points], Scene]) -> list[int]:
         """Which of other points the claim is about."""
-        _, kept = about(claim.that, claim.where, scene)
-        if claim.where is not None:
-            kept = kept & fulfilled(claim.where, Scene(self.world, scene.points))
-        return np.flatnonzero(kept).tolist()
+        _, kept = about(claim.that, claim.where, scene(points))
+        held = range(len(points)) if claim.where is None else self._fulfilling(claim.where, points)
+        return [b for b in held if kept[b]]
 
     def image(self, points: Points) -> Points:
         return self._make(("image", points), points.image)

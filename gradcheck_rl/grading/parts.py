@@ -131,7 +131,7 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
         if any(isinstance(a, Random) for e in found for a in _free(e)) or not any(e.free_symbols for e in found):
             return None
         stated = stated * (len(found) // len(stated)) if len(stated) < len(found) else stated
-        asks = f"{described(left, problem)}{_by(left, len(found), problem)}{_laws(left, problem)}{_names(left, problem)}"
+        asks = f"{described(left, problem)}{_by(left, len(found), problem)}{_told(left, problem)}"
         asks += "; frozen(x) has the value of x and no slope" if "frozen(" in asks else ""
         return Part(rule, FORMULA, rule.asks or asks, claim=claim, expected=tuple(stated))
     expected = _numbers(right)
@@ -140,8 +140,7 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
     if len(expected) == 1:  # one number may be said of every entry
         expected *= _width(left, problem)
     data = ", ".join(f"{k} = {written(np.asarray(plain(v), dtype=object).tolist())}" for k, v in claim.at.values.items())
-    asks = f"{described(left, problem)}{_by(left, len(expected), problem)}, at {data}"
-    asks += f"{_laws(left, problem)}{_names(left, problem)}"
+    asks = f"{described(left, problem)}{_by(left, len(expected), problem)}, at {data}{_told(left, problem)}"
     return Part(rule, NUMBER, rule.asks or asks, claim=claim, expected=expected)
 
 
@@ -238,18 +237,21 @@ def _by(left: Quantity, count: int, problem: Problem) -> str:
     return f", by {', '.join(by)}" if len(by) == count else f", {count} in all" if count > 1 else ""
 
 
-def _laws(q: Quantity, problem: Problem) -> str:
+def _told(q: Quantity, problem: Problem) -> str:
+    return "".join(f"; {line}" for line in [*_laws(q, problem), *_names(q, problem)])
+
+
+def _laws(q: Quantity, problem: Problem) -> list[str]:
     """How what is random in it comes about."""
-    shown = list(dict.fromkeys(map(_law, _draws(q, problem))))
-    return "; " + "; ".join(shown) if shown else ""
+    return list(dict.fromkeys(map(_law, _draws(q, problem))))
 
 
-def _names(q: Quantity, problem: Problem) -> str:
+def _names(q: Quantity, problem: Problem) -> list[str]:
     """What the names in it stand for."""
     formulas = [e for x in _parts(q) for leaf in x.leaves() if not is_code(leaf) for e in entries(leaf)]
     formulas += [draw.law for draw in _draws(q, problem)]
     names = sorted(set[Any]().union(*(e.atoms(named_) for e in formulas)), key=str)
-    return "".join(f"; {name} is {name.definition}" for name in names)
+    return [f"{name} is {name.definition}" for name in names]
 
 
 def _draws(q: Quantity, problem: Problem) -> list[Draw]:
@@ -308,8 +310,8 @@ def _specified(slot: Callable[..., Any], problem: Problem) -> str:
             left, right = claim.that.sides
             if isinstance(left, Mean) and left.code() == [slot] and isinstance(right, Gradient) and not is_code(right.of):
                 means[f"{described(left, problem)} is {described(right, problem)}"] = None
-                laws |= dict.fromkeys(_laws(right, problem).split("; ")[1:])
-                names |= dict.fromkeys(_names(right, problem).split("; ")[1:])
+                laws |= dict.fromkeys(_laws(right, problem))
+                names |= dict.fromkeys(_names(right, problem))
     told = "; ".join([*means, *laws])
     asks = f"{out} {told[:1].upper()}{told[1:]}"
     return f"{'; '.join([asks, *names])}." if means and len(asks) < 2 * SHORT else out
