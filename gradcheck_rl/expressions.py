@@ -18,7 +18,7 @@ from typing import Any, cast
 
 import numpy as np
 import sympy as sp
-from flint import acb, arb, ctx
+from flint import acb, arb
 from sympy.core.function import AppliedUndef
 
 from .calculus import free, has, slope
@@ -41,7 +41,7 @@ from .nodes import (
     standard_nodes,
     tanh_sinh,
 )
-from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, binary, blur, image
+from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, binary, blur, image, of_bits
 from .symbols import Pick, by_name, frozen_, named_, step_
 from .tangents import RULES, Tangents
 
@@ -407,7 +407,7 @@ def _exactly(run: Program, given: Sequence[Any]) -> list[Any]:
     """The outputs in fractions and balls, in finer ones where these do not tell."""
     found = run(EXACT, given)
     if any(map(_is_vague, found)):
-        with ctx.workprec(FINE_BITS):
+        with of_bits(FINE_BITS):
             found = run(EXACT, given)
     return found
 
@@ -613,7 +613,7 @@ class Integration:
             return seen[key]
 
         inside(acb((ball(low) + ball(high)) / 2))  # raises what may not be raised inside the integrator
-        with ctx.workprec(WORK_BITS):
+        with of_bits(WORK_BITS):
             return [certified(lambda z, i=i: inside(z)[i], ball(low), ball(high)) for i in range(self._count)]
 
     def _floats(self, ring: Float, outer: Sequence[Any]) -> list[Any]:

@@ -40,7 +40,7 @@ from .points import Points, simpler, stack
 from .problem import Problem
 from .quantities import Combined, Mean, Quantity, Value, labels
 from .report import plain
-from .rings import BITS, FINE_BITS
+from .rings import BITS, FINE_BITS, of_bits
 from .symbols import bare, thaw
 from .verdict import Ruling, Verdict, combine, compare, nowhere
 
@@ -328,7 +328,7 @@ class Judge:
         if not near.any():
             return None
         one = scene.points.take([int(np.argmax(near.any(axis=1)))])
-        with ctx.workprec(FINE_BITS):
+        with of_bits(FINE_BITS):
             found = self._ruled(claim, that, replace(scene.anew(), points=one, memo={}), strict)
         return found if found.verdict is Verdict.REFUTED else None
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from flint import ctx
 
 from .answers import fitted, planted
 from .claims import Claim, Erratum, Mistake, Raises
@@ -25,6 +26,7 @@ from .points import Points, covering
 from .problem import Problem, slug
 from .replay import replay
 from .report import Caught, Line, Report, Route, versions
+from .rings import BITS
 from .verdict import Ruling, Verdict
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ HOLDS = (Verdict.PROVED, Verdict.AGREES)
 SIDES = ("value", "radius", "expected", "labels", "point")
 
 
+@ctx.workprec(BITS)
 def check(
     problem: Problem,
     answer: Answer | None = None,

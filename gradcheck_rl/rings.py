@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
 
@@ -24,8 +26,16 @@ BITS = 200
 FINE_BITS = 4096  # where a ball is too wide to say whether there is a number, as that of log(1 - tanh(1000)^2) at 200 bits
 VAGUE = 1e-9
 ctx.prec = BITS
+_changing = threading.RLock()
 
 ZERO, ONE = fmpq(0), fmpq(1)
+
+
+@contextmanager
+def of_bits(bits: int) -> Generator[None]:
+    """Balls of so many bits within. Their precision belongs to the process: threads that change it wait for each other."""
+    with _changing, ctx.workprec(bits):
+        yield
 
 
 class LogOf:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
+from flint import ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sympy import Rational, exp, log, oo, sqrt
@@ -1572,3 +1573,12 @@ def test_of_other_sizes_the_one_that_refutes_is_told() -> None:
 def test_print_tells_how_far_a_check_is(capsys: pytest.CaptureFixture[str]) -> None:
     check(page, only="X-2", progress=print)
     assert capsys.readouterr().out.startswith("1 1 ")
+
+
+def test_a_precision_that_someone_else_lowered_changes_nothing() -> None:
+    x = Parameter("x", over=Uniform(1, 2))
+    problem = Problem("Fine", (Claim("So.", Equal(sp.sin(x), sp.sin(x) + Rational(1, 10**9))),), points=1)
+    with ctx.workprec(53):
+        low = check(problem, timed=False)
+        assert ctx.prec == 53
+    assert json.render([low]) == json.render([check(problem, timed=False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from fractions import Fraction
 from typing import Any
 
@@ -10,7 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 import torch
-from flint import acb, arb, fmpq
+from flint import acb, arb, ctx, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ from gradcheck_rl.backends.torch import Tensors
 from gradcheck_rl.errors import ProblemError, Unsuitable
 from gradcheck_rl.rings import (
     ANALYTIC,
+    BITS,
     EPS,
     EXACT,
     ONE,
@@ -30,6 +32,7 @@ from gradcheck_rl.rings import (
     image,
     is_finite,
     log_of,
+    of_bits,
     rational,
     weigh,
     written,
@@ -430,3 +433,20 @@ def test_the_inverse_of_erf_at_its_ends_and_beyond() -> None:
         assert np.array_equal(found, [math.nan, math.nan, -math.inf, 0, math.inf, math.nan, math.nan], equal_nan=True)
     with pytest.raises(Unsuitable, match="none of erfinv"):
         ANALYTIC.erfinv(acb(0))
+
+
+def test_threads_that_want_other_precisions_leave_it_as_it_was() -> None:
+    inside, leave = threading.Event(), threading.Event()
+
+    def other() -> None:
+        with of_bits(2 * BITS):
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=other)
+    with of_bits(3 * BITS):
+        thread.start()
+        inside.wait(0.1)
+    leave.set()
+    thread.join()
+    assert ctx.prec == BITS

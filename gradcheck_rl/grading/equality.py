@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from flint import arb, ctx, fmpq
+from flint import arb, fmpq
 
 from ..calculus import free, has, size, slope
 from ..claims import Claim, Equal
@@ -32,7 +32,7 @@ from ..measured import Measured, measure, number
 from ..points import Point, Points, drawn, simpler, stack
 from ..problem import Problem
 from ..quantities import Value
-from ..rings import each, image, rational
+from ..rings import each, image, of_bits, rational
 from ..spaces import OneOf, Simplex
 from ..symbols import Variable, array, bare, entries, step_, thaw
 from ..verdict import Ruling, Verdict, compare
@@ -215,7 +215,7 @@ class _Question:
 
     def _with_bits(self, points: Points, bits: int) -> tuple[Ruling, bool]:
         """The ruling, and whether every number in it is exact or a ball."""
-        with ctx.workprec(bits):
+        with of_bits(bits):
             m = self._measured(points)
             exact = m.left.exact is not None and m.right.exact is not None
             sides = _sharp(m.left), _sharp(m.right)
