@@ -59,6 +59,9 @@ def speaker(language: str) -> Say:
         flat = " ".join(sentence.split())
         if known := table.get(flat):
             return known.format(*parts) if parts else known
+        routes = [table.get(route) for route in flat.split(" + ")]
+        if all(routes):
+            return " + ".join(map(str, routes))
         first, _, last = flat.rpartition("; ")
         if first and (known := reason(last)):
             return f"{say(first)}；{known}"

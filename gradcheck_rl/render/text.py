@@ -236,7 +236,7 @@ class _Page:
     def how(self, line: Line) -> Text:
         """The routes that answered; in parentheses those too wide to tell."""
         words = {"undecided": "({})", "refuted": "{} refutes"}
-        return _text("\n".join(self.say(words.get(route.verdict, "{}"), route.route) for route in line.routes))
+        return _text("\n".join(self.say(words.get(route.verdict, "{}"), self.say(route.route)) for route in line.routes))
 
     def how_well(self, line: Line, usual: float) -> str:
         said = [self.say(line.evidence)]
