@@ -730,14 +730,14 @@ def tries(problem, seed):
 
 
 def draw_tries(data, ax):
-    ax.fill_between(data["angle"], data["least"], 12, color="#14315f", alpha=0.15, linewidth=0, label="clears the edge")
+    ax.fill_between(data["angle"], data["least"], 13, color="#14315f", alpha=0.15, linewidth=0, label="clears the edge")
     ax.plot(data["angle"], data["least"], color="#14315f", label="the least speed that clears")
     for cleared, mark, face, label in ((True, "o", "#14315f", "tried, cleared"), (False, "s", "white", "tried, fell")):
         xy = [(a, v) for a, v, c in data["tried"] if c == cleared]
         ax.plot(*zip(*xy, strict=True), mark, color="#555555", markerfacecolor=face, markersize=3.5, label=label)
     ax.axvline(np.pi / 2, color="#999999", linestyle=":", linewidth=1)
     ax.axhline(10, color="#999999", linestyle=":", linewidth=1)
-    ax.set(xlim=(-0.5, 2.5), ylim=(-3, 13), xlabel="angle", ylabel="speed", title="250 jumps at log sigma = -1, d = (0.2, 0.2)")
+    ax.set(xlim=(-0.5, 3.4), ylim=(-3, 13), xlabel="angle", ylabel="speed", title="250 jumps at log sigma = -1, d = (0.2, 0.2)")
     ax.legend(frameon=False, loc="lower right", fontsize=8)
 
 
