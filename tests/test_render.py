@@ -460,3 +460,12 @@ def test_where_nobody_knows_how_wide_the_terminal_is_it_has_80_columns(monkeypat
     monkeypatch.setenv("COLUMNS", "30")
     console._line("")
     assert shown.getvalue().endswith(f"\r{' ' * 29}\r")
+
+
+@pytest.mark.parametrize("width", [60, 79])
+def test_where_there_is_little_room_words_stay_whole(width: int) -> None:
+    sentence = "Differentiating the log-probabilities gives a score."
+    route = Route("symbolic + listed + differences", "agrees", 0.0, 2e-15)
+    line = replace(PLAIN.claims[0], id="derivative_masked", says=sentence, routes=(route,), evidence="certified ball")
+    written = text.render([replace(PLAIN, claims=(line,))], Screen(width)).split()
+    assert {*sentence.split(), "derivative_masked", "differences", "certified", "ball", "2.0e-15"} <= {*written}

@@ -27,6 +27,7 @@ DIGITS = (12, 17)
 INDENT = 4
 # Narrower than this, columns hold a letter or two each: better that the terminal wraps.
 LEAST_WIDTH = 60
+NARROW = 80  # columns, below which how well a verdict is known stands under how
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,8 @@ class _Page:
     """What is written, in one language."""
 
     def __init__(self, screen: Screen | None) -> None:
-        self.say = (screen or Screen()).say
+        screen = screen or Screen()
+        self.say, self.narrow = screen.say, screen.width < NARROW
 
     def section(self, title: str, *parts: RenderableType) -> list[RenderableType]:
         return ["", _text(self.say(title), "bold underline"), Padding(Group(*parts), (0, 0, 0, 2))]
@@ -210,11 +212,11 @@ class _Page:
         return self.section(title, self.lines(printed, usual_resolution(claims or printed)))
 
     def lines(self, lines: Sequence[Line], usual: float) -> Table:
-        grid = self.grid("verdict", "sentence", "how", "how well", "time")
+        grid = self.grid("verdict", "sentence", "how", *(() if self.narrow else ("how well", "time")))
         grid.columns[2].max_width = MOST_HOW
         for line in lines:
-            how_well, time = _text(self.how_well(line, usual)), _text(duration(line.elapsed_s), "dim")
-            grid.add_row(self.verdict(line), self.sentence(line), self.how(line), how_well, time)
+            how = self.how(line), _text(self.how_well(line, usual)), _text(duration(line.elapsed_s), "dim")
+            grid.add_row(self.verdict(line), self.sentence(line), *([_text("\n").join(how)] if self.narrow else how))
         return grid
 
     def verdict(self, line: Line) -> Text:
