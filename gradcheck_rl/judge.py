@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -35,7 +35,7 @@ from .evaluators import (
 )
 from .expressions import lawful
 from .measured import Measured, measure, number, spelled
-from .places import Places, homes, needed, on_a_page
+from .places import Places, defined, homes, needed, on_a_page
 from .points import Points, simpler, stack
 from .problem import Problem
 from .quantities import Combined, Mean, Quantity, Value, labels
@@ -189,10 +189,10 @@ class Judge:
     def _unproved(self, claim: Claim, that: Relation, points: Points, answer: Answer) -> str:
         """Why there is no proof."""
         formulas = [self.world.formulas(q) for q in that.sides]
-        if type(that) is not Equal or claim.at is not None or claim.where is not None or None in formulas:
+        if type(that) is not Equal or claim.at is not None or None in formulas:
             return "no proof was found"
         left, right = (f or [] for f in formulas)
-        failure = proof.failure(left, right, self.scene(claim, points, answer))
+        failure = proof.failure(left, right, self.scene(claim, points, answer), defined(claim.where, self.world))
         if not failure:
             lawful([*left, *right], self.points.rows, self.points.columns, self._lawful_ones)
         return failure
@@ -404,6 +404,12 @@ class Judge:
             kept = tried.take(self.places.allowed(claim, tried, partial(self.scene, claim)))
             return judge._rule(claim, that, kept.image() if claim.code() else kept, answer, route, True) if len(kept) else None
 
+        def proposed(point: Points) -> Iterator[Points]:
+            for candidate in simpler(point, names):
+                moved = self.places.moved(claim.where, candidate)
+                if len(moved) and any((moved.exact[name] != point.exact[name]).any() for name in names):
+                    yield moved
+
         def fails(candidate: Points) -> Ruling | None:
             r = None
             with suppress(ProblemError):  # a function of the page's own may raise at 0, as an inverse does: that is no witness
@@ -423,7 +429,7 @@ class Judge:
         best, left, moved = worst, min(EVALUATIONS, max(GROUP, CELLS // max(cells, 1))), True
         while moved and left > 0:
             moved = False
-            candidates = itertools.islice(simpler(point, names), left)
+            candidates = itertools.islice(proposed(point), left)
             for size in itertools.chain((1, 2, 4), itertools.repeat(GROUP)):
                 group = list(itertools.islice(candidates, 1 if route else size))
                 if not group:

@@ -31,7 +31,7 @@ def drawn(space: Space, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
     if _is_ours(space):
         return space.draw(rng, shape)
     found = _asked(f"{_name(space)}.draw", shape, lambda: space.draw(rng, shape))
-    if not _held(space, found):
+    if not holds(space, found):
         kind = _name(space)
         raise ProblemError(f"`{kind}.draw` gives {spaces.show(found)}, which `{kind}.holds` denies: mend one of them.")
     return found
@@ -46,8 +46,12 @@ def simpler(space: Space, value: NDArray[Any]) -> Iterator[NDArray[Any]]:
     proposed = _guarded(title, lambda: iter(space.simpler(value.copy())))
     while (one := _guarded(title, lambda: next(proposed, None))) is not None:
         found = _asked(title, value.shape, lambda one=one: one)
-        if _held(space, found):
+        if holds(space, found):
             yield found
+
+
+def holds(space: Space, value: NDArray[Any]) -> bool:
+    return bool(_guarded(f"{_name(space)}.holds", lambda: space.holds(value.copy())))
 
 
 def _is_ours(it: Any) -> bool:
@@ -56,10 +60,6 @@ def _is_ours(it: Any) -> bool:
 
 def _name(it: Any) -> str:
     return type(it).__name__
-
-
-def _held(space: Space, value: NDArray[Any]) -> bool:
-    return bool(_guarded(f"{_name(space)}.holds", lambda: space.holds(value.copy())))
 
 
 def _asked(title: str, shape: Shape, make: Callable[[], Any]) -> NDArray[Any]:

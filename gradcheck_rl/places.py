@@ -8,14 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from .claims import Claim, Raises, Relation
+from . import own
+from .calculus import free
+from .claims import Claim, Equal, Raises, Relation
 from .evaluators import Scene, World
+from .expressions import values
 from .laws import Random, with_parents
 from .measured import about, fulfilled
 from .points import Points, covering, given, stack
 from .problem import Problem
 from .quantities import Exact, Printed, Quantity, is_code
-from .symbols import Variable, atoms_in, entries
+from .rings import is_finite
+from .symbols import Atom, Variable, atoms_in, bare, entries, thaw
 
 ENOUGH = 4
 DRAWS = 12
@@ -74,8 +78,31 @@ class Places:
         if where is None:
             return self.points
         kept = self.take(self.points, self._fulfilling(where, self.points))
+        if len(kept) < ENOUGH and defined(where, self.world):
+            kept = self._make(("put in", where), lambda: self.moved(where, self.points))
         more = partial(self._more, kept, partial(self._fulfilling, where))
         return kept if len(kept) >= ENOUGH else self._make(("more", where), more)
+
+    def moved(self, where: Relation | None, points: Points) -> Points:
+        """The points with what a condition says that a variable is, where that is a number which its space holds."""
+        rule = defined(where, self.world)
+        if not rule:
+            return points
+        found = values([*rule.values()], points.rows).exact
+        assert found is not None  # it is worked out in exact arithmetic
+        moved = {atom.home.name: atom.home for atom in rule}
+        flat = {k: points.exact[k].reshape(len(points), v.atoms.size).copy() for k, v in moved.items()}
+        for atom, column in zip(rule, found.T, strict=True):
+            flat[atom.home.name][:, [*atom.home.atoms.ravel()].index(atom)] = column
+        exact = {**points.exact, **{k: x.reshape(points.exact[k].shape) for k, x in flat.items()}}
+
+        def held(b: int, v: Variable) -> bool:
+            """A corner may lie outside of the space."""
+            x = np.reshape(exact[v.name][b], v.shape)
+            return np.array_equal(x, np.reshape(points.exact[v.name][b], v.shape)) or own.holds(v.over, x)
+
+        good = [all(map(is_finite, row)) and all(held(b, v) for v in moved.values()) for b, row in enumerate(found)]
+        return Points(points.variables, exact, len(points), points.given).take(np.flatnonzero(good).tolist())
 
     def _fulfilling(self, where: Relation, points: Points) -> list[int]:
         return np.flatnonzero(fulfilled(where, Scene(self.world, points))).tolist()
@@ -94,6 +121,27 @@ class Places:
         if key not in self._once:
             self._once[key] = make()
         return self._once[key]
+
+
+def defined(where: Relation | None, world: World) -> dict[Any, Any]:
+    """What a condition says that entries of variables are, as Equal(old, theta) does; nothing if it says anything else."""
+    sides = [world.formulas(q) for q in where.sides] if type(where) is Equal else [None]
+    if None in sides:
+        return {}
+    left, right = ([thaw(bare(e)) for e in side or ()] for side in sides)
+    rule: dict[Any, Any] = {}
+    for one, other in zip(*(side * (max(len(left), len(right)) // len(side)) for side in (left, right)), strict=True):
+        if one != other:
+            entry, value = (one, other) if _is_entry(one) else (other, one)
+            if entry in rule:
+                return {}
+            rule[entry] = value
+    used = {x for value in rule.values() for x in free(value)}
+    return rule if all(map(_is_entry, {*rule, *used})) and used.isdisjoint(rule) else {}
+
+
+def _is_entry(x: Any) -> bool:
+    return isinstance(x, Atom) and not isinstance(x, Random)
 
 
 def on_a_page(q: Quantity) -> bool:

@@ -32,6 +32,7 @@ from gradcheck_rl import (
     Gradient,
     Hull,
     Integers,
+    LogRational,
     Mean,
     Mistake,
     NonFinite,
@@ -50,7 +51,9 @@ from gradcheck_rl import (
     check,
     declared,
     erfc,
+    frozen,
     log,
+    log_softmax,
     maximum,
     sqrt,
     step,
@@ -915,3 +918,74 @@ def test_formulas_are_not_sampled(that: Any) -> None:
     found = too_wide(that, "sampled")
     wanted = "by='sampled' does not apply here: leave it out, or sample code, as in Mean(Value(f))"
     assert (found.reason, [r.route for r in found.routes]) == (wanted, ["sampled"])
+
+
+# ---- a condition that says what a variable is -----------------------------------------------------------------------------
+
+theta, old = Parameter("theta", 2, over=LogRational()), Variable("old", 2, over=LogRational())
+pays, share = Variable("pays", 2, over=Uniform(-1, 1)), Variable("share", over=Uniform(0, 1))
+chosen = Draw("chosen", Categorical(logits=old))
+total = E(pays[Draw("act", Categorical(logits=theta))])
+
+
+def weighted(theta: Any, pays: Any, chosen: Any) -> Any:
+    return theta.log_softmax(-1)[chosen] * pays[chosen]
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("on_policy", [Equal(old, theta), Equal(theta, old)])
+def test_on_policy_is_a_condition_like_others(factor: int, on_policy: Any) -> None:
+    """Two continuous variables are never equal by chance. What is true of equal ones alone is proved, or agrees; what is false is
+    refuted where they are equal, at a simple point."""
+    likely = log_softmax(theta)[chosen] * pays[chosen]
+    formula = Equal(factor * Gradient(E(likely), theta), Gradient(total, theta))
+    code = Equal(factor * Mean(Gradient(weighted)), Gradient(total))
+    claims = (Claim("So.", formula, where=on_policy), Claim("So in code.", code, where=on_policy), Claim("Anywhere.", code))
+    *lines, anywhere = check(Problem("On policy", claims)).claims
+    assert [line.verdict for line in lines] == (["refuted", "refuted"] if factor == 2 else ["proved", "agrees"])
+    assert anywhere.verdict == "refuted"
+    if factor == 2:
+        assert all(line.witness["theta"] == line.witness["old"] == ["0", "0"] for line in lines)
+
+
+def test_a_slope_is_taken_before_a_condition_is_put_in() -> None:
+    x, y = Parameter("x", over=Normal()), Variable("y", over=Normal())
+    alone = Claim("Of x alone.", Equal(Gradient(x * y, x), y), where=Equal(y, x))
+    both = Claim("Of both.", Equal(Gradient(x * y, x), 2 * x), where=Equal(y, x))
+    assert [line.verdict for line in check(Problem("Slopes", (alone, both))).claims] == ["proved", "refuted"]
+
+
+CONDITIONS: list[tuple[Any, Any, str]] = [
+    (share, 1, "proved"),
+    (1, share, "proved"),
+    ((share, pays[1]), (1, share), "undecided"),  # of what it says itself it makes no more
+    ((share, pays[1]), (1, pays[0] / 4), "proved"),
+    (share, 2, "undecided"),  # which its space does not hold
+    (share**2, 1, "undecided"),
+    (share, share**2, "undecided"),
+    ((share, share), (pays[0] / 4, 1), "undecided"),
+    (share, chosen, "agrees"),  # which is 0 or 1
+    (chosen, 1, "refuted"),
+    (frozen(share), 1, "proved"),
+]
+
+
+@pytest.mark.parametrize(("left", "right", "verdict"), CONDITIONS)
+def test_what_a_condition_says_of_a_variable_is_put_in(left: Any, right: Any, verdict: str) -> None:
+    """So a claim of numbers between which nothing is said can be proved; a corner is one also outside of the space."""
+    claim = Claim("So.", Equal(share**3 + pays[0], share**2 + pays[0]), where=Equal(left, right))
+    (line,) = check(Problem("Conditions", (claim,))).claims
+    assert line.verdict == verdict
+
+
+def test_where_what_a_condition_says_is_no_number_it_is_not_put_in() -> None:
+    x, y = Parameter("x", over=Normal()), Variable("y", over=Normal())
+    claim = Claim("So.", Equal(x * y, 1), where=Equal(y, 1 / x))
+    (line,) = check(Problem("Inverse", (claim,), corners=(Point(x=0),))).claims
+    assert line.verdict == "proved"
+
+
+def test_a_corner_outside_of_its_space_fulfils_a_condition() -> None:
+    claim = Claim("So.", Equal(share**2, 4 + 0 * pays[0]), where=Equal(share, 2))
+    (line,) = check(Problem("Corner", (claim,), corners=(Point(share=2),))).claims
+    assert (line.verdict, line.points) == ("proved", 1)

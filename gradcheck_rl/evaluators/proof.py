@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,9 @@ def proves(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> bool:
     return not failure(left, right, scene)
 
 
-def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> str:
-    """Why equality is not proved, or nothing where it is. What it may cost is counted, coordinates and cases together."""
+def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene, given: Mapping[Any, Any] = MappingProxyType({})) -> str:
+    """Why equality is not proved, or nothing where it is; of these symbols the value is `given`. What it may cost is counted,
+    coordinates and cases together."""
     n = max(len(left), len(right))
     if {len(left), len(right)} - {1, n} or not (left and right):
         return "no proof was looked for: the sides are not as many, or one"
@@ -36,7 +38,7 @@ def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene) -> str:
     if not _is_small(x for pair in pairs for x in pair):
         return f"no proof was looked for: the sides have more than {NODES} parts"
     try:
-        differences = [thaw(closed(bare(a - b))) for a, b in pairs]
+        differences = [substituted(thaw(closed(bare(a - b))), given) for a, b in pairs]
     except Unsuitable as error:
         return f"no proof was looked for: {error}"
     if any(has(d, sp.Integral) for d in differences):
