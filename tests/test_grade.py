@@ -1363,3 +1363,39 @@ def test_a_question_says_what_its_names_stand_for(tmp_path: Path, part: str) -> 
     path.write_text(NAMED.replace('Named("pi", softmax(theta))', "softmax(theta)"))
     (bare_one,) = parts(load(str(path)), Rubric((Rule(part),)))
     assert "pi_" not in bare_one.asks
+
+
+def notebook(grader: Grader, folder: Path, *cells: str) -> Row:
+    book = {"cells": [{"cell_type": "code", "source": cell} for cell in cells]}
+    return row(grader, folder, json.dumps(book), "them.ipynb")
+
+
+@pytest.mark.parametrize("beside", ["", "%matplotlib inline\n", "x = !ls\n", "np.mean?\n", "?np\n", "%%time\n"])
+def test_a_question_in_a_comment_or_a_text_is_no_command(grader: Grader, tmp_path: Path, beside: str) -> None:
+    """Of a cell that is timed, or has commands, the rest is Python."""
+    code = HONEST.replace("mu))\n", "mu))  # a factor 2?\n").replace("mu):\n", 'mu):\n    """Is it\n    right?"""\n')
+    code = code.replace("    return", "    # why?\n    return").replace('right?"""', 'so, do you think?\n    Yes."""')
+    assert code.count("?") == 6 and words(notebook(grader, tmp_path, beside + code)) == ["PASS", "PASS"]
+    text = HONEST.replace("mu):\n", "mu):\n    '''\n    %time\n    !ls\n    '''\n")
+    assert words(notebook(grader, tmp_path, text)) == ["PASS", "PASS"]
+    assert words(notebook(grader, tmp_path, f"%%bash\n{code}")) == ["INVALID", "INVALID"]
+
+
+@pytest.mark.parametrize(
+    ("before", "right"),
+    [
+        ("scale = 1\nscale += 1", True),
+        ("scale, size = 2, 3", True),
+        ("size, scale = np.array([3, 2])", True),
+        ("scale: float = np.sqrt(4)", True),
+        ("scale = size = np.sqrt(4)", True),
+        ("scale = np.sqrt(1)\nscale *= np.sqrt(4)", True),
+        ("scale = 2\nscale -= 1", False),
+        ("size, scale = 2, 3", False),
+        ("lost += 1\nscale = 2", True),
+        ("scale = 2\nscale -= train()", True),
+    ],
+)
+def test_a_constant_of_a_notebook_is_what_its_lines_make_of_it(grader: Grader, tmp_path: Path, before: str, right: bool) -> None:
+    code = HONEST.replace("2 * (eps + mu)", "scale * (eps + mu)")
+    assert words(notebook(grader, tmp_path, "import numpy as np", before, code)) == ["PASS", "PASS" if right else "FAIL"]

@@ -28,7 +28,11 @@ MAKERS = {"abs", "bool", "dict", "float", "int", "len", "list", "max", "min", "p
     "sum", "tuple"
 }  # fmt: skip
 IMPORTS = (ast.Import, ast.ImportFrom)
+ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+TIMED = {"time", "capture", "prun"}  # what IPython does around a cell of Python
 _library = re.compile(r"\b(torch|numpy)\b")
+_magic = re.compile(r"\s*%%(\w+)")
+_command = re.compile(r"\s*(?:[%!?]|[\w, ]+=\s*[%!]|[\w.*]+\?{1,2}\s*$)")  # of IPython, or of the shell
 
 
 class Unreadable(InputError):
@@ -190,12 +194,12 @@ def _lines(text: str) -> list[str]:
 
 def _cell(text: str) -> str:
     """A cell with nothing in the place of its commands; nothing of it, where they leave what is not Python."""
-    if text.lstrip().startswith("%%"):
+    if (magic := _magic.match(text)) and magic[1] not in TIMED:
         return ""
     lines = _lines(text)
-    kept = "\n".join("" if line.lstrip().startswith(("%", "!", "?")) or line.rstrip().endswith("?") else line for line in lines)
-    commands = kept != "\n".join(lines) or any(re.search(r"=\s*[%!]", line) for line in lines)
-    return "" if commands and not _is_python(kept) else kept
+    kept = lines if _is_python(text) else ["" if _command.match(line) else line for line in lines]
+    found = "\n".join(kept)
+    return found if kept == lines or _is_python(found) else ""
 
 
 def _is_python(text: str) -> bool:
@@ -320,10 +324,10 @@ def _parts(tree: ast.Module, own: Collection[str]) -> dict[int, bool]:
     makers = {*MAKERS, *imported} - defined
     needed = {name for n in kept for name in _read(tree.body[n])}
     for n, node in reversed([*enumerate(tree.body)]):
-        if n not in kept and isinstance(node, ast.Assign) and _is_made(node, needed, makers):
+        if n not in kept and isinstance(node, ASSIGNMENTS) and _is_made(node, needed, makers):
             needed |= _read(node)
             kept.add(n)
-    return {n: isinstance(node := tree.body[n], (ast.Assign, ast.AnnAssign)) and bool(_read(node)) for n in sorted(kept)}
+    return {n: isinstance(node := tree.body[n], ASSIGNMENTS) and bool(_read(node)) for n in sorted(kept)}
 
 
 def _origin(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
@@ -332,13 +336,22 @@ def _origin(node: ast.Import | ast.ImportFrom, alias: ast.alias) -> str:
 
 
 def _read(node: ast.stmt) -> set[str]:
-    return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    read = {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    return {*read, *_assigned(node)} if isinstance(node, ast.AugAssign) else read
 
 
-def _is_made(node: ast.Assign, needed: Collection[str], makers: Collection[str]) -> bool:
+def _assigned(node: ast.Assign | ast.AnnAssign | ast.AugAssign) -> list[str]:
+    """The names that it gives a value to; none where it changes something else too, as an entry of a list."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+    single = [x for t in targets for x in (t.elts if isinstance(t, ast.Tuple) else [t])]
+    names = [x.id for x in single if isinstance(x, ast.Name)]
+    return names if len(names) == len(single) else []
+
+
+def _is_made(node: ast.Assign | ast.AnnAssign | ast.AugAssign, needed: Collection[str], makers: Collection[str]) -> bool:
     """Is it something that is needed, made by calls of a library alone?"""
-    called = [_root(n.func) for n in ast.walk(node.value) if isinstance(n, ast.Call)]
-    return all(isinstance(t, ast.Name) and t.id in needed for t in node.targets) and all(name in makers for name in called)
+    called = [_root(n.func) for n in ast.walk(node) if isinstance(n, ast.Call)]
+    return any(name in needed for name in _assigned(node)) and all(name in makers for name in called)
 
 
 def _root(function: ast.expr) -> str:
@@ -352,10 +365,8 @@ def _is_part(node: ast.stmt) -> bool:
     match node:
         case ast.FunctionDef() | ast.ClassDef() | ast.Import() | ast.ImportFrom():
             return True
-        case ast.Assign(targets=targets, value=value):
-            return all(isinstance(t, ast.Name) for t in targets) and (isinstance(value, ast.Lambda) or _constant(value))
-        case ast.AnnAssign(target=ast.Name(), value=value):
-            return value is None or _constant(value)
+        case ast.Assign(value=value) | ast.AnnAssign(value=value) | ast.AugAssign(value=value):
+            return bool(_assigned(node)) and (value is None or isinstance(value, ast.Lambda) or _constant(value))
         case ast.Try(body=body, handlers=handlers):
             inside = [*body, *(n for h in handlers for n in h.body)]
             return all(isinstance(n, (ast.Import, ast.ImportFrom, ast.Pass)) for n in inside)
