@@ -39,6 +39,7 @@ from gradcheck_rl.grading.parts import _part as asked  # pyright: ignore[reportP
 from gradcheck_rl.grading.remote import TooMuch
 from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
+from gradcheck_rl.grading.rubric import read as read_rubric
 from gradcheck_rl.grading.samples import Function, samples
 from gradcheck_rl.grading.submission import ALTOGETHER, Adapter, Submission, Unreadable, listed, read
 from gradcheck_rl.load import load
@@ -1399,3 +1400,39 @@ def test_a_question_in_a_comment_or_a_text_is_no_command(grader: Grader, tmp_pat
 def test_a_constant_of_a_notebook_is_what_its_lines_make_of_it(grader: Grader, tmp_path: Path, before: str, right: bool) -> None:
     code = HONEST.replace("2 * (eps + mu)", "scale * (eps + mu)")
     assert words(notebook(grader, tmp_path, "import numpy as np", before, code)) == ["PASS", "PASS" if right else "FAIL"]
+
+
+@pytest.mark.parametrize("module", ["", "from submission import naive_grad, reparam_grad\n"])
+def test_a_students_own_file_is_no_adapter(grader: Grader, tmp_path: Path, module: str) -> None:
+    """Whatever it is called, and whether there is one of the course."""
+    (tmp_path / "adapter.py").write_text("factor = 2\ndef naive_grad(x, mu):\n    return 7.0\n")
+    code = f"from adapter import factor\n{HONEST.replace('2 * (eps', 'factor * (eps')}"
+    (tmp_path / "submission.py").write_text(code)
+    assert words(grader.grade(read(tmp_path, Adapter(module=module)))) == ["PASS", "PASS"]
+
+
+@pytest.mark.parametrize(
+    ("rubric", "says"),
+    [
+        ("points = 3\n[[part]]\nid = 'slope'", "the rubric has no `points`"),
+        ("id = 'slope'", "the rubric has no `id`"),
+        ("[[part]]\nid = 'slope'\nshow = 'hint'", "a part has no `show`"),
+        ("[[part]]\nid = 'slope'\nattempts = 5", "a part has no `attempts`"),
+    ],
+)
+def test_a_line_of_a_rubric_in_the_wrong_place_is_told_the_right_one(tmp_path: Path, rubric: str, says: str) -> None:
+    (tmp_path / "rubric.toml").write_text(rubric)
+    with pytest.raises(InputError) as found:
+        read_rubric(tmp_path / "rubric.toml")
+    right = "below the [[part]] that it is of" if says.startswith("the rubric") else "above the first [[part]]"
+    assert says in str(found.value) and str(found.value).endswith(f" Write it {right}.")
+
+
+def test_a_notebook_with_too_many_pictures_is_told_to_clear_them(tmp_path: Path) -> None:
+    cells = [{"cell_type": "code", "source": HONEST, "outputs": ["x" * (1 << 20)]}]
+    (tmp_path / "them.ipynb").write_text(json.dumps({"cells": cells}))
+    (tmp_path / "them.py").write_text("#" * (1 << 21))
+    for name, clears in (("them.ipynb", True), ("them.py", False)):
+        with pytest.raises(Unreadable, match="bytes; at most") as found:
+            read(tmp_path / name, Adapter())
+        assert ("clear its outputs" in str(found.value)) == clears

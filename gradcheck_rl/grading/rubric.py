@@ -46,6 +46,10 @@ class Rubric:
     title: str = ""
 
 
+OF_ONE = {f.name for f in fields(Rule)}
+OF_ALL = {f.name for f in fields(Rubric)} - {"parts"} | {"part"}
+
+
 def read(path: Path) -> Rubric:
     """The rubric in a file, or one sentence about what is wrong with it."""
     try:
@@ -61,8 +65,7 @@ def read(path: Path) -> Rubric:
 
 
 def _rubric(data: Mapping[str, Any]) -> Rubric:
-    names = {f.name: f for f in fields(Rubric)}
-    _known(data, {*(n for n in names if n != "parts"), "part"}, "the rubric")
+    _known(data, OF_ALL, "the rubric", OF_ONE, "below the [[part]] that it is of")
     rows: Any = data.get("part", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in cast(list[Any], rows)):
         raise InputError("`part` is no list of parts: write each under [[part]].")
@@ -86,7 +89,7 @@ def _rubric(data: Mapping[str, Any]) -> Rubric:
 
 
 def _rule(row: Mapping[str, Any]) -> Rule:
-    _known(row, {f.name for f in fields(Rule)}, "a part")
+    _known(row, OF_ONE, "a part", OF_ALL, "above the first [[part]]")
     if not _text(row, "id"):
         raise InputError('a part has no id: write id = "reinforce", a function or a claim of the problem.')
     return Rule(
@@ -100,10 +103,12 @@ def _rule(row: Mapping[str, Any]) -> Rule:
     )
 
 
-def _known(data: Mapping[str, Any], names: set[str], where: str) -> None:
+def _known(data: Mapping[str, Any], names: set[str], where: str, others: set[str], there: str) -> None:
+    """`others` belong elsewhere: TOML takes a line for the part above it, and before the first for the rubric."""
     for name in data:
         if name not in names:
-            raise InputError(f"{where} has no `{name}`; it has {', '.join(sorted(names))}.{did_you_mean(name, names)}")
+            fix = f" Write it {there}." if name in others else did_you_mean(name, names)
+            raise InputError(f"{where} has no `{name}`; it has {', '.join(sorted(names))}.{fix}")
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

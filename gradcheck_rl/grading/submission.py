@@ -16,7 +16,7 @@ from ..errors import InputError
 from .worker import place
 
 MAIN = "submission"
-ADAPTER = "adapter"
+ADAPTER = "course's adapter"  # no name in Python: no file of a submission stands in its place
 LARGEST = 1 << 20
 FILES = 40
 SUFFIXES = (".py", ".ipynb")
@@ -161,7 +161,8 @@ def _text(path: Path) -> str:
         if not path.is_file() or path.is_symlink():
             raise Unreadable(f"{path.name} is no ordinary file.")
         if path.stat().st_size > LARGEST:
-            raise Unreadable(f"{path.name} has {path.stat().st_size} bytes; at most {LARGEST} were expected.")
+            fix = ": clear its outputs" if path.suffix.lower() == ".ipynb" else ""
+            raise Unreadable(f"{path.name} has {path.stat().st_size} bytes; at most {LARGEST} were expected{fix}.")
         data = path.read_bytes()
     except OSError as error:
         raise Unreadable(f"{path.name} cannot be read: {error.strerror}.") from error
