@@ -1436,3 +1436,41 @@ def test_a_notebook_with_too_many_pictures_is_told_to_clear_them(tmp_path: Path)
         with pytest.raises(Unreadable, match="bytes; at most") as found:
             read(tmp_path / name, Adapter())
         assert ("clear its outputs" in str(found.value)) == clears
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("def ", "async def "), "returned coroutine; {} was expected: write `def`, not `async def`."),
+        (("return", "yield"), "returned generator; {} was expected: write `return`, not `yield`."),
+        (("return", ""), "returned None; {} was expected: end with a `return`."),
+    ],
+)
+@pytest.mark.parametrize("name", ["numpy", "torch"])
+def test_a_function_that_returns_nothing_yet_is_told_what_to_type(
+    grader: Grader, torch_grader: Grader, tmp_path: Path, change: tuple[str, str], says: str, name: str
+) -> None:
+    if name == "numpy":
+        found = row(grader, tmp_path, HONEST.replace(*change))
+        assert words(found) == ["FAIL"] * 2 and says.format("a number or an array of floats") in said(found)
+    else:
+        found = row(torch_grader, tmp_path, "def log_pi(w, s0, allowed):\n    return w\n".replace(*change))
+        assert words(found) == ["INVALID", "FAIL"] and says.format("a tensor") in said(found)
+
+
+def test_a_question_to_the_keyboard_is_told_that_nobody_answers(grader: Grader, tmp_path: Path) -> None:
+    assert "nobody is there to answer: write what is not asked for under" in said(row(grader, tmp_path, f"n = input()\n{HONEST}"))
+
+
+@pytest.mark.parametrize("before", ["@torch.jit.script", "import inspect\nsource = inspect.getsource(log_pi)"])
+def test_what_asks_for_its_own_source_has_it(torch_grader: Grader, tmp_path: Path, before: str) -> None:
+    log_pi = "def log_pi(w, s0, allowed):\n    return (w * s0).masked_fill(allowed == 0, -float('inf')).log_softmax(-1)\n"
+    code = f"{before}\n{log_pi}" if before.startswith("@") else f"{log_pi}{before}\n"
+    assert words(row(torch_grader, tmp_path, f"import torch\n{code}")) == ["INVALID", "PASS"]
+
+
+def test_of_what_gives_no_answer_somewhere_no_other_value_is_said(torch_grader: Grader, tmp_path: Path) -> None:
+    """Where a logarithm of 0 has a slope that is no number, torch's own search for such slopes raises."""
+    log_pi = "def log_pi(w, s0, allowed):\n    return (w * s0).masked_fill(allowed == 0, -torch.inf).log_softmax(-1)\n"
+    found = row(torch_grader, tmp_path, f"import torch\ntorch.autograd.set_detect_anomaly(True)\n{log_pi}")
+    assert words(found) == ["INVALID", "PASS"] and "its value is another" not in said(found)

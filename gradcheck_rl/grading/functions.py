@@ -116,7 +116,9 @@ class Functions:
             if self._written_by_hand(remote, asked, submission):
                 says_ = "its gradient is not the slope of its value: is it written by hand?"
                 return Judgement("FAIL", (says_,) if self.rubric.show != "verdict" else ())
-            if failed is None and same_values(remote.ask, asked.hidden, remote.numpy, seen):
+            if failed is not None:
+                return Judgement("PASS", ("all that is claimed of it holds, elsewhere it gives no answer",))
+            if same_values(remote.ask, asked.hidden, remote.numpy, seen):
                 return Judgement("PASS")
             held = "its gradient is the page's" if alike else "all that is claimed of it holds"
             return Judgement("PASS", (f"{held}, its value is another",))

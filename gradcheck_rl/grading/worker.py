@@ -28,7 +28,15 @@ CALLS, GROUPS = 1 << 14, 1 << 9
 NAMES, NESTED = 40, 4
 LIBRARIES = ("numpy", "torch")
 RANDOM = "gives another result each time it is called: it draws random numbers of its own. Take the noise as an argument."
-CONVERTIBLE = {"Fraction", "Decimal", "Float", "Rational", "Integer", "Half", "One", "Zero", "mpf"}
+CONVERTIBLE = ("Fraction", "Decimal", "Float", "Rational", "Integer", "Half", "One", "Zero", "mpf")
+# What to type where this was returned; of numbers, and of tensors, where something else was.
+FORGOTTEN = {
+    "None": "end with a `return`",
+    "generator": "write `return`, not `yield`",
+    "coroutine": "write `def`, not `async def`",
+}
+OF_NUMBERS = {**FORGOTTEN, **dict.fromkeys(CONVERTIBLE, "write `return float(...)` around it")}
+OF_TENSORS = {**FORGOTTEN, **dict.fromkeys(("tuple", "list"), "write torch.stack(...)")}
 ALONE = "a submission is graded without files, network or other processes"
 MAIN = "write what is not asked for under `if __name__ == '__main__':`"
 FIXES = (
@@ -41,6 +49,7 @@ FIXES = (
     ("attempted relative import", "write `from helper import ...`, without the point"),
     ("Can't call numpy() on Tensor that requires grad", "keep it a tensor, for a gradient does not pass through numpy"),
     ("[Errno 27] File too large", "it prints too much: leave its prints out"),
+    ("EOF when reading a line", f"nobody is there to answer: {MAIN}"),
     ("Boolean value of Tensor with more than one value", "write torch.where or torch.minimum, for several numbers at once"),
 )
 DETACHING = " Use tensor.detach().numpy() instead."  # torch's advice, by which the gradient is lost
@@ -92,6 +101,10 @@ class Modules(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> importlib.machinery.ModuleSpec | None:
         return importlib.util.spec_from_loader(fullname, self) if fullname in self.sources else None
+
+    def get_source(self, fullname: str) -> str:
+        """What `inspect` and TorchScript ask for."""
+        return self.sources[fullname]
 
     def exec_module(self, module: types.ModuleType) -> None:
         name = module.__name__
@@ -214,15 +227,9 @@ class Caller:
             parts = [self._numbers(name, x, depth + 1) for x in out]
             if len({p.shape for p in parts}) == 1:
                 return np.stack(parts)
-        fix = (
-            "write `return float(...)` around it"
-            if self._word(out) in CONVERTIBLE
-            else "end with a `return`"
-            if out is None
-            else ""
-        )
-        said = f"`{name}` returned {self._word(out)}; a number or an array of floats was expected"
-        raise Refused(f"{said}: {fix}." if fix else f"{said}.")
+        fix = OF_NUMBERS.get(self._word(out))
+        says = f"`{name}` returned {self._word(out)}; a number or an array of floats was expected"
+        raise Refused(f"{says}: {fix}." if fix else f"{says}.")
 
     def _word(self, out: Any) -> str:
         if out is None:
@@ -357,8 +364,7 @@ class Caller:
             several = [x if type(x) is torch.Tensor else torch.tensor(float(x)) for x in out]
             self.parts = [list(x.shape) for x in several]
             return torch.cat([x.reshape(-1) for x in several])
-        fix = "keep it a tensor: no .item(), float() or .numpy()"
-        fix = "end with `return loss`" if out is None else "write torch.stack(...)" if type(out) in (tuple, list) else fix
+        fix = OF_TENSORS.get(self._word(out), "keep it a tensor: no .item(), float() or .numpy()")
         raise Refused(f"`{name}` returned {self._word(out)}; a tensor was expected: {fix}.")
 
     def _raised(self, name: str, error: BaseException) -> str:
