@@ -525,3 +525,22 @@ def test_pi_is_no_policy(form: str, index: str) -> None:
 @pytest.mark.parametrize("text", ["2 pi", "pi(1 - x)", "pi(|x|)", "sqrt(2pi)^3", "pi|x|"])
 def test_pi_is_a_number(text: str) -> None:
     assert parse(text, {"x": Variable("x")}).has(sp.pi)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("R0 + 1", "Write R_0 for an entry."),
+        ("2*w12", "Write w_12 for an entry."),
+        ("x7", ""),
+        ("1_000*x", "Write its digits side by side."),
+        ("log10(x)", "Write log(x)/log(10)."),
+        ("log2 x", "Write log(x)/log(2)."),
+        ("relu(x)", "Write max(x, 0)."),
+        ("mean(R)", "Write the sum, divided by how many there are."),
+        ("dot(R, w)", "Write sum(a*b) for the product of two vectors."),
+    ],
+)
+def test_what_is_known_elsewhere_is_told_how_to_be_written_here(text: str, advice: str) -> None:
+    last = str(refused(text)).splitlines()[-1]
+    assert last == advice if advice else "for an entry" not in last

@@ -1474,3 +1474,11 @@ def test_of_what_gives_no_answer_somewhere_no_other_value_is_said(torch_grader: 
     log_pi = "def log_pi(w, s0, allowed):\n    return (w * s0).masked_fill(allowed == 0, -torch.inf).log_softmax(-1)\n"
     found = row(torch_grader, tmp_path, f"import torch\ntorch.autograd.set_detect_anomaly(True)\n{log_pi}")
     assert words(found) == ["INVALID", "PASS"] and "its value is another" not in said(found)
+
+
+@pytest.mark.parametrize("text", ["\\frac{1}{2}\\mu", "\\theta", "\\rho \\mu"])
+def test_a_backslash_that_begins_a_text_without_r_is_told_of(tmp_path: Path, text: str) -> None:
+    """Python makes another character of it and the letter behind it, which is no blank around the formula."""
+    grader = Grader(load("problem3"), Rubric((Rule("slope"),)), chosen("auto"), LIMITS, KEY)
+    found = row(grader, tmp_path, f'slope = "{text}"\n')
+    assert words(found) == ["INVALID"] and 'Write r"..." for a text with backslashes' in said(found)

@@ -263,3 +263,41 @@ def test_what_is_printed_means_what_was_meant(formula: Any, p: Any, q: Any) -> N
 )
 def test_a_function_takes_no_more_than_it_is_meant_to(formula: Any, printed: str) -> None:
     assert latex(notation(formula)) == printed
+
+
+@pytest.mark.parametrize("text", [r"x~y", r"x\,~ y", r"\cfrac{xy}{1}", "\tx y", "x\n\ty"])
+def test_more_blanks_and_fractions(text: str) -> None:
+    assert parse_tex(text, NAMES) == x * y
+
+
+READ_BY_PYTHON = [r"\theta", r"x\times y", r"\tau", r"\frac{x}{y}", r"\rho", r"2\tanh x", r"\text{act}", r"\right)"]
+
+
+@pytest.mark.parametrize("text", READ_BY_PYTHON)
+def test_a_backslash_that_python_has_read_is_told_how_to_be_kept(text: str) -> None:
+    """Without r, Python makes a tab and `heta` of \\theta; letters that are names would make a formula of what is left."""
+    lost = text.encode().decode("unicode_escape")
+    names = {**NAMES, **dict.fromkeys("actu heiragnox", X), **dict.fromkeys(["heta", "imes", "anh", "ext", "rac", "au"], X)}
+    for read, handed_in in ((parse, lost), (parse_tex, lost), (parse_tex, rf"{lost}\gamma")):
+        with pytest.raises(FormulaError) as found:
+            read(handed_in, names)
+        assert str(found.value).endswith('Write r"..." for a text with backslashes, in which Python changes none.')
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        (r"\hat{x}", "Write out what it stands for."),
+        (r"\widetilde x", "Write out what it stands for."),
+        (r"{x \over y}", "Write \\frac{a}{b}."),
+        (r"R_0 + \dots + R_2", "Write out all terms, or a sum."),
+        (r"\vec{w}_0", "Write a plain letter."),
+        (r"x^{\prime}", "Write the derivative itself."),
+        (r"\log_2 x", "Write log(x)/log(2)."),
+        (r"\mathrn{x}", "Did you mean `\\mathrm`?"),
+    ],
+)
+def test_a_command_that_is_not_known_is_told_what_to_write(text: str, advice: str) -> None:
+    with pytest.raises(FormulaError) as found:
+        parse_tex(text, NAMES)
+    assert str(found.value).splitlines()[-1] == advice

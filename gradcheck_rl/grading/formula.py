@@ -79,6 +79,8 @@ class Parser:
         if token.text == ",":
             return self.error("a comma stands outside of brackets", token.at, "write [a, b] for a vector, and 0.5 for a half")
         if token.text == "_":
+            if self.words[self.position - 1].kind == "number":
+                return self.error("an underscore stands after a number", token.at, "write its digits side by side")
             return self.error("an index stands after a bracket", token.at, "write an entry in brackets, as softmax(w)[0]")
         return self.error(f"`{token.text}` stands where a value was expected", token.at, "write a number or a name before it")
 

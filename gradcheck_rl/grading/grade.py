@@ -99,7 +99,7 @@ class Grader:
     def _judgement(self, part: Part, run: _Run) -> Judgement:
         if part.kind == FUNCTION:
             return self.functions.judge(part, run.remote(part), run.submission)
-        return self.texts.judge(part, run.submission.texts.get(part.id, "").strip())
+        return self.texts.judge(part, run.submission.texts.get(part.id, "").strip(" \n"))
 
 
 class _Run:

@@ -67,6 +67,16 @@ EACH: dict[str, tuple[Callable[..., Any], int]] = {
 EXPONENTIAL = {"exp", "sinh", "cosh", "sigmoid", "sigma", "softplus"}
 WHOLE = ("sum", "min", "max", "minimum", "maximum", "softmax", "E")
 FUNCTIONS = (*EACH, *WHOLE)
+# What is known elsewhere, and how it is written here.
+INSTEAD = {
+    "log2": "write log(x)/log(2)",
+    "log10": "write log(x)/log(10)",
+    "relu": "write max(x, 0)",
+    "mean": "write the sum, divided by how many there are",
+    **dict.fromkeys(("dot", "matmul"), ADVICE["@"]),
+    "square": "write x^2",
+    "where": "write step(x) for 1 where x is not negative, and 0 elsewhere",
+}
 
 
 def index(name: str, size: int) -> Variable:
@@ -341,7 +351,10 @@ class Meaning:
         known = [*self.bound, *self.names]
         inner = self._split(name.word, known)
         word = "_".join([name.word, *itertools.takewhile(bool, map(_written, name.below))])
-        like = f"write {'*'.join(inner)} for a product" if inner else did_you_mean(word, [*known, *FUNCTIONS]).strip()
+        stem = name.word.rstrip("0123456789")
+        entry = f"write {stem}_{name.word[len(stem) :]} for an entry" if np.ndim(self._known(stem)) else ""
+        product = f"write {'*'.join(inner)} for a product" if inner else ""
+        like = product or entry or _meant(word, [*known, *FUNCTIONS])
         like = ADVICE["∑"] if word == "Sigma" else like
         there = f"there is {_listed(known)}" if known else "numbers alone were expected"
         return self.error(f"`{word[:40]}` is not known here; {there}", name.at, like)
@@ -387,7 +400,7 @@ class Meaning:
 
     def _unknown_function(self, node: Call) -> FormulaError:
         word = node.of.word
-        like = did_you_mean(word, [*FUNCTIONS, *self.names]).strip()
+        like = _meant(word, [*FUNCTIONS, *self.names])
         if word == "pi":
             return self.no_policy(node.of)
         if word in CONSTANTS:
@@ -548,6 +561,10 @@ class Meaning:
         for i, v in enumerate(values):
             out[i] = v
         return out.view(Array)
+
+
+def _meant(word: str, known: Sequence[str]) -> str:
+    return INSTEAD.get(word.replace("_", "")) or did_you_mean(word, known).strip()
 
 
 def _cells(value: Any) -> list[Any]:

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import json
 import re
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
@@ -203,9 +204,15 @@ def _cell(text: str) -> str:
     return found if kept == lines or _is_python(found) else ""
 
 
+def _parsed(text: str, name: str = "") -> ast.Module:
+    """Where Python only warns, as of "\\mu" without r, it can be read."""
+    with warnings.catch_warnings(action="ignore"):
+        return ast.parse(text, name)
+
+
 def _is_python(text: str) -> bool:
     try:
-        ast.parse(text)
+        _parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True
@@ -213,7 +220,7 @@ def _is_python(text: str) -> bool:
 
 def _tree(text: str, path: Path, cells: Sequence[tuple[int, int]]) -> ast.Module:
     try:
-        return ast.parse(text, path.name)
+        return _parsed(text, path.name)
     except SyntaxError as error:
         at = place(path.name, error.lineno, cells) if error.lineno else path.name
         raise Unreadable(f"{at}: this is not Python: {error.msg}") from None

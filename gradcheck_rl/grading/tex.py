@@ -12,30 +12,18 @@ from typing import Any
 from ..errors import did_you_mean
 from .formula import DEPTH, read
 from .meaning import FUNCTIONS
-from .tokens import GREEK, FormulaError, Token, counted, number, sized, uncommon
+from .tokens import GREEK, TAB, FormulaError, Token, counted, number, sized, uncommon
 
 SAME = {
     **{word: (word,) for word in {*GREEK.values(), *FUNCTIONS, "infty"} - {"E", "sum", "abs", "sqrt"}},
     **{"varepsilon": ("epsilon",), "vartheta": ("theta",), "varphi": ("phi",), "varrho": ("rho",), "lvert": ("|",)},
     **{"cdot": ("*",), "times": ("*",), "ast": ("*",), "div": ("/",), "lbrace": ("(",), "rbrace": (")",), "rvert": ("|",)},
     **{"mid": ("|",), "vert": ("|",), "lbrack": ("[",), "rbrack": ("]",), "sum": ("sum",), "{": ("(",), "}": (")",)},
-    **{
-        "operatorname": (),
-        "mathrm": (),
-        "mathit": (),
-        "text": (),
-        "textrm": (),
-        "mathbf": (),
-        "mathbb": (),
-        "mathsf": (),
-        "boldsymbol": (),
-        "bm": (),
-    },
 }
 NOTHING = {"left", "right", "big", "Big", "bigl", "bigr", "Bigl", "Bigr", "bigg", "Bigg", "displaystyle", "limits", "nolimits"}
 SPACES = {",", ";", ":", "!", " ", "quad", "qquad"}
 WORDY = {"operatorname", "mathrm", "mathit", "text", "textrm", "mathbf", "mathbb", "mathsf", "boldsymbol", "bm"}
-FRACTIONS = {"frac", "dfrac", "tfrac"}
+FRACTIONS = {"frac", "dfrac", "tfrac", "cfrac"}
 MATRICES = {"pmatrix", "bmatrix"}
 ALONE = "write the formula alone, without the signs around it"
 ADVICE = {
@@ -43,7 +31,11 @@ ADVICE = {
     "(": ALONE,
     "\\": "write one formula, and no line break",
     "top": "write the vector without it",
-    "bar": "write out what it stands for",
+    **dict.fromkeys(("bar", "overline", "hat", "widehat", "tilde", "widetilde"), "write out what it stands for"),
+    **dict.fromkeys(("dots", "ldots", "cdots"), "write out all terms, or a sum"),
+    **dict.fromkeys(("prime", "dot", "ddot"), "write the derivative itself"),
+    "over": "write \\frac{a}{b}",
+    "vec": "write a plain letter",
     "nabla": "write the gradient itself",
     "partial": "write the derivative itself",
     "int": "write the value of the integral",
@@ -53,7 +45,7 @@ ADVICE = {
     "|": "write the absolute value with | and |",
 }
 
-_blank = re.compile(r"\s+")
+_blank = re.compile(rf"(?:[^\S\t\r\f\v]|~|{TAB})+")
 _command = re.compile(r"\\([A-Za-z]+|.)", re.DOTALL)
 _letters = re.compile(r"[A-Za-z]+[0-9]*")
 _word = re.compile(r"\{\s*([A-Za-z][A-Za-z0-9 ]*(?:\\?_[A-Za-z0-9]+)*)\s*\}")
@@ -157,7 +149,7 @@ class _Cutter:
             for word in SAME[name]:
                 yield Token("name" if word.isalpha() else "sign", word, at)
         else:
-            known = [*SAME, *FRACTIONS, "sqrt"]
+            known = [*SAME, *WORDY, *FRACTIONS, "sqrt"]
             like = ADVICE.get(name) or did_you_mean(name, known).strip().replace("`", "`\\", 1)
             raise self._error(f"`\\{name[:40]}` is not known here", at, like)
 

@@ -37,7 +37,8 @@ ADVICE = {
     "≈": "a comparison is no value; write the number",
 }
 
-_blank = re.compile(r"[ \t]+")
+TAB = r"\t(?!heta|au|imes|anh|ext)"  # what Python makes of "\theta" begins with a tab, which is none
+_blank = re.compile(rf"(?: |{TAB})+")
 _number = re.compile(r"[0-9]+(\.[0-9]*)?|\.[0-9]+")
 _exponent = re.compile(r"([eE])([+-]?)([0-9]+)(?![A-Za-z0-9_])")
 _word = re.compile(r"[A-Za-z][A-Za-z0-9]*")
@@ -179,7 +180,7 @@ def _described(c: str) -> str:
 def _advice(c: str) -> str:
     if c in ADVICE:
         return ADVICE[c]
-    if c in "\r\n":
+    if c == "\n":
         return "write the formula on one line"
     if unicodedata.category(c) == "Cc":
         return 'write r"..." for a text with backslashes, in which Python changes none'
