@@ -5,7 +5,7 @@ What can be read in two ways is no formula: 1/2x, log x y, 2e+3. The error asks 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import Any
@@ -123,12 +123,12 @@ class Parser:
 
     def _product(self) -> Node:
         at = self.here.at
-        factors = [(False, self._signed())]
+        factors = [(False, self._signed(self._power))]
         divided = False
         while True:
             if self._at("*", "/"):
                 divided = self._next().text == "/"
-                factors.append((divided, self._signed()))
+                factors.append((divided, self._signed(self._power)))
             elif self._begins_a_value():
                 if divided:
                     raise self._two_readings("a/bc", "a/(bc)", "(a/b)*c")
@@ -147,12 +147,12 @@ class Parser:
             return self.here.kind != "end"
         return self._at("(", "[") or (self._at("{") and self.tex) or (self._at("|") and self.bar == "opens")
 
-    def _signed(self) -> Node:
+    def _signed(self, value: Callable[[], Node]) -> Node:
         if not self._at("+", "-"):
-            return self._power()
+            return value()
         with self._deeper():
             token = self._next()
-            inner = self._signed()
+            inner = self._signed(value)
             return Sum(token.at, ((-1, inner),)) if token.text == "-" else inner
 
     def _power(self) -> Node:
@@ -161,17 +161,10 @@ class Parser:
             return base
         with self._deeper():
             at = self._next().at
-            return Power(at, base, self._exponent())
+            return Power(at, base, self._signed(self._exponent))
 
     def _exponent(self) -> Node:
-        if self._at("{"):
-            return self._group()
-        if not self._at("+", "-"):
-            return self._power()
-        with self._deeper():
-            token = self._next()
-            inner = self._exponent()
-            return Sum(token.at, ((-1, inner),)) if token.text == "-" else inner
+        return self._group() if self._at("{") else self._power()
 
     # ---- values -----------------------------------------------------------------------------------------------------------
 
@@ -315,7 +308,7 @@ class Parser:
         if first is not None:
             if not self._take("^"):
                 raise self.error("this sum has no upper end", self.here.at, "write sum_{k=0}^{2}")
-            ends = first, self._exponent() if self._at("{") else self._value()
+            ends = first, self._group() if self._at("{") else self._value()
         with self._deeper():
             body = self._product()
         return Total(sign.at, body, index.text, ends)

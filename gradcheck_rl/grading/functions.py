@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from ..evaluators import Scene, evaluate, sampled
 from ..judge import Judge, Settled
 from ..points import covering, drawn
 from ..problem import Problem
-from ..quantities import Covariance, Gradient, Leaf, Mean, Trace, Value, blocks, is_code, slots
+from ..quantities import Covariance, Gradient, Leaf, Mean, Quantity, Trace, Value, blocks, is_code, slots
 from ..report import plain
 from ..verdict import Verdict
 from . import hints
@@ -137,10 +137,8 @@ class Functions:
 
     def _free(self, slot: Any) -> set[str]:
         """Variables by which no claim that reaches the function takes a gradient; and draws, where no other function calls it."""
-        leaves = [q for c in self.problem.claims if c.reaches({slot: slot}) for q, _ in c.quantities() if isinstance(q, Leaf)]
-        reaching = [q for q in leaves if is_code(q.of) and slot in slots(q.of)]
-        by = [q.wrt for q in reaching if isinstance(q, Gradient)]
-        taken = {v.name for wrt in by for v in blocks(wrt, self.problem.bound.parameters)}
+        reaching = [q for c in self.problem.claims if c.reaches({slot: slot}) for q in _leaves(c, slot)]
+        taken = set(self._by(reaching))
         alone = all(q.of is slot for q in reaching)
         return {*(self.problem.bound.names if alone else self.problem.bound.variables)} - taken
 
@@ -169,14 +167,14 @@ class Functions:
 
     def _gradients(self, slot: Any, named: Sequence[str]) -> list[str]:
         """What the gradients are by, where the claims speak of nothing else of this function."""
-        by: dict[str, None] = {}
-        for claim in self._claims(self.problem, slot, named):
-            leaves = [q for q, _ in claim.quantities() if isinstance(q, Leaf) and is_code(q.of) and slot in slots(q.of)]
-            gradients = [q for q in leaves if isinstance(q, Gradient) and q.of is slot]
-            if not gradients or len(gradients) < len(leaves):
-                return []
-            by |= {v.name: None for q in gradients for v in blocks(q.wrt, self.problem.bound.parameters)}
-        return list(by)
+        leaves = [_leaves(claim, slot) for claim in self._claims(self.problem, slot, named)]
+        alone = all(found and all(isinstance(q, Gradient) and q.of is slot for q in found) for found in leaves)
+        return self._by([q for found in leaves for q in found]) if alone else []
+
+    def _by(self, found: Sequence[Quantity]) -> list[str]:
+        """The names that the gradients among these are by."""
+        parameters = self.problem.bound.parameters
+        return list(dict.fromkeys(v.name for q in found if isinstance(q, Gradient) for v in blocks(q.wrt, parameters)))
 
     def _refuted(self, remote: Remote, answer: Answer, rule: Sequence[str]) -> Judgement | None:
         """The first claim that fails, the cheapest first; None where all hold, and some do."""
@@ -223,10 +221,7 @@ class Functions:
             return ()
         if refuted.says[1:] and refuted.says[1]:
             out.append(refuted.says[1])
-        with (
-            np.errstate(all="ignore"),
-            suppress(GradcheckError, ValueError, TooMuch),
-        ):  # without a hint it is as wrong as with one
+        with _attempted():  # without a hint it is as wrong as with one
             try:
                 given = asked.answered(remote)
             except CodeError as error:
@@ -250,7 +245,7 @@ class Functions:
     def _other(self, remote: Remote, asked: Asked, seen: Sight) -> tuple[str, ...]:
         """Where what is undecided is not the page's own function, which it need not be."""
         if self.rubric.show == "counterexample":
-            with np.errstate(all="ignore"), suppress(GradcheckError, ValueError, TooMuch):
+            with _attempted():
                 if (difference := self._difference(remote, asked, seen)) is not None:
                     return tuple(_example(difference, "is the page's own"))
         return ()
@@ -258,8 +253,7 @@ class Functions:
     def _slopes_by(self, slot: Any) -> list[str]:
         """What the claims take gradients of this function by. Then an example shows one."""
         claims = self._claims(self.problem, slot, ())
-        gradients = [q for c in claims for q, _ in c.quantities() if isinstance(q, Gradient) and q.of is slot]
-        return list(dict.fromkeys(v.name for q in gradients for v in blocks(q.wrt, self.problem.bound.parameters)))
+        return self._by([q for c in claims for q in _leaves(c, slot) if q.of is slot])
 
     def _other_estimator(self, remote: Remote, answer: Answer) -> str:
         """Right in the mean at every point, another law: whose is it?"""
@@ -298,7 +292,7 @@ class Functions:
         """The name of a mistake, where it has one."""
         if self.rubric.show == "verdict" or not self.rubric.hints:
             return ()
-        with np.errstate(all="ignore"), suppress(GradcheckError, ValueError, TooMuch):
+        with _attempted():
             if mistake := hints.name(asked.answered(remote), asked.told, asked.known(self.problem)):
                 return (f"the mistake: {mistake}",)
         return ()
@@ -331,6 +325,13 @@ class Functions:
             return _bent(remote.ask, asked.hidden, by) and not _bent(ours, asked.hidden, by)
         except CodeError:  # it takes no points beside those that claims ask of it
             return False
+
+
+@contextmanager
+def _attempted() -> Generator[None]:
+    """What is told may be left out where it cannot be worked out."""
+    with np.errstate(all="ignore"), suppress(GradcheckError, ValueError, TooMuch):
+        yield
 
 
 class _Moments(NamedTuple):
@@ -368,6 +369,11 @@ def _settles(judge: Judge, claim: Claim) -> bool:
     except (ProblemError, Unsuitable):
         return False
     return True
+
+
+def _leaves(claim: Claim, slot: Any) -> list[Leaf]:
+    """What a claim says of code that calls the function, or is it."""
+    return [q for q, _ in claim.quantities() if isinstance(q, Leaf) and is_code(q.of) and slot in slots(q.of)]
 
 
 def _cost(claim: Claim) -> int:
@@ -427,7 +433,7 @@ def _numbers(x: Any) -> str:
         return _short(float(flat.ravel()[0]))
     if flat.size > SHOWN_NUMBERS:
         return f"{plain([_short(v) for v in flat.ravel()[:SHOWN_NUMBERS]])[:-1]}, ...)"
-    return plain(np.vectorize(_short, otypes=[object])(flat).tolist()) if flat.ndim else _short(float(flat))
+    return plain(np.vectorize(_short, otypes=[object])(flat).tolist())
 
 
 def _short(x: float) -> str:

@@ -81,8 +81,6 @@ class Grader:
             found = Judgement("UNDECIDED", ("it could not be decided in the time there is",))
         except Ended as error:
             found = Judgement(error.word, (error.says,))
-        except Unreadable as error:
-            found = Judgement("INVALID", (str(error),))
         except InputError as error:
             found = Judgement("INVALID", (str(error),))
         except (GraderFault, GradcheckError) as error:

@@ -93,22 +93,8 @@ def _bubblewrap_works() -> bool:
     program = shutil.which("bwrap")
     if program is None:
         return False
-    test = [
-        program,
-        "--unshare-all",
-        "--ro-bind",
-        "/",
-        "/",
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        sys.executable,
-        "-I",
-        "-S",
-        "-c",
-        "",
-    ]
+    kept = ["--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"]
+    test = [program, *kept, sys.executable, "-I", "-S", "-c", ""]
     try:
         return subprocess.run(test, capture_output=True, timeout=30, stdin=subprocess.DEVNULL, env={}).returncode == 0
     except (OSError, subprocess.TimeoutExpired):

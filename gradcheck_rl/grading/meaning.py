@@ -93,9 +93,6 @@ class Meaning:
         self.left, self.nested = ENTRIES, 0
         self.sizes: dict[Any, int] = {}
 
-    def of(self, tree: Node) -> Any:
-        return self._of(tree)
-
     def is_function(self, name: Name) -> bool:
         return name.word in FUNCTIONS and (not name.below or name.word == "E") and self._looked_up(name)[0] is None
 
@@ -179,7 +176,7 @@ class Meaning:
 
     # ---- the parts of a tree ----------------------------------------------------------------------------------------------
 
-    def _of(self, node: Node) -> Any:
+    def of(self, node: Node) -> Any:
         match node:
             case Number(value=value):
                 self._spend(1, node.at)
@@ -190,18 +187,18 @@ class Meaning:
                 return self._call(node)
             case Entry(of=of, index=index):
                 self._no_policy_in(of)
-                return self._entry(self._of(of), index, node.at)
+                return self._entry(self.of(of), index, node.at)
             case Sum(terms=terms):
-                return self._each(sp.Add, [sign * self._of(t) for sign, t in terms], node.at)
+                return self._each(sp.Add, [sign * self.of(t) for sign, t in terms], node.at)
             case Product(factors=factors):
                 return self._product(factors, node.at)
             case Power(base=base, exponent=exponent):
                 with self._inside(node.at):
-                    return self._each(lambda x, n: self._power(x, n, node.at), [self._of(base), self._of(exponent)], node.at)
+                    return self._each(lambda x, n: self._power(x, n, node.at), [self.of(base), self.of(exponent)], node.at)
             case Total():
                 return self._total(node)
             case Vector(entries=entries):
-                return self._vector([self._of(e) for e in entries], node.at)
+                return self._vector([self.of(e) for e in entries], node.at)
 
     def _each(self, function: Callable[..., Any], values: Sequence[Any], at: int) -> Any:
         """On each entry; a number goes with every entry of a vector."""
@@ -221,7 +218,7 @@ class Meaning:
     def _product(self, factors: Sequence[tuple[bool, Node]], at: int) -> Any:
         values: list[Any] = []
         for divides, factor in factors:
-            x = self._of(factor)
+            x = self.of(factor)
             if divides and any(e.is_zero for e in _cells(x) if e.is_Rational):
                 raise self.error("this divides by zero", factor.at, "check the denominator")
             values.append(self._each(lambda e: 1 / e, [x], factor.at) if divides else x)
@@ -320,7 +317,7 @@ class Meaning:
             what = "a number" if np.ndim(value) == 0 else _described(np.shape(value))
             wanted = "it has no entries" if np.ndim(value) == 0 else f"it takes no {len(index)} indices"
             raise self.error(f"this is {what}: {wanted}", at, "write * for a product")
-        places = [self._place(self._of(i), n, i.at) for i, n in zip(index, np.shape(value), strict=False)]
+        places = [self._place(self.of(i), n, i.at) for i, n in zip(index, np.shape(value), strict=False)]
         out = value[tuple(places)]
         return out if np.ndim(out) else self._checked(out, at)
 
@@ -390,7 +387,7 @@ class Meaning:
         return ()
 
     def _calling(self, function: Callable[..., Any], node: Call) -> Any:
-        arguments = [self._of(a) for a in node.arguments]
+        arguments = [self.of(a) for a in node.arguments]
         try:
             out = self._named(function(*arguments))
         except (GradcheckError, TypeError, ValueError, IndexError, KeyError) as error:
@@ -413,7 +410,7 @@ class Meaning:
     def _function(self, word: str, node: Call) -> Any:
         if word == "sum" and len(node.arguments) > 1:
             return self._summed(node)
-        values = [self._of(a) for a in node.arguments]
+        values = [self.of(a) for a in node.arguments]
         if word in EACH:
             function, count = EACH[word]
             if len(values) != count:
@@ -449,7 +446,7 @@ class Meaning:
             if np.ndim(values[0]) == 0:
                 raise self.error("the least or largest of one number was asked for", at, "write max(a, b), or max(w)")
             values = _cells(values[0])
-        return self._each(lambda *xs: kind(*xs), values, at)
+        return self._each(kind, values, at)
 
     def _expected(self, value: Any, node: Call) -> Any:
         draws = {k: d for k, d in self.names.items() if isinstance(d, Draw) or (isinstance(d, Symbols) and _bundled(d))}
@@ -492,7 +489,7 @@ class Meaning:
             for k in run:
                 self.bound[node.index] = k
                 self._spend(1, node.at)
-                terms.append(self._of(node.body))
+                terms.append(self.of(node.body))
         finally:
             del self.bound[node.index]
             if before is not None:
@@ -500,7 +497,7 @@ class Meaning:
         return self._each(sp.Add, terms, node.at)
 
     def _whole(self, end: Node) -> int:
-        value = self._of(end)
+        value = self.of(end)
         if np.ndim(value) or not value.is_Integer or abs(value) > 10**6:
             raise self.error("the end of a sum is a whole number", end.at, "write sum(w[k], k, 0, 2)")
         return int(value)

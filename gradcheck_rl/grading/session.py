@@ -18,6 +18,7 @@ import numpy as np
 
 from ..estimate import Floats
 from .isolation import Limits, Tier, command, environment, keep_secrets, readable, search_path
+from .worker import framed
 
 HEADER = 1 << 16
 OUTPUT = 1 << 16
@@ -85,7 +86,7 @@ class Session:
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        self._pending = _framed(self._config, b"")
+        self._pending = framed(self._config)
 
     # ---- its life ---------------------------------------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ class Session:
         """What the submission defines of what is asked for, each with its parameters."""
         if self._loaded is None:
             assert self.ready
-            header, _ = self._timed(_framed({"load": True}, b""))
+            header, _ = self._timed(framed({"load": True}))
             if isinstance(header.get("failed"), str):
                 word = "CRASH" if header.get("ended") is True else "INVALID"
                 ended = "it ended before returning an answer: " if word == "CRASH" else ""
@@ -164,7 +165,7 @@ class Session:
         if cotangents is not None:
             numbers.append(np.ascontiguousarray(cotangents, np.float64).tobytes())
         request = {"id": self._count, "op": op, "name": name, "pass": passed, "arguments": described, "rows": rows}
-        header, payload = self._timed(_framed({**request, "plain": plain, "dtype": dtype, "kind": kind}, b"".join(numbers)))
+        header, payload = self._timed(framed({**request, "plain": plain, "dtype": dtype, "kind": kind}, b"".join(numbers)))
         if header.get("id") != self._count:
             raise Ended("CRASH", "it answered a question that was not asked")
         if isinstance(header.get("refused"), str):
@@ -258,11 +259,6 @@ class Session:
 
 class Refusal(Exception):
     """A sentence about what a function did instead of returning numbers."""
-
-
-def _framed(header: Mapping[str, Any], payload: bytes) -> bytes:
-    text = json.dumps({**header, "bytes": len(payload)}).encode()
-    return struct.pack("<I", len(text)) + text + payload
 
 
 def _header(text: bytes) -> dict[str, Any] | None:

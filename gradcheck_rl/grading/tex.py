@@ -134,9 +134,11 @@ class _Cutter:
             raise self._error("the formula ends with a backslash", at, "write a command after it, as \\theta")
         name, self.at = match[1], match.end()
         if name in FRACTIONS:
+            yield Token("sign", "(", at)
             yield from self._wrapped(at, name)
             yield Token("sign", "/", at)
-            yield from self._wrapped(at, name, last=True)
+            yield from self._wrapped(at, name)
+            yield Token("sign", ")", at)
         elif name == "sqrt":
             yield from self._root(at)
         elif name in WORDY:
@@ -153,17 +155,9 @@ class _Cutter:
             like = ADVICE.get(name) or did_you_mean(name, known).strip().replace("`", "`\\", 1)
             raise self._error(f"`\\{name[:40]}` is not known here", at, like)
 
-    def _wrapped(self, at: int, name: str, last: bool = False) -> Iterator[Token]:
-        """What \\frac takes, in brackets: braces, or one digit, letter or command. The fraction stands in brackets of its own."""
-        if not last:
-            yield Token("sign", "(", at)
+    def _wrapped(self, at: int, name: str) -> Iterator[Token]:
+        """What \\frac and \\sqrt take, in brackets: braces, or one digit, letter or command."""
         yield Token("sign", "(", at)
-        yield from self._argument(at, name)
-        yield Token("sign", ")", at)
-        if last:
-            yield Token("sign", ")", at)
-
-    def _argument(self, at: int, name: str) -> Iterator[Token]:
         if not self._skipped():
             raise self._error(f"`\\{name}` needs more than is written", at, f"write \\{name}" + "{...}" * (1 + (name != "sqrt")))
         self.depth += 1
@@ -171,6 +165,7 @@ class _Cutter:
             raise self._error(f"the formula is nested more than {DEPTH} deep", at, "write it with fewer fractions")
         yield from self._braced() if self.text[self.at] == "{" else self._one(single=True)
         self.depth -= 1
+        yield Token("sign", ")", at)
 
     def _braced(self) -> Iterator[Token]:
         """What stands in braces, without them."""
@@ -192,10 +187,9 @@ class _Cutter:
             if not (order.isascii() and order.isdigit() and 0 < int(order[:9]) <= 64):
                 raise self._error("the order of a root is a whole number", self.at, "write \\sqrt[3]{x}")
             self.at = end + 1
-        yield from (Token("sign", "(", at), Token("sign", "(", at))
-        yield from self._argument(at, "sqrt")
-        yield from (Token("sign", ")", at), Token("sign", "^", at), Token("sign", "(", at), Token("number", "1", at))
-        yield from (Token("sign", "/", at), Token("number", order or "2", at), Token("sign", ")", at), Token("sign", ")", at))
+        yield Token("sign", "(", at)
+        yield from self._wrapped(at, "sqrt")
+        yield from (Token("number" if c.isdigit() else "sign", c, at) for c in ("^", "(", "1", "/", order or "2", ")", ")"))
 
     def _written(self, at: int, name: str) -> Token:
         r"""\mathrm{word}: one name, whose spaces and escaped underscores are underscores."""

@@ -12,6 +12,7 @@ import importlib.machinery
 import importlib.util
 import inspect
 import json
+import math
 import os
 import random
 import struct
@@ -23,7 +24,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 SENTENCE = 300
-HEADER = 1 << 16
 CALLS, GROUPS = 1 << 14, 1 << 9
 NAMES, NESTED = 40, 4
 LIBRARIES = ("numpy", "torch")
@@ -82,9 +82,13 @@ def _exactly(source: int, count: int) -> bytes:
     return b"".join(parts)
 
 
-def send(sink: int, header: Mapping[str, Any], payload: bytes = b"") -> None:
+def framed(header: Mapping[str, Any], payload: bytes = b"") -> bytes:
     text = json.dumps({**header, "bytes": len(payload)}).encode()
-    data = memoryview(struct.pack("<I", len(text)) + text + payload)
+    return struct.pack("<I", len(text)) + text + payload
+
+
+def send(sink: int, header: Mapping[str, Any], payload: bytes = b"") -> None:
+    data = memoryview(framed(header, payload))
     while data:
         data = data[os.write(sink, data) :]
 
@@ -183,7 +187,7 @@ class Caller:
     def _arguments(self, request: Mapping[str, Any], payload: bytes) -> tuple[dict[str, Any], Any]:
         at, rows, found = 0, request["rows"], dict[str, Any]()
         for name, shape, whole in request["arguments"]:
-            count = rows * _product(shape)
+            count = rows * math.prod(shape)
             kind = self.np.int64 if whole else self.np.float64
             found[name] = self.np.frombuffer(payload, kind, count, at).reshape(rows, *shape)
             at += 8 * count
@@ -194,15 +198,12 @@ class Caller:
 
     def _values(self, name: str, passed: Sequence[Any], arguments: Any, dtype: str, arrays: bool) -> tuple[dict[str, Any], bytes]:
         if arrays:
-            rows = len(next(iter(arguments.values()))) if arguments else 1
-            found = [
-                self._numbers(name, self._once(name, passed, {k: _own(v[i]) for k, v in arguments.items()})) for i in range(rows)
-            ]
-            if not self.np.array_equal(
-                found[0],
-                self._numbers(name, self._once(name, passed, {k: _own(v[0]) for k, v in arguments.items()})),
-                equal_nan=True,
-            ):
+
+            def row(i: int) -> Any:
+                return self._numbers(name, self._once(name, passed, {k: _own(v[i]) for k, v in arguments.items()}))
+
+            found = [row(i) for i in range(len(next(iter(arguments.values()))) if arguments else 1)]
+            if not self.np.array_equal(found[0], row(0), equal_nan=True):
                 raise Refused(f"`{name}` {RANDOM}")
             if len({x.shape for x in found}) != 1:
                 raise Refused(f"`{name}` returned different shapes for different data: return one shape.")
@@ -403,13 +404,6 @@ def _own(x: Any) -> Any:
 
 def _copied(given: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v.clone() for k, v in given.items()}
-
-
-def _product(shape: Sequence[int]) -> int:
-    total = 1
-    for n in shape:
-        total *= n
-    return total
 
 
 # ---- what is said ---------------------------------------------------------------------------------------------------------
