@@ -50,6 +50,9 @@ WIDEST_CLAIM, WIDEST_SIDE, MOST_LINES = 80, 50, 3
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.ASCII)
 LONG_NUMBER = re.compile(r"-?\d+\.\d{8,}(?:e[-+]?\d{1,3})?", re.ASCII)
 
+SEEN = "An error of {} (relative, above 1) would be seen, unless another resolution is named."
+PATHS = "none: no path; zero: a path that carries nothing"
+BLIND = "Each of these inputs may be anything near its published value: the answer stays the same."
 SHORT: Mapping[str, str] = {
     "answer": "Answer",
     "errata": "Errata",
@@ -154,8 +157,6 @@ class _Page:
         missed = [mistake for mistake in report.mistakes if not mistake.caught]
         claims = [line for line in report.claims if line.kind == "claim" or self._stray(line)]
         printed = errata(report)
-        refuted = all(line.ok for line in printed)
-        caught = all(mistake.caught for mistake in report.mistakes)
         blocks: list[Block] = [self._summary()]
         blocks += self._section("Statement", "statement", [Paragraph((say(part),)) for part in about(report)])
         if report.answer:
@@ -164,14 +165,10 @@ class _Page:
         blocks += self._section("Not as it should be", "wrong", [*map(self._wrong, wrong), *map(self._missed, missed)])
         blocks += self._section("Derivations", "derivations", [self._chain(derivation) for derivation in report.derivations])
         usual = usual_resolution(claims)
-        said = Paragraph(
-            (say("An error of {} (relative, above 1) would be seen, unless another resolution is named.", f"{usual:g}"),)
-        )
+        said = Paragraph((say(SEEN, f"{usual:g}"),))
         blocks += self._section("Claims", "claims", [said, *(self._claim(line, usual) for line in claims)] if claims else [])
-        title = "Errata: refuted, as they should be" if refuted else "Errata: each should be refuted"
-        blocks += self._section(title, "errata", [self._erratum(line) for line in printed])
-        title = "Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught"
-        blocks += self._section(title, "mistakes", [self._mistake(mistake) for mistake in report.mistakes])
+        blocks += self._section(errata_title(printed), "errata", [self._erratum(line) for line in printed])
+        blocks += self._section(mistakes_title(report), "mistakes", [self._mistake(mistake) for mistake in report.mistakes])
         blocks += self._section("Figures", "figures", [self._picture(name, data) for name, data in report.figures.items()])
         blocks += self._section("What each function sends to each parameter", "flow", self._flow())
         blocks += self._section("Blind spots of the published data", "blind_spots", self._blind_spots())
@@ -294,15 +291,9 @@ class _Page:
     def _sides(self, line: Line) -> Table:
         """The two sides, component by component; where there are many, those that differ first."""
         say = self.say
-        value, expected = line.value or [], line.expected or []
-        rows: list[tuple[str, str, str]] = []
-        for n, left in enumerate(value):
-            label = line.labels[n] if line.labels and n < len(line.labels) else str(n) if len(value) > 1 else ""
-            rows.append((label, *told_apart(left, expected[n] if n < len(expected) else "")))
-        if len(rows) > MOST_COMPONENTS:
-            rows.sort(key=lambda row: row[1] == row[2])
-        cells = [tuple((Code(cell),) if cell else () for cell in row) for row in rows[:MOST_COMPONENTS]]
-        rest = len(rows) - MOST_COMPONENTS
+        rows, rest = sides(line, MOST_COMPONENTS, DIGITS)
+        rows = rows if line.labels or len(rows) > 1 else [("", *row[1:]) for row in rows]
+        cells = [tuple((Code(cell),) if cell else () for cell in row) for row in rows]
         cells += [((say("and {} more", rest),), (), ())] if rest > 0 else []
         return Table(("", say("left side"), say("right side")), tuple(cells))
 
@@ -382,18 +373,17 @@ class _Page:
         return Picture(name, self.say("figure {}", name), self.pictures.get(name, ""), _columns(data))
 
     def _flow(self) -> list[Block]:
-        flows = self.report.flow
-        if not flows:
+        if not self.report.flow:
             return []
-        columns = list(dict.fromkeys(block for flow in flows for block in flow.blocks))
-        rows = [((Code(flow.function),), *((self.say(flow.blocks.get(name, "")),) for name in columns)) for flow in flows]
-        legend = Paragraph((self.say("none: no path; zero: a path that carries nothing"),))
+        columns = reached(report := self.report)
+        rows = [((Code(flow.function),), *((self.say(flow.blocks.get(name, "")),) for name in columns)) for flow in report.flow]
+        legend = Paragraph((self.say(PATHS),))
         return [Table((self.say("function"), *columns), tuple(rows)), legend]
 
     def _blind_spots(self) -> list[Block]:
         if not self.report.blind_spots:
             return []
-        says = Paragraph((self.say("Each of these inputs may be anything near its published value: the answer stays the same."),))
+        says = Paragraph((self.say(BLIND),))
         spots = self.report.blind_spots
         rows = tuple(((self.say(s.says), " ", self._linked(s.id)), _separated(map(Code, s.inputs))) for s in spots)
         return [says, Table((self.say("claim"), self.say("what may move")), rows)]
@@ -412,6 +402,32 @@ def _sourced(name: Piece, source: str) -> Pieces:
 
 def errata(report: Report) -> list[Line]:
     return [line for line in report.claims if line.kind == "erratum"]
+
+
+def errata_title(printed: Sequence[Line]) -> str:
+    return "Errata: refuted, as they should be" if all(line.ok for line in printed) else "Errata: each should be refuted"
+
+
+def mistakes_title(report: Report) -> str:
+    caught = all(mistake.caught for mistake in report.mistakes)
+    return "Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught"
+
+
+def reached(report: Report) -> list[str]:
+    """The parameters that functions send something to."""
+    return list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
+
+
+def sides(line: Line, most: int, digits: Sequence[int]) -> tuple[list[tuple[str, str, str]], int]:
+    """Label, left and right of each component, and how many are left out; where there are many, those that differ come first."""
+    value, expected, labels = line.value or [], line.expected or [], line.labels or []
+    rows = [
+        (labels[n] if n < len(labels) else str(n), *told_apart(left, expected[n] if n < len(expected) else "", digits))
+        for n, left in enumerate(value)
+    ]
+    if len(rows) > most:
+        rows.sort(key=lambda row: row[1] == row[2])
+    return rows[:most], len(rows) - most
 
 
 def _steps(chain: Chain) -> tuple[str, ...]:

@@ -16,7 +16,20 @@ from rich.text import Text
 from ..report import COUNTED, Caught, Chain, Form, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
-from .document import about, duration, errata, other_sizes, told_apart, usual_resolution
+from .document import (
+    BLIND,
+    PATHS,
+    SEEN,
+    about,
+    duration,
+    errata,
+    errata_title,
+    mistakes_title,
+    other_sizes,
+    reached,
+    sides,
+    usual_resolution,
+)
 from .formula import drawable
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
@@ -197,19 +210,15 @@ class _Page:
         return self.section(
             "Claims",
             self.lines(sorted(claims, key=lambda line: line.kind == "step"), usual),
-            _text(
-                self.say("An error of {} (relative, above 1) would be seen, unless another resolution is named.", f"{usual:g}"),
-                "dim",
-            ),
+            _text(self.say(SEEN, f"{usual:g}"), "dim"),
         )
 
     def errata(self, report: Report) -> list[RenderableType]:
         printed = errata(report)
         if not printed:
             return []
-        title = "Errata: refuted, as they should be" if all(line.ok for line in printed) else "Errata: each should be refuted"
         claims = [line for line in report.claims if line.kind != "erratum"]
-        return self.section(title, self.lines(printed, usual_resolution(claims or printed)))
+        return self.section(errata_title(printed), self.lines(printed, usual_resolution(claims or printed)))
 
     def lines(self, lines: Sequence[Line], usual: float) -> Table:
         grid = self.grid("verdict", "sentence", "how", *(() if self.narrow else ("how well", "time")))
@@ -258,11 +267,8 @@ class _Page:
             return []
         grid = self.grid("", "mistake", "caught by")
         for mistake in report.mistakes:
-            grid.add_row(
-                _text("✓", "green") if mistake.caught else _text("✗", "red"), _text(self.say(mistake.says)), self.caught(mistake)
-            )
-        caught = all(mistake.caught for mistake in report.mistakes)
-        return self.section("Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught", grid)
+            grid.add_row(_mark(mistake.caught), _text(self.say(mistake.says)), self.caught(mistake))
+        return self.section(mistakes_title(report), grid)
 
     def caught(self, mistake: Caught) -> Text:
         if mistake.caught:
@@ -274,11 +280,11 @@ class _Page:
     def flow(self, report: Report) -> list[RenderableType]:
         if not report.flow:
             return []
-        blocks = list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
+        blocks = reached(report)
         grid = self.grid("function", *blocks)
         for flow in report.flow:
             grid.add_row(_text(flow.function), *(_text(self.say(flow.blocks.get(block, ""))) for block in blocks))
-        legend = _text(self.say("none: no path; zero: a path that carries nothing"), "dim")
+        legend = _text(self.say(PATHS), "dim")
         return self.section("What each function sends to each parameter", grid, legend)
 
     def blind_spots(self, report: Report) -> list[RenderableType]:
@@ -288,8 +294,7 @@ class _Page:
             _text(self.say(spot.says)) + _text("".join(f"\n  {name}" for name in spot.inputs), "dim")
             for spot in report.blind_spots
         ]
-        legend = "Each of these inputs may be anything near its published value: the answer stays the same."
-        return self.section("Blind spots of the published data", _text(self.say(legend), "dim"), *spots)
+        return self.section("Blind spots of the published data", _text(self.say(BLIND), "dim"), *spots)
 
     def details(self, lines: Iterable[Line]) -> list[RenderableType]:
         """Each with a blank line between it and the next."""
@@ -314,19 +319,11 @@ class _Page:
         return Group(head, Padding(Group(*parts), (0, 0, 0, 4)))
 
     def sides(self, line: Line) -> RenderableType:
-        """The two sides, component by component; where there are many, those that differ first."""
-        value, expected = line.value or [], line.expected or []
-        labels = line.labels or [str(n) for n in range(len(value))]
-        rows = [
-            (labels[n] if n < len(labels) else str(n), *told_apart(left, expected[n] if n < len(expected) else "", DIGITS))
-            for n, left in enumerate(value)
-        ]
-        if len(rows) > MOST_COMPONENTS:
-            rows.sort(key=lambda row: row[1] == row[2])
+        """The two sides, component by component."""
+        rows, rest = sides(line, MOST_COMPONENTS, DIGITS)
         grid = self.grid("", "left side", "right side")
-        for row in rows[:MOST_COMPONENTS]:
+        for row in rows:
             grid.add_row(*map(_text, row))
-        rest = len(rows) - MOST_COMPONENTS
         return Group(grid, _text(self.say("and {} more: --json has them", rest), "dim")) if rest > 0 else grid
 
     def last(self, report: Report) -> RenderableType:
@@ -349,8 +346,7 @@ class _Page:
             counts = report.summary
             caught = f"{sum(m.caught for m in report.mistakes)}/{len(report.mistakes)}"
             numbers = [str(counts[name]) for name in ("proved", "agrees", "refuted", "undecided", "errata")]
-            mark = _text("✓", "green") if report.ok else _text("✗", "red")
-            grid.add_row(mark, _text(report.problem), *map(_text, [*numbers, caught, duration(report.elapsed_s)]))
+            grid.add_row(_mark(report.ok), _text(report.problem), *map(_text, [*numbers, caught, duration(report.elapsed_s)]))
         return Group(*self.section("Together", grid))
 
 
@@ -390,6 +386,10 @@ def _grid(*columns: str) -> Table:
     for column in columns:
         grid.add_column(_text(column), overflow="fold")
     return grid
+
+
+def _mark(ok: bool) -> Text:
+    return _text("✓", "green") if ok else _text("✗", "red")
 
 
 def _text(text: str, style: str = "") -> Text:
