@@ -123,7 +123,7 @@ def places(node: ast.AST, whole: bool = True) -> Iterator[Place]:
                 continue
             is_name = field == "func" and isinstance(child, ast.Name)
             if isinstance(child, (ast.expr, ast.AugAssign)) and not (is_name or isinstance(child, ast.Starred)):
-                yield Place(child, node, field, index, whole and _is_whole(node, field, child), *_in_arithmetic(node, field))
+                yield Place(child, node, field, index, whole and _is_whole(node, child), *_in_arithmetic(node, field))
             if isinstance(node, (ast.Return, ast.Assign)) and isinstance(child, ast.Tuple) and whole:
                 yield from _each(child)
             else:
@@ -162,10 +162,10 @@ def _each(row: ast.Tuple) -> Iterator[Place]:
         yield from places(child)
 
 
-def _is_whole(node: ast.AST, field: str, child: ast.AST) -> bool:
+def _is_whole(node: ast.AST, child: ast.AST) -> bool:
     match node:
         case ast.Return() | ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-            return field == "value" and not isinstance(child, (ast.Tuple, ast.List, ast.GeneratorExp, ast.ListComp, ast.Lambda))
+            return not isinstance(child, (ast.Tuple, ast.List, ast.GeneratorExp, ast.ListComp, ast.Lambda))
         case _:
             return False
 

@@ -25,7 +25,7 @@ def same_code(one: ast.stmt, other: ast.stmt, definitions: Definitions) -> bool:
         return False
     if ast.dump(one.args) != ast.dump(other.args):
         return False
-    values = [_returned(d.body, _defaults(d), definitions) for d in (one, other)]
+    values = [_returned(d.body, _slots(d), definitions) for d in (one, other)]
     if values[0] is not None and values[1] is not None:
         return ast.dump(values[0]) == ast.dump(values[1])
     lines = [_lines(d, definitions) for d in (one, other)]
@@ -40,7 +40,7 @@ def _lines(definition: ast.FunctionDef, definitions: Definitions) -> list[str] |
     bound = {n.id for n in inside if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
     bound |= {n.arg for n in inside if isinstance(n, ast.arg)}
     names: dict[str, ast.expr] = {p.arg: ast.Name(f"its {p.arg}") for p in ast.walk(definition.args) if isinstance(p, ast.arg)}
-    names |= _defaults(definition) | {name: ast.Name(f"its {name}") for name in bound}
+    names |= _slots(definition) | {name: ast.Name(f"its {name}") for name in bound}
     return [ast.dump(_WrittenOut(definitions, names).visit(deepcopy(s))) for s in definition.body]
 
 
@@ -85,15 +85,24 @@ def _words(node: ast.AST) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
 
 
+def _slots(definition: ast.FunctionDef) -> dict[str, ast.expr]:
+    """A slot is the function in it; a parameter that defaults to a number may be given another."""
+    return {name: default for name, default in _defaults(definition).items() if isinstance(default, ast.Name)}
+
+
 def _defaults(definition: ast.FunctionDef) -> dict[str, ast.expr]:
-    """What stands for a parameter that is not given: a slot is the function in it."""
+    """What stands for a parameter that is not given."""
     given = definition.args
     plain = [p.arg for p in (*given.posonlyargs, *given.args)]
     return dict(zip(plain[len(plain) - len(given.defaults) :], given.defaults, strict=True))
 
 
 def _part(value: ast.expr, n: int) -> ast.expr:
-    return value.elts[n] if isinstance(value, ast.Tuple) else ast.Subscript(value, ast.Constant(n), ast.Load())
+    match value:
+        case ast.Tuple(elts=parts) if n < len(parts) and not any(isinstance(part, ast.Starred) for part in parts):
+            return parts[n]
+        case _:
+            return ast.Subscript(value, ast.Constant(n), ast.Load())
 
 
 def _stopped(value: ast.expr) -> ast.expr:
@@ -164,15 +173,15 @@ class _WrittenOut(ast.NodeTransformer):
     def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
         self.generic_visit(node)
         match node:
-            case ast.Subscript(value=ast.Tuple(elts=parts), slice=ast.Constant(value=int(n))) if n < len(parts):
-                return parts[n]
+            case ast.Subscript(value=ast.Tuple() as row, slice=ast.Constant(value=int(n))):
+                return _part(row, n)
             case _:
                 return node
 
     def visit_Call(self, node: ast.Call) -> ast.expr:
         self.generic_visit(node)
         match node.func:
-            case ast.Attribute(value=value, attr="detach"):
+            case ast.Attribute(value=value, attr="detach") if not node.args:
                 return _stopped(value)
             case ast.Attribute(attr=name) if name in SYMMETRIC and not node.keywords:
                 node.args.sort(key=ast.dump)

@@ -49,6 +49,7 @@ from gradcheck_rl import (
     same_gradient,
 )
 from gradcheck_rl import judge as judging
+from gradcheck_rl.backends.loss import Lines
 from gradcheck_rl.backends.modes import Shaken
 from gradcheck_rl.report import Line, Report
 
@@ -1889,3 +1890,70 @@ def test_a_seed_of_numpy_is_a_number_in_the_report() -> None:
     w = torch.tensor([0.5], dtype=torch.float64, requires_grad=True)
     found = [same_gradient(scaled, unscaled, x=Normal(), seed=np.int64(3)), differences(lambda: (w**2).sum(), [w], np.int64(3))]  # type: ignore[arg-type]
     assert [json.loads(json.dumps(report.to_dict()))["seed"] for report in found] == [3, 3]
+
+
+# ---- a loss between its runs ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_modules_of_some_parameters_keep_is_left_as_it_was() -> None:
+    """Beside a plain tensor too."""
+    norm, scale, state = nn.BatchNorm1d(3).double(), torch.ones(3).double().requires_grad_(), drawn(0)(8, 3)
+    assert slope(lambda: (norm(state) * scale).square().mean(), [*norm.parameters(), scale]).verdict == "agrees"
+    assert norm.running_mean is not None and not norm.running_mean.any()
+
+
+def test_a_network_that_follows_inside_a_loss_is_put_back() -> None:
+    online, slow = nn.Linear(3, 1).double(), nn.Linear(3, 1).double()
+    state, before = drawn(0)(8, 3), slow.weight.detach().clone()
+
+    def loss() -> Any:
+        gap = (slow(state).detach() - online(state)).square().mean()
+        with torch.no_grad():
+            slow.weight.lerp_(online.weight, 0.5)
+        return gap
+
+    assert slope(loss, online).verdict == "agrees"
+    assert torch.equal(slow.weight, before)
+
+
+def test_a_layer_of_another_module_may_wait_for_its_first_batch() -> None:
+    w, head, state = nn.Parameter(drawn(0)(3)), nn.LazyLinear(1, dtype=torch.float64), drawn(1)(8, 3)
+    assert slope(lambda: head(state * w).square().mean(), [w]).verdict == "agrees"
+
+
+def test_what_is_asked_of_a_loss_is_asked_at_home() -> None:
+    """And values are computed without a graph afterwards, as before."""
+    x = torch.tensor([1.0, 2.0], dtype=torch.float64, requires_grad=True)
+    asked: dict[str, Callable[[Lines], Any]] = {
+        "otherwise": lambda lines: lines.otherwise("detaching").tolist(),
+        "held": lambda lines: [kept.tolist() for _, _, kept in lines.held().kept],
+        "steps": lambda lines: lines.steps(),
+        "shaken": lambda lines: lines.shaken(0)[1].tolist(),
+        "written": lambda lines: lines.written(),
+    }
+    with Lines(lambda: (x.detach() * (x**3 if x[0] > 2 else x**2)).sum(), {"x": x}) as lines:
+        for name, ask in asked.items():
+            found = []
+            for there in (lines.here, lines.here + 5):
+                lines.value()
+                lines.move(there)
+                found.append(ask(lines))
+                assert not torch.is_grad_enabled(), name
+            assert found[0] == found[1], name
+
+
+def test_a_checkpoint_is_shaken_by_the_last_digit_of_each_parameter() -> None:
+    """It runs again unshaken, so its gradient is taken beside home."""
+    x = torch.tensor([1e8, 1.0, 1e-8], dtype=torch.float64, requires_grad=True)
+    with Lines(lambda: checkpoint(lambda y: (y * y).sum(), x, use_reentrant=False), {"x": x}) as lines:
+        off = np.array([lines.shaken(seed)[1] / (2 * lines.here) - 1 for seed in range(8)])
+    assert (off != 0).any(axis=0).all() and np.abs(off).max() < 1e-15
+
+
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_a_spectral_norm_iterates_in_training(norm: Any) -> None:
+    net = norm(nn.Linear(3, 2).double())
+    for trains in (True, False):
+        with Lines(lambda: net.train(trains)(torch.ones(3).double()).sum(), net) as lines:
+            lines.value()
+            assert lines.iterates() is trains

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl.cli import main
-from gradcheck_rl.edits import EDITS, changes, loads
+from gradcheck_rl.edits import EDITS, SHOWN, changes, loads
 from gradcheck_rl.errors import InputError, ProblemError
 from gradcheck_rl.judge import Judge
 from gradcheck_rl.load import load, shipped
@@ -1038,3 +1038,173 @@ def test_what_means_something_else_is_not_the_same(one: str, other: str) -> None
     first, second = (ast.parse(f"def f(x, w):\n {body}").body[0] for body in (one, other))
     assert same_code(first, first, definitions)
     assert not same_code(first, second, definitions)
+
+
+# ---- what only looks the same ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("return torch.detach(w) * x", "return torch.detach(x) * x"),
+        ("return w[k]", "return w[0]"),  # a page may call it with another k
+        ("for _ in x:\n  w = w[k]\n return w", "for _ in x:\n  w = w[0]\n return w"),
+        ("return (*w, x)[1]", "return x"),
+        ("a, b = (*w,)\n return a", "a, b = (*w,)\n return b"),
+        ("a, *b = w\n return a", "a, *b = x\n return a"),
+        ("return x", "if w: return x"),
+        ("with torch.enable_grad():\n  return x", "with torch.no_grad():\n  return x"),
+        ("return w @ x", "return x @ w"),
+        ("return torch.sub(w, x)", "return torch.sub(x, w)"),
+        ("return (rows(w) + rows(x)) * 2 + k", "return k + (rows(w) + rows(x)) * 2"),
+        ("return [w] * 2 + x", "return x + [w] * 2"),
+        ("return (w, x) * 2 + k", "return k + (w, x) * 2"),
+        ("return [u for u in w] * 2 + x", "return x + [u for u in w] * 2"),
+        *(
+            (f"return w.{rows}(2) + x.{rows}(2)", f"return x.{rows}(2) + w.{rows}(2)")
+            for rows in ("chunk", "copy", "split", "unbind")
+        ),
+        ("return several(w)", "return w * len(b)"),
+        ("return by_name(w)", "return w * b"),
+        ("return options(w)", "return w * len(b)"),
+        ("return in_place(w)", "return a * w"),
+    ],
+)
+def test_what_only_looks_the_same_is_not(one: str, other: str) -> None:
+    lines = (
+        "def several(a, *b): return a * len(b)\n"
+        "def by_name(a, *, b=2): return a * b\n"
+        "def options(a, **b): return a * len(b)\n"
+        "def in_place(a, /, b=2): return a * b\n"
+    )  # fmt: skip
+    definitions = {s.name: s for s in ast.parse(lines).body if isinstance(s, ast.FunctionDef)}
+    first, second = (ast.parse(f"def f(w, x, k=0):\n {body}").body[0] for body in (one, other))
+    assert same_code(first, first, definitions)
+    assert not same_code(first, second, definitions)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("both(w, x)[1]", "w", True),
+        ("both(w, x)[1]", "x", False),
+        ("(w.sum() + x) * 2 + y", "y + (w.sum() + x) * 2", True),
+    ],
+)
+def test_each_part_and_each_sum_is_its_own(one: str, other: str, same: bool) -> None:
+    assert same_code(function(f"return {one}"), function(f"return {other}"), CALLEES) is same
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "class product: pass",
+        "async def product(a, b): return a",
+        "from page import product",
+        "try: pass\n    except OSError as product: pass",
+        "match w:\n        case product: pass",
+    ],
+)
+def test_what_a_body_binds_otherwise_is_not_the_pages(first: str) -> None:
+    body = f"{first}\n    for _ in w:\n        y = product({{}})\n    return y"
+    assert not same_code(function(body.format("w, x")), function(body.format("x, w")), CALLEES)
+
+
+# ---- edits of rarer syntax --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("edit", "before", "after"),
+    [
+        ("factor 2", "w, y = w * x, w", "w, y = (2 * (w * x), w)"),
+        *(("factor 2", f"return Law(w, {name}=x)", f"return Law(w, {name}=2 * x)") for name in ("mean", "sd", "covariance")),
+        ("off by one", "return w * (2 - x)", "return w * (3 - x)"),
+        ("dropped term", "return 2 - w", "return -w"),
+        ("p for 1 - p", "return w * p", "return w * (1 - p)"),
+        ("another index", "return w[x + 1]", "return w[0]"),
+    ],
+)
+def test_the_table_makes_these_edits_of_rarer_syntax(edit: str, before: str, after: str) -> None:
+    assert (edit, after) in edited(before)
+
+
+@pytest.mark.parametrize(
+    ("body", "unwanted"),
+    [
+        ("return 0", "return -0"),
+        ("return -w", "return --w"),
+        ("return w if x > 0 else y", "return y if x > 0 else w"),  # as where the comparison is turned round
+        ("return f(*w, x)", "return f(x, *w)"),
+        ("return f(x, 'w')", "return f('w', x)"),
+        ("return (w * 2 < x) * x", "return (w.detach() * 2 < x) * x"),
+        ("return lambda: w", "return 2 * (lambda: w)"),
+        ("return (u for u in w)", "return 2 * (u for u in w)"),
+        ("return [u for u in w]", "return 2 * [u for u in w]"),
+        ("return [w, x]", "return 2 * [w, x]"),
+        ("return laws.Normal(w)", "return (2 * laws.Normal)(w)"),
+    ],
+)
+def test_what_means_nothing_is_no_edit(body: str, unwanted: str) -> None:
+    found = {after for _, after in edited(body)}
+    assert unwanted not in found
+    for after in found:
+        compile(f"def f(w, x):\n    {after}", "f", "exec")
+
+
+def test_the_rows_of_a_return_may_be_unpacked() -> None:
+    found = {after for _, after in edited("return (*w, x)")}
+    assert found
+    for after in found:
+        compile(f"def f(w, x):\n    {after}", "f", "exec")
+
+
+def frozen_in(body: str) -> set[str]:
+    target = function(body)
+    found: set[str] = set()
+    for change in changes(target, live={"w"}, stop=detached):
+        with change.made():
+            if change.edit == "frozen where live":
+                found.add(ast.unparse(target).rpartition("\n    ")[2])
+    return found
+
+
+def test_a_gradient_flows_through_what_is_computed_from_what_is_live() -> None:
+    assert "return y.detach() * x" in frozen_in("y = x\n    y += w\n    return y * x")
+    assert frozen_in("with torch.no_grad():\n        y = w * x\n    return y * x") == set()
+
+
+def test_where_nothing_is_live_stop_gradients_are_left_alone() -> None:
+    target = function("return w.detach() * x")
+    assert "live where frozen" in {change.edit for change in changes(target, live={"w"}, stop=detached)}
+    assert "live where frozen" not in {change.edit for change in changes(target)}
+
+
+@pytest.mark.parametrize("statement", ["y, z = f(w), g(x)", "def f(w): return g(w)"])
+def test_the_value_of_a_statement_as_such_may_be_left_alone(statement: str) -> None:
+    (target,) = ast.parse(statement).body
+    assert {"factor 2", "sign"} <= {change.edit for change in changes(target)}
+    assert not {"factor 2", "sign"} & {change.edit for change in changes(target, whole=False)}
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        ("def f(*, w): return w + h", {"h"}),
+        ("def f(w, /): return w + h", {"h"}),
+        ("def f(*, w, g=g): return g(w)", {"g"}),
+        ("@once\ndef f(w): return w", {"once"}),
+    ],
+)
+def test_the_names_that_a_signature_gives_and_reads(statement: str, names: set[str]) -> None:
+    assert loads(ast.parse(statement).body[0]) == names
+
+
+@pytest.mark.parametrize("body", ["return x * (w > 0)", "return x[w]", "return x * len(w)"])
+def test_no_gradient_flows_through_an_index_a_comparison_or_a_length(body: str) -> None:
+    assert frozen_in(body) == set()
+
+
+def test_a_line_is_told_whole_where_there_is_room() -> None:
+    name = "w" * SHOWN
+    assert "sign: w for -w" in {change.says for change in changes(function("return -w"))}
+    assert f"factor 2: 2 * {name[4:]}... for {name}" in {change.says for change in changes(function(f"return {name}", name))}
