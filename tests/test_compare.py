@@ -1895,10 +1895,11 @@ def test_a_seed_of_numpy_is_a_number_in_the_report() -> None:
 # ---- a loss between its runs ------------------------------------------------------------------------------------------------
 
 
-def test_what_the_modules_of_some_parameters_keep_is_left_as_it_was() -> None:
-    """Beside a plain tensor too."""
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_modules_keep_is_left_as_it_was_whatever_is_moved(whole: bool) -> None:
     norm, scale, state = nn.BatchNorm1d(3).double(), torch.ones(3).double().requires_grad_(), drawn(0)(8, 3)
-    assert slope(lambda: (norm(state) * scale).square().mean(), [*norm.parameters(), scale]).verdict == "agrees"
+    moved = [*norm.parameters(), scale] if whole else [scale]
+    assert slope(lambda: (norm(state) * scale).square().mean(), moved).verdict == "agrees"
     assert norm.running_mean is not None and not norm.running_mean.any()
 
 
@@ -1916,9 +1917,10 @@ def test_a_network_that_follows_inside_a_loss_is_put_back() -> None:
     assert torch.equal(slow.weight, before)
 
 
-def test_a_layer_of_another_module_may_wait_for_its_first_batch() -> None:
-    w, head, state = nn.Parameter(drawn(0)(3)), nn.LazyLinear(1, dtype=torch.float64), drawn(1)(8, 3)
-    assert slope(lambda: head(state * w).square().mean(), [w]).verdict == "agrees"
+@pytest.mark.parametrize("lazy", [lambda: nn.LazyLinear(2, dtype=torch.float64), lambda: nn.LazyBatchNorm1d(dtype=torch.float64)])
+def test_a_layer_of_another_module_may_wait_for_its_first_batch(lazy: Any) -> None:
+    w, head, state = nn.Parameter(drawn(0)(3)), lazy(), drawn(1)(8, 3)
+    assert slope(lambda: head(state * w)[0].square().mean(), [w]).verdict == "agrees"
 
 
 def test_what_is_asked_of_a_loss_is_asked_at_home() -> None:
@@ -1958,3 +1960,30 @@ def test_a_spectral_norm_iterates_in_training(norm: Any) -> None:
         with Lines(lambda: net(torch.ones(3).double()).sum(), net) as lines:
             lines.value()
             assert lines.iterates() is trains
+
+
+class Twofold(nn.Module):
+    """Its buffer has the memory of its weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(drawn(0)(3))
+        self.register_buffer("same", self.weight.data)
+
+    def forward(self, state: Any, through: Any) -> Any:
+        return state @ through(self.weight)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1, "agrees"), (2, "refuted")])
+def test_what_lies_in_the_memory_of_a_parameter_moves_with_it(factor: int, verdict: str) -> None:
+    net, state = nn.Linear(3, 1).double(), drawn(0)(8, 3)
+    flat, several = nn.Parameter(drawn(1)(4)), nn.Parameter(drawn(2)(5, 4))
+    through, twofold = bent(lambda g: factor * g), Twofold()
+
+    def at(numbers: Any) -> Any:
+        given = {"weight": numbers[:3].view(1, 3), "bias": numbers[3:]}
+        return torch.func.functional_call(net, given, (state,)).square().mean()
+
+    assert slope(lambda: at(through(flat)), [flat]).verdict == verdict
+    assert slope(lambda: torch.func.vmap(at)(through(several)).sum(), [several]).verdict == verdict
+    assert slope(lambda: twofold(state, through).square().mean(), twofold).verdict == verdict

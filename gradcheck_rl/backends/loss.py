@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..errors import InputError, raised, told
@@ -43,10 +44,9 @@ class Lines:
             if not p.is_cpu:
                 self._away.append((p, torch.from_numpy(cell)))
         self.here = _flat(self._cells)
-        self._owned = any(type(p) is not torch.Tensor for p in self.leaves.values())  # by modules, which may have buffers
         self._buffers: dict[Any, dict[str, tuple[Any, Any]]] = {}
         self._others: list[tuple[Any, Any]] = []  # parameters of modules that are called, which are not moved here
-        self._moved = {id(p) for p in self.leaves.values()}
+        self._moved = {p.untyped_storage().data_ptr() for p in self.leaves.values()}
         for module in parameters.modules() if isinstance(parameters, torch.nn.Module) else ():
             self._keep(module)
         self._modes = {module: module.training for module in self._buffers}
@@ -85,9 +85,14 @@ class Lines:
 
     def _keep(self, module: Any, *_: Any) -> None:
         if not torch.compiler.is_compiling() and module not in self._buffers:
-            self._buffers[module] = {k: (b, b.clone()) for k, b in module._buffers.items() if b is not None}
-            others = (p for p in module._parameters.values() if p is not None and id(p) not in self._moved)
-            self._others += [(p, p.detach().clone()) for p in others if not torch.nn.parameter.is_lazy(p)]
+            self._buffers[module] = {k: (b, b.clone()) for k, b in module._buffers.items() if self._is_put_back(b)}
+            self._others += [(p, p.detach().clone()) for p in module._parameters.values() if self._is_put_back(p)]
+
+    def _is_put_back(self, x: Any) -> bool:
+        """Is it put back? What lies in the memory of a moved parameter moves with it; what vmap hands over ends with the call."""
+        if x is None or torch.nn.parameter.is_lazy(x) or is_functorch_wrapped_tensor(x):
+            return False
+        return x.layout != torch.strided or x.untyped_storage().data_ptr() not in self._moved
 
     def drawn(self, count: int, seed: int) -> Floats:
         """Rows of numbers from -1 to 1, of 24 bits, that come from the seed and the loss's name, and from nothing else."""
@@ -218,8 +223,7 @@ class Lines:
         if self._made is not None:
             with torch._C.DisableTorchFunction():  # pyright: ignore[reportPrivateUsage]  no mode sees what is put back
                 self._put_back()
-        first = self._owned and self._made is None
-        watch = register_module_forward_pre_hook(self._keep) if first else None  # which modules it calls
+        watch = register_module_forward_pre_hook(self._keep) if self._made is None else None  # which modules it calls
         try:
             y = self.loss()
         except Exception as error:
