@@ -71,7 +71,8 @@ from gradcheck_rl import (
     step,
     tanh,
 )
-from gradcheck_rl.errors import Unsuitable
+from gradcheck_rl.backends import torch as backend
+from gradcheck_rl.errors import CodeError, Unsuitable
 from gradcheck_rl.estimate import UNSURE, Estimate, Evidence
 from gradcheck_rl.evaluators import Scene, World, autodiff, differences, evaluate, integrated, listed, loose_atoms, unsure
 from gradcheck_rl.evaluators.hull import kinked
@@ -1258,8 +1259,6 @@ def above_one(location: Any, wide: Any) -> Any:
 @pytest.mark.parametrize("divided", [False, True])
 def test_float32_is_run_at_the_rule_whose_radius_counts(divided: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """A quotient looks at the radius of its divisor at each rule."""
-    from gradcheck_rl.backends import torch as backend
-
     ran: list[str] = []
     run = backend.run
 
@@ -1788,3 +1787,142 @@ def test_torch_has_the_inverse_of_erf_too(factor: int) -> None:
 
     claim = Claim("So.", Equal(Gradient(quantile), Gradient(erfinv(2 * p - 1))))
     assert check(Problem("torch", claims=(claim,))).claims[0].verdict == ("agrees" if factor == 1 else "refuted")
+
+
+# ---- code, called by itself -------------------------------------------------------------------------------------------------
+
+
+def ran(code: Any, gradient: bool = False, possible: Any = None, x: Any = (1.0, 2.0), **drawn: Any) -> backend.Batch:
+    """At two points."""
+    columns = {name: np.array(rows) for name, rows in drawn.items()}
+    return backend.run(code, {"x": np.array(x)}, {}, columns, "float64", gradient, code, possible)
+
+
+def test_what_torch_is_set_to_is_left_as_it_was() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with torch.no_grad():
+            with backend.precision("float64"):
+                assert torch.is_grad_enabled() and torch.get_num_threads() == 1
+            assert not torch.is_grad_enabled() and torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        lambda x: x + torch.rand(()),  # another value, the same gradient
+        lambda x: x.detach() + torch.rand(()) * (x - x.detach()),  # the same value, another gradient
+    ],
+)
+def test_code_that_draws_is_told_by_its_values_and_by_its_gradients(code: Any) -> None:
+    with pytest.raises(CodeError, match="draws random numbers of its own"):
+        ran(code, gradient=True)
+
+
+def test_code_may_draw_what_it_does_not_use() -> None:
+    def code(x: Any) -> Any:
+        torch.rand(3)
+        return x * torch.tensor([1.0, torch.nan])[(x > 1).long()]
+
+    assert np.array_equal(ran(code).values.ravel(), [1, np.nan], equal_nan=True)
+
+
+def test_an_interrupt_is_no_error_of_the_code() -> None:
+    def code(x: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ran(code)
+
+
+def test_code_that_differentiates_inside_has_a_gradient_after_its_value() -> None:
+    def code(x: Any) -> Any:
+        (slope,) = torch.autograd.grad(x**3, x, create_graph=True)
+        return slope
+
+    assert ran(code).values.ravel().tolist() == [3, 12]
+    found = ran(code, gradient=True).gradients
+    assert found is not None and found.ravel().tolist() == [6, 12]
+
+
+async def later(x: Any) -> Any:
+    return x
+
+
+@pytest.mark.parametrize(
+    ("code", "says"),
+    [
+        (lambda x: x.reshape(1)[:0], r"returned shape \(0,\); a gradient needs one number"),
+        (lambda x: (x, x), "returned tuple; a tensor was expected: end with `return loss`, and nothing beside it"),
+        (lambda x: 2, "returned int; a tensor was expected: keep it a tensor"),
+        (later, "returned coroutine; a tensor was expected: write def, without async"),
+    ],
+)
+def test_what_has_no_gradient_is_told(code: Any, says: str) -> None:
+    with pytest.raises(CodeError, match=says):
+        ran(code, gradient=True)
+
+
+@pytest.mark.parametrize(("code", "value"), [(lambda x: 2, 2), (lambda x: True, 1), (lambda x: 0.5, 0.5)])
+def test_a_plain_number_is_a_value(code: Any, value: float) -> None:
+    assert ran(code).values.ravel().tolist() == [value, value]
+
+
+def test_a_tensor_and_a_number_are_no_values() -> None:
+    with pytest.raises(CodeError, match="returned tuple; a tensor was expected"):
+        ran(lambda x: (x, 2))
+
+
+def test_a_gradient_may_be_of_one_number_in_a_row_of_none_and_of_some_outcomes() -> None:
+    for code, slopes, reached in (
+        (lambda x, k: x[None] * 3, [3] * 4, True),
+        (lambda x, k: torch.ones(()), [0] * 4, False),
+        (lambda x, k: x * 5 if int(k) else torch.ones(()), [0, 5, 0, 5], True),
+    ):
+        found = ran(code, gradient=True, k=[[0, 1], [0, 1]])
+        assert found.gradients is not None and found.gradients.ravel().tolist() == slopes
+        assert found.reached == {"x": reached}
+
+    def alone(k: Any) -> Any:
+        return k * 1.0
+
+    found = backend.run(alone, {}, {}, {"k": np.array([[0, 1]])}, "float64", True, alone)
+    assert found.gradients is not None and found.gradients.shape == (1, 2, 0)
+
+
+def test_a_draw_that_some_points_share_is_each_point_s_own() -> None:
+    """The other one, which all share, may be branched on."""
+    found = ran(lambda x, k, j: x * (3 if int(k) else 2) + j, k=[[0, 1], [0, 1]], j=[[0, 0], [0, 7]])
+    assert found.values[..., 0].tolist() == [[2, 3], [4, 13]]
+
+
+def test_code_called_for_one_outcome_at_a_time_is_not_called_for_what_cannot_happen() -> None:
+    def code(x: Any, k: Any) -> Any:
+        if int(k):
+            raise ValueError("nobody draws it")
+        return x.reshape(1)
+
+    found = ran(code, possible=[[True, False]] * 2, k=[[0, 1], [0, 1]])
+    assert found.values.ravel().tolist() == [1, 0, 2, 0]
+
+
+def test_as_many_calls_are_made_as_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "CALLS", 2)
+    code, k = (lambda x, k: x + k if float(x) > 0 else x), [[0, 1], [0, 1]]
+    assert ran(code, possible=[[True, False]] * 2, k=k).values[:, 0, 0].tolist() == [1, 2]
+    with pytest.raises(Unsuitable, match="which 4 calls would be"):
+        ran(code, k=k)
+
+    def broken(x: Any, k: Any) -> Any:
+        raise ValueError(float(x))
+
+    with pytest.raises(CodeError, match="raised ValueError"):
+        ran(broken, k=k)
+
+
+def test_values_have_one_shape() -> None:
+    with pytest.raises(CodeError, match="different shapes at different points"):
+        ran(lambda x: torch.ones(int(x)))
