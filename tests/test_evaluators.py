@@ -72,7 +72,7 @@ from gradcheck_rl import (
     tanh,
 )
 from gradcheck_rl.backends import torch as backend
-from gradcheck_rl.errors import CodeError, Unsuitable
+from gradcheck_rl.errors import CodeError, InputError, Unsuitable
 from gradcheck_rl.estimate import UNSURE, Estimate, Evidence
 from gradcheck_rl.evaluators import Scene, World, autodiff, differences, evaluate, integrated, listed, loose_atoms, unsure
 from gradcheck_rl.evaluators.hull import kinked
@@ -1926,3 +1926,49 @@ def test_as_many_calls_are_made_as_may_be(monkeypatch: pytest.MonkeyPatch) -> No
 def test_values_have_one_shape() -> None:
     with pytest.raises(CodeError, match="different shapes at different points"):
         ran(lambda x: torch.ones(int(x)))
+
+
+# ---- networks in the place of functions ---------------------------------------------------------------------------------------
+
+
+class Shifted(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight, self.bias = torch.nn.Parameter(torch.zeros(1, 2)), torch.nn.Parameter(torch.zeros(1))
+        self.fixed = torch.nn.Parameter(torch.ones(1), requires_grad=False)
+        self.register_buffer("shift", torch.tensor(0.1))
+
+    def forward(self, x: Any) -> Any:
+        return torch.nn.functional.linear(x, self.weight, self.bias) * self.fixed + self.shift
+
+
+def shifted(v: Any, b: Any, x: Any) -> Any: ...
+
+
+def test_a_network_takes_a_row_with_its_axes_or_without_and_of_any_length() -> None:
+    own = backend.module(Shifted, shifted, v="weight", b="bias")
+    with backend.precision("float64"):
+        for v, b, x in (
+            ([3, 4], 0.5, [1.0, 2.0]),
+            ([[3, 4]], [0.5], [1.0, 2.0]),
+            ([3, 3, 1], 0.5, [1.0, 2.0, 2.0]),
+        ):
+            assert own(torch.tensor(v) * 1.0, torch.tensor(b), torch.tensor(x)).tolist() == [11.5 + 0.1]
+
+
+def test_a_network_does_not_take_one_row_for_several() -> None:
+    def policy(v: Any, x: Any) -> Any: ...
+
+    own = backend.module(lambda: torch.nn.Linear(2, 3, bias=False), policy, v="weight")
+    with backend.precision("float64"), pytest.raises(InputError, match="should have that of `v`"):
+        own(torch.ones(2), torch.ones(2))
+
+
+def test_a_network_that_ran_in_float32_has_its_digits_in_float64() -> None:
+    own = backend.module(Shifted, shifted, v="weight", b="bias")
+    found = []
+    for dtype in ("float64", "float32", "float64"):
+        with backend.precision(dtype) as kind:
+            found.append(own(torch.zeros(2), torch.zeros(()), torch.zeros(2)))
+            assert found[-1].dtype is kind
+    assert found[0].item() == found[2].item() == 0.1 != found[1].item()

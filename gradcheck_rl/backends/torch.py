@@ -7,6 +7,8 @@ vmap raises a RuntimeError. Any other error is likely the author's own, which a 
 
 from __future__ import annotations
 
+import copy
+import functools
 import inspect
 import threading
 import warnings
@@ -284,12 +286,17 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
             raise misfit(argument, given)
         return value
 
+    @functools.cache
+    def of_digits(kind: Any) -> Any:
+        """The network itself keeps all digits of its buffers."""
+        return (net if kind == torch.float64 else copy.deepcopy(net)).to(kind)
+
     def forward(*args: Any, **kwargs: Any) -> Any:
         given = dict(zip(names, args, strict=False)) | kwargs
         own = {k: placed(k, v) for k, v in given.items() if k in parameters}
         inputs = tuple(v for k, v in given.items() if k not in parameters)
         try:
-            return functional_call(net.to(torch.get_default_dtype()), {parameters[k]: v for k, v in own.items()}, inputs)
+            return functional_call(of_digits(torch.get_default_dtype()), {parameters[k]: v for k, v in own.items()}, inputs)
         except Exception as error:
             for argument, value in own.items():
                 if tuple(value.shape) != shapes[parameters[argument]]:
