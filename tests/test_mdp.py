@@ -532,3 +532,27 @@ def test_a_name_that_a_solved_mdp_lacks_is_told_those_it_has() -> None:
     solved = MDP(**GOOD).solve([[1, 0], [0, 1]])
     with pytest.raises(AttributeError, match=r"has no `V`: write one of J, values, .*, gradient_by_logits\."):
         _ = solved.V
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_what_a_solver_leaves_anywhere_reaches_every_state(sparse: bool) -> None:
+    """From each state one comes to the first, which is left never. What is wrong there is wrong in the values of all, and what
+    each state adds to the visits adds up there."""
+    n = 5
+    case = Case([F(1, n)] * n, [[[F(1)] + [F(0)] * (n - 1)]] * n, [[F(1)]] * n, [[1]] * n, F(1, 2))
+    truth, found = case.mdp().solve(case.policy), in_floats(case, sparse).solve(np.ones((n, 1)))
+    chain = np.array(found._chain.todense() if sparse else found._chain)
+    first, every = np.eye(n)[0] * 1e-6, np.full(n, 1e-6)
+    off = [np.linalg.solve(np.eye(n) - chain, first), np.linalg.solve((np.eye(n) - chain).T, every)]
+    found.__dict__["_solvers"] = [
+        lambda b, solve=solve, by=by: solve(b) + by for solve, by in zip(found._solvers, off, strict=True)
+    ]
+    assert all(covers(getattr(found, name), getattr(truth, name)) for name in RESULTS)
+
+
+def test_a_sparse_chain_that_floats_cannot_solve_is_told() -> None:
+    """Two states that follow each other, but for once in 10^20 steps."""
+    step = np.array([[0, 1, 0], [1, 0, 1e-20], [0, 0, 1]])
+    for rows in (step.reshape(3, 1, 3), csr_matrix(step)):
+        with pytest.raises(InputError, match="too near to 1 for floats here"):
+            MDP([1.0, 0, 0], rows, [[1.0], [1.0], [0.0]]).solve([[1.0]] * 3).J  # noqa: B018

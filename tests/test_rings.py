@@ -450,3 +450,30 @@ def test_threads_that_want_other_precisions_leave_it_as_it_was() -> None:
     leave.set()
     thread.join()
     assert ctx.prec == BITS
+
+
+@pytest.mark.parametrize(
+    "name", ["absolute", "sign", "exp", "log", "tanh", "sin", "cos", "tan", "atan", "erf", "erfc", "erfinv", "root"]
+)
+def test_a_function_of_tensors_is_that_of_floats(name: str) -> None:
+    for x in (0.25, 0.5):
+        found = getattr(Tensors(), name)(torch.tensor(x, dtype=torch.float64))
+        assert float(found) == pytest.approx(float(getattr(FLOAT, name)(x)), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["add", "multiply", "minimum", "maximum", "power"])
+def test_a_function_of_two_tensors_is_that_of_floats(name: str) -> None:
+    for x, y in ((0.25, 0.5), (0.5, 0.25)):
+        found = getattr(Tensors(), name)(*torch.tensor([x, y], dtype=torch.float64))
+        assert float(found) == pytest.approx(float(getattr(FLOAT, name)(x, y)), rel=1e-14)
+
+
+def test_tensors_stop_gradients_and_weigh() -> None:
+    ring, zero, x = Tensors(), torch.zeros(()).double().requires_grad_(), torch.tensor(3.0).double()
+    assert not ring.held(zero).requires_grad
+    (slope,) = torch.autograd.grad(ring.weigh(zero, x), zero)
+    assert slope == 3 and ring.weigh(zero, x / 0) == 0 and ring.weigh(x, x / 0) == math.inf
+    for y, up, side in ((-1, 0, 0), (0, 1, 0.5), (1, 1, 1)):
+        at = torch.tensor(y).double().requires_grad_()
+        assert (ring.step(at), ring.side(at)) == (up, side)
+        assert not ring.step(at).requires_grad and not ring.side(at).requires_grad
