@@ -1987,3 +1987,46 @@ def test_what_lies_in_the_memory_of_a_parameter_moves_with_it(factor: int, verdi
     assert slope(lambda: at(through(flat)), [flat]).verdict == verdict
     assert slope(lambda: torch.func.vmap(at)(through(several)).sum(), [several]).verdict == verdict
     assert slope(lambda: twofold(state, through).square().mean(), twofold).verdict == verdict
+
+
+def test_results_are_shaken_either_way_however_large_they_are() -> None:
+    for size in (1.0, 1e20):
+        numbers = size * (1 + drawn(0)(64).abs())
+        with Shaken(0):
+            moved = numbers.mul(1)
+        assert {-1, 0, 1} >= set((moved - numbers).sign().tolist()) >= {-1, 1}
+        assert ((moved / numbers - 1).abs() < 1e-15).all()
+
+
+def test_what_is_written_while_results_are_shaken_is_written_where_it_belongs() -> None:
+    x, y = drawn(0)(3), torch.zeros(3)
+    with Shaken(0):
+        assert x.mul_(0.3) is x
+        y.view(-1)[0] = 5
+    assert y.tolist() == [5, 0, 0]
+
+
+def test_parameters_side_by_side_in_memory_are_apart_and_those_that_overlap_are_not() -> None:
+    both = drawn(0)(5)
+
+    def part(start: int, end: int) -> Any:
+        return both[start:end].detach().requires_grad_()
+
+    first, second, third = part(0, 2), part(2, 4), part(3, 5)
+    twice = [("a", first), ("b", first), ("c", second)]
+    assert list(Lines(lambda: first.sum() + second.sum(), twice).leaves) == ["a", "c"]
+    with pytest.raises(InputError, match="`b` keeps its numbers where `a` does"):
+        differences(lambda: second.sum() + third.sum(), {"a": second, "b": third})
+
+
+@pytest.mark.parametrize(
+    ("loss", "parameters", "says"),
+    [
+        (lambda: theta[:0], theta, r"returned shape \(0,\); one number was expected"),
+        (lambda: theta.sum(), 3, "`parameter 0` is int, not a tensor"),
+        (lambda: theta.sum(), [torch.ones(2, dtype=torch.float16, requires_grad=True)], "is float16, in which a slope"),
+    ],
+)
+def test_what_is_no_loss_or_no_parameter_is_told(loss: Any, parameters: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        differences(loss, parameters)

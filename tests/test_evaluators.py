@@ -1881,6 +1881,7 @@ def test_a_gradient_may_be_of_one_number_in_a_row_of_none_and_of_some_outcomes()
         (lambda x, k: x[None] * 3, [3] * 4, True),
         (lambda x, k: torch.ones(()), [0] * 4, False),
         (lambda x, k: x * 5 if int(k) else torch.ones(()), [0, 5, 0, 5], True),
+        (lambda x, k: x * 5 if float(x) > 1 else torch.ones(()), [0, 0, 5, 5], True),
     ):
         found = ran(code, gradient=True, k=[[0, 1], [0, 1]])
         assert found.gradients is not None and found.gradients.ravel().tolist() == slopes
@@ -1972,3 +1973,14 @@ def test_a_network_that_ran_in_float32_has_its_digits_in_float64() -> None:
             found.append(own(torch.zeros(2), torch.zeros(()), torch.zeros(2)))
             assert found[-1].dtype is kind
     assert found[0].item() == found[2].item() == 0.1 != found[1].item()
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+def test_code_that_writes_into_given_data_is_given_its_own_for_each_outcome(at_once: bool) -> None:
+    def code(x: Any, data: Any, k: Any) -> Any:
+        data += 1
+        return x * data + k if at_once or float(x) > 0 else x
+
+    data, k = np.array([1.0, 2.0]), np.array([[0, 0], [0, 0]])
+    found = backend.run(code, {"x": np.array([1.0, 1.0])}, {"data": data}, {"k": k}, "float64", False, code)
+    assert found.values[..., 0].tolist() == [[2, 2], [3, 3]]

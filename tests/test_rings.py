@@ -15,7 +15,7 @@ from flint import acb, arb, ctx, fmpq
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck_rl.backends.torch import Tensors
+from gradcheck_rl.backends.torch import Tensors, of_formulas
 from gradcheck_rl.errors import ProblemError, Unsuitable
 from gradcheck_rl.rings import (
     ANALYTIC,
@@ -477,3 +477,7 @@ def test_tensors_stop_gradients_and_weigh() -> None:
         at = torch.tensor(y).double().requires_grad_()
         assert (ring.step(at), ring.side(at)) == (up, side)
         assert not ring.step(at).requires_grad and not ring.side(at).requires_grad
+
+
+def test_the_slope_by_what_a_formula_does_not_hold_is_zero() -> None:
+    assert of_formulas(lambda ring, xs: [2 * xs[0], xs[1]], np.array([[1.0, 2.0]]), [0, 1]).tolist() == [[2, 0, 0, 1]]

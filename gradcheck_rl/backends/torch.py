@@ -153,7 +153,7 @@ class _Call:
             return out.reshape(()) if self.gradient else out.reshape(-1)
         if isinstance(out, (tuple, list)) and not self.gradient and all(isinstance(x, torch.Tensor) for x in out):
             return torch.cat([x.reshape(-1) for x in out])
-        if isinstance(out, (int, float, bool)) and not self.gradient:
+        if isinstance(out, (int, float)) and not self.gradient:
             return torch.tensor([float(out)])
         if hasattr(out, "free_symbols"):
             raise CodeError(self.code, f"`{self.name}` {SYMBOLIC}")
