@@ -73,11 +73,21 @@ class Derivation:
         found: list[Claim] = []
         known: dict[Any, Any] = {}
         for n, ((before, _), (after, why)) in enumerate(zip(self.lines, self.lines[1:], strict=False), start=1):
+            self._check_indices([bare(e) for line in (before, after) for e in entries(line)])
             left, right = (
                 [evaluable(at_size(e, case), known) for case in self.cases for e in entries(line)] for line in (before, after)
             )
             found.append(Claim(f"{self.title}, line {n}: {why}", Equal(Exact(left), Exact(right)), source=self.source))
         return found
+
+    def _check_indices(self, formulas: list[Any]) -> None:
+        """A letter without a size may be an index, where it stands nowhere else, and no two entries are perhaps the same one."""
+        cells = set().union(*(e.atoms(sp.Indexed) for e in formulas))
+        beside = frozenset().union(*(_letters(substituted(e, dict.fromkeys(cells, sp.Dummy()))) for e in formulas))
+        for x, k in sorted(frozenset().union(*map(_open, formulas)), key=str):
+            alike = x in cells and any(y != x and y.base == x.base and not _apart(x, y) for y in cells)
+            if k not in self.sizes and (k in beside or alike):
+                raise ProblemError(f"{k} in {x} has no size: write sizes={{{k}: (0, 1)}}, keyed by the symbol.")
 
     @cached_property
     def counts(self) -> list[Any]:
@@ -132,6 +142,19 @@ def _letters(e: Any) -> frozenset[Any]:
         ends = (_letters(end) for _, *limits in e.limits for end in limits)
         return _letters(e.function).difference(e.variables).union(*ends)
     return frozenset([e]) if e.is_Symbol else frozenset().union(*map(_letters, e.args))
+
+
+def _open(e: Any) -> frozenset[tuple[Any, Any]]:
+    """Each entry, and each delta, with each letter of its indices that no sum binds."""
+    if isinstance(e, (sp.Sum, sp.Product)):
+        return frozenset((x, k) for x, k in _open(e.function) if k not in e.variables)
+    if isinstance(e, (sp.Indexed, sp.KroneckerDelta)):
+        return frozenset((e, k) for i in e.indices for k in _letters(i) if not isinstance(k, Atom))
+    return frozenset().union(*map(_open, e.args))
+
+
+def _apart(x: Any, y: Any) -> bool:
+    return any((i - j).is_nonzero for i, j in zip(x.indices, y.indices, strict=False))
 
 
 @lru_cache(maxsize=1 << 14)

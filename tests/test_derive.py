@@ -789,3 +789,30 @@ def test_values_for_no_derivation_are_told(tmp_path: Path, capsys: pytest.Captur
     assert main(["derive", str(path), "--at", "x=1"]) == 2
     told = "--at gives `x`, and bare has no derivation: it is for chains, Problem(..., derivations=(...))."
     assert told in capsys.readouterr().err
+
+
+W_k, W_j, ANY = W[k], W[j], sp.KroneckerDelta(k, j)
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "letter"),
+    [
+        (sp.Derivative(over_all(exp(W_j), j), W_k), sp.S.Zero, "k in w[k]"),  # it is exp(w_k)
+        (sp.Derivative(over_all(W_j**2, j), W_k), 2 * W_k, "k in w[k]"),
+        (sp.Derivative(W_k * W_j, W_k), W_j, "j in w[j]"),  # not where j is k
+        (sp.Derivative(W_k * W[0], W_k), W[0], "k in w[k]"),
+        (over_all(ANY * R[j], j), sp.S.Zero, "k in KroneckerDelta(j, k)"),
+        (k * W_k, W_k * k, "k in w[k]"),
+    ],
+)
+def test_an_index_that_may_be_another_has_a_size(left: Any, right: Any, letter: str) -> None:
+    line = Derivation("slope", left, ((right, "as written"),), sizes={K: (2, 3)})
+    with pytest.raises(ProblemError) as told:
+        check(Problem("slope", derivations=(line,)))
+    assert str(told.value) == f"{letter} has no size: write sizes={{{letter[0]}: (0, 1)}}, keyed by the symbol."
+
+
+def test_an_index_that_is_no_other_needs_no_size() -> None:
+    slope = sp.Derivative((R[k] + W[k + 1] - W_k) ** 2, W_k)
+    assert steps(Derivation("slope", slope, ((2 * (W_k - R[k] - W[k + 1]), "as it is"),))) == ["proved"]
+    assert steps(Derivation("slope", slope, ((2 * (W_k - R[k]), "as it is not"),))) == ["refuted"]
