@@ -134,6 +134,7 @@ class _Page:
         self.tree, self.unedited = parse(self.path), parse(self.path)
         self.problem, self.values = variant(self.path, _bounded(self.tree))
         self.judge = cache(partial(Judge, self.problem, seed))
+        self.many = max(MORE, self.problem.points)
         self.claims = _claims(self.problem)
         self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
@@ -219,12 +220,14 @@ class _Page:
     def _as_answer(self, name: str) -> Became:
         function = self.functions[name]
         answer = {function: _executed(self.statements[name], function, str(self.path))}
-        if killed := self._refuted(self.problem, [(n, c) for n, c in self.claims if c.reaches(answer)], answer):
+        claims = [(n, c) for n, c in self.claims if c.reaches(answer)]
+        if killed := self._refuted(self.problem, claims, answer):
             return killed
         if same_code(self.statements[name], self.originals[name], self.originals):
             return {"equivalent": "the same once its calls are written out"}
         others = {f for _, claim in self.claims for top in claim.code() for f in slots(top) if f is not top}
-        return self._unrefuted(name, answer, whole=function not in others or not inspect.signature(function).parameters)
+        whole = function not in others or not inspect.signature(function).parameters
+        return self._unrefuted(name, answer, whole) or self._refuted(self.problem, claims, answer, self.many) or {}
 
     def _as_page(self, name: str) -> Became:
         edited = self._edited(name)
@@ -247,7 +250,7 @@ class _Page:
         changed = {self.functions[f]: others[f] for f in reaching if f in others}
         seen = set[str]().union(*map(self._named_by_claims, self.statements.values())) - set(self.homes.values())
         whole = {n for n in seen if name in self.reach.get(n, ())} <= {f.__name__ for f in changed}
-        return self._unrefuted(name, changed, whole)
+        return self._unrefuted(name, changed, whole) or self._refuted(other, claims, {}, self.many) or {}
 
     def _edited(self, name: str) -> ast.Module:
         at = self.tree.body.index(self.statements[name])
@@ -290,14 +293,14 @@ class _Page:
                 return killed
         return None
 
-    def _unrefuted(self, name: str, changed: Mapping[Any, Any], whole: bool) -> Became:
+    def _unrefuted(self, name: str, changed: Mapping[Any, Any], whole: bool) -> Became | None:
         """Of an edit that stands here: where functions that take nothing are the whole of it, what they give is a proof."""
         if killed := self._at_other_sizes(name):
             return killed
         alike = self._alike(changed)
         if alike and whole and self._gives_the_same(name, changed):
             return {"equivalent": "it takes nothing, and gives the same"}
-        return {"alike": alike}
+        return {"alike": True} if alike else None
 
     def _gives_the_same(self, name: str, changed: Mapping[Any, Any]) -> bool:
         """Are the functions constants, at each size of the page the same with the edit and without?"""
@@ -336,9 +339,11 @@ class _Page:
         home = self.homes.get(claim, "")
         return home not in self.reach or not self.reach[home].isdisjoint(names)
 
-    def _refuted(self, page: Problem, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any]) -> Became | None:
+    def _refuted(
+        self, page: Problem, claims: Sequence[tuple[str, Claim]], answer: Mapping[Any, Any], few: int = POINTS
+    ) -> Became | None:
         """The first claim that fails with the edit, and does not without it. What few points leave undecided is asked at more."""
-        for points in (POINTS, MORE):
+        for points in sorted({few, self.many}):
             judge = self.judge(points) if page is self.problem else Judge(page, self.seed, points)
             if found := _refuted(judge, claims, answer):
                 name = found["killed_by"]

@@ -1208,3 +1208,27 @@ def test_a_line_is_told_whole_where_there_is_room() -> None:
     name = "w" * SHOWN
     assert "sign: w for -w" in {change.says for change in changes(function("return -w"))}
     assert f"factor 2: 2 * {name[4:]}... for {name}" in {change.says for change in changes(function(f"return {name}", name))}
+QUARTERS = """
+from gradcheck_rl import *
+from sympy import Rational
+
+x = Variable("x", over=Uniform(0, 1))
+"""
+QUARTERS += "".join(
+    f"""
+def doubled_{k}(x):
+    return torch.where((4 * x).floor() == {k}, 2 * x, x)
+
+quarter_{k} = Claim("Doubled in quarter {k}.", Equal(Value(doubled_{k}), x + x * step(4 * x - {k}) * (1 - step(4 * x - {k + 1}))))
+"""
+    for k in range(4)
+)
+QUARTERS += "problem = Problem('quarters', claims=[quarter_0, quarter_1, quarter_2, quarter_3])"
+
+
+def test_what_the_page_itself_refutes_does_not_survive(tmp_path: Path) -> None:
+    """Most edits show in one quarter alone: three points cannot be in all of them, those of the page are."""
+    path = tmp_path / "quarters.py"
+    path.write_text(QUARTERS)
+    found = mutants(load(str(path)))
+    assert len({m.name for m in found}) >= 20 and surviving(found) == []
