@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -267,9 +268,11 @@ class Variable(Symbols):
     """Named symbols in an array, and the space their values come from."""
 
     parameter: ClassVar[bool] = False
+    _written: ClassVar[Iterator[int]] = itertools.count()
 
     def __init__(self, name: str, shape: int | Sequence[int] = (), over: Space | None = None) -> None:
         identifier(name)
+        self.place = next(self._written)
         self.over: Space = over or Normal()
         if not is_space(self.over):
             wanted = f"{over.__name__}(...)" if isinstance(over, type) else "Uniform(0, 1), or another space"

@@ -514,7 +514,7 @@ def test_gradients_by_other_parameters_are_not_compared() -> None:
 
     both = Problem("p", (Claim("By both.", Equal(Gradient(product), Gradient(x * y, y))),))
     with pytest.raises(
-        ProblemError, match=r"2 coordinates \(by y, x\), the right side 1 coordinate \(by y\): they must be as many;"
+        ProblemError, match=r"2 coordinates \(by x, y\), the right side 1 coordinate \(by y\): they must be as many;"
     ):
         check(both)
     assert check(Problem("p", (Claim("By one.", Equal(Gradient(product, y), Gradient(x * y, y))),))).ok
@@ -989,3 +989,12 @@ def test_a_corner_outside_of_its_space_fulfils_a_condition() -> None:
     claim = Claim("So.", Equal(share**2, 4 + 0 * pays[0]), where=Equal(share, 2))
     (line,) = check(Problem("Corner", (claim,), corners=(Point(share=2),))).claims
     assert (line.verdict, line.points) == ("proved", 1)
+@given(st.permutations("abc"), st.permutations((1, 2, 3)))
+def test_the_parameters_of_a_page_are_in_the_order_in_which_they_are_written(names: list[str], factors: list[int]) -> None:
+    """Whatever they are called, and whichever claim has which first."""
+    written = [Parameter(name) for name in names]
+    objective = sum(factor * v for factor, v in zip(factors, written, strict=True))
+    other = Claim("Of the last alone.", Equal(Value(written[-1]), written[-1]))
+    right, wrong = (Claim("By each.", Equal(Gradient(objective), tuple(row))) for row in (factors, factors[::-1]))
+    _, found, refuted = check(Problem("p", (other, right, wrong))).claims
+    assert (found.verdict, refuted.verdict) == (Verdict.PROVED, Verdict.REFUTED)

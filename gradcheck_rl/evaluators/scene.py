@@ -33,7 +33,8 @@ class World:
 
     @property
     def parameters(self) -> list[Variable]:
-        return [v for v in self.variables.values() if v.parameter]
+        """In the order in which the page writes them, whichever claim or formula has which first."""
+        return sorted((v for v in self.variables.values() if v.parameter), key=lambda v: v.place)
 
     def formulas(self, q: Quantity) -> list[Any] | None:
         """The quantity as formulas, differentiated once."""
