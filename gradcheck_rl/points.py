@@ -195,9 +195,8 @@ def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> t
 
 
 def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str]) -> Points:
-    for k in needed:
-        if k not in point.values:
-            raise ProblemError(f"the point has {', '.join(point.values) or 'nothing'}: write {k}=... in it too.")
+    if lacking := [f"{k}=..." for k in needed if k not in point.values]:
+        raise ProblemError(f"the point has {', '.join(point.values) or 'nothing'}: write {', '.join(lacking)} in it too.")
     return Points(variables, {k: point.exact(variables[k])[None] for k in point.values if k in variables}, 1, given=True)
 
 

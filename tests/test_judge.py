@@ -998,3 +998,21 @@ def test_the_parameters_of_a_page_are_in_the_order_in_which_they_are_written(nam
     right, wrong = (Claim("By each.", Equal(Gradient(objective), tuple(row))) for row in (factors, factors[::-1]))
     _, found, refuted = check(Problem("p", (other, right, wrong))).claims
     assert (found.verdict, refuted.verdict) == (Verdict.PROVED, Verdict.REFUTED)
+
+
+def test_of_a_point_all_numbers_that_it_lacks_are_told() -> None:
+    lacking = Problem("p", (Claim("A sum.", Equal(x + y + Variable("z"), 0), at=Point(x=1)),))
+    with pytest.raises(ProblemError, match=r"the point has x: write y=\.\.\., z=\.\.\. in it too"):
+        check(lacking)
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(Rational(1, 2), Verdict.PROVED), (1, Verdict.REFUTED)])
+def test_what_an_interval_for_each_coordinate_does_not_see_their_sum_does(share: Any, verdict: Verdict) -> None:
+    """Of a tied maximum, the whole slope to each is in the box of the slopes, and not among their mixtures."""
+    a, b = Parameter("a"), Parameter("b")
+    given_to_both = share * (a + b)
+    tied = Point(a=1, b=1)
+    box = Claim("In the box.", Within(Gradient(given_to_both), Hull(Gradient(maximum(a, b)))), at=tied)
+    whole = Claim("One in all.", Equal(Gradient(given_to_both).sum(), 1))
+    found = check(Problem("p", (box, whole))).claims
+    assert [c.verdict for c in found] == [Verdict.AGREES, verdict]
