@@ -989,6 +989,8 @@ def test_a_corner_outside_of_its_space_fulfils_a_condition() -> None:
     claim = Claim("So.", Equal(share**2, 4 + 0 * pays[0]), where=Equal(share, 2))
     (line,) = check(Problem("Corner", (claim,), corners=(Point(share=2),))).claims
     assert (line.verdict, line.points) == ("proved", 1)
+
+
 @given(st.permutations("abc"), st.permutations((1, 2, 3)))
 def test_the_parameters_of_a_page_are_in_the_order_in_which_they_are_written(names: list[str], factors: list[int]) -> None:
     """Whatever they are called, and whichever claim has which first."""

@@ -1208,6 +1208,8 @@ def test_a_line_is_told_whole_where_there_is_room() -> None:
     name = "w" * SHOWN
     assert "sign: w for -w" in {change.says for change in changes(function("return -w"))}
     assert f"factor 2: 2 * {name[4:]}... for {name}" in {change.says for change in changes(function(f"return {name}", name))}
+
+
 QUARTERS = """
 from gradcheck_rl import *
 from sympy import Rational
