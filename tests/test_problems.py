@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -18,7 +19,9 @@ from jsonschema import Draft202012Validator, ValidationError
 from gradcheck_rl import check
 from gradcheck_rl.claims import Claim, Relation
 from gradcheck_rl.judge import Judge
-from gradcheck_rl.load import shipped
+from gradcheck_rl.lint import linted
+from gradcheck_rl.load import load, shipped
+from gradcheck_rl.mutants import mutants
 from gradcheck_rl.points import Points
 from gradcheck_rl.problem import Problem
 from gradcheck_rl.quantities import Covariance, Quantity
@@ -139,3 +142,20 @@ def test_a_report_of_another_shape_is_not(key: str, value: Any) -> None:
 def test_a_report_is_the_same_when_it_is_read_again() -> None:
     text = render([report("problem1", 0)])
     assert render(read(text)) == text
+
+
+# ---- the example of a page ------------------------------------------------------------------------------------------------
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "kl_estimators.py"
+
+
+def test_the_example_holds() -> None:
+    found = check(load(str(EXAMPLE)))
+    assert found.ok and {line.kind for line in found.claims} == {"claim", "erratum"}
+    assert linted(str(EXAMPLE))[0] == []
+
+
+def test_the_example_notices_every_change_that_is_one() -> None:
+    """The square of a gap is the same from either side."""
+    survivors = [m.name for m in mutants(load(str(EXAMPLE))) if m.survives]
+    assert all(re.search(r"k2, arguments swapped: (k2|log_ratio)\(ref, theta, ", name) for name in survivors), survivors
