@@ -62,7 +62,7 @@ def k2(theta, ref, token, log_ratio=log_ratio):
 
 def k3(theta, ref, token, log_ratio=log_ratio):
     apart = log_ratio(theta, ref, token)
-    return (-apart).exp() - 1 - apart
+    return (-apart).exp() - 1 + apart
 
 
 def penalised(theta, ref, reward, beta, token, k=k1):
@@ -87,9 +87,9 @@ def weighted_k3(theta, ref, old, stale):
 
 # ---- the value, as in a reward --------------------------------------------------------------------------------------------
 
-value_1 = Claim("The mean of k1 is the KL,", Equal(Mean(Value(k1)), KL))
-value_3 = Claim("that of k3 too,", Equal(Mean(Value(k3)), KL))
-positive = Claim("and k3 is never negative.", AtMost(0, Value(k3)))
+value_1 = Claim("The mean of k1 is the KL.", Equal(Mean(Value(k1)), KL))
+value_3 = Claim("The mean of k3 is the KL too.", Equal(Mean(Value(k3)), KL))
+positive = Claim("k3 is never negative.", AtMost(0, Value(k3)))
 value_2 = Claim("The mean of k2 is half the mean square of the gap.", Equal(Mean(Value(k2)), (pi * gap**2).sum() / 2))
 also_2 = Erratum("The mean of k2 is the KL.", Equal(Mean(Value(k2)), KL), instead=value_2)
 
@@ -108,11 +108,11 @@ also_3 = Erratum(
 slope = Claim("The slope of the KL is pi (gap - KL).", Equal(Gradient(KL), pi * (gap - KL)))
 other_slope = Claim("That of the other KL is pi - pi_ref.", Equal(Gradient(other_KL), pi - pi_ref))
 score = Gradient(gap[token], theta)
-scored_1 = Claim("The slope of k1 is the score of the token;", Equal(Gradient(k1), score))
-slope_1 = Claim("its mean is zero.", Equal(Mean(Gradient(k1)), 0))
+scored_1 = Claim("The slope of k1 is the score of the token.", Equal(Gradient(k1), score))
+slope_1 = Claim("The mean slope of k1 is zero.", Equal(Mean(Gradient(k1)), 0))
 slope_2 = Claim("The mean slope of k2 is that of the KL.", Equal(Mean(Gradient(k2)), Gradient(KL)))
-scored_3 = Claim("The slope of k3 is (1 - exp(-gap)) times the score;", Equal(Gradient(k3), (1 - exp(-gap[token])) * score))
-slope_3 = Claim("its mean is the slope of the other KL.", Equal(Mean(Gradient(k3)), Gradient(other_KL)))
+scored_3 = Claim("The slope of k3 is (1 - exp(-gap)) times the score.", Equal(Gradient(k3), (1 - exp(-gap[token])) * score))
+slope_3 = Claim("The mean slope of k3 is that of the other KL.", Equal(Mean(Gradient(k3)), Gradient(other_KL)))
 unbiased = Erratum(
     "k3 is unbiased, and may be minimised.",
     Equal(Mean(Gradient(k3)), Gradient(KL)),
@@ -126,7 +126,7 @@ lowered = Erratum("Minimising k1 lowers the KL.", Equal(Mean(Gradient(k1)), Grad
 on_policy = Claim(
     "Drawn by the policy itself, a token needs no weight.", Equal(Mean(Gradient(stale_k2)), Gradient(KL)), where=Equal(old, theta)
 )
-off_policy = Claim("Else its k2 needs the ratio, held.", Equal(Mean(Gradient(weighted_k2)), Gradient(KL)))
+off_policy = Claim("Of a token of an older policy k2 needs the ratio, held.", Equal(Mean(Gradient(weighted_k2)), Gradient(KL)))
 through = Claim("With its slope through the ratio too, k3 is right.", Equal(Mean(Gradient(weighted_k3)), Gradient(KL)))
 unweighted = Erratum("An older token needs no weight.", Equal(Mean(Gradient(stale_k2)), Gradient(KL)), instead=off_policy)
 
