@@ -38,7 +38,7 @@ reward = Variable("reward", K, over=Uniform(-1, 1))
 beta = Variable("beta", over=Uniform(0.1, 1))
 
 pi, pi_ref = Named("pi", softmax(theta)), Named("pi_ref", softmax(ref))
-gap = log_softmax(theta) - log_softmax(ref)
+gap = Named("gap", log_softmax(theta) - log_softmax(ref))
 KL, other_KL = (pi * gap).sum(), -(pi_ref * gap).sum()
 token = Draw("token", Categorical(logits=theta))
 stale = Draw("stale", Categorical(logits=old))  # by the policy of some steps ago
