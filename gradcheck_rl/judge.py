@@ -49,7 +49,7 @@ CELLS = 5 * 10**5  # numbers that all points tried for a witness have together, 
 GROUP = 8
 SAMPLED_POINTS = 4
 SAMPLED_CODE = "leave it out, or sample code, as in Mean(Value(f))"
-FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),)"
+FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),), or say what a variable is, as where=Equal(old, theta)"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 OVERFLOWN = "both sides are too large for floats, where two that differ look alike: narrow the space"
 LONGEST = 24  # characters of an exact number in a sentence, where its float says as much
