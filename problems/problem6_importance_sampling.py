@@ -806,9 +806,13 @@ bends = Claim(
 )
 
 # Where both policies are one, nothing can be told.
-home = notes.but(theta=notes.values["old"])
 alike = tuple(
-    Claim(f"At equal policies `{f.__name__}` is right.", Equal(Mean(Gradient(f, by)), Gradient(J)), at=home, source="C-058")
+    Claim(
+        f"At equal policies `{f.__name__}` is right.",
+        Equal(Mean(Gradient(f, by)), Gradient(J)),
+        where=Equal(old, theta),
+        source="C-058",
+    )
     for by, functions in (
         (
             theta,
