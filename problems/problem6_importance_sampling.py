@@ -764,7 +764,7 @@ dearer = Claim(
     ),
 )
 first_order = tuple(
-    Claim(f"On the way to the new policy the error {without} begins at 0", Equal(off, 0), at=notes.but(delta=0), source=source)
+    Claim(f"On the way to the new policy the error {without} begins at 0", Equal(off, 0), where=Equal(delta, 0), source=source)
     for without, off, source in (
         ("without the future", off_without_future, "C-050"),
         ("without the past", off_without_past, "C-056"),
@@ -772,13 +772,13 @@ first_order = tuple(
 )
 values_move = Claim(
     "and grows as fast as the values move,",
-    at=notes.but(delta=0),
+    where=Equal(delta, 0),
     source="C-050",
     that=Equal(Gradient(off_without_future, delta), -by_values),
 )
 laws_move = Claim(
     "without the past as the laws of the states move too;",
-    at=notes.but(delta=0),
+    where=Equal(delta, 0),
     source="C-056",
     that=Equal(Gradient(off_without_past, delta), -by_values - field(d_moving, old_policy, score_old, Q_old)),
 )
@@ -786,17 +786,17 @@ at_once = Claim("which is at once.", Differs(by_values, 0), at=notes.but(delta=0
 tangent = Claim(
     "The surrogate leaves the return only to second order.",
     source="C-057",
-    at=notes.but(delta=0),
+    where=Equal(delta, 0),
     that=Equal(Gradient(short_of, delta), 0),
 )
 parting = Claim(
     "It does leave it, by the advantages in states that are visited more or less often,",
-    at=notes.but(delta=1),
+    where=Equal(delta, 1),
     source="C-057",
     that=Equal(short_of, sum(((d_new(t) - d_old(t))[:, None] * new_policy * advantage(t)).sum() for t in range(T))),
 )
 arrived = Claim(
-    "At the end of the way stands the new policy.", Equal(gradient_between, Gradient(J)), at=notes.but(delta=1), source="C-057"
+    "At the end of the way stands the new policy.", Equal(gradient_between, Gradient(J)), where=Equal(delta, 1), source="C-057"
 )
 bends = Claim(
     "and faster than in proportion to the way.",

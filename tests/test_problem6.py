@@ -26,8 +26,9 @@ MODEL = ("symbolic",)
 CODE = ("listed + autodiff",)
 BOTH = ("symbolic + listed + autodiff",)
 ROUTES: dict[tuple[str, ...], str] = {
-    PROVED: "levelled later_ratios through of_surrogate stretched difference worthless survives",
-    MODEL: "near nearer root vanishes sinks ordered dearer tangent parting bends attained arrived",
+    PROVED: "levelled later_ratios through of_surrogate stretched difference worthless survives tangent parting arrived "
+    "on_the_way_to_the_new on_the_way_to_the_new_2",
+    MODEL: "near nearer root vanishes sinks ordered dearer bends attained",
     CODE: "known other_side cancels same_whole same_parts one_step one_step_alone as_good calmer away_alone",
     BOTH: "reweights louder_or_quieter divided constant "
     "unseen some_spread no_spread more_spread less_spread fair worth worth_each by_whole "
