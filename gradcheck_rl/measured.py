@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .claims import Differs, Relation, That, Within, contains_zero
-from .errors import CodeError, Unsuitable
+from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import Outcomes, Scene, evaluate, hull, loose_atoms, some_outcomes
 from .laws import Finite, randoms
@@ -114,7 +114,10 @@ def about(that: That, where: Relation | None, scene: Scene) -> tuple[Any, Any]:
 def fulfilled(where: Relation, scene: Scene) -> Any:
     """At which points the condition holds, for some outcome where it has draws."""
     outcomes = _outcomes(where, None, scene)
-    return (_measured(where, scene, outcomes).holds(where) & _possible(outcomes)).any(axis=1)
+    try:
+        return (_measured(where, scene, outcomes).holds(where) & _possible(outcomes)).any(axis=1)
+    except CodeError as error:
+        raise ProblemError(f"the condition: {error}") from error
 
 
 def _possible(outcomes: Outcomes | None) -> Any:

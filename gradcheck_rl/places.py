@@ -19,6 +19,7 @@ from .points import Points, covering, given, stack
 from .problem import Problem
 from .quantities import Exact, Printed, Quantity, is_code
 from .rings import is_finite
+from .spaces import Simplex
 from .symbols import Atom, Variable, atoms_in, bare, entries, thaw
 
 ENOUGH = 4
@@ -53,11 +54,10 @@ class Places:
             return points, 0
         held, kept = about(claim.that, claim.where, scene(received(points)))
         left, removed = self.take(points, np.flatnonzero(kept)), int((held & ~kept).sum())
-        if removed and len(left) < ENOUGH and claim.at is None and not self.chosen:
-            key = ("off the kinks", claim)
-            left = self._make(
-                key, lambda: self._more(left, lambda fresh: self.allowed(claim, fresh, lambda p: scene(received(p))))
-            )
+        said = not len(left) and defined(claim.where, self.world)  # the condition itself is the kink, as Equal(old, theta) may be
+        if removed and len(left) < ENOUGH and claim.at is None and not self.chosen and not said:
+            good = partial(self.allowed, claim, scene=lambda p: scene(received(p)))
+            left = self._make(("off the kinks", claim), lambda: self._more(left, claim.where, good))
         return received(left), removed
 
     def allowed(self, claim: Claim, points: Points, scene: Callable[[Points], Scene]) -> list[int]:
@@ -79,8 +79,9 @@ class Places:
             return self.points
         kept = self.take(self.points, self._fulfilling(where, self.points))
         if len(kept) < ENOUGH and defined(where, self.world):
-            kept = self._make(("put in", where), lambda: self.moved(where, self.points))
-        more = partial(self._more, kept, partial(self._fulfilling, where))
+            moved = self._make(("put in", where), lambda: self.moved(where, self.points))
+            kept = self.take(moved, self._fulfilling(where, moved))
+        more = partial(self._more, kept, where, partial(self._fulfilling, where))
         return kept if len(kept) >= ENOUGH else self._make(("more", where), more)
 
     def moved(self, where: Relation | None, points: Points) -> Points:
@@ -94,6 +95,10 @@ class Places:
         flat = {k: points.exact[k].reshape(len(points), v.atoms.size).copy() for k, v in moved.items()}
         for atom, column in zip(rule, found.T, strict=True):
             flat[atom.home.name][:, [*atom.home.atoms.ravel()].index(atom)] = column
+        for k, v in moved.items():
+            if isinstance(v.over, Simplex):  # the last is what the others leave
+                rows = flat[k].reshape(-1, v.shape[-1])
+                rows[:, -1] = 1 - rows[:, :-1].sum(-1)
         exact = {**points.exact, **{k: x.reshape(points.exact[k].shape) for k, x in flat.items()}}
 
         def held(b: int, v: Variable) -> bool:
@@ -105,15 +110,16 @@ class Places:
         return Points(points.variables, exact, len(points), points.given).take(np.flatnonzero(good).tolist())
 
     def _fulfilling(self, where: Relation, points: Points) -> list[int]:
-        return np.flatnonzero(fulfilled(where, Scene(self.world, points))).tolist()
+        return np.flatnonzero(fulfilled(where, Scene(self.world, points))).tolist() if len(points) else []
 
-    def _more(self, kept: Points, good: Callable[[Points], list[int]]) -> Points:
+    def _more(self, kept: Points, where: Relation | None, good: Callable[[Points], list[int]]) -> Points:
         """With others, drawn until there are enough that are good, or it seems that none is."""
         for at in range(DRAWS):
             if len(kept) >= ENOUGH:
                 break
             fresh = covering(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}", more=False)
-            found = good(fresh)[: ENOUGH - len(kept)]
+            fresh = self.moved(where, fresh)
+            found = good(fresh)[: ENOUGH - len(kept)] if len(fresh) else []
             kept = stack([kept, fresh.take(found)]) if found else kept
         return kept
 
@@ -124,20 +130,20 @@ class Places:
 
 
 def defined(where: Relation | None, world: World) -> dict[Any, Any]:
-    """What a condition says that entries of variables are, as Equal(old, theta) does; nothing if it says anything else."""
+    """What a condition says that entries of variables are, as Equal(old, theta) does. What it says beside that chooses points."""
     sides = [world.formulas(q) for q in where.sides] if type(where) is Equal else [None]
     if None in sides:
         return {}
     left, right = ([thaw(bare(e)) for e in side or ()] for side in sides)
     rule: dict[Any, Any] = {}
+    used: set[Any] = set()
     for one, other in zip(*(side * (max(len(left), len(right)) // len(side)) for side in (left, right)), strict=True):
-        if one != other:
-            entry, value = (one, other) if _is_entry(one) else (other, one)
-            if entry in rule:
-                return {}
+        entry, value = (one, other) if _is_entry(one) else (other, one)
+        of = free(value)
+        if all(map(_is_entry, {entry, *of})) and entry not in {*rule, *used, *of} and of.isdisjoint(rule):
             rule[entry] = value
-    used = {x for value in rule.values() for x in free(value)}
-    return rule if all(map(_is_entry, {*rule, *used})) and used.isdisjoint(rule) else {}
+            used |= of
+    return rule
 
 
 def _is_entry(x: Any) -> bool:

@@ -311,7 +311,7 @@ class Simplex:
                 yield out
 
     def holds(self, value: NDArray[Any]) -> bool:
-        return all(x >= 0 for x in value.flat) and all(sum(row) == 1 for row in value.reshape(-1, value.shape[-1]))
+        return all(x >= 0 for x in value.flat) and all(image(sum(row)) == 1 for row in value.reshape(-1, value.shape[-1]))
 
 
 @dataclass(frozen=True, init=False)

@@ -44,6 +44,7 @@ from gradcheck_rl import (
     ProblemError,
     Raises,
     Rows,
+    Simplex,
     Uniform,
     Value,
     Variable,
@@ -55,6 +56,7 @@ from gradcheck_rl import (
     log,
     log_softmax,
     maximum,
+    softmax,
     sqrt,
     step,
 )
@@ -1018,3 +1020,53 @@ def test_what_an_interval_for_each_coordinate_does_not_see_their_sum_does(share:
     whole = Claim("One in all.", Equal(Gradient(given_to_both).sum(), 1))
     found = check(Problem("p", (box, whole))).claims
     assert [c.verdict for c in found] == [Verdict.AGREES, verdict]
+
+
+shares, others = Variable("shares", 3, over=Simplex()), Variable("others", 3, over=Simplex())
+logits = Parameter("logits", 3, over=LogRational())
+worth = Variable("worth", 3, over=Normal())
+taken = Draw("taken", Categorical(shares))
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+@pytest.mark.parametrize("law", [others, softmax(logits), softmax(worth), Rational(1, 3), (Rational(1, 2), 0, Rational(1, 2))])
+def test_probabilities_are_what_a_condition_says(factor: int, law: Any) -> None:
+    """The last of them is 1 minus the others, and no variable of its own."""
+    claim = Claim("So.", Equal(E(worth[taken]), factor * (np.broadcast_to(law, 3) * worth).sum()), where=Equal(shares, law))
+    (line,) = check(Problem("Laws", (claim,))).claims
+    assert (line.verdict, line.points) == ("proved" if factor == 1 else "refuted", 12)
+
+
+@pytest.mark.parametrize("law", [(1, 1, 1), (2, 0, -1), (share, share, share)])
+def test_what_are_no_probabilities_is_not_put_in(law: Any) -> None:
+    (line,) = check(Problem("No law", (Claim("So.", Equal(shares.sum(), 1), where=Equal(shares, law)),))).claims
+    assert (line.verdict, line.points) == ("undecided", 0)
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_condition_may_say_what_a_variable_is_and_choose_outcomes(factor: int) -> None:
+    ratio = softmax(theta)[chosen] / softmax(old)[chosen] * (1 + chosen)
+    there = Claim("Of one action.", Equal(ratio, factor), where=Equal((old, chosen), (theta, 0)))
+    anywhere = Claim("Of each.", Equal(ratio, 1), where=Equal(old, theta))
+    lines = check(Problem("On policy", (there, anywhere))).claims
+    assert [line.verdict for line in lines] == ["agrees" if factor == 1 else "refuted", "refuted"]
+
+
+def test_what_a_condition_says_by_an_expectation_is_proved() -> None:
+    bound = Variable("bound", over=Normal())
+    short = [Claim("So.", Equal(bound - factor * total, 0), where=Equal(bound, total)) for factor in (1, 2)]
+    assert [line.verdict for line in check(Problem("Tight", short)).claims] == ["proved", "refuted"]
+
+
+def test_where_a_space_seldom_holds_what_a_condition_says_points_are_drawn() -> None:
+    """Three numbers of which each lies in its space one time in six: one time in 216 all do."""
+    wide, narrow = Variable("wide", 3, over=Uniform(-3, 3)), Variable("narrow", 3, over=Uniform(0, 1))
+    claims = [Claim("So.", Equal(wide.sum(), factor * narrow.sum()), where=Equal(narrow, wide)) for factor in (1, 2)]
+    found = check(Problem("Narrow", claims), points=100).claims
+    assert [line.verdict for line in found] == ["proved", "refuted"]
+
+
+def test_a_condition_whose_sides_are_not_as_many_is_told() -> None:
+    claim = Claim("On policy.", Equal(share, share), where=Equal((theta, old), (old, 0)))
+    with pytest.raises(ProblemError, match=r"'On policy\.': the condition: the left side has 4 coordinates, the right side 3"):
+        check(Problem("Sizes", (claim,)))

@@ -38,7 +38,8 @@ def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene, given: Mapp
     if not _is_small(x for pair in pairs for x in pair):
         return f"no proof was looked for: the sides have more than {NODES} parts"
     try:
-        differences = [substituted(thaw(closed(bare(a - b))), given) for a, b in pairs]
+        rule = {k: thaw(closed(bare(x))) for k, x in given.items()}
+        differences = [substituted(thaw(closed(bare(a - b))), rule) for a, b in pairs]
     except Unsuitable as error:
         return f"no proof was looked for: {error}"
     if any(has(d, sp.Integral) for d in differences):
