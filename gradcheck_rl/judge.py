@@ -148,7 +148,8 @@ class Judge:
         best = replace(best, remark="; ".join(filter(None, told)))
         reason = best.note if best.verdict is Verdict.UNDECIDED else ""
         where = None
-        if reason and best.points is not None and not math.isfinite(best.slack):  # at this point nothing is known
+        # Nothing is known at this point, or least by quadrature.
+        if reason and best.points is not None and not (math.isfinite(best.slack) and integrated.NAME not in best.route):
             where = best.points.witness(best.at, needed(claim, self.world))
         return Settled(tuple(rulings), best, reason, where, self._shown(claim, that, best), _count(best))
 
@@ -239,7 +240,7 @@ class Judge:
             return finer
         match ruling.verdict:
             case Verdict.UNDECIDED:
-                return replace(ruling, note=self._doubt(claim, that, ruling, scene))
+                return self._doubt(claim, that, ruling, scene)
             case Verdict.REFUTED:
                 return self._refuted(claim, that, ruling, scene, strict)
             case _:
@@ -279,37 +280,50 @@ class Judge:
         conditional = [note for note in dict.fromkeys(scene.notes) if "conditional" in note]
         return "; ".join(filter(None, (ruling.remark, hidden, other, *conditional)))
 
-    def _doubt(self, claim: Claim, that: Relation, ruling: Ruling, scene: Scene) -> str:
-        """Why nothing is known, and what helps."""
+    def _doubt(self, claim: Claim, that: Relation, ruling: Ruling, scene: Scene) -> Ruling:
+        """With why nothing is known, where least is, and what helps."""
         m, at, room = ruling.measured, ruling.place, ruling.slack
         if not claim.code() and nowhere(m.left, m.right)[at]:
-            return NOWHERE
+            return replace(ruling, note=NOWHERE)
         half = "half " if m.sampled else ""
         wide = f"known only to {room:.1e}, wider than {half}the resolution {claim.resolution:.0e}"
         if not math.isfinite(room):
             large = np.isinf(m.left.value[at]) and m.left.value[at] == m.right.value[at]
             wide = OVERFLOWN if large else [*scene.near, "its radius is not finite"][0]
-        return ": ".join(filter(None, (wide, self._advice(claim, that, m, scene, at, room))))
+        advice, row = self._advice(claim, that, m, scene, at, room)
+        return replace(ruling, note=": ".join(filter(None, (wide, advice))), at=row)
 
-    def _advice(self, claim: Claim, that: Relation, m: Measured, scene: Scene, at: tuple[int, ...], room: float) -> str:
-        """What helps a claim that is known too badly, by the side that is."""
+    def _advice(
+        self, claim: Claim, that: Relation, m: Measured, scene: Scene, at: tuple[int, ...], room: float
+    ) -> tuple[str, int]:
+        """What helps a claim that is known too badly, by the side that is, and the point at which it is known worst."""
         sides = list(zip(that.sides, (m.left, m.right), strict=False))
         rest = {q: float(e.radius[at]) for q, e in sides if e.evidence is not Evidence.SAMPLED}
         still = sum(rest.values())
         left = sampled.HALF * claim.resolution * (1 + abs(float(m.right.value[at]))) - still
         if left > 0 and (draws := sampled.draws_for((room - still) / left, scene)):
-            return f"it takes about {draws} draws (--samples), or a coarser resolution="
+            return f"it takes about {draws} draws (--samples), or a coarser resolution=", at[0]
         if integrated.NAME not in scene.used or not math.isfinite(room) or not rest:
-            return ""
+            return "", at[0]
         q = max(rest, key=lambda side: rest[side])
-        formulas = self.world.formulas(q)
-        if formulas is None and self._is_heavy(q, replace(scene.at(scene.points.take([at[0]])).anew(), route=None)):
-            return f"its tails are heavy: {'narrow the space' if claim.at is None else 'give another point'}"
+        formulas, alone = self.world.formulas(q), self._alone(q, scene)
+        row = int(np.argmax(alone)) if alone else at[0]
+        if formulas is None and self._is_heavy(q, replace(scene.at(scene.points.take([row])).anew(), route=None)):
+            return f"its tails are heavy: {'narrow the space' if claim.at is None else 'give another point'}", row
         if formulas is not None and not any(has(thaw(bare(e)), *CORNERS) for e in formulas):
-            return "narrow the space, or write it in another form"
+            return "narrow the space, or write it in another form", row
         drawn = formulas is None and scene.route != sampled.NAME and any(isinstance(part, Mean) for part, _ in q.walk())
         other = "write by='sampled' on the claim" if drawn else "write it in another form"
-        return f"name its kinks and jumps, Draw(..., breaks=(...)), or {other}"
+        known = min(alone, default=room) <= claim.resolution
+        narrow = "other points are known by themselves: narrow the space, or " if known else ""
+        return f"{narrow}name its kinks and jumps, Draw(..., breaks=(...)), or {other}", row
+
+    def _alone(self, q: Quantity, scene: Scene) -> list[float]:
+        """How far off a side is at each point by itself: what quadrature misses at one puts all in doubt."""
+        each = (scene.at(scene.points.take([b])).anew() for b in range(len(scene.points)))
+        with suppress(CodeError, Unsuitable, ProblemError):
+            return [float(np.nan_to_num(evaluate(q, here).radius, nan=np.inf).max()) for here in each]
+        return []
 
     def _is_heavy(self, q: Quantity, scene: Scene) -> bool:
         """May what it is a mean of have an infinite variance? Samples know no better then."""

@@ -1070,3 +1070,29 @@ def test_a_condition_whose_sides_are_not_as_many_is_told() -> None:
     claim = Claim("On policy.", Equal(share, share), where=Equal((theta, old), (old, 0)))
     with pytest.raises(ProblemError, match=r"'On policy\.': the condition: the left side has 4 coordinates, the right side 3"):
         check(Problem("Sizes", (claim,)))
+
+
+def test_the_point_that_puts_all_others_in_doubt_is_named() -> None:
+    """Of a weight exp(u^2 / 2 (1 - 1 / wide^2)) / wide the variance is infinite from the root of 2 on, and its mean is 1."""
+    wide = Variable("wide", over=Uniform(0.5, 2))
+
+    def weight(wide: Any, u: Any) -> Any:
+        return (u**2 / 2 * (1 - 1 / wide**2)).exp() / wide
+
+    (found,) = check(Problem("Weights", (Claim("So.", Equal(Mean(Value(weight)), 1)),), world=(wide,))).claims
+    assert found.verdict == "undecided"
+    assert found.reason.endswith(": its tails are heavy: narrow the space")
+    assert float(found.witness["wide"]) ** 2 >= 2
+    (off,) = check(Problem("Weights", (Claim("So.", Equal(Mean(Value(weight)), Rational(11, 10))),), world=(wide,))).claims
+    assert off.verdict == "refuted"
+
+
+def test_of_a_jump_that_few_points_see_the_others_are_told() -> None:
+    place = Variable("place", over=OneOf(0.123, 50))
+
+    def beyond(place: Any, u: Any) -> Any:
+        return torch.heaviside(u - place, torch.ones_like(u))
+
+    (found,) = check(Problem("Jump", (Claim("So.", Equal(Mean(Value(beyond)), erfc(place / sqrt(2)) / 2)),))).claims
+    assert found.reason.endswith(f": other points are known by themselves: narrow the space, or {KINKS}by='sampled' on the claim")
+    assert found.witness == {"place": "0.123"}
