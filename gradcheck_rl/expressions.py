@@ -194,6 +194,8 @@ class Program:
             return self.visit(sp.Heaviside(x) + (at_zero - sp.S.Half) * (1 - sp.Abs(sp.sign(x))))
         if e.func in FUNCTIONS:
             return self.emit(FUNCTIONS[e.func], [self.visit(e.args[0])])
+        if isinstance(e, sp.Derivative) and not e.has(AppliedUndef, sp.Sum):
+            raise Unsuitable(f"a Derivative is worked out in a derivation alone: write diff(f, {e.variables[0]})")
         if e.has(AppliedUndef, sp.Derivative, sp.Subs, sp.Sum):
             raise Unsuitable("generic functions and symbolic sums have no value")
         if e.is_Float:

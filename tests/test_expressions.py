@@ -556,6 +556,7 @@ ERRORS: list[tuple[Any, type[Exception], str]] = [
     (Draw("a", Bernoulli(R(1, 2)))[()] + x, ProblemError, "the draw `a` has no value here: take the expectation"),
     (sp.gamma(x), ProblemError, "no way to evaluate gamma in gamma"),
     (f(x), Unsuitable, "generic functions and symbolic sums have no value"),
+    (sp.Derivative(x**2, x), Unsuitable, r"a Derivative is worked out in a derivation alone: write diff\(f, x\)"),
 ]
 
 

@@ -26,6 +26,7 @@ from gradcheck_rl import (
     check,
     diff,
     expectation,
+    frozen,
 )
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.evaluators import Scene, World, proof
@@ -197,3 +198,16 @@ def test_no_value_of_a_whole_number_is_left_out_of_a_proof(top: int, proved: boo
     assert proof.proves([product], [sp.S.Zero], Scene(World({"n": n}, {"n": n}), Points({}, {}, 0))) is proved
     line = check(Problem(title="Whole", claims=(Claim("So.", Equal(product, 0)),))).claims[0]
     assert line.verdict == ("proved" if proved else "refuted")
+
+
+def test_what_is_frozen_or_given_is_so_after_a_slope_is_taken() -> None:
+    """SymPy's Derivative is a slope that is not taken yet: without the stop-gradient inside, or with what a condition says, it is
+    another one."""
+    s, t = Parameter("s"), Variable("t")
+    held, squared = (sp.Derivative(f, s[()]) for f in (frozen(s) * s, s * s))
+    for by in (None, "proof"):
+        assert line(held, squared, by=by).verdict == "undecided"
+        there = Claim("So.", Equal(sp.Derivative(s * t, s[()]), squared), where=Equal(t, s), by=by)
+        assert check(Problem("Slopes", (there,))).claims[0].verdict == "undecided"
+    assert line(diff(frozen(s) * s, s), diff(s * s, s)).verdict == "refuted"
+    assert line(diff(frozen(s) * s, s), s).verdict == "proved"

@@ -15,7 +15,7 @@ from ..errors import Unsuitable
 from ..expectation import closed
 from ..normal_form import Budget, is_zero
 from ..spaces import Integers, OneOf
-from ..symbols import bare, thaw
+from ..symbols import bare, frozen_, thaw
 from .scene import Scene
 
 NAME = "proof"
@@ -37,6 +37,8 @@ def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene, given: Mapp
     pairs = list(zip(list(left) * (n // len(left)), list(right) * (n // len(right)), strict=True))
     if not _is_small(x for pair in pairs for x in pair):
         return f"no proof was looked for: the sides have more than {NODES} parts"
+    if any(has(x, sp.Derivative, sp.Subs) and (given or has(bare(x), frozen_)) for pair in pairs for x in pair):
+        return "no proof was looked for: a slope is left, and what is frozen or given is so after it is taken: write diff(f, x)"
     try:
         rule = {k: thaw(closed(bare(x))) for k, x in given.items()}
         differences = [substituted(thaw(closed(bare(a - b))), rule) for a, b in pairs]
