@@ -95,10 +95,15 @@ class Places:
         flat = {k: points.exact[k].reshape(len(points), v.atoms.size).copy() for k, v in moved.items()}
         for atom, column in zip(rule, found.T, strict=True):
             flat[atom.home.name][:, [*atom.home.atoms.ravel()].index(atom)] = column
+        inside = np.full(len(points), True)
         for k, v in moved.items():
-            if isinstance(v.over, Simplex):  # the last is what the others leave
-                rows = flat[k].reshape(-1, v.shape[-1])
-                rows[:, -1] = 1 - rows[:, :-1].sum(-1)
+            for i, atoms in enumerate(v.atoms.reshape(-1, v.shape[-1])) if isinstance(v.over, Simplex) else ():
+                if not rule.keys().isdisjoint(
+                    atoms
+                ):  # the last is what the others leave, and none where the condition says all others
+                    row = flat[k].reshape(len(points), -1, v.shape[-1])[:, i]
+                    row[:, -1] = 1 - row[:, :-1].sum(-1)
+                    inside &= rule.keys() >= {*atoms[:-1]} or row[:, -1] > 0
         exact = {**points.exact, **{k: x.reshape(points.exact[k].shape) for k, x in flat.items()}}
 
         def held(b: int, v: Variable) -> bool:
@@ -106,7 +111,7 @@ class Places:
             x = np.reshape(exact[v.name][b], v.shape)
             return np.array_equal(x, np.reshape(points.exact[v.name][b], v.shape)) or own.holds(v.over, x)
 
-        good = [all(map(is_finite, row)) and all(held(b, v) for v in moved.values()) for b, row in enumerate(found)]
+        good = [all(map(is_finite, row)) and all(held(b, v) for v in moved.values()) for b, row in enumerate(found)] & inside
         return Points(points.variables, exact, len(points), points.given).take(np.flatnonzero(good).tolist())
 
     def _fulfilling(self, where: Relation, points: Points) -> list[int]:

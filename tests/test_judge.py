@@ -1096,3 +1096,13 @@ def test_of_a_jump_that_few_points_see_the_others_are_told() -> None:
     (found,) = check(Problem("Jump", (Claim("So.", Equal(Mean(Value(beyond)), erfc(place / sqrt(2)) / 2)),))).claims
     assert found.reason.endswith(f": other points are known by themselves: narrow the space, or {KINKS}by='sampled' on the claim")
     assert found.witness == {"place": "0.123"}
+
+
+def test_probabilities_that_a_condition_leaves_open_are_not_zero() -> None:
+    """As none is that is drawn: 0 log 0 is no number. Of those that the first two leave some would be."""
+    apart = (shares * log(shares / others)).sum()
+    claims = [Claim("So.", AtMost(least, apart), where=Equal(shares[0], 1 - others[1])) for least in (0, 1)]
+    found = check(Problem("Open", claims), points=100).claims
+    assert [line.verdict for line in found] == ["agrees", "refuted"]
+    certain = Claim("So.", Equal(E(worth[taken]), worth[1]), where=Equal((shares[0], shares[1]), (0, 1)))
+    assert check(Problem("Certain", (certain,))).claims[0].verdict == "proved"
