@@ -50,6 +50,7 @@ GROUP = 8
 SAMPLED_POINTS = 4
 SAMPLED_CODE = "leave it out, or sample code, as in Mean(Value(f))"
 FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),), or say what a variable is, as where=Equal(old, theta)"
+SPANNED = "claim what the slopes span there, as Within(Gradient(f), Hull(Gradient(J)))"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 OVERFLOWN = "both sides are too large for floats, where two that differ look alike: narrow the space"
 LONGEST = 24  # characters of an exact number in a sentence, where its float says as much
@@ -131,7 +132,7 @@ class Judge:
         that = claim.that
         points, removed = self.places.of(claim, partial(self.scene, claim))
         if not len(points):
-            why = "every one lies on a kink" if removed else f"none fulfils the condition: {FULFIL}"
+            why = f"every one lies on a kink: {SPANNED}" if removed else f"none fulfils the condition: {FULFIL}"
             none = Ruling("points", Verdict.UNDECIDED, note=f"no point is left: {why}", removed=removed)
             return Settled((none,), none, none.note)
         if isinstance(that, Raises):

@@ -42,7 +42,7 @@ from gradcheck_rl import (
     torch,
 )
 from gradcheck_rl.evaluators import Scene, hull
-from gradcheck_rl.judge import FULFIL, Judge
+from gradcheck_rl.judge import FULFIL, SPANNED, Judge
 from gradcheck_rl.report import Line
 
 r = Parameter("r")
@@ -266,7 +266,8 @@ def test_why_no_point_is_left_is_said() -> None:
     none = ruling(Claim("never", Equal(Gradient(x * y), y), where=Equal(x**2, -1)))
     assert none.reason == f"no point is left: none fulfils the condition: {FULFIL}"
     kink = ruling(Claim("there", Equal(Gradient(abs(x)), 0), at=Point(x=0)))
-    assert (kink.reason, kink.removed) == ("no point is left: every one lies on a kink", 1)
+    assert (kink.reason, kink.removed) == (f"no point is left: every one lies on a kink: {SPANNED}", 1)
+    assert ruling(Claim("spanned", Within(Gradient(abs(x)), Hull(Gradient(abs(x)))), at=Point(x=0))).verdict == "agrees"
 
 
 def test_a_slope_without_end_has_no_interval() -> None:
