@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -95,15 +95,9 @@ class Places:
         flat = {k: points.exact[k].reshape(len(points), v.atoms.size).copy() for k, v in moved.items()}
         for atom, column in zip(rule, found.T, strict=True):
             flat[atom.home.name][:, [*atom.home.atoms.ravel()].index(atom)] = column
-        inside = np.full(len(points), True)
-        for k, v in moved.items():
-            for i, atoms in enumerate(v.atoms.reshape(-1, v.shape[-1])) if isinstance(v.over, Simplex) else ():
-                if not rule.keys().isdisjoint(
-                    atoms
-                ):  # the last is what the others leave, and none where the condition says all others
-                    row = flat[k].reshape(len(points), -1, v.shape[-1])[:, i]
-                    row[:, -1] = 1 - row[:, :-1].sum(-1)
-                    inside &= rule.keys() >= {*atoms[:-1]} or row[:, -1] > 0
+        inside = [
+            _completed(flat[k].reshape(len(points), *v.shape), v, rule) for k, v in moved.items() if isinstance(v.over, Simplex)
+        ]
         exact = {**points.exact, **{k: x.reshape(points.exact[k].shape) for k, x in flat.items()}}
 
         def held(b: int, v: Variable) -> bool:
@@ -111,8 +105,9 @@ class Places:
             x = np.reshape(exact[v.name][b], v.shape)
             return np.array_equal(x, np.reshape(points.exact[v.name][b], v.shape)) or own.holds(v.over, x)
 
-        good = [all(map(is_finite, row)) and all(held(b, v) for v in moved.values()) for b, row in enumerate(found)] & inside
-        return Points(points.variables, exact, len(points), points.given).take(np.flatnonzero(good).tolist())
+        good = [all(map(is_finite, row)) and all(held(b, v) for v in moved.values()) for b, row in enumerate(found)]
+        kept = np.logical_and.reduce([good, *inside])
+        return Points(points.variables, exact, len(points), points.given).take(np.flatnonzero(kept).tolist())
 
     def _fulfilling(self, where: Relation, points: Points) -> list[int]:
         return np.flatnonzero(fulfilled(where, Scene(self.world, points))).tolist() if len(points) else []
@@ -149,6 +144,17 @@ def defined(where: Relation | None, world: World) -> dict[Any, Any]:
             rule[entry] = value
             used |= of
     return rule
+
+
+def _completed(chances: Any, variable: Variable, rule: Mapping[Any, Any]) -> Any:
+    """The last chance is what the others leave. At which points is it none that the condition does not say?"""
+    rows = chances.reshape(len(chances), -1, chances.shape[-1])
+    good = np.full(len(chances), True)
+    for i, atoms in enumerate(variable.atoms.reshape(rows.shape[1:])):
+        if not rule.keys().isdisjoint(atoms):
+            rows[:, i, -1] = 1 - rows[:, i, :-1].sum(-1)
+            good &= rule.keys() >= {*atoms[:-1]} or rows[:, i, -1] > 0
+    return good
 
 
 def _is_entry(x: Any) -> bool:
