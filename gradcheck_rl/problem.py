@@ -310,7 +310,7 @@ def _check_moved(q: Quantity, world: World) -> None:
     given = {name for slot in slots(q.of) for name in arguments(slot)}
     taken = given.intersection(world.variables)
     through = atoms_in(*(e for name in given if name in world.names for e in entries(world.names[name])))
-    if moved and taken and moved.isdisjoint(given) and moved.isdisjoint(getattr(a.home, "name", "") for a in through):
+    if moved and taken and moved.isdisjoint(a.home.name for a in through):
         name, by = q.of.__name__, " or ".join(sorted(moved))
         wanted = f"name what it is by, as Gradient({name}, {min(taken)})."
         raise ProblemError(f"`{name}` does not take {by}, and its gradient by that is 0 whatever it does: {wanted}")
@@ -324,8 +324,8 @@ def _check_given(q: Quantity, over: Bundle | Draw | None, world: World) -> None:
     live = [unheld(e) for e in entries(q.of)]
     for name in over.names:
         cells = entries(named) if isinstance(named := world.names.get(name), Named) else []
-        for cell in cells:
-            if (met := by.keys() & free(unheld(cell))) and any(e.has(cell) for e in live):
+        for cell in map(unheld, cells):
+            if (met := by.keys() & free(cell)) and any(e.has(cell) for e in live):
                 parameter = min(by[a] for a in met)
                 wanted = f"write Named({name!r}, frozen(...)), or name what the gradient is by, as Gradient(f, x)."
                 through = f"a gradient by {parameter} goes through the definition of `{name}`, which the rows give"

@@ -1324,7 +1324,7 @@ problem = Problem("Same", (equal,), corners=(Point(v=(2, 2), x=1), Point(v=(3, 3
 
 @pytest.mark.parametrize(
     ("factor", "verdict", "sizes"),
-    [("total", "agrees", {"K = 2": "agrees"}), ("(total + K - 3)", "refuted", {"K = 2": "refuted"})],
+    [("total", "proved", {"K = 2": "agrees"}), ("(total + K - 3)", "refuted", {"K = 2": "refuted"})],
 )
 def test_a_corner_whose_arrays_have_the_shapes_of_another_size_is_one_there(
     tmp_path: Path, factor: str, verdict: str, sizes: dict[str, str]
@@ -1582,3 +1582,62 @@ def test_a_precision_that_someone_else_lowered_changes_nothing() -> None:
         low = check(problem, timed=False)
         assert ctx.prec == 53
     assert json.render([low]) == json.render([check(problem, timed=False)])
+
+
+def test_a_name_that_the_rows_give_is_refused_only_where_a_slope_goes_through_its_definition() -> None:
+    theta, w, x = Parameter("theta"), Parameter("w"), Variable("x")
+    rows, mean = Rows(u=(1, 4)), Rational(5, 2)
+
+    def verdicts(of: Any, slope: Any, **options: Any) -> list[str]:
+        says = [Equal(Mean(Gradient(of, **options), over=rows), slope + wrong) for wrong in (0, 1)]
+        claims = tuple(Claim(f"Claim {n}.", that) for n, that in enumerate(says))
+        return [c.verdict for c in check(Problem(title="Rows", claims=claims, world=(theta, w, x, u), points=2)).claims]
+
+    u = Named("u", theta * x)
+    assert verdicts(w * u, mean, wrt=w) == ["proved", "refuted"]  # no slope by theta
+    assert verdicts(theta * frozen(u), mean, wrt=theta) == ["proved", "refuted"]  # held where it stands
+    assert verdicts(theta * x, x, wrt=theta) == ["proved", "refuted"]  # it does not stand there
+    for of in (w * u, (w, w * u)):
+        with pytest.raises(ProblemError, match="a gradient by x goes through the definition of `u`"):
+            verdicts(of, mean, wrt=x)  # which is no parameter of the page
+    u = Named("u", frozen(theta) * x)
+    assert verdicts(theta * u, mean, wrt=theta) == ["proved", "refuted"]  # held in its definition
+    u = Named("u", frozen(theta) * x + theta)
+    with pytest.raises(ProblemError, match="a gradient by theta goes through the definition of `u`"):
+        verdicts(theta * u, mean, wrt=theta)  # held there in part
+
+
+def test_rows_that_a_formula_reads_by_their_own_name_may_have_the_names_of_variables() -> None:
+    u, rows = Variable("u"), Rows(u=(1, 4))
+    mean = Claim("Squares.", Equal(Mean(Value(u * rows["u"]), over=rows), Rational(17, 2)))
+    assert only(check(Problem("Rows", (mean,), world=(u,), points=1))).verdict == "proved"
+
+
+def test_a_variable_and_a_part_of_an_episode_do_not_share_a_name() -> None:
+    """Code that asks for `rewards` would be given either."""
+    rewards, half = Variable("rewards", (1, 2)), Rational(1, 2)
+    played = episode([1], [[[1], [1]]], rewards, [[half, half]], 2)
+    claim = Claim("So.", Equal(Value(E(played.total)), rewards[0, 0] + rewards[0, 1]))
+    for world in ((), (rewards,)):
+        with pytest.raises(ProblemError, match="two things of this problem are called `rewards`"):
+            Problem("Episode", (claim,), world=world)
+
+
+def test_code_that_takes_no_variable_has_no_slope_by_a_parameter() -> None:
+    z, theta = Draw("z", Bernoulli(Rational(1, 3))), Parameter("theta")
+
+    def drawn(z: Any) -> Any:
+        return 2.0 * z
+
+    line = only(check(Problem("Draws", (Claim("So.", Equal(Mean(Gradient(drawn)), 0)),), world=(z, theta), points=1)))
+    assert line.verdict == "agrees"
+
+
+def test_a_slope_on_a_page_without_a_parameter_is_told_to_name_what_it_is_by() -> None:
+    w = Variable("w")
+
+    def square(w: Any) -> Any:
+        return w**2
+
+    with pytest.raises(ProblemError, match="it is a gradient and nothing it needs is a Parameter"):
+        check(Problem("Plain", (Claim("So.", Equal(Gradient(square), 2 * w)),)))
