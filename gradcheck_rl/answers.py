@@ -69,17 +69,17 @@ def _by_name(
     title: str, own: Any, parameters: list[inspect.Parameter], wanted: list[str], order: list[str], asked: list[str]
 ) -> Callable[..., Any]:
     """A function that is called by names, and passes them on as `own` takes them."""
-    kinds = {p.kind for p in parameters}
+    variadic = {p.kind for p in parameters}.intersection(VARIADIC)
+    names = list(dict.fromkeys([*wanted, *(asked if variadic else ())]))
     first = [p.name for p in parameters if p.kind is p.POSITIONAL_ONLY]
-    names = list(dict.fromkeys([*wanted, *(asked if kinds & set(VARIADIC) else ())]))
-    unread = set(asked) - {p.name for p in parameters}
+    if variadic == {inspect.Parameter.VAR_POSITIONAL}:
+        by_name = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        first = [name for name in dict.fromkeys([*names, *order]) if name not in by_name]
+    unread = set() if variadic else set(asked) - {p.name for p in parameters}
 
     def forward(*values: Any, **arguments: Any) -> Any:
         given = dict(zip(order, values, strict=False)) | arguments
-        if kinds & set(VARIADIC) == {inspect.Parameter.VAR_POSITIONAL}:
-            return own(*(given[name] for name in names if name in given))
-        if inspect.Parameter.VAR_KEYWORD not in kinds:
-            given = {name: value for name, value in given.items() if name not in unread}
+        given = {name: value for name, value in given.items() if name not in unread}
         return own(*[given.pop(name) for name in first if name in given], **given)
 
     kept = [p.replace(kind=p.KEYWORD_ONLY) for p in parameters if p.kind in ORDINARY and p.name not in names]

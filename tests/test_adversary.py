@@ -501,3 +501,140 @@ def test_a_network_in_a_functions_place_is_told_of_module(own: Any, named: str) 
 def test_a_network_that_takes_what_the_page_gives_is_a_function() -> None:
     assert answered(Given()).verdict == "agrees"
     assert answered(module(Net, f, x="weight")).verdict == "agrees"
+
+
+# ---- how an answer takes what the page's own code hands over --------------------------------------------------------------
+
+
+def lever(x: Any, y: Any, power: int = 2) -> Any:
+    return ((x - 3 * y) ** power).sum()
+
+
+def by_place(x: Any, y: Any, lever: Any = lever) -> Any:
+    return lever(x, y, 3)
+
+
+def by_name(x: Any, y: Any, lever: Any = lever) -> Any:
+    return lever(power=3, y=y, x=x)
+
+
+def _turned(y: Any, x: Any, power: int = 2) -> Any:
+    return lever(x, y, power)
+
+
+def _keyword(*, y: Any, x: Any, power: int = 2) -> Any:
+    return lever(x, y, power)
+
+
+def _positional(x: Any, y: Any, power: int = 2, /) -> Any:
+    return lever(x, y, power)
+
+
+def _rest(x: Any, *rest: Any) -> Any:
+    return lever(x, *rest)
+
+
+def _turned_rest(y: Any, *rest: Any) -> Any:
+    return lever(rest[0], y, *rest[1:])
+
+
+def _rest_by_name(x: Any, *rest: Any, y: Any) -> Any:
+    return lever(x, y, *rest)
+
+
+@pytest.mark.parametrize("slot", [by_place, by_name])
+@pytest.mark.parametrize("own", [
+    _turned, _keyword, _positional, _rest, _turned_rest, _rest_by_name, functools.partial(_turned), lambda *all: lever(*all),
+    lambda **named: lever(**named), lambda *args, **named: _keyword(*args, **named),
+], ids=range(10))  # fmt: skip
+def test_what_the_page_hands_over_by_place_or_name_comes_to_an_answer_as_it_takes_it(own: Any, slot: Any) -> None:
+    claim = Claim("The cube's.", Equal(Gradient(slot), 3 * (x - 3 * y) ** 2))
+    assert line(claim, {lever: own}).verdict == "agrees"
+    assert line(claim, {lever: functools.partial(lambda *args, **named: -own(*args, **named))}).verdict == "refuted"
+
+
+def test_what_only_the_code_of_the_page_calls_may_have_names_of_its_own() -> None:
+    claim = Claim("The cube's.", Equal(Gradient(by_place), 3 * (x - 3 * y) ** 2))
+    assert line(claim, {lever: lambda u, v, power=2: lever(u, v, power)}).verdict == "agrees"
+
+
+def test_what_a_partial_has_fixed_stays_fixed() -> None:
+    assert answered(functools.partial(f, y=torch.zeros(2, dtype=torch.float64))).verdict == "refuted"
+
+
+def test_a_class_is_no_function() -> None:
+    class Product:
+        def __init__(self, x: Any, y: Any) -> None: ...
+
+    with pytest.raises(InputError, match=re.escape("the answer for `f` is type, not a function: write `def f(x, y): ...`.")):
+        answered(Product)
+
+
+def test_an_answer_is_not_given_what_it_does_not_read() -> None:
+    def shifted(x: Any, y: Any) -> Any:
+        return 2 * x.sum() + y.sum()
+
+    def around(x: Any, y: Any, shifted: Any = shifted) -> Any:
+        return shifted(x, y)
+
+    claim = Claim("It is 2.", Equal(Gradient(around), (2, 2)))
+    for factor, verdict in ((2, "agrees"), (3, "refuted")):
+        for own in (
+            lambda *, x, by=factor: by * x.sum(),
+            lambda x, /, by=factor: by * x.sum(),
+            lambda x, by=factor: by * x.sum(),
+        ):
+            assert line(claim, {shifted: own}).verdict == verdict
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(2, "agrees"), (3, "refuted")])
+def test_a_function_that_an_answer_calls_by_default_is_a_slot_however_the_answer_takes_its_arguments(
+    factor: int, verdict: str
+) -> None:
+    def twice(x: Any) -> Any:
+        return 2 * x
+
+    def sums(x: Any, twice: Any = twice) -> Any:
+        return twice(x).sum()
+
+    def mine(*, x: Any, twice: Any = twice) -> Any:
+        return twice(x).sum()
+
+    claim = Claim("It is 2.", Equal(Gradient(sums), (2, 2)))
+    assert line(claim, {sums: mine, twice: lambda x: factor * x}).verdict == verdict
+
+
+class Wrapped(Net):
+    def forward(self, *args: Any, **named: Any) -> Any:
+        return self.weight.mean() * f(*args, **named)
+
+
+class OfY(torch.nn.Module):
+    def forward(self, y: Any) -> Any:
+        return y.sum()
+
+
+class Biased(Net):
+    def __init__(self) -> None:
+        super().__init__()
+        self.bias = torch.nn.Parameter(torch.ones(()))
+
+
+class OfX(Net):
+    def forward(self, x: Any, y: Any) -> Any:
+        return (x * self.weight * y).sum()
+
+
+def test_which_network_is_a_function_is_seen_by_its_parameters_and_what_it_takes() -> None:
+    assert answered(Wrapped()).verdict == "agrees"
+    assert answered(OfY()).verdict == "refuted"
+    with pytest.raises(InputError, match=re.escape("`f = module(Biased, f, x='weight')`")):
+        answered(Biased())
+    w = Parameter("w", 2)
+
+    def product(x: Any, w: Any, y: Any) -> Any:
+        return (x * w * y).sum()
+
+    claim = Claim("So.", Equal(Gradient(product, x), w * y))
+    with pytest.raises(InputError, match=re.escape("`product = module(OfX, product, x='weight', w='...')`")):
+        line(claim, {product: OfX()}, world=(w,))
