@@ -52,7 +52,7 @@ def _fitted(problem: Problem, slot: Callable[..., Any], own: Any) -> Callable[..
         raise InputError(f"the answer for `{title}` does not tell its arguments: {write} around it.") from None
     given = [names for claim in problem.stated for f, names in called(claim, problem.bound) if f is slot]
     for p in parameters if given else ():  # a function that only the page's own code calls may name its arguments as it likes
-        if p.kind not in VARIADIC and p.default is p.empty and not any(p.name in names for names in given):
+        if p.kind not in VARIADIC and p.default is p.empty and not all(p.name in names for names in given):
             has = ", ".join(asked) or "nothing"
             raise InputError(f"the answer for `{title}` asks for `{p.name}`; it is given {has}.{did_you_mean(p.name, asked)}")
     bound = own.keywords if isinstance(own, functools.partial) else {}

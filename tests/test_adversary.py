@@ -39,6 +39,7 @@ from gradcheck_rl import (
     Point,
     Problem,
     ProblemError,
+    Rows,
     Simplex,
     Uniform,
     Value,
@@ -638,3 +639,20 @@ def test_which_network_is_a_function_is_seen_by_its_parameters_and_what_it_takes
     claim = Claim("So.", Equal(Gradient(product, x), w * y))
     with pytest.raises(InputError, match=re.escape("`product = module(OfX, product, x='weight', w='...')`")):
         line(claim, {product: OfX()}, world=(w,))
+
+
+def test_an_answer_asks_for_no_more_than_every_claim_gives() -> None:
+    def sums(x: Any) -> Any:
+        return x.sum()
+
+    def scale(u: Any) -> Any:
+        return 1.0 * u
+
+    claims = (
+        Claim("On rows.", Equal(Mean(Gradient(sums) * Value(scale), over=Rows(u=(1, 3))), (2, 2))),
+        Claim("Without.", Equal(Gradient(sums), (1, 1))),
+    )
+    page = Problem("Page", claims)
+    assert [c.verdict for c in check(page, {sums: lambda x: x.sum()}).claims] == ["agrees", "agrees"]
+    with pytest.raises(InputError, match="the answer for `sums` asks for `u`; it is given x"):
+        check(page, {sums: lambda x, u: u * x.sum()})
