@@ -415,3 +415,48 @@ def test_a_run_that_was_cut_short_has_no_part_in_a_median() -> None:
     whole = run("problem10")
     assert "The median of seeds 0, 0 is" in typical([whole, whole])
     assert typical([whole, replace(whole, interrupted=True)]) == "Not every run came to its end: their median says nothing."
+
+
+# ---- small networks ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_network_starts_as_wide_as_torch_starts_it() -> None:
+    """Uniform, as far as one over the square root of what goes in."""
+    net = networks.network((4, 400, 100), "ReLU", np.random.default_rng(0))
+    for layer, reach in ((net[0], 0.5), (net[2], 0.05)):
+        for p in layer.parameters():
+            assert 0.9 * reach < p.abs().max() <= reach
+
+
+@pytest.mark.parametrize(("make", "first"), [
+    (lambda net: networks.adam(net, rate=0.01), 0.01),  # m / sqrt(v), which are g and g^2 after one step
+    (lambda net: networks.rmsprop(net, 0.01), 0.1),  # g / sqrt(g^2 / 100)
+])  # fmt: skip
+def test_the_first_step_of_an_optimiser_is_its_own_and_gradients_do_not_add_up(make: Any, first: float) -> None:
+    net = torch.nn.Linear(2, 1)
+    before, optimiser = net.weight.detach().clone(), make(net)
+    x = torch.tensor([1.0, -3.0])
+    networks.descend(optimiser, net(x).sum())
+    assert torch.allclose(net.weight.detach(), before - first * x.sign())
+    networks.descend(optimiser, net(x).sum())
+    assert net.weight.grad is not None and torch.equal(net.weight.grad[0], x)
+
+
+def test_the_slope_of_a_critic_leaves_what_it_is_given() -> None:
+    def critic(x: Any) -> Any:
+        return (x[:, :1] * x[:, 1:] ** 2 * scale).sum(-1, keepdim=True)
+
+    scale = torch.tensor(3.0, requires_grad=True)
+    seen, actions = torch.tensor([[1.0], [2.0]]), torch.tensor([4.0, 5.0])
+    with torch.no_grad():
+        values, slopes = networks.slope(critic, seen, actions)
+    assert values.tolist() == [48, 150] and slopes.tolist() == [24, 60]
+    assert not (actions.requires_grad or values.requires_grad or slopes.requires_grad)
+
+
+def test_what_a_function_says_of_its_input_is_not_blamed_on_the_batch() -> None:
+    def code(x: Any) -> Any:
+        raise InputError("write it otherwise.")
+
+    with pytest.raises(InputError, match=r"^write it otherwise\.$"):
+        networks.mapped(code, {"x": torch.ones(3)})

@@ -465,3 +465,64 @@ def test_what_is_false_at_another_size_alone_is_refuted_there(seed: int, tmp_pat
     (tmp_path / "page.py").write_text(dedent(text))
     (line,) = check(load(tmp_path / "page.py"), seed=seed).claims
     assert line.verdict == "refuted" and line.sizes == {"K = 3": "refuted", "K = 4": "refuted"}
+
+
+def _drawn(space: Any, shape: tuple[int, ...] = (400,)) -> set[Any]:
+    """Rows, or numbers, that come up among many."""
+    cells = space.draw(np.random.default_rng(0), shape)
+    return {written(x) for x in cells} if cells.ndim == 1 else {tuple(map(int, row)) for row in cells}
+
+
+def test_every_value_of_a_space_that_has_few_comes_up() -> None:
+    assert _drawn(Integers(2, 4)) == {"2", "3", "4"} and _drawn(Integers(5, 5)) == {"5"}
+    assert _drawn(LogRational(2)) == {written(log_of(fmpq(*pq))) for pq in ((1, 1), (1, 2), (2, 1))}
+    assert _drawn(Masks(), (400, 2)) == {(1, 1), (0, 1), (1, 0)}
+    pairs = OneOf(0, (1, 2), [3, 4])  # a number is for every entry
+    rng = np.random.default_rng(0)
+    assert {tuple(map(int, pairs.draw(rng, (2,)))) for _ in range(100)} == {(0, 0), (1, 2), (3, 4)}
+    assert {tuple(map(int, x)) for x in OneOf(0, 1).rare(rng, (100, 2), 0, 0)} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    assert {tuple(map(int, x)) for x in Masks().rare(rng, (100, 3), 0, -1)} == {(1, 0, 0), (0, 1, 0), (0, 0, 1)}
+
+
+@pytest.mark.parametrize(("space", "shape", "count"), [
+    (Integers(1, LISTED), (), LISTED), (Integers(1, LISTED + 1), (), 2), (OneOf(1, 0), (4,), LISTED), (OneOf(1, 0), (5,), 2),
+    (OneOf(*range(LISTED)), (), LISTED), (OneOf([1, 0]), (2,), 4),
+])  # fmt: skip
+def test_values_are_listed_up_to_so_many(space: Any, shape: tuple[int, ...], count: int) -> None:
+    listed, whole = notable(space, shape)
+    assert len({str(x.tolist()) for x in listed}) == len(listed) == count
+    assert whole is (space.variety(shape) <= LISTED)
+
+
+@pytest.mark.parametrize(("space", "inside", "outside"), [
+    (Integers(0, 9), [[0, 9]], [[1, 10], [-1, 1], [1, fmpq(1, 2)], [1, log_of(fmpq(2))], [1, arb(2)]]),
+    (OneOf(0, 1), [[1, 0]], [[0, 5]]),
+    (Masks(), [[[1, 0], [0, 1]]], [[[1, 0], [0, 0]]]),
+    (Simplex(), [[[fmpq(1, 2), fmpq(1, 2)], [0, 1]]], [[[fmpq(1, 2), fmpq(1, 2)], [fmpq(1, 2), 1]], [[2, -1], [1, 0]]]),
+])  # fmt: skip
+def test_a_space_holds_an_array_if_it_holds_each_part(space: Any, inside: list[Any], outside: list[Any]) -> None:
+    for values, holds in [*((x, True) for x in inside), *((x, False) for x in outside)]:
+        cells = np.array(values, dtype=object)
+        exact = np.array([fmpq(x) if isinstance(x, int) else x for x in cells.flat], dtype=object)
+        assert space.holds(exact.reshape(cells.shape)) is holds
+
+
+def test_below_zero_the_simplest_number_is_the_largest() -> None:
+    """And among -9, ..., -5 each that is simpler than -9 is on its way to -5."""
+    found = [int(x[()]) for x in Integers(-9, -5).simpler(np.array(fmpq(-9), dtype=object))]
+    assert found[0] == -5 and {*found} == {-5, -6, -7, -8}
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: Uniform(-np.inf, 1), "has no end"),
+        (lambda: Uniform(-1e305, 0), "leaves float64"),
+        (lambda: LogRational(2**63), "has no fractions to draw from: write a whole number from 2 to"),
+        (lambda: Integers(-(2**63) - 1, 0), "is too wide"),
+    ],
+)
+def test_a_space_that_cannot_be_drawn_from_says_so(make: Callable[[], Any], says: str) -> None:
+    with pytest.raises(ProblemError, match=says):
+        make()
+    assert Integers(-(2**63), 2**63 - 1).variety(()) > LISTED
