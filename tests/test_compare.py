@@ -50,7 +50,7 @@ from gradcheck_rl import (
 )
 from gradcheck_rl import judge as judging
 from gradcheck_rl.backends.loss import Lines
-from gradcheck_rl.backends.modes import Shaken
+from gradcheck_rl.backends.modes import Held, Shaken
 from gradcheck_rl.report import Line, Report
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -2030,3 +2030,77 @@ def test_parameters_side_by_side_in_memory_are_apart_and_those_that_overlap_are_
 def test_what_is_no_loss_or_no_parameter_is_told(loss: Any, parameters: Any, says: str) -> None:
     with pytest.raises(InputError, match=says):
         differences(loss, parameters)
+
+
+def _unrecorded(code: Callable[[], Any]) -> Callable[[], Any]:
+    def run() -> Any:
+        with torch.no_grad():
+            return code()
+
+    return run
+
+
+def test_what_leaves_autograd_is_numbers_and_who_takes_them_is_told() -> None:
+    w, state, count = torch.ones(3).double().requires_grad_(), drawn(0)(8, 3), torch.zeros(1, dtype=torch.int64)
+    norm = nn.BatchNorm1d(3).double()
+
+    def sample() -> Any:
+        return w.detach()
+
+    leaves: list[tuple[Callable[[], Any], list[str]]] = [
+        (lambda: torch.detach(input=w), [".detach()"]),
+        (sample, [".detach()"]),  # a name of one's own
+        (lambda: w.data, [".data"]),
+        (lambda: w.argmax(), []),
+        (lambda: count.add_(1), []),
+        (lambda: (w * 2).mul_(3), []),
+        (_unrecorded(lambda: w.max(0)), ["torch.no_grad()"]),
+        (lambda: norm.train()(state * w), ["BatchNorm in training"]),
+        (lambda: norm.eval()(state * w), []),
+        (lambda: F.batch_norm(state * w, norm.running_mean, norm.running_var), []),
+        (lambda: F.batch_norm(state * w, None, None, training=True), []),
+    ]
+    for code, by in leaves:
+        with Held() as held:
+            code()
+        assert [found for found, _, _ in held.kept] == by
+
+
+def test_what_is_held_is_what_some_gave_the_first_time_and_nothing_else() -> None:
+    w, kept = torch.ones(3).double().requires_grad_(), torch.zeros(3).double()
+
+    def taken() -> Any:
+        frozen, listed = (w * 1).detach(), torch.tensor((w * 1).tolist()).sum()
+        frozen.add_(1)  # what is held stays as it was
+        return frozen.sum().item(), listed.item()
+
+    def moved() -> Any:
+        kept.zero_()
+        return kept.add_(w) is kept, kept.tolist()
+
+    with Held() as held:
+        assert taken() == (6, 3)
+    with Held() as written:
+        _unrecorded(moved)()
+    with torch.no_grad():
+        w.mul_(5)
+    for who, found in (([".detach()"], (6, 15)), ([".tolist()"], (18, 3)), ([".detach()"], (6, 15))):
+        with held.again(who):
+            assert taken() == found
+    with written.again(["torch.no_grad()"]):
+        assert _unrecorded(moved)() == (True, [1, 1, 1])
+    for other in (lambda: w.tolist(), lambda: (taken(), taken())):
+        with pytest.raises(RuntimeError, match="the loss goes another way"), held.again([]):
+            other()
+
+
+def test_a_soft_draw_that_does_not_say_whether_it_is_hard_is_soft() -> None:
+    w = torch.zeros(3).double().requires_grad_()
+
+    def loss(factor: float) -> Any:
+        return (F.gumbel_softmax(w) * torch.arange(3)).sum() + bent(lambda g: factor * g)(w).sum()
+
+    assert slope(lambda: loss(1), w).verdict == "agrees"
+    assert slope(lambda: loss(2), w).verdict == "refuted"
+    with Lines(lambda: loss(1), {"w": w}) as lines:
+        assert lines.otherwise("soft draws") is not None

@@ -105,7 +105,7 @@ def _parted(x: Any) -> bool:
     """Numbers of which autograd knows nothing."""
     if isinstance(x, torch.Tensor):
         return x.is_floating_point() and not x.requires_grad
-    return any(map(_parted, x)) if isinstance(x, (tuple, list)) else isinstance(x, (float, np.ndarray))
+    return any(map(_parted, x)) if isinstance(x, (tuple, list)) else isinstance(x, float)
 
 
 def _copies(x: Any) -> Any:
@@ -113,7 +113,7 @@ def _copies(x: Any) -> Any:
         return [_copies(part) for part in x]
     if not _parted(x):
         return None
-    return x.clone() if isinstance(x, torch.Tensor) else x.copy() if isinstance(x, np.ndarray) else x
+    return x.clone() if isinstance(x, torch.Tensor) else x
 
 
 def _with_held(x: Any, kept: Any) -> Any:
@@ -140,7 +140,6 @@ TAKERS = {
     "state_dict": ".state_dict()",
     "batch_norm": "BatchNorm in training",
     "__get__": ".data",
-    "__array__": ".numpy()",
     "__float__": "float()",
     "grad": "torch.autograd.grad",
 }
@@ -171,9 +170,8 @@ def _with(lookup: Callable[..., Any], **other: Any) -> Callable[..., Any]:
 
 
 def _given(function: Callable[..., Any], args: Any, kwargs: Any) -> dict[str, Any]:
-    bound = inspect.signature(function).bind(*args, **kwargs)
-    bound.apply_defaults()
-    return bound.arguments
+    """What it is called with by name: torch hands over every option, given or not."""
+    return inspect.signature(function).bind(*args, **kwargs).arguments
 
 
 EMBEDDING = torch.nn.functional.embedding
