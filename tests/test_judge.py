@@ -34,6 +34,7 @@ from gradcheck_rl import (
     Integers,
     LogRational,
     Mean,
+    Named,
     Mistake,
     NonFinite,
     Normal,
@@ -969,6 +970,10 @@ CONDITIONS: list[tuple[Any, Any, str]] = [
     (share, chosen, "agrees"),  # which is 0 or 1
     (chosen, 1, "refuted"),
     (frozen(share), 1, "proved"),
+    (Named("part", share), 1, "proved"),
+    ((share, pays[0]), (1, pays[0]), "proved"),
+    (pays, 1, "refuted"),
+    (1, pays, "refuted"),
 ]
 
 
@@ -1106,3 +1111,9 @@ def test_probabilities_that_a_condition_leaves_open_are_not_zero() -> None:
     assert [line.verdict for line in found] == ["agrees", "refuted"]
     certain = Claim("So.", Equal(E(worth[taken]), worth[1]), where=Equal((shares[0], shares[1]), (0, 1)))
     assert check(Problem("Certain", (certain,))).claims[0].verdict == "proved"
+def test_a_condition_is_put_into_a_law_after_its_slope_is_taken() -> None:
+    x, y = Parameter("x", over=Uniform(0, 1)), Variable("y", over=Uniform(0, 1))
+    mean = E(x * Draw("coin", Bernoulli(y)) * Draw("noise", Gaussian(y, 1)))
+    alone = Claim("Of x alone.", Equal(Gradient(mean, x), x**2), where=Equal(y, x))
+    both = Claim("Of both.", Equal(Gradient(mean, x), 3 * x**2), where=Equal(y, x))
+    assert [line.verdict for line in check(Problem("Laws", (alone, both))).claims] == ["proved", "refuted"]
