@@ -816,3 +816,9 @@ def test_an_index_that_is_no_other_needs_no_size() -> None:
     slope = sp.Derivative((R[k] + W[k + 1] - W_k) ** 2, W_k)
     assert steps(Derivation("slope", slope, ((2 * (W_k - R[k] - W[k + 1]), "as it is"),))) == ["proved"]
     assert steps(Derivation("slope", slope, ((2 * (W_k - R[k]), "as it is not"),))) == ["refuted"]
+
+
+def test_entries_that_differ_in_one_index_are_apart() -> None:
+    table = sp.IndexedBase("A", real=True)
+    first, second = table[k, 0], table[j, 1]
+    assert steps(Derivation("slope", sp.Derivative(first * second, first), ((second, "as it is"),))) == ["proved"]

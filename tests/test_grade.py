@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import inspect
 import json
@@ -41,7 +42,7 @@ from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
 from gradcheck_rl.grading.rubric import read as read_rubric
 from gradcheck_rl.grading.samples import Function, samples
-from gradcheck_rl.grading.submission import ALTOGETHER, Adapter, Submission, Unreadable, listed, read
+from gradcheck_rl.grading.submission import ALTOGETHER, Adapter, Submission, Unreadable, _parts, listed, read
 from gradcheck_rl.load import load
 from gradcheck_rl.symbols import bare, thaw
 from tests.honest import MISTAKES, PAGES, filled
@@ -1482,3 +1483,19 @@ def test_a_backslash_that_begins_a_text_without_r_is_told_of(tmp_path: Path, tex
     grader = Grader(load("problem3"), Rubric((Rule("slope"),)), chosen("auto"), LIMITS, KEY)
     found = row(grader, tmp_path, f'slope = "{text}"\n')
     assert words(found) == ["INVALID"] and 'Write r"..." for a text with backslashes' in said(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"),
+    [
+        ("x: float", True),
+        ("a, b = 1, 2", True),
+        ("a, b = np.zeros(2)", True),  # which f reads
+        ("a, table[0] = 1, 2", False),  # it changes a list too
+        ("a, table[0] = np.zeros(2)", False),
+        ("table[0] = 3", False),
+    ],
+)
+def test_a_line_of_a_script_is_kept_if_it_gives_values_to_names_alone(line: str, kept: bool) -> None:
+    script = ast.parse(f"import numpy as np\ndef f(): return a\n{line}\n")
+    assert [*_parts(script, ())] == [0, 1, 2][: 2 + kept]
