@@ -1234,3 +1234,14 @@ def test_what_the_page_itself_refutes_does_not_survive(tmp_path: Path) -> None:
     path.write_text(QUARTERS)
     found = mutants(load(str(path)))
     assert len({m.name for m in found}) >= 20 and surviving(found) == []
+
+
+def test_a_line_of_the_page_that_the_page_itself_refutes_does_not_survive(tmp_path: Path) -> None:
+    text = QUARTERS
+    for k in (1, 2):  # at the ends a step may be left out
+        formula = f"x + x * step(4 * x - {k}) * (1 - step(4 * x - {k + 1}))"
+        text = text.replace(formula, f"formula_{k}").replace(f"quarter_{k} = C", f"formula_{k} = {formula}\nquarter_{k} = C")
+    path = tmp_path / "quarters.py"
+    path.write_text(text)
+    found = [m for m in mutants(load(str(path))) if m.name.startswith("formula")]
+    assert len(found) >= 50 and surviving(found) == []
