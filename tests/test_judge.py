@@ -1111,6 +1111,8 @@ def test_probabilities_that_a_condition_leaves_open_are_not_zero() -> None:
     assert [line.verdict for line in found] == ["agrees", "refuted"]
     certain = Claim("So.", Equal(E(worth[taken]), worth[1]), where=Equal((shares[0], shares[1]), (0, 1)))
     assert check(Problem("Certain", (certain,))).claims[0].verdict == "proved"
+
+
 def test_a_condition_is_put_into_a_law_after_its_slope_is_taken() -> None:
     x, y = Parameter("x", over=Uniform(0, 1)), Variable("y", over=Uniform(0, 1))
     mean = E(x * Draw("coin", Bernoulli(y)) * Draw("noise", Gaussian(y, 1)))
