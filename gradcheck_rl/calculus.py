@@ -45,7 +45,7 @@ def _counted(e: Any) -> bool:
 @lru_cache(maxsize=1 << 16)
 def slope(e: Any, x: Any) -> Any:
     """The formula that SymPy's e.diff(x) gives."""
-    if not (x.is_Symbol or (x.is_Indexed and _counted(e))):
+    if not (x.is_Symbol or (x.is_Indexed and _counted(x) and _counted(e))):
         return sp.diff(relettered(e, free(x)), x)
     if x not in free(e):
         return sp.S.Zero

@@ -160,3 +160,10 @@ def test_a_sum_with_other_letters_is_the_same_sum(e: Any, taken: set[Any]) -> No
     letters = {limit[0] for part in other.atoms(sp.Sum) for limit in part.limits}
     assert sp.expand(written_out(other) - written_out(e)) == 0 != written_out(e)
     assert {str(s) for s in taken}.isdisjoint(map(str, letters)) and all(s.is_nonnegative for s in letters)
+
+
+@given(st.integers(0, 2), st.lists(st.integers(0, 2), min_size=1, max_size=3))
+def test_a_slope_by_an_entry_at_a_letter_may_be_by_any_of_those_written(at: int, written: list[int]) -> None:
+    e = sp.exp(sp.Mul(*(given_row[n] for n in written)))
+    assert sp.expand(slope(e, given_row[i]).xreplace({i: sp.Integer(at)}) - slope(e, given_row[at])) == 0
+    assert sp.expand(slope(e, given_row[i]).xreplace({i: sp.Integer(at)})) != slope(e, given_row[at]) + 1
