@@ -270,6 +270,8 @@ def _shifted(term: Any, z: Sequence[Any]) -> Sequence[Any]:
     if not tilts:
         return [term]
     exponent = sp.Add(*(f.args[0] for f in tilts))
+    if not exponent.is_polynomial(*z):
+        raise Unsuitable(NO_POLYNOMIAL)
     t = [slope(exponent, x) for x in z]
     if any(x.has(*z) for x in t):
         raise Unsuitable(NO_POLYNOMIAL)

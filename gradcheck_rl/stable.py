@@ -123,7 +123,7 @@ def _log_sum(e: Any) -> Any:
     if isinstance(e, sp.Sum) and len(e.limits) == 1:
         exponent = _exponent(e.function)
         return None if exponent is None else LogSumOver(exponent, *e.limits[0])
-    if not (e.is_Add and e.has(sp.exp)):
+    if e.is_number or not (e.is_Add and e.has(sp.exp)):
         return None
     exponents = [_exponent(term) for term in e.args]
     return None if None in exponents else LogSum(*exponents)

@@ -12,7 +12,7 @@ from typing import Any
 
 import sympy as sp
 
-from .calculus import free, has, rebuilt, size
+from .calculus import free, has, rebuilt, relettered, size
 from .expectation import Slope
 from .normal_form import Budget, is_zero
 from .symbols import bare, frozen_, thaw
@@ -54,7 +54,9 @@ class Form:
     def zero(self, e: Any) -> bool:
         """Is it zero? Two letters may be equal or not, where a factor asks whether they are."""
         e = self.of(e)
-        if is_zero(thaw(e), self.budget):
+        if has(e, frozen_):
+            e = self.of(thaw(e))
+        if is_zero(e, self.budget):
             return True
         asked = sorted((x for x in e.atoms(sp.KroneckerDelta) if all(a in free(e) for a in x.args)), key=str)
         return bool(asked) and self.zero(e.xreplace({asked[0]: sp.S.Zero})) and self.zero(e.xreplace(dict([asked[0].args])))
@@ -79,7 +81,7 @@ class Form:
         """The sum of `body` over k, term by term."""
         n = _bound(ends)
         self.ranges[n] = ends
-        body = self.of(body.xreplace({k: n}))
+        body = self.of(relettered(body, {k}).xreplace({k: n}))
         if any(_terms(part) > MOST_TERMS for part in sp.preorder_traversal(body)):
             raise NotShown
         return sp.Add(*(self.term(sp.Mul.make_args(term), n) for term in sp.Add.make_args(sp.expand_mul(body))))
@@ -117,7 +119,7 @@ class Form:
                 renamed = {n: m for (n, *_), (m, *_) in zip(order, met.limits, strict=False)}
                 there, runs = body.xreplace(renamed), [tuple(x.xreplace(renamed) for x in limit) for limit in order]
                 alike = runs == [tuple(x) for x in met.limits] and _letters(there) == _letters(met.function)
-                if alike and is_zero(thaw(self.of(there) - met.function), self.budget):
+                if alike and is_zero(self.of(there) - met.function, self.budget):
                     return met
         if len(self.sums) == MOST_SUMS:
             raise NotShown

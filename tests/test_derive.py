@@ -37,6 +37,7 @@ from gradcheck_rl import (
     array,
     check,
     collect,
+    diff,
     differentiate,
     exp,
     expand_log,
@@ -822,3 +823,33 @@ def test_entries_that_differ_in_one_index_are_apart() -> None:
     table = sp.IndexedBase("A", real=True)
     first, second = table[k, 0], table[j, 1]
     assert steps(Derivation("slope", sp.Derivative(first * second, first), ((second, "as it is"),))) == ["proved"]
+def test_letters_that_two_sums_share_keep_their_own_ranges() -> None:
+    delta = sp.KroneckerDelta(0, k)
+    inner, twice = sp.Sum(delta, (k, 0, K - 1)), sp.Sum(delta, (k, 0, K - 1), (k, 1, n))
+    assert for_any(twice, n * inner, {})
+    assert not for_any(twice, sp.S.Zero, {})  # it is n, where K is not 0
+    assert not for_any(twice, sp.Sum(delta, (k, 1, n), (k, 0, K - 1)), {})
+
+
+def test_what_is_held_inside_a_derivative_is_not_the_sum_that_moves() -> None:
+    moves, held = (sp.Derivative(over_all(f(R[k]) ** 2, k), R[i]) for f in (sp.S, frozen))
+    ends = (sp.S.Zero, K - 1)
+    assert for_any(held, sp.S.Zero, {i: ends}) and for_any(moves, 2 * R[i], {i: ends})
+    assert for_any(over_all(frozen(R[k]) ** 2, k), over_all(R[j] ** 2, j), {})
+    for left, right in ((moves, held), (held, moves)):
+        assert not for_any(left, right, {i: ends})
+    none = Derivation("none", moves, ((held, "of no terms"),), sizes={K: (0,), i: (0,)})
+    assert steps(none) == ["agrees"]
+
+
+def test_a_slope_by_an_entry_at_a_letter_is_not_zero_because_others_are_at_numbers() -> None:
+    slope = diff(R[0] ** 2, R[i])
+    for said, verdict in ((2 * R[0] * sp.KroneckerDelta(i, 0), "proved"), (sp.S.Zero, "refuted"), (2 * R[0], "refuted")):
+        assert steps(Derivation("slope", slope, ((said, "as said"),), sizes={i: (0, 1)})) == [verdict]
+
+
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_a_number_made_of_exponentials_is_written_as_a_number(library: str) -> None:
+    share = 1 / (1 + sp.exp(2))
+    chain = Derivation("total", over_all(sp.exp(R[k]), k) / (sp.exp(share) + sp.E), sizes={K: (2, 3)})
+    assert "def total(R):" in function("total", chain, library)

@@ -25,8 +25,10 @@ from gradcheck_rl import (
     array,
     check,
     diff,
+    exp,
     expectation,
     frozen,
+    step,
 )
 from gradcheck_rl.errors import Unsuitable
 from gradcheck_rl.evaluators import Scene, World, proof
@@ -211,3 +213,7 @@ def test_what_is_frozen_or_given_is_so_after_a_slope_is_taken() -> None:
         assert check(Problem("Slopes", (there,))).claims[0].verdict == "undecided"
     assert line(diff(frozen(s) * s, s), diff(s * s, s)).verdict == "refuted"
     assert line(diff(frozen(s) * s, s), s).verdict == "proved"
+@pytest.mark.parametrize(("worth", "verdict"), [((1 + sp.E) / 2, "agrees"), ((1 + sp.E) / 3, "refuted")])
+def test_the_exponential_of_a_jump_has_a_mean(worth: Any, verdict: str) -> None:
+    line = check(Problem("jump", claims=(Claim("So.", Equal(E(exp(step(noise))), worth)),))).claims[0]
+    assert line.verdict == verdict
