@@ -30,6 +30,11 @@ from .symbols import (
 )
 
 
+def _given(rule: Any) -> Iterable[tuple[Any, Any]]:
+    """What is written for what. SymPy simplifies by rules of its own too, which list nothing: they stay outside of a mean."""
+    return rule.items() if isinstance(rule, Mapping) else ()
+
+
 class _Averaged(sp.Expr):
     """A real number, worked out where it has a closed form."""
 
@@ -110,8 +115,8 @@ class Expected(_Averaged):
         kept = self._needed(body)
         return sp.Expr.__new__(Expected, body, *kept) if kept else body
 
-    def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
-        return super()._xreplace({k: v for k, v in rule.items() if not k.free_symbols & self.bound})
+    def _xreplace(self, rule: Any) -> Any:
+        return super()._xreplace({k: v for k, v in _given(rule) if not k.free_symbols & self.bound})
 
     def _eval_subs(self, old: Any, new: Any) -> Any:
         return self if old.free_symbols & self.bound else None
@@ -139,8 +144,8 @@ class Slope(_Averaged):
     def free_symbols(self) -> set[Any]:
         return set(free(self.args[0]))
 
-    def _xreplace(self, rule: Mapping[Any, Any]) -> Any:
-        inside = {k: v for k, v in rule.items() if k.free_symbols & self.free_symbols}
+    def _xreplace(self, rule: Any) -> Any:
+        inside = {k: v for k, v in _given(rule) if k.free_symbols & self.free_symbols}
         if any(self.args[1] in (k.free_symbols | v.free_symbols) for k, v in inside.items()):
             return closed(self)._xreplace(rule)  # the derivative comes first
         return super()._xreplace(inside)
@@ -198,6 +203,7 @@ def _together(over: Sequence[Draw], body: Any) -> list[Draw]:
 
 OUTCOMES_IN_A_FORMULA = 512
 TERMS_IN_A_FORMULA = 500
+_no_numbers = (*map(type, (sp.oo, -sp.oo, sp.zoo, sp.nan)), sp.AccumBounds)
 NO_POLYNOMIAL = "the integrand is no polynomial in the draw, nor one times exp of a multiple of it"
 
 
@@ -211,8 +217,7 @@ def closed(e: Any) -> Any:
     if isinstance(e, Expected):
         return sp.Add(*(_eliminate(t) for t in e.terms(bare(closed(e.body)))))
     if isinstance(e, Slope):
-        found = closed(e.args[0])
-        return sp.nan if found in (sp.nan, sp.zoo) else slope(found, e.args[1])  # SymPy's slope of what is no number is 0
+        return slope(closed(e.args[0]), e.args[1])
     if has(e, Expected):
         return e.func(*(closed(a) for a in e.args))
     return e
@@ -229,10 +234,18 @@ def _eliminate(e: Any) -> Any:
     for atoms, law in reversed(e.pairs):
         law = closed(law)
         if isinstance(law, Finite):
-            body = sp.Add(*(w * body.xreplace({atoms[0]: sp.Integer(k)}) for k, w in enumerate(law.weights)))
+            body = sp.Add(*(w * _at(body, {atoms[0]: sp.Integer(k)}) for k, w in enumerate(law.weights) if w != 0))
         else:
             body = _gaussian(body, atoms, law)
     return body
+
+
+def _at(body: Any, outcome: Mapping[Any, Any]) -> Any:
+    """The integrand there. SymPy has one infinity for log(0) and -log(0): what is made of it is no value."""
+    found = body.xreplace(outcome)
+    if has(found, *_no_numbers):
+        raise Unsuitable(f"the integrand is no number where {', '.join(f'{draw} = {value}' for draw, value in outcome.items())}")
+    return found
 
 
 def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
@@ -242,7 +255,7 @@ def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
     body = body.replace(frozen_, lambda x: _held(x, atoms))
     z = [sp.Dummy(f"z{i}", real=True) for i in range(len(atoms))]
     value = [m + sum(row[j] * z[j] for j in range(i + 1)) for i, (m, row) in enumerate(zip(law.mean, law.factor, strict=True))]
-    body = body.xreplace(dict(zip(atoms, value, strict=True)))
+    body = _at(body, dict(zip(atoms, value, strict=True)))
     total = sp.S.Zero
     for term in (part for whole in _multiplied_out(body) for part in _shifted(whole, z)):
         jumps = [f for f in sp.Mul.make_args(term) if isinstance(f, step_) and f.has(*z)]

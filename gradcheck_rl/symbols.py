@@ -411,14 +411,14 @@ class Min(sp.Min):
     """Left as written: comparing two long formulas costs SymPy a tenth of a second each time one is rebuilt."""
 
     def __new__(cls, *args: Any, **_: Any) -> Any:
-        return sp.Min(*args) if all(x.is_number for x in args) else super().__new__(cls, *args, evaluate=False)
+        return sp.Min(*args) if all(x.is_comparable for x in args) else super().__new__(cls, *args, evaluate=False)
 
 
 class Max(sp.Max):
     """Left as written, as Min."""
 
     def __new__(cls, *args: Any, **_: Any) -> Any:
-        return sp.Max(*args) if all(x.is_number for x in args) else super().__new__(cls, *args, evaluate=False)
+        return sp.Max(*args) if all(x.is_comparable for x in args) else super().__new__(cls, *args, evaluate=False)
 
 
 def _entrywise(function: Callable[..., Any], *xs: Any) -> Any:

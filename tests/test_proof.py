@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
+    Bernoulli,
     Claim,
     Draw,
     E,
@@ -23,11 +24,14 @@ from gradcheck_rl import (
     Value,
     Variable,
     array,
+    atan,
     check,
+    clip,
     diff,
     exp,
     expectation,
     frozen,
+    log,
     step,
 )
 from gradcheck_rl.errors import Unsuitable
@@ -217,3 +221,15 @@ def test_what_is_frozen_or_given_is_so_after_a_slope_is_taken() -> None:
 def test_the_exponential_of_a_jump_has_a_mean(worth: Any, verdict: str) -> None:
     line = check(Problem("jump", claims=(Claim("So.", Equal(E(exp(step(noise))), worth)),))).claims[0]
     assert line.verdict == verdict
+
+
+@pytest.mark.parametrize("seen", [step, atan, lambda x: clip(x, -1, 1)], ids=["step", "atan", "clip"])
+@pytest.mark.parametrize("beside", [1, 1 + noise**2])
+def test_the_two_infinities_of_a_logarithm_are_told_apart(seen: Any, beside: Any) -> None:
+    """At 0 the one is -oo and the other oo; to SymPy both are one."""
+    coin = Draw("coin", Bernoulli(sp.Rational(1, 2)))
+    left, right = (E(beside * seen(side * log(coin))) for side in (1, -1))
+    for one, other, verdict in ((left, right, "refuted"), (left, left, "proved"), (2 * left, left + left, "proved")):
+        assert check(Problem("poles", claims=(Claim("So.", Equal(one, other)),))).claims[0].verdict == verdict
+    (line,) = check(Problem("poles", claims=(Claim("So.", Equal(left, right), by="proof"),))).claims
+    assert line.verdict == "refuted"
