@@ -88,6 +88,8 @@ class Graph:
         if e.is_Rational:
             return self.node("number", extra=str(e.p) if e.q == 1 else f"{e.p} / {e.q}"), ()
         if e.is_number:
+            if not (e.is_comparable and e.is_finite):
+                raise Unsuitable(f"{e} is no number")
             return self.node("number", extra=repr(float(e))), ()
         if e.is_Add:
             return self._fold("+", [self.visit(t) for t in sorted(e.args, key=lambda t: (_minus(t), t.is_Rational))])

@@ -853,3 +853,17 @@ def test_a_number_made_of_exponentials_is_written_as_a_number(library: str) -> N
     share = 1 / (1 + sp.exp(2))
     chain = Derivation("total", over_all(sp.exp(R[k]), k) / (sp.exp(share) + sp.E), sizes={K: (2, 3)})
     assert "def total(R):" in function("total", chain, library)
+
+
+def test_a_name_is_gathered_beside_an_expectation() -> None:
+    square = Named("square", theta[0] ** 2)
+    for mean in (J, J.diff(theta[0])):
+        chain = collect(Derivation("beside", theta[0] * exp(theta[0] ** 2) * mean), square)
+        assert exp(square[()]) in sp.Mul.make_args(chain.lines[-1][0])
+        assert steps(chain) == ["proved"]
+
+
+@pytest.mark.parametrize("pole", [sp.zoo, sp.oo, sp.log(-2), sp.nan])
+def test_there_is_no_code_for_what_is_no_number(pole: Any) -> None:
+    with pytest.raises(Unsuitable, match="is no number"):
+        function("pole", Derivation("pole", pole), "numpy")
