@@ -137,3 +137,15 @@ def substituted(e: Any, rule: Mapping[Any, Any]) -> Any:
         return known[part]
 
     return visit(e)
+
+
+no_numbers = (*map(type, (sp.oo, -sp.oo, sp.zoo, sp.nan)), sp.AccumBounds)
+
+
+def has_value(e: Any, rule: Mapping[Any, Any]) -> bool:
+    """Is every part of the formula a number, with these in their places? SymPy has one infinity for log(0) and -log(0), and
+    what is made of the two it takes for equal."""
+    if has(e, *no_numbers):
+        return False
+    poles = [f for f in e.atoms(sp.Pow, sp.log, sp.erfinv, sp.atanh) if not rule.keys().isdisjoint(free(f))]
+    return not has(substituted(sp.Tuple(*poles), rule), *no_numbers)

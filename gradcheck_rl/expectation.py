@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
-from .calculus import free, has, slope
+from .calculus import free, has, has_value, slope
 from .errors import ProblemError, Unsuitable
 from .laws import Draw, Finite, Gaussian, randoms, with_parents
 from .rings import each
@@ -203,7 +203,6 @@ def _together(over: Sequence[Draw], body: Any) -> list[Draw]:
 
 OUTCOMES_IN_A_FORMULA = 512
 TERMS_IN_A_FORMULA = 500
-_no_numbers = (*map(type, (sp.oo, -sp.oo, sp.zoo, sp.nan)), sp.AccumBounds)
 NO_POLYNOMIAL = "the integrand is no polynomial in the draw, nor one times exp of a multiple of it"
 
 
@@ -241,11 +240,10 @@ def _eliminate(e: Any) -> Any:
 
 
 def _at(body: Any, outcome: Mapping[Any, Any]) -> Any:
-    """The integrand there. SymPy has one infinity for log(0) and -log(0): what is made of it is no value."""
-    found = body.xreplace(outcome)
-    if has(found, *_no_numbers):
+    """The integrand there."""
+    if not has_value(body, outcome):
         raise Unsuitable(f"the integrand is no number where {', '.join(f'{draw} = {value}' for draw, value in outcome.items())}")
-    return found
+    return body.xreplace(outcome)
 
 
 def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:

@@ -217,6 +217,8 @@ def test_what_is_frozen_or_given_is_so_after_a_slope_is_taken() -> None:
         assert check(Problem("Slopes", (there,))).claims[0].verdict == "undecided"
     assert line(diff(frozen(s) * s, s), diff(s * s, s)).verdict == "refuted"
     assert line(diff(frozen(s) * s, s), s).verdict == "proved"
+
+
 @pytest.mark.parametrize(("worth", "verdict"), [((1 + sp.E) / 2, "agrees"), ((1 + sp.E) / 3, "refuted")])
 def test_the_exponential_of_a_jump_has_a_mean(worth: Any, verdict: str) -> None:
     line = check(Problem("jump", claims=(Claim("So.", Equal(E(exp(step(noise))), worth)),))).claims[0]
@@ -233,3 +235,18 @@ def test_the_two_infinities_of_a_logarithm_are_told_apart(seen: Any, beside: Any
         assert check(Problem("poles", claims=(Claim("So.", Equal(one, other)),))).claims[0].verdict == verdict
     (line,) = check(Problem("poles", claims=(Claim("So.", Equal(left, right), by="proof"),))).claims
     assert line.verdict == "refuted"
+
+
+@pytest.mark.parametrize("outer", [lambda x, y: x - y, lambda x, y: exp(x - y) - 1], ids=["beside", "inside"])
+@pytest.mark.parametrize("where", [None, 0])
+def test_a_proof_sees_the_poles_at_the_values_that_it_puts_in(outer: Any, where: Any) -> None:
+    """step(log 0) is 0 and step(-log 0) is 1: neither is the step of an infinity without a sign."""
+    v = Variable("v", over=OneOf(0, 1)) if where is None else Variable("v")
+    coin = Draw("coin", Bernoulli(sp.Rational(1, 2)))
+    condition = None if where is None else Equal(v, where)
+    for x, expected in ((v, lambda e: e), (coin, E)):
+        wrong = expected(outer(step(log(x)), step(-log(x))))
+        right = expected((x**2 - x) * log(1 + x))
+        for e, verdict in ((wrong, "refuted"), (right, "proved")):
+            (line,) = check(Problem("poles", claims=(Claim("So.", Equal(e, 0), where=condition, by="proof"),))).claims
+            assert line.verdict == verdict

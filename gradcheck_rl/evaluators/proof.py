@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..calculus import has, size, substituted
+from ..calculus import has, has_value, size, substituted
 from ..errors import Unsuitable
 from ..expectation import closed
 from ..normal_form import Budget, is_zero
@@ -41,9 +41,12 @@ def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene, given: Mapp
         return "no proof was looked for: a slope is left, and what is frozen or given is so after it is taken: write diff(f, x)"
     try:
         rule = {k: thaw(closed(bare(x))) for k, x in given.items()}
-        differences = [substituted(thaw(closed(bare(a - b))), rule) for a, b in pairs]
+        differences = [thaw(closed(bare(a - b))) for a, b in pairs]
     except Unsuitable as error:
         return f"no proof was looked for: {error}"
+    if not all(has_value(e, rule) for e in itertools.chain(*pairs, differences)):
+        return "no proof was looked for: a part of the formulas is no number"
+    differences = [substituted(d, rule) for d in differences]
     if any(has(d, sp.Integral) for d in differences):
         return "no proof was looked for: an integral is left"
     budget = Budget()
@@ -62,7 +65,7 @@ def _is_zero(difference: Any, scene: Scene, budget: Budget) -> bool:
     whole number stays a symbol where that suffices."""
 
     def holds(cases: list[dict[Any, Any]]) -> bool:
-        return all(is_zero(substituted(difference, case), budget) is True for case in cases)
+        return all(has_value(difference, case) and is_zero(substituted(difference, case), budget) is True for case in cases)
 
     listed = _cases(difference, scene)
     return holds(listed) or ((more := _cases(difference, scene, whole=True)) != listed and holds(more))
