@@ -222,6 +222,13 @@ def closed(e: Any) -> Any:
     return e
 
 
+def unaveraged(e: Any) -> list[Any]:
+    """The parts of a formula without their means: integrands, and what stands beside. No law: a chance of 0 has the log of 0."""
+    if not has(e, Expected):
+        return [e]
+    return unaveraged(e.body) if isinstance(e, Expected) else [part for a in e.args for part in unaveraged(a)]
+
+
 @lru_cache(maxsize=512)
 def _eliminate(e: Any) -> Any:
     if not isinstance(e, Expected):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gradcheck_rl import (
     Bernoulli,
+    Categorical,
     Claim,
     Draw,
     E,
@@ -18,6 +19,7 @@ from gradcheck_rl import (
     Gaussian,
     Gradient,
     Integers,
+    Normal,
     OneOf,
     Parameter,
     Problem,
@@ -250,3 +252,10 @@ def test_a_proof_sees_the_poles_at_the_values_that_it_puts_in(outer: Any, where:
         for e, verdict in ((wrong, "refuted"), (right, "proved")):
             (line,) = check(Problem("poles", claims=(Claim("So.", Equal(e, 0), where=condition, by="proof"),))).claims
             assert line.verdict == verdict
+
+
+def test_a_chance_of_zero_that_is_written_is_no_pole() -> None:
+    seldom = Draw("seldom", Categorical([sp.Rational(1, 2), 0, sp.Rational(1, 2)]))
+    pays = Variable("pays", 3, over=Normal())
+    (line,) = check(Problem("seldom", (Claim("So.", Equal(E(pays[seldom]), (pays[0] + pays[2]) / 2), by="proof"),))).claims
+    assert line.verdict == "proved"

@@ -12,7 +12,7 @@ import sympy as sp
 
 from ..calculus import has, has_value, size, substituted
 from ..errors import Unsuitable
-from ..expectation import closed
+from ..expectation import closed, unaveraged
 from ..normal_form import Budget, is_zero
 from ..spaces import Integers, OneOf
 from ..symbols import bare, frozen_, thaw
@@ -44,7 +44,8 @@ def failure(left: Sequence[Any], right: Sequence[Any], scene: Scene, given: Mapp
         differences = [thaw(closed(bare(a - b))) for a, b in pairs]
     except Unsuitable as error:
         return f"no proof was looked for: {error}"
-    if not all(has_value(e, rule) for e in itertools.chain(*pairs, differences)):
+    written = [part for pair in pairs for e in pair for part in unaveraged(e)]
+    if not all(has_value(e, rule) for e in (*written, *differences)):
         return "no proof was looked for: a part of the formulas is no number"
     differences = [substituted(d, rule) for d in differences]
     if any(has(d, sp.Integral) for d in differences):
