@@ -147,5 +147,5 @@ def has_value(e: Any, rule: Mapping[Any, Any]) -> bool:
     what is made of the two it takes for equal."""
     if has(e, *no_numbers):
         return False
-    poles = [f for f in e.atoms(sp.Pow, sp.log, sp.erfinv, sp.atanh) if not rule.keys().isdisjoint(free(f))]
-    return not has(substituted(sp.Tuple(*poles), rule), *no_numbers)
+    poles = [f for f in e.atoms(sp.Pow, sp.log, sp.erfinv, sp.atanh) if not rule.keys().isdisjoint(free(f))] if rule else []
+    return not any(has(substituted(f, rule), *no_numbers) for f in poles)

@@ -82,11 +82,13 @@ class Derivation:
 
     def _check_indices(self, formulas: list[Any]) -> None:
         """A letter without a size may be an index, where it stands nowhere else, and no two entries are perhaps the same one."""
+        without = [(x, k) for x, k in frozenset().union(*map(_open, formulas)) if k not in self.sizes]
+        if not without:
+            return
         cells = set().union(*(e.atoms(sp.Indexed) for e in formulas))
         beside = frozenset().union(*(_letters(substituted(e, dict.fromkeys(cells, sp.Dummy()))) for e in formulas))
-        for x, k in sorted(frozenset().union(*map(_open, formulas)), key=str):
-            alike = x in cells and any(y != x and y.base == x.base and not _apart(x, y) for y in cells)
-            if k not in self.sizes and (k in beside or alike):
+        for x, k in sorted(without, key=str):
+            if k in beside or (x in cells and any(y != x and y.base == x.base and not _apart(x, y) for y in cells)):
                 raise ProblemError(f"{k} in {x} has no size: write sizes={{{k}: (0, 1)}}, keyed by the symbol.")
 
     @cached_property
