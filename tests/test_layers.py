@@ -66,7 +66,7 @@ LAYERS = (
     ("__init__", "__main__", "extend"),
 )
 # What every renderer may use; they are no renderers, and otherwise renderers stand alone.
-SHARED = {"blocks", "document", "formula", "math"}
+SHARED = {"blocks", "document", "formula", "said"}
 # The worker is a program of its own, alone in its process.
 PROGRAMS = ("gradcheck_rl.grading.worker",)
 # A notebook asks the report itself to show itself; the import stands in that one method.

@@ -41,7 +41,8 @@ from gradcheck_rl import (
 )
 from gradcheck_rl.render import html, junit, latex, markdown, text, typst
 from gradcheck_rl.render import json as json_renderer
-from gradcheck_rl.render.document import Setting, told_apart
+from gradcheck_rl.render.document import Setting
+from gradcheck_rl.render.said import told_apart
 from gradcheck_rl.render.text import Screen
 from gradcheck_rl.report import VERDICTS, BlindSpot, Caught, Chain, Flow, Form, Line, Report, Route
 

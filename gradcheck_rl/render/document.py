@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from functools import partial, reduce
 from itertools import chain, count, repeat
 from typing import Any
 
-from ..report import VERDICTS, Caught, Chain, Line, Report, Say, english, plain, printable
+from ..report import VERDICTS, Caught, Chain, Line, Report, Say, english, printable
 from .blocks import (
     BAD,
     GOOD,
@@ -39,10 +38,24 @@ from .blocks import (
     Verdict,
 )
 from .formula import drawable
+from .said import (
+    BLIND,
+    DIGITS,
+    PATHS,
+    SEEN,
+    about,
+    duration,
+    errata,
+    errata_title,
+    mistakes_title,
+    number,
+    other_sizes,
+    reached,
+    sides,
+    usual_resolution,
+)
 
 MOST_COMPONENTS = 12
-LONGEST_EXACT = 16
-DIGITS = (6, 12, 17)
 MOST_ROWS = 12
 # Of the formula of a claim, alone and beside another: how wide a line is, and beyond how many its sentence says more.
 WIDEST_CLAIM, WIDEST_SIDE, MOST_LINES = 80, 50, 3
@@ -50,9 +63,6 @@ WIDEST_CLAIM, WIDEST_SIDE, MOST_LINES = 80, 50, 3
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?", re.ASCII)
 LONG_NUMBER = re.compile(r"-?\d+\.\d{8,}(?:e[-+]?\d{1,3})?", re.ASCII)
 
-SEEN = "An error of {} (relative, above 1) would be seen, unless another resolution is named."
-PATHS = "none: no path; zero: a path that carries nothing"
-BLIND = "Each of these inputs may be anything near its published value: the answer stays the same."
 SHORT: Mapping[str, str] = {
     "answer": "Answer",
     "errata": "Errata",
@@ -400,36 +410,6 @@ def _sourced(name: Piece, source: str) -> Pieces:
     return (name, " · ", source) if source else (name,)
 
 
-def errata(report: Report) -> list[Line]:
-    return [line for line in report.claims if line.kind == "erratum"]
-
-
-def errata_title(printed: Sequence[Line]) -> str:
-    return "Errata: refuted, as they should be" if all(line.ok for line in printed) else "Errata: each should be refuted"
-
-
-def mistakes_title(report: Report) -> str:
-    caught = all(mistake.caught for mistake in report.mistakes)
-    return "Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught"
-
-
-def reached(report: Report) -> list[str]:
-    """The parameters that functions send something to."""
-    return list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
-
-
-def sides(line: Line, most: int, digits: Sequence[int]) -> tuple[list[tuple[str, str, str]], int]:
-    """Label, left and right of each component, and how many are left out; where there are many, those that differ come first."""
-    value, expected, labels = line.value or [], line.expected or [], line.labels or []
-    rows = [
-        (labels[n] if n < len(labels) else str(n), *told_apart(left, expected[n] if n < len(expected) else "", digits))
-        for n, left in enumerate(value)
-    ]
-    if len(rows) > most:
-        rows.sort(key=lambda row: row[1] == row[2])
-    return rows[:most], len(rows) - most
-
-
 def _steps(chain: Chain) -> tuple[str, ...]:
     """The ids of the equals signs that stand between two forms."""
     return chain.steps[: max(0, len(chain.forms) - 1)]
@@ -439,17 +419,6 @@ def _equation(tree: Any, widest: int = WIDEST_CLAIM) -> list[Block]:
     """What a claim says as a formula, where it can be read at a glance."""
     formula = Formula(drawable(tree), "", widest)
     return [Equation(formula)] if formula.tree and len(formula.lines) <= MOST_LINES and formula.width <= 1.4 * widest else []
-
-
-def about(report: Report) -> list[str]:
-    """The paragraphs that say more than the title."""
-    title, *paragraphs = [" ".join(part.split()) for part in (report.title, *report.about.split("\n\n"))]
-    return [part for part in paragraphs if part and part.rstrip(".") != title.rstrip(".")]
-
-
-def usual_resolution(lines: Iterable[Line]) -> float:
-    found = [line.resolution for line in lines]
-    return max(set(found), key=lambda r: (found.count(r), -r), default=0.0)
 
 
 def _overall(report: Report, say: Say) -> Verdict:
@@ -466,46 +435,8 @@ def _small(x: float) -> str:
     return f"{x:.1e}" if x else "0"
 
 
-def other_sizes(line: Line, say: Say) -> str:
-    """K = 2, 4, 5: a name is written once for sizes that follow each other; of a line that fails each size has its verdict."""
-    said, last = list[str](), ""
-    for size, word in line.sizes.items():
-        name, equals, number = size.partition(" = ")
-        held = "" if line.ok and word in ("proved", "agrees") else f" ({say(word)})"
-        said.append(f"{number if equals and name == last else size}{held}")
-        last = name if equals and "," not in size else ""
-    return ", ".join(said)
-
-
-def duration(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-
-
-def number(value: Any, digits: int = DIGITS[0]) -> str:
-    """A float in a few digits; an exact number as it is, or nearly where it is long: the JSON has it whole."""
-    if isinstance(value, float):
-        return f"{value:.{digits}g}"
-    text = plain(value)
-    if len(text) <= LONGEST_EXACT:
-        return text
-    try:
-        return f"≈ {float(Fraction(text)):.{digits}g}"
-    except (ValueError, OverflowError, ZeroDivisionError):
-        return text
-
-
 def _value(value: Any) -> str:
     return f"({', '.join(map(_value, value))})" if isinstance(value, (list, tuple)) else number(value)
-
-
-def told_apart(left: Any, right: Any, digits: Sequence[int] = DIGITS) -> tuple[str, str]:
-    """Both in as few digits as tell them apart; exact numbers that no digits tell apart as they are."""
-    for n in digits:
-        pair = number(left, n), number(right, n)
-        if pair[0] != pair[1]:
-            return pair
-    exact = isinstance(left, str) and isinstance(right, str) and left != right
-    return (left, right) if exact else (number(left, digits[0]), number(right, digits[0]))
 
 
 def _reason(sentence: str) -> str:

@@ -16,7 +16,8 @@ from rich.text import Text
 from ..report import COUNTED, Caught, Chain, Form, Line, Report, Say, english, plain, printable
 from ..typeset import broken
 from ..typeset import text as drawn
-from .document import (
+from .formula import drawable
+from .said import (
     BLIND,
     PATHS,
     SEEN,
@@ -30,7 +31,6 @@ from .document import (
     sides,
     usual_resolution,
 )
-from .formula import drawable
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
 PLAIN_MARKS = str.maketrans({"✓": "+", "✗": "x", "→": ">", "·": "-"})

@@ -1,0 +1,95 @@
+"""What a report says at a terminal and on a page alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+from typing import Any
+
+from ..report import Line, Report, Say, plain
+
+LONGEST_EXACT = 16
+DIGITS = (6, 12, 17)
+
+SEEN = "An error of {} (relative, above 1) would be seen, unless another resolution is named."
+PATHS = "none: no path; zero: a path that carries nothing"
+BLIND = "Each of these inputs may be anything near its published value: the answer stays the same."
+
+
+def about(report: Report) -> list[str]:
+    """The paragraphs that say more than the title."""
+    title, *paragraphs = [" ".join(part.split()) for part in (report.title, *report.about.split("\n\n"))]
+    return [part for part in paragraphs if part and part.rstrip(".") != title.rstrip(".")]
+
+
+def errata(report: Report) -> list[Line]:
+    return [line for line in report.claims if line.kind == "erratum"]
+
+
+def errata_title(printed: Sequence[Line]) -> str:
+    return "Errata: refuted, as they should be" if all(line.ok for line in printed) else "Errata: each should be refuted"
+
+
+def mistakes_title(report: Report) -> str:
+    caught = all(mistake.caught for mistake in report.mistakes)
+    return "Mistakes, and the claims that caught them" if caught else "Mistakes: each should be caught"
+
+
+def reached(report: Report) -> list[str]:
+    """The parameters that functions send something to."""
+    return list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
+
+
+def usual_resolution(lines: Iterable[Line]) -> float:
+    found = [line.resolution for line in lines]
+    return max(set(found), key=lambda r: (found.count(r), -r), default=0.0)
+
+
+def other_sizes(line: Line, say: Say) -> str:
+    """K = 2, 4, 5: a name is written once for sizes that follow each other; of a line that fails each size has its verdict."""
+    said, last = list[str](), ""
+    for size, word in line.sizes.items():
+        name, equals, number = size.partition(" = ")
+        held = "" if line.ok and word in ("proved", "agrees") else f" ({say(word)})"
+        said.append(f"{number if equals and name == last else size}{held}")
+        last = name if equals and "," not in size else ""
+    return ", ".join(said)
+
+
+def sides(line: Line, most: int, digits: Sequence[int]) -> tuple[list[tuple[str, str, str]], int]:
+    """Label, left and right of each component, and how many are left out; where there are many, those that differ come first."""
+    value, expected, labels = line.value or [], line.expected or [], line.labels or []
+    rows = [
+        (labels[n] if n < len(labels) else str(n), *told_apart(left, expected[n] if n < len(expected) else "", digits))
+        for n, left in enumerate(value)
+    ]
+    if len(rows) > most:
+        rows.sort(key=lambda row: row[1] == row[2])
+    return rows[:most], len(rows) - most
+
+
+def told_apart(left: Any, right: Any, digits: Sequence[int] = DIGITS) -> tuple[str, str]:
+    """Both in as few digits as tell them apart; exact numbers that no digits tell apart as they are."""
+    for n in digits:
+        pair = number(left, n), number(right, n)
+        if pair[0] != pair[1]:
+            return pair
+    exact = isinstance(left, str) and isinstance(right, str) and left != right
+    return (left, right) if exact else (number(left, digits[0]), number(right, digits[0]))
+
+
+def number(value: Any, digits: int = DIGITS[0]) -> str:
+    """A float in a few digits; an exact number as it is, or nearly where it is long: the JSON has it whole."""
+    if isinstance(value, float):
+        return f"{value:.{digits}g}"
+    text = plain(value)
+    if len(text) <= LONGEST_EXACT:
+        return text
+    try:
+        return f"≈ {float(Fraction(text)):.{digits}g}"
+    except (ValueError, OverflowError, ZeroDivisionError):
+        return text
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
