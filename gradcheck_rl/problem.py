@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import copy
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -184,7 +185,10 @@ class Problem:
         """The problem with the names its file gives to claims, errata and mistakes."""
         kinds = (Claim, Erratum, Mistake, Derivation)
         names = {v: k for k, v in variables.items() if type(v) in kinds}
-        return replace(self, id=id, about=about, path=path, also=also, given_names=names)
+        problem = copy(self)  # what it binds is bound
+        for name, value in {"id": id, "about": about, "path": path, "also": also, "given_names": names}.items():
+            object.__setattr__(problem, name, value)
+        return problem
 
     @property
     def names(self) -> dict[str, Any]:
