@@ -86,7 +86,7 @@ def derived(
     for name, d in chosen.items():
         items |= {name: d} | {name + at: there for (of, at), there in worked_out.items() if of == name}
     names = dict(problem.given_names) | {d: name for name, d in items.items()}
-    page = replace(problem, derivations=tuple(items.values()), given_names=names)
+    page = problem.but(derivations=tuple(items.values()), given_names=names)
     report = check(page, seed=seed, only=[*items, *errata], formulas=True)
     chains = {chain.forms[0].name.rpartition(".")[0]: chain for chain in report.derivations}
     for name, at in worked_out:

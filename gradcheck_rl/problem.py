@@ -185,8 +185,12 @@ class Problem:
         """The problem with the names its file gives to claims, errata and mistakes."""
         kinds = (Claim, Erratum, Mistake, Derivation)
         names = {v: k for k, v in variables.items() if type(v) in kinds}
-        problem = copy(self)  # what it binds is bound
-        for name, value in {"id": id, "about": about, "path": path, "also": also, "given_names": names}.items():
+        return self.but(id=id, about=about, path=path, also=also, given_names=names)
+
+    def but(self, **words: Any) -> Problem:
+        """The same page with other names, words or derivations: what its claims bind is bound."""
+        problem = copy(self)
+        for name, value in words.items():
             object.__setattr__(problem, name, value)
         return problem
 
