@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backends.loss import Lines
+from .backends.loss import UNIT, Lines
 from .errors import InputError
 from .estimate import EPS, Estimate, Evidence, Floats
 from .loop import HOLDS, whole
@@ -140,7 +140,7 @@ class _Direction(NamedTuple):
 
 
 class _Slopes:
-    def __init__(self, lines: Lines, rows: Floats, seed: int, start: float) -> None:
+    def __init__(self, lines: Lines, rows: Any, seed: int, start: float) -> None:
         self.lines, self.rows, self.seed, self.start = lines, rows, seed, start
         self.value, self.gradient, self.unreached = lines.gradient()
         self.scale = np.maximum(np.abs(lines.here), 1.0)  # how far to go in each entry: as its number is large
@@ -158,7 +158,8 @@ class _Slopes:
     def line(self) -> Line:
         if broken := self._broken():
             return self._line(Verdict.REFUTED, reason=broken)
-        found = self._quick(self._paths([row * self.scale for row in self.rows]))
+        step = self.scale * UNIT
+        found = self._quick(self._paths([row * step for row in self.rows]))
         doubtful = [d for d in found if d.verdict is not Verdict.AGREES]
         if not doubtful:
             return self._said(found[0], found)
@@ -303,7 +304,7 @@ class _Slopes:
         direction = np.zeros_like(self.lines.here)
         for name in names:
             at = self.lines.blocks[name]
-            uphill, row = np.sign(self.gradient[at]), self.rows[0, at]
+            uphill, row = np.sign(self.gradient[at]), self.rows[0, at] * UNIT
             direction[at] = np.where(uphill == 0, row, np.abs(row) * uphill) * self.scale[at]
         (path,) = self._paths([direction])
         return path

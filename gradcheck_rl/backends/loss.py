@@ -21,6 +21,7 @@ from .modes import WITHOUT, Held, Shaken, word
 from .torch import dense, precision
 
 _directions = torch.Generator()
+UNIT = 2.0**-15  # of the numbers that make a direction
 BEFORE = "what was computed before: compute it inside, lambda: loss(model(batch))."
 
 
@@ -94,11 +95,12 @@ class Lines:
             return False
         return x.layout != torch.strided or x.untyped_storage().data_ptr() not in self._moved
 
-    def drawn(self, count: int, seed: int) -> Floats:
-        """Rows of numbers from -1 to 1, of 24 bits, that come from the seed and the loss's name, and from nothing else."""
+    def drawn(self, count: int, seed: int) -> Any:
+        """Rows of odd numbers of 16 bits, as many above 0 as below, that come from the seed and the loss's name alone."""
         _directions.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
-        empty = torch.empty(count, self.here.size, dtype=torch.float32, device="cpu")
-        return empty.uniform_(-1, 1, generator=_directions).numpy()
+        words = torch.empty((count, (self.here.size + 3) // 4), dtype=torch.int64, device="cpu")
+        words.random_(-(2**63), None, generator=_directions).bitwise_or_(0x0001_0001_0001_0001)
+        return words.numpy().view(np.int16)[:, : self.here.size]
 
     def move(self, there: Floats) -> None:
         """The numbers are written where the parameters keep theirs, so that whatever shares them moves too."""
