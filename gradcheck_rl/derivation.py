@@ -196,16 +196,14 @@ def _bound(end: Any, e: Any) -> int:
 
 def evaluable(e: Any, known: dict[Any, Any]) -> Any:
     """With a variable in the place of every bare symbol and indexed entry, so that the step can be tried at points too."""
-    rule: dict[Any, Any] = {}
     ranges = e.atoms(sp.Integral, sp.Sum) if has(e, sp.Integral, sp.Sum) else ()
     indexed = e.atoms(sp.Indexed) if ranges else {s for s in free(e) if s.is_Indexed}
     bound = {v for i in ranges for v in i.variables}
     inside = set().union(*(free(i) - {i} for i in indexed))
-    for s in sorted(indexed | {s for s in free(e) if not isinstance(s, (Atom, sp.Indexed)) and s not in inside} - bound, key=str):
-        if s not in known and not has(e, sp.Derivative, AppliedUndef):
+    letters = (indexed | {s for s in free(e) if not isinstance(s, (Atom, sp.Indexed)) and s not in inside}) - bound
+    for s in sorted(letters - known.keys(), key=str):
+        if not has(e, sp.Derivative, AppliedUndef):
             name = re.sub(r"\W+", "_", str(s)).strip("_")
             name = name if name.isidentifier() else f"x{name}"
             known[s] = Variable(name, over=Uniform(0.1, 3) if s.is_positive else Normal())[()]
-        if s in known:
-            rule[s] = known[s]
-    return substituted(e, rule)
+    return substituted(e, {s: known[s] for s in letters if s in known})
