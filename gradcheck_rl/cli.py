@@ -47,14 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115  for as long as the process lives
     words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = _parser()
     if not words:
-        parser.print_help(sys.stderr)
+        _parser().print_help(sys.stderr)
         return 2
     if {"-v", "--version"} & set(words):
         return _version()
     if words[0] not in (*COMMANDS, "-h", "--help"):
         words.insert(0, "run")
+    parser = _parser(words[0])
     as_json = not {"--json", "--format=json", "--as=json"}.isdisjoint([*words, *map("=".join, pairwise(words))])
     try:
         options, unknown = parser.parse_known_args(words)
@@ -518,7 +518,8 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{message}. `{self.prog} --help` shows what there is.")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(typed: str = "") -> argparse.ArgumentParser:
+    """With the options of the command that was typed: to make those of all takes longer than to list the problems."""
     parser = _Parser(
         prog="gradcheck_rl",
         description="Says whether a gradient in reinforcement learning is right, from an exact model.",
@@ -531,7 +532,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, known in COMMANDS.items():
         says = f"{known.says[0].upper()}{known.says[1:]}."
         command = commands.add_parser(name, help=known.says, description=says, allow_abbrev=False)
-        for option in known.options:
+        for option in known.options if name == typed else ():
             command.add_argument(*SHORT.get(option, ()), option, **OPTIONS[option])
     return parser
 
