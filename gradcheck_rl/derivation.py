@@ -82,10 +82,11 @@ class Derivation:
 
     def _check_indices(self, formulas: list[Any]) -> None:
         """A letter without a size may be an index, where it stands nowhere else, and no two entries are perhaps the same one."""
-        without = [(x, k) for x, k in frozenset().union(*map(_open, formulas)) if k not in self.sizes]
-        if not without:
-            return
         cells = set().union(*(e.atoms(sp.Indexed) for e in formulas))
+        if moved := sorted(((x, k) for x in cells for i in x.indices for k in i.atoms(Atom)), key=str):
+            x, k = moved[0]
+            raise ProblemError(f'{x} is read at {k}, which has values: write {x.base} = Variable("{x.base}", 3), and {x}.')
+        without = [(x, k) for x, k in frozenset().union(*map(_open, formulas)) if k not in self.sizes]
         beside = frozenset().union(*(_letters(substituted(e, dict.fromkeys(cells, sp.Dummy()))) for e in formulas))
         for x, k in sorted(without, key=str):
             if k in beside or (x in cells and any(y != x and y.base == x.base and not _apart(x, y) for y in cells)):

@@ -42,7 +42,7 @@ from .nodes import (
     tanh_sinh,
 )
 from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, binary, blur, image, of_bits
-from .symbols import Pick, by_name, frozen_, named_, step_
+from .symbols import Atom, Pick, by_name, frozen_, named_, step_
 from .tangents import RULES, Tangents
 
 FUNCTIONS: dict[Any, str] = {
@@ -748,8 +748,10 @@ def _compiled_once(outputs: tuple[Any, ...]) -> tuple[Program, list[Any]]:
 def _lookup(inputs: Sequence[Any], row: Mapping[Any, Any]) -> list[Any]:
     for s in inputs:
         if s not in row:
-            what, wanted = (
-                ("draw", "take the expectation E(...) or Mean(...) over it") if randoms(s) else ("symbol", "give it in the point")
-            )
-            raise ProblemError(f"the {what} `{s}` has no value here: {wanted}.")
+            if not isinstance(s, Atom):
+                some = f'{s} = Variable("{s}"), or Variable("{s}", 3) for three entries'
+                raise ProblemError(f"`{s}` is a symbol of SymPy, which has no values: write {some}.")
+            drawn = "the draw", "take the expectation E(...) or Mean(...) over it"
+            what, wanted = drawn if randoms(s) else ("the symbol", "give it in the point")
+            raise ProblemError(f"{what} `{s}` has no value here: {wanted}.")
     return [row[s] for s in inputs]

@@ -27,6 +27,7 @@ from gradcheck_rl import (
     E,
     Equal,
     Gaussian,
+    Integers,
     LogRational,
     Named,
     Parameter,
@@ -817,6 +818,16 @@ def test_an_index_that_is_no_other_needs_no_size() -> None:
     slope = sp.Derivative((R[k] + W[k + 1] - W_k) ** 2, W_k)
     assert steps(Derivation("slope", slope, ((2 * (W_k - R[k] - W[k + 1]), "as it is"),))) == ["proved"]
     assert steps(Derivation("slope", slope, ((2 * (W_k - R[k]), "as it is not"),))) == ["refuted"]
+
+
+def test_an_entry_at_a_variable_is_that_of_a_variable() -> None:
+    n, gains = Variable("n", over=Integers(0, 1)), Variable("W", 2)
+    at_n = n + sp.KroneckerDelta(n[()], 0) * gains[n]
+    assert steps(Derivation("entry", at_n, ((n + sp.KroneckerDelta(n[()], 0) * gains[0], "delta picks it"),))) == ["proved"]
+    line = Derivation("slope", sp.Derivative(over_all(exp(W_j), j), W[n[()]]), ((0, "as if it were another"),), sizes={K: (2,)})
+    with pytest.raises(ProblemError) as told:
+        check(Problem("slope", derivations=(line,)))
+    assert str(told.value) == 'w[n] is read at n, which has values: write w = Variable("w", 3), and w[n].'
 
 
 def test_entries_that_differ_in_one_index_are_apart() -> None:

@@ -552,7 +552,7 @@ def test_a_continuous_draw_without_closed_form_is_not_evaluated_exactly() -> Non
 f = sp.Function("f")
 ERRORS: list[tuple[Any, type[Exception], str]] = [
     (x * sp.Float(0.5), ProblemError, "0.5 is a rounded number inside a formula: write Rational.1, 2."),
-    (sp.Symbol("z") + x, ProblemError, "the symbol `z` has no value here: give it in the point"),
+    (sp.Symbol("z") + x, ProblemError, "`z` is a symbol of SymPy, which has no values: write z = Variable"),
     (Draw("a", Bernoulli(R(1, 2)))[()] + x, ProblemError, "the draw `a` has no value here: take the expectation"),
     (sp.gamma(x), ProblemError, "no way to evaluate gamma in gamma"),
     (f(x), Unsuitable, "generic functions and symbolic sums have no value"),
