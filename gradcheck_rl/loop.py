@@ -24,6 +24,7 @@ from .judge import Answer, Judge, Settled
 from .notation import stated
 from .points import Points, covering
 from .problem import Problem, slug
+from .quantities import slots
 from .replay import replay
 from .report import Caught, Line, Report, Route, versions
 from .rings import BITS
@@ -320,6 +321,10 @@ class _Loop:
         became = f"{claim} stops, which anyone notices" if stops else f"{claim}: {settled.best.verdict.word}"
         if found and self.judge.settle(mistake.breaks, {}).best.verdict is Verdict.REFUTED:
             found, became = False, f"{became}, as it is without"
+        run = {f for top in mistake.breaks.code() for f in slots(top)}
+        if run.isdisjoint(answer):
+            names = " or ".join(f"`{f.__name__}`" for f in answer)
+            settled = replace(settled, reason=f"none of its functions has {names} as the default of an argument, to be replaced.")
         why = f"{':' if stops else ';'} {settled.reason}" if settled.reason else "."
         reason = settled.reason if found else f"With it {became}{why}"
         return Caught(

@@ -1529,6 +1529,30 @@ def test_a_mistake_that_is_not_caught_says_why_in_one_sentence(entries: int, sai
     assert none.reason == "With it so: agrees."
 
 
+def test_a_mistake_in_a_function_that_a_claim_calls_by_itself_says_why_it_is_not_caught() -> None:
+    def part(theta: Any) -> Any:
+        return theta
+
+    def bent(theta: Any) -> Any:
+        return theta.exp()
+
+    def whole(theta: Any) -> Any:
+        return part(theta)
+
+    def by_default(theta: Any, part: Any = part) -> Any:
+        return part(theta)
+
+    theta = Parameter("theta", 2, over=Normal())
+    by_itself, given = Claim("So.", Equal(Value(whole), theta)), Claim("Too.", Equal(Value(by_default), theta))
+    mistakes = (
+        Mistake("Here.", {part: lambda theta: theta.exp()}, breaks=by_itself),
+        Mistake("There.", {part: lambda theta: theta.exp()}, breaks=given),
+    )
+    here, there = check(Problem(title="Two", claims=(by_itself, given), mistakes=mistakes)).mistakes
+    assert there.caught
+    assert here.reason == "With it so: agrees; none of its functions has `part` as the default of an argument, to be replaced."
+
+
 def test_what_is_undecided_neither_holds_nor_is_wrong_nor_catches_a_mistake() -> None:
     x = Parameter("x", over=Uniform(1, 2))
 
