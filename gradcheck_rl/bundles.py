@@ -25,9 +25,11 @@ class Bundle(Itself):
     """Named arrays of formulas in draws: the arguments that code asks for when it wants more than one draw.
 
     `index` names those that code indexes with although they are read from a table, as observations are.
+    `copies`: of a batch, what it holds and how often.
     """
 
-    def __init__(self, names: Mapping[str, Any], index: Iterable[str] = ()) -> None:
+    def __init__(self, names: Mapping[str, Any], index: Iterable[str] = (), copies: tuple[Iterable[str], int] = ((), 1)) -> None:
+        self.copies = copies
         self.names: dict[str, Column] = {name: Column(name, values, self, name in index) for name, values in names.items()}
 
     def __repr__(self) -> str:
@@ -111,12 +113,13 @@ def batch(of: Episode | Draw | Sequence[Draw], n: int, given: Draw | Sequence[Dr
         if not chain:
             raise ProblemError("batch(...) has nothing to copy: write the draws, and as given=... only what their copies share.")
         copies = [_again(chain, str(i)) for i in range(n)]
-        return Bundle({draw.name: array(*(copy[k] for copy in copies)) for k, draw in enumerate(chain)})
+        columns = {draw.name: array(*(copy[k] for copy in copies)) for k, draw in enumerate(chain)}
+        return Bundle(columns, copies=(columns, n))
     if not isinstance(of, Episode) or shared:
         raise ProblemError(f"batch({of}, ...) needs draws or an episode: write batch(action, 2), or batch((first, second), 2).")
     copies = [of.again(f"{i}_") for i in range(n)]
     columns = {name: array(*(np.asarray(c[name].array) for c in copies)) for name in of.names}
-    return Bundle(columns, index=[name for name in columns if of[name].whole])
+    return Bundle(columns, index=[name for name in columns if of[name].whole], copies=(("episode",), n))
 
 
 def _again(chain: Sequence[Draw], tag: str) -> list[Draw]:

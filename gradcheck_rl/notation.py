@@ -24,7 +24,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 
-from .bundles import Rows
+from .bundles import Bundle, Rows
 from .claims import AtMost, Differs, Equal, Relation, Within
 from .expectation import Expected, Slope
 from .laws import Random
@@ -206,7 +206,7 @@ def _stated(q: Any) -> Piece:
                 nabla = ["sub", nabla, _row(*_separated(name(v.name) for v in by))]
             return Piece(_row(nabla, _at_least(_leaf(of), WHOLE)), PRODUCT)
         case Mean(of=of, over=over):
-            return _of(["accent", "hat", ["fn", "E"]] if isinstance(over, Rows) else ["fn", "E"], of)
+            return _of(["accent", "hat", ["fn", "E"]] if isinstance(over, Rows) else ["fn", "E"], of, over)
         case Component(of=of, index=index) if isinstance(index, int):
             return Piece(["sub", _at_least(_stated(of), WHOLE), _piece(sp.Integer(index), inline=True).tree], WHOLE)
         case Combined(sign=sign, left=left, right=right):
@@ -223,7 +223,7 @@ def _stated(q: Any) -> Piece:
             cells = [_digits(d) for d in digits]
             return Piece(cells[0] if len(cells) == 1 else _tuple(cells), WHOLE)
         case Over(of=of):
-            return _of(["fn", OVER.get(type(q), type(q).__name__.lower())], of)
+            return _of(["fn", OVER.get(type(q), type(q).__name__.lower())], of, getattr(q, "over", None))
         case _:
             return Piece(["text", type(q).__name__], WHOLE)
 
@@ -231,7 +231,11 @@ def _stated(q: Any) -> Piece:
 OVER: dict[type, str] = {Covariance: "Cov", Trace: "tr", Curl: "curl", Hull: "hull", NonFinite: "nonfinite"}
 
 
-def _of(sign: Tree, of: Any) -> Piece:
+def _of(sign: Tree, of: Any, over: Any) -> Piece:
+    """With how many copies it is over."""
+    if isinstance(over, Bundle) and over.copies[1] > 1:
+        names, n = over.copies
+        sign = ["sub", sign, _row(*_separated(map(name, names)), ["op", "times"], _number(n))]
     return Piece(_row(sign, ["fence", "[", "]", _stated(of).tree]), WHOLE)
 
 

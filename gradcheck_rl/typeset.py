@@ -20,9 +20,9 @@ LETTERS: Mapping[str, str] = {
     for word, char in zip(words.split(), chars, strict=True)
 }
 SIGNS: Mapping[str, str] = {"sum": "∑", "product": "∏", "integral": "∫"}
-OPERATORS: Mapping[str, str] = {"-": "−", "!=": "≠", "<=": "≤", ">=": "≥", "cdot": "·", "partial": "∂", "in": "∈"}
-SPACED = frozenset({"+", "-", "=", "!=", "<", "<=", ">", ">=", "in", "cdot"})
-RELATIONS = SPACED - {"+", "-", "cdot"}
+OPERATORS: Mapping[str, str] = {"-": "−", "!=": "≠", "<=": "≤", ">=": "≥", "cdot": "·", "times": "×", "partial": "∂", "in": "∈"}
+SPACED = frozenset({"+", "-", "=", "!=", "<", "<=", ">", ">=", "in", "cdot", "times"})
+RELATIONS = SPACED - {"+", "-", "cdot", "times"}
 HEIGHT = frozenset({"frac", "big", "matrix", "cases", "binom"})
 BOLD: Mapping[str, str] = {"E": "𝔼", "1": "𝟏"}
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -177,6 +177,7 @@ _TEX_OPERATORS = {
     "<=": r"\leq ",
     ">=": r"\geq ",
     "cdot": r"\cdot ",
+    "times": r"\times ",
     "in": r"\in ",
     "partial": r"\partial ",
     "d": r"\,\mathrm{d}",

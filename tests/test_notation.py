@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from gradcheck_rl import (
     AtMost,
     Categorical,
+    Covariance,
     Draw,
     E,
     Equal,
@@ -28,9 +29,12 @@ from gradcheck_rl import (
     Named,
     Parameter,
     Rows,
+    Value,
     Variable,
     Within,
     array,
+    batch,
+    episode,
     exp,
     frozen,
     log,
@@ -339,6 +343,23 @@ def test_names_of_several_letters_do_not_run_together() -> None:
     assert r"\log x" in typeset.latex(notation(sp.log(sp.Symbol("x")))) and "<mspace" in typeset.mathml(
         notation(sp.log(sp.Symbol("x")))
     )
+
+
+def test_a_mean_over_copies_says_over_how_many() -> None:
+    z, half = Draw("z", Gaussian(0, 1)), [sp.Rational(1, 2)] * 2
+    coin = Draw("coin", Categorical(half))
+    tau = episode([1, 0], [[half] * 2] * 2, [[0, 1]] * 2, [half] * 2, horizon=2)
+
+    def latex(q: Any) -> str:
+        return typeset.latex(stated(Equal(q, 0)))
+
+    assert [latex(Covariance(Value(z), over=batch(z, n))) for n in (2, 3)] == [
+        r"\operatorname{Cov}_{z\times 2}[z]=0",
+        r"\operatorname{Cov}_{z\times 3}[z]=0",
+    ]
+    assert latex(Mean(Value(z), over=batch((z, coin), 2))) == r"\mathbf{E}_{z,\mathrm{coin}\times 2}[z]=0"
+    assert latex(Mean(Value(tau.total), over=batch(tau, 2))).startswith(r"\mathbf{E}_{\mathrm{episode}\times 2}[")
+    assert latex(Mean(Value(z), over=batch(z, 1))) == r"\mathbf{E}[z]=0"
 
 
 def test_a_claim_says_if_what() -> None:
