@@ -30,16 +30,10 @@ def rows(options: Options) -> Iterator[Row]:
     yield Row("start: list", light["list"], None, floor)
     if options.smoke:
         return
-    whole = processes(
-        {
-            "problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"),
-            "first": ("-c", FIRST),
-            "derive": ("-m", "gradcheck_rl", "derive", "problem1"),
-            ALL: ("-c", ALL),
-            MODEL: ("-c", MODEL),
-        },
-        options.repeats // 3,
+    model = processes(
+        {"first": ("-c", FIRST), "derive": ("-m", "gradcheck_rl", "derive", "problem1"), MODEL: ("-c", MODEL)}, options.repeats
     )
+    whole = processes({"problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"), ALL: ("-c", ALL)}, options.repeats // 3)
     yield Row("start: problem1, whole", whole["problem1"], None, (ALL, whole[ALL]))
-    yield Row("start: problem1, first verdict", whole["first"], None, (MODEL, whole[MODEL]))
-    yield Row("start: derive problem1", whole["derive"], None, (MODEL, whole[MODEL]))
+    yield Row("start: problem1, first verdict", model["first"], None, (MODEL, model[MODEL]))
+    yield Row("start: derive problem1", model["derive"], None, (MODEL, model[MODEL]))
