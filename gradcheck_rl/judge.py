@@ -20,7 +20,7 @@ from .calculus import has
 from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within
 from .corners import CORNERS
 from .errors import CodeError, ProblemError, Unsuitable
-from .estimate import Evidence
+from .estimate import Estimate, Evidence
 from .evaluators import (
     NAMES,
     Scene,
@@ -470,6 +470,8 @@ class Judge:
         rounded = [spelled(float(e.value[r.place])) for e in (r.left, r.right)]
         if max(len(str(left)), len(str(right))) > LONGEST and rounded[0] != rounded[1]:
             left, right = rounded
+        if isinstance(that, Within) and that.bounds is None:
+            right = _interval(r.right, r.place)
         by = [found[r.coordinate % len(found)] for q in that.sides if (found := labels(q, self.world.parameters))]
         other = f": the slope by {by[0]} beside that by {by[-1]}" if len(set(by)) > 1 else ""
         if left == right == "nan":
@@ -499,6 +501,13 @@ class Judge:
             "labels": names and names * (width // len(names)),
             "point": r.points.witness(b, needed(claim, self.world)) | r.measured.drawn(b, far),
         }
+
+
+def _interval(hull: Estimate, place: tuple[int, int]) -> str:
+    """Its ends without the room for rounding, which begins at the tenth digit."""
+    middle, half = float(hull.value[place]), float(hull.radius[place])
+    low, high = (f"{x:.7g}" for x in (middle - half, middle + half))
+    return low if low == high else f"[{low}, {high}]"
 
 
 def _used(scene: Scene) -> str:

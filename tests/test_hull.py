@@ -270,6 +270,12 @@ def test_why_no_point_is_left_is_said() -> None:
     assert ruling(Claim("spanned", Within(Gradient(abs(x)), Hull(Gradient(abs(x)))), at=Point(x=0))).verdict == "agrees"
 
 
+def test_what_lies_outside_an_interval_is_told_with_its_ends() -> None:
+    x = Parameter("x", over=Normal())
+    for at, said in ((0, "2 lies outside [-1, 1]"), (3, "2 lies outside 1")):
+        assert ruling(Claim("inside", Within(Gradient(2 * x), Hull(Gradient(abs(x)))), at=Point(x=at))).reason == said
+
+
 def test_a_slope_without_end_has_no_interval() -> None:
     a = Parameter("a", over=Normal())
     for inside in (0, 1000):
