@@ -121,6 +121,10 @@ def _sound(
         raise InputError(
             f"the answer is {type(answer).__name__}: write {{reference function: replacement}}, as {{log_pi: mine}}."
         )
+    if answer is not None and not answer:
+        raise InputError(
+            "the answer is empty, and the page would be checked alone: write {reference function: replacement}, or leave it out."
+        )
     whole("seed", seed, 0)
     for name, number in (("points", points), ("samples", samples)):
         if number is not None and not isinstance(number, Points):

@@ -357,7 +357,7 @@ def test_too_many_outcomes_are_told_with_what_to_do() -> None:
 
     by_samples = Claim("So.", Equal(Mean(Value(t_many), over=batch(coin, 13)), 13 * sigmoid(p)), by="sampled", resolution=0.05)
     sampled = Problem(title="Many", claims=(by_samples,), world=(coin,), points=2)
-    assert [check(sampled, answer).claims[0].verdict for answer in ({}, {t_many: t_more})] == ["agrees", "refuted"]
+    assert [check(sampled, answer).claims[0].verdict for answer in (None, {t_many: t_more})] == ["agrees", "refuted"]
 
 
 def test_applicability() -> None:

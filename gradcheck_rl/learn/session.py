@@ -167,7 +167,7 @@ class _Run:
         for loss, rows in self.agent.rows(self.batch).items() if self.batch else ():
             claims = [c for c in self.lesson.losses[loss] if not self.answer or self.problem.names[c].reaches(self.answer)]
             if claims:
-                found += check(self.problem, self.answer, self.seed, self._points(loss, rows), claims, timed=False).claims
+                found += check(self.problem, self.answer or None, self.seed, self._points(loss, rows), claims, timed=False).claims
         if found:
             self.checked.append(Checkpoint(self.environment.steps, tuple(found)))
             self.progress(self.checked[-1])
