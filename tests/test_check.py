@@ -1439,6 +1439,19 @@ def test_a_network_that_is_made_already_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (lambda: module(Critic, "critic_value", v="out.weight"), "'critic_value' is str, and no function: "),  # pyright: ignore
+        (lambda: module(3, critic_value, v="out.weight"), "3 is int, and no network: "),  # pyright: ignore
+    ],
+)
+def test_what_module_does_not_take_is_told(wrong: Any, said: str) -> None:
+    with pytest.raises(InputError) as error:
+        wrong()
+    assert str(error.value) == f"{said}write module(Policy, log_pi, ...), with the function whose place it takes."
+
+
 @pytest.mark.parametrize("hidden_first", [True, False])
 def test_two_episodes_of_which_one_hides_its_states_stand_on_one_page(hidden_first: bool) -> None:
     theta, pay = Parameter("theta", (2, 2), over=LogRational()), Variable("pay", (2, 2), over=Uniform(-1, 1))

@@ -250,6 +250,10 @@ def module(make: Callable[[], Any], like: Callable[..., Any], **parameters: str)
     `module(Policy, policy, W="n1.weight", b="n1.bias")`. An argument has the axes of its parameter: a row `v` in the place
     of a weight of shape (1, 2) is one row of a matrix, so that what a network returns has the axes that it has in use.
     """
+    for given, what in ((make, "network"), (like, "function")):
+        if not callable(given):
+            wanted = "write module(Policy, log_pi, ...), with the function whose place it takes"
+            raise InputError(f"{given!r} is {type(given).__name__}, and no {what}: {wanted}.")
     names = list(inspect.signature(like).parameters)
     for name in parameters:
         if name not in names:
