@@ -130,11 +130,14 @@ def _ruling(claim: Claim, judge: Judge) -> Ruling:
 
 
 def _said(line: Line, claim: Claim, judge: Judge) -> Line:
-    """Where both sides are so small that rounding hides whether they are alike, they do not agree, unless one of them is zero."""
+    """Where both sides are so small that rounding hides whether they are alike, they do not agree, unless one of them is zero;
+    where both are, that is remarked."""
     found = _ruling(claim, judge)
     if line.verdict != Verdict.AGREES.word or not claim.code() or found.left is None or found.right is None:
         return line
     sizes = [largest(e.value) for e in (found.left, found.right)]
+    if not any(sizes):
+        return replace(line, remark="both sides are 0 at all points drawn")
     with np.errstate(all="ignore"):
         gap = largest(found.left.value - found.right.value)
     if gap <= COARSEST * max(sizes):

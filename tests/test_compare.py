@@ -275,6 +275,12 @@ def test_code_in_float32_agrees_although_it_is_small() -> None:
     assert alone(single, lambda x: -double(x), x=(Normal(), 3)).verdict == "refuted"
 
 
+def test_where_neither_function_has_a_gradient_it_is_said() -> None:
+    for loss in (lambda x: (x.detach() ** 2).sum(), lambda x: (x * 0).sum()):
+        line = alone(loss, loss, x=(Normal(), 3))
+        assert (line.verdict, line.remark) == ("agrees", "both sides are 0 at all points drawn")
+
+
 def test_opposite_signs_that_rounding_hides_are_undecided() -> None:
     def right(x: Any) -> Any:
         return 1e-16 * x.sin()
