@@ -60,7 +60,7 @@ ARRIVES = (
     (r"0-d\b|0-dim|of dimension 0", "that is one number here: copies, rows and episodes are given by Mean(..., over=...)"),
 )
 DETACHING = " Use tensor.detach().numpy() instead."  # torch's advice, by which the gradient is lost
-SYMBOLIC = "returned a SymPy expression, and numbers were expected: take what it reads of the page as an argument."
+SYMBOLIC = "returned a SymPy expression, and numbers were expected: give the formula, or take what it reads as arguments."
 
 
 def told(error: BaseException) -> str:

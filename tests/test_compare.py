@@ -1028,6 +1028,7 @@ MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
     (lambda: differences(lambda: theta.sum(), [theta, theta.detach().requires_grad_()]), "keeps its numbers where `parameter 0`"),
     (lambda: differences(lambda: computed, theta), "returned what was computed before: compute it inside"),
     (lambda: differences(backwards, theta), "failed: return the loss without .backward()"),
+    (lambda: same_gradient(lambda x: sp.exp(x), lambda x: x.exp(), x=Normal()), "numbers were expected: give the formula"),
     (lambda: differences(lambda: theta.sum() * 1j, theta), "returned complex128, and real numbers were expected"),
     (lambda: differences(lambda: (theta > 0).sum(), theta), "returned int64, which has no slope"),
     (lambda: differences(lambda: theta.sum(), theta, directions=0.5), "directions=0.5: write how many"),  # pyright: ignore
