@@ -51,6 +51,8 @@ def _draws_alike(q: Mean, scene: Scene) -> bool:
 def _other_moment(moment: Quantity, theirs: Estimate, ours: Estimate, names: Sequence[str], resolution: float) -> str:
     """What sets a covariance, or a third moment, apart from the declared one, if anything does."""
     kind, same = "third moment", Equal(moment, moment)
+    without = np.isnan(ours.value)  # of a mean that is infinite: there is nothing to tell by
+    theirs, ours = (e.map(lambda x: np.where(without, 0, x)) for e in (theirs, ours))
     slack = same.slack(theirs, ours)
     verdict, at, *_ = compare(same.excess(theirs, ours), theirs, ours, slack, slack, resolution, resolution)
     places: Sequence[int] = at[-1:]

@@ -79,6 +79,17 @@ arm = Draw("arm", Categorical([Rational(1, 3)] * 3))
 # ---- the mean is right: is it the declared estimator? --------------------------------------------------------------------------
 
 
+def test_a_mean_without_end_has_no_variance_that_could_tell() -> None:
+    def surprise(arm: Any) -> Any:
+        return torch.stack(((arm * 0).log(), arm * 1.0))
+
+    page = page_of(Equal(Mean(Value(surprise)), (-sp.oo, 1)))
+    assert [remark(page, {surprise: f}) for f in (lambda arm: surprise(arm) + 0, lambda arm: surprise(arm * 0 + 1))] == [
+        "",
+        "the mean is right, but this is another estimator: its variance is 0, the declared one's 0.6667",
+    ]
+
+
 def remark(page: Problem, answer: Any) -> str:
     line = check(page, answer).claims[0]
     assert line.verdict == "agrees"
