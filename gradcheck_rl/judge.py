@@ -34,7 +34,7 @@ from .evaluators import (
     unsure,
 )
 from .expressions import lawful
-from .measured import Measured, measure, number, spelled
+from .measured import Measured, is_exact, measure, number, spelled
 from .places import Places, defined, homes, needed, on_a_page
 from .points import Points, simpler, stack
 from .problem import Problem
@@ -496,7 +496,7 @@ class Judge:
         one = range(start, start + width)
         return {
             "value": [number(r.left, b, i) for i in one],
-            "radius": [float(r.left.radius[b, i]) for i in one],
+            "radius": [0.0 if is_exact(r.left, b, i) else float(r.left.radius[b, i]) for i in one],
             "expected": [number(r.right, b, i) for i in one],
             "labels": names and names * (width // len(names)),
             "point": r.points.witness(b, needed(claim, self.world)) | r.measured.drawn(b, far),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from flint import fmpq
 
 from .claims import Differs, Relation, That, Within, contains_zero
 from .errors import CodeError, ProblemError, Unsuitable
@@ -16,7 +17,7 @@ from .estimate import Estimate, Evidence, Floats
 from .evaluators import Outcomes, Scene, evaluate, hull, loose_atoms, some_outcomes
 from .laws import Finite, randoms
 from .quantities import EMPTY, Quantity, taken_by
-from .rings import written
+from .rings import LogOf, written
 from .verdict import Ruling, Verdict
 
 NOUGHT = 1e-15  # what is shown as 0, where its radius says that it may be
@@ -215,10 +216,15 @@ def _flat(e: Estimate, size: int, width: int, outcomes: Outcomes | None) -> Esti
 def number(e: Estimate, b: int, i: int) -> Any:
     """For a report: text where it is exact, else a float, or the name of what is not finite."""
     x = None if e.exact is None else e.exact[b, i]
-    if x is not None and e.evidence is Evidence.EXACT:
+    if is_exact(e, b, i):
         return written(x)
     value, radius = float(e.value[b, i]), float(e.radius[b, i])
     return 0.0 if (x is not None and contains_zero(x)) or abs(value) <= radius < NOUGHT else spelled(value)
+
+
+def is_exact(e: Estimate, b: int, i: int) -> bool:
+    """Is this entry a fraction, or a logarithm of one, whatever the others are?"""
+    return e.exact is not None and (e.evidence is Evidence.EXACT or isinstance(e.exact[b, i], (fmpq, LogOf)))
 
 
 def spelled(x: float) -> Any:
