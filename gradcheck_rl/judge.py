@@ -196,7 +196,8 @@ class Judge:
         left, right = (f or [] for f in formulas)
         failure = proof.failure(left, right, self.scene(claim, points, answer), defined(claim.where, self.world))
         if not failure:
-            lawful([*left, *right], self.points.rows, self.points.columns, self._lawful_ones)
+            here, known = (self.points, self._lawful_ones) if claim.where is None else (points, set[Any]())
+            lawful([*left, *right], here.rows, here.columns, known)
         return failure
 
     def _rule(self, claim: Claim, that: Relation, points: Points, answer: Answer, route: str | None, strict: bool) -> Ruling:

@@ -143,6 +143,15 @@ def test_a_proof_needs_laws_that_are_some(that: Any, sentence: str, by: Any) -> 
         check(Problem(title="No law", claims=(Claim("So.", that, by=by),)))
 
 
+def test_a_law_is_one_where_its_claim_is() -> None:
+    p = Variable("p", over=Uniform(-3, 1))
+    coin = Draw("coin", Bernoulli(p))
+    (line,) = check(Problem("Where", claims=(Claim("So.", Equal(E(coin), p), where=AtMost(0, p)),))).claims
+    assert line.verdict == "proved"
+    with pytest.raises(ProblemError, match="a probability of `coin` is -2"):
+        check(Problem("Where", claims=(Claim("So.", Equal(E(coin), p), where=Equal(p, -2)),)))
+
+
 def test_the_trace_is_of_a_square() -> None:
     theta = Parameter("theta", (2, 3))
     claim = Claim("A trace.", Equal(Trace(Gradient((theta**2).sum(), theta)), 0))
