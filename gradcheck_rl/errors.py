@@ -52,6 +52,10 @@ ARRIVES = (
         r"(?i)\bdouble\b.*\bfloat\b|\bfloat\b.*\bdouble\b",
         "numbers are float64 here: write model.double(), and x.double() on data",
     ),
+    (
+        r"escaped from inside a function being vmapped",
+        "many points are one call, and what is computed in one is not there for the next: keep no state in it",
+    ),
     (r"(?i)boolean (tensor|masks)|BoolTensor|'?invert\b|bitwise_", "what a mask gives are floats: write mask == 1"),
     (
         r"numpy\(\) on Tensor that requires grad",

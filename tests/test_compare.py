@@ -1174,6 +1174,24 @@ def test_a_function_that_keeps_state_is_told_so(factor: Callable[[int], float]) 
     assert alone(counted, lambda x: (x**2).sum(), x=(Normal(), 3)).verdict == "agrees"
 
 
+@pytest.mark.parametrize("held", [lambda x: (x**2).detach(), lambda x: x**2, lambda x: x**2 * (1 + 0 * x.sum())])
+def test_what_the_first_call_leaves_for_the_next_is_told(held: Callable[[Any], Any]) -> None:
+    kept: list[Any] = []
+
+    def cached(x: Any, y: Any) -> Any:
+        if not kept:
+            kept.append(held(x))  # all points are one call, where this is right
+        return (kept[0] * y).sum()
+
+    def fresh(x: Any, y: Any) -> Any:
+        return (x**2 * y).sum()
+
+    spaces = {"x": (Normal(), 2), "y": (Normal(), 2)}
+    with pytest.raises(InputError, match=r"`cached` raised .*: keep no state in it"):
+        same_gradient(cached, fresh, wrt="y", **spaces)
+    assert same_gradient(lambda x, y: (held(x) * y).sum(), fresh, wrt="y", **spaces).ok
+
+
 @settings(max_examples=20)
 @given(limit=st.floats(3, 1000), below=st.booleans(), entry=st.integers(0, 2), seed=st.integers(0, 2**16))
 def test_a_limit_far_out_is_seen_and_the_point_is_told(limit: float, below: bool, entry: int, seed: int) -> None:

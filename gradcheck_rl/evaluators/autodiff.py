@@ -33,6 +33,7 @@ APART = 2.0**-12  # how far float32 may lie from float64 before the code is call
 SHAKEN = 2  # times that a formula on tensors is run with every result off in its last digit
 FEW = 16  # entries of a row that are compared one after the other
 _steady: WeakSet[Any] = WeakSet()  # code that gave the same again
+_asked_alone: WeakSet[Any] = WeakSet()  # code that was called for one point and outcome too
 
 
 def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
@@ -52,13 +53,18 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     _apart(code, asked, wanted)
     leaves = {k: fixed[k] for k in own} if gradient else fixed
     rest = {k: v for k, v in fixed.items() if k not in leaves}
-    shape = (len(scene.points), outcomes.count if outcomes else 1)
+    can = possible(outcomes)
 
-    def run(dtype: str, nudge: bool = False) -> Floats:
+    def run(dtype: str, nudge: bool = False, one: tuple[int, int] | None = None) -> Floats:
+        """At all points and outcomes, or at one of them alone."""
+        b, m = (slice(None), slice(None)) if one is None else (slice(i, i + 1) for i in one)
+        shape = (len(scene.points), outcomes.count if outcomes else 1) if one is None else (1, 1)
         if gradient and not own:
             return np.zeros((*shape, sum(b.array.size for b in wanted)))
-        here = {k: v * (1 + 2.0**-51) if nudge else v for k, v in leaves.items()}
-        got = backend.run(code, here, rest, drawn, dtype, gradient, q.of if code is q.of else code, possible(outcomes))
+        here = {k: v[b] * (1 + 2.0**-51) if nudge else v[b] for k, v in leaves.items()}
+        others, draws = {k: v[b] for k, v in rest.items()}, {k: v[b, m] for k, v in drawn.items()}
+        key, among = q.of if code is q.of else code, can if one is None else None
+        got = backend.run(code, here, others, draws, dtype, gradient, key, among)
         x = got.gradients if gradient else got.values
         assert x is not None
         x = np.broadcast_to(x, (shape[0], shape[1], x.shape[-1]))
@@ -92,6 +98,14 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
             _stateless(q.of, code.__name__, fine, run("float64"))
         with suppress(TypeError):  # what keeps no weak reference is asked each time
             _steady.add(code)
+    parts = [q.of, *scene.reached(q).values()]
+    if fine.shape[0] * fine.shape[1] > 1 and not all(part in _asked_alone for part in parts):
+        with np.errstate(all="ignore"):
+            clear = (np.abs(fine - coarse) <= APART * (1 + np.abs(fine))).all(axis=-1)
+        for place in np.argwhere(clear if can is None else clear & can)[-1:].tolist():  # the last where nothing cancels
+            _forgetful(q.of, code.__name__, fine[*place], run("float64", one=tuple(place))[0, 0])
+        with suppress(TypeError):
+            _asked_alone.update(parts)
     nudged = run("float64", nudge=True) if (np.isfinite(fine) & ~np.isfinite(coarse)).any() else fine
     return Estimate(fine, radius(fine, coarse, nudged), Evidence.FLOAT)
 
@@ -101,6 +115,15 @@ def _stateless(key: Any, name: str, once: Floats, again: Floats) -> None:
     if differ.any():
         x, y = once[differ][0], again[differ][0]
         raise CodeError(key, f"`{name}` gives {x:.6g} and then {y:.6g} at the same arguments: keep no state in it.")
+
+
+def _forgetful(key: Any, name: str, once: Floats, again: Floats) -> None:
+    """All points and outcomes are one call: what code keeps of it shows when it is called for one of them."""
+    with np.errstate(all="ignore"):
+        differ = ~(np.abs(once - again) <= APART * (1 + np.abs(once)))
+    if differ.any():
+        x, y = once[differ][0], again[differ][0]
+        raise CodeError(key, f"`{name}` gives {x:.6g} for one of many points, and {y:.6g} for it alone: keep no state in it.")
 
 
 def _apart(code: Any, asked: Mapping[str, Symbols], wanted: Sequence[Variable]) -> None:
