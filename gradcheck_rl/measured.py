@@ -16,7 +16,7 @@ from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import Outcomes, Scene, evaluate, hull, loose_atoms, some_outcomes
 from .laws import Finite, randoms
-from .quantities import EMPTY, Quantity, taken_by
+from .quantities import EMPTY, Quantity, Value, taken_by
 from .rings import LogOf, written
 from .verdict import Ruling, Verdict
 
@@ -196,7 +196,8 @@ def _shaped(q: Quantity, e: Estimate, both: Sequence[Estimate], scene: Scene, ou
     count = e.shape[2]
     if not count:
         raise CodeError(None, EMPTY)
-    if scene.answer and q.code() and len({x.shape[2] for x in both}) > 1:
+    widths = {x.shape[2] for x in both}
+    if scene.answer and q.code() and (len(widths) > 1 or (widths == {1} and isinstance(q, Value))):
         wanted = evaluate(q, scene.without_answer(), outcomes).shape[2]
         if count != wanted:
             here = f"{count} coordinate{'s' if count > 1 else ''} with this answer"

@@ -1573,6 +1573,17 @@ def test_a_mistake_in_a_function_that_a_claim_calls_by_itself_says_why_it_is_not
     here, there = check(Problem(title="Two", claims=(by_itself, given), mistakes=mistakes)).mistakes
     assert there.caught
     assert here.reason == "With it so: agrees; none of its functions has `part` as the default of an argument, to be replaced."
+@pytest.mark.parametrize(("many", "verdict"), [(1, "refuted"), (2, "agrees")])
+def test_an_answer_of_fewer_numbers_is_told_where_one_is_claimed_of_all(many: int, verdict: str) -> None:
+    two = Variable("two", 2, over=Normal())
+
+    def rest(two: Any) -> Any:
+        return two - two
+
+    claim = Claim("Nothing is left.", Equal(Value(rest), 0))
+    (line,) = check(Problem(title="Rest", claims=(claim,), world=(two,)), {rest: lambda two: 0 * two[:many]}).claims
+    assert line.verdict == verdict
+    assert many == 2 or line.reason == "a side has 1 coordinate with this answer, and 2 with the page's own function."
 
 
 def test_what_is_undecided_neither_holds_nor_is_wrong_nor_catches_a_mistake() -> None:
