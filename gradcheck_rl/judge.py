@@ -79,6 +79,7 @@ class Judge:
         self.proving = proving
         self.name, self.seed = problem.name, seed
         self.places = Places(problem, seed, count)
+        self.on_file = bool(problem.path)
         self.wary = False  # is what rounding does to code looked at beside each point too?
         self.samples: int | None = None
         self.away: Callable[..., Iterable[Any]] | None = None
@@ -402,6 +403,7 @@ class Judge:
             samples=self.samples,
             away=self.away and partial(self.away, claim),
             tells=self.tells,
+            alone=bool(answer) or not self.on_file,
             means=max(1, len(means)),
             decisive=type(claim.that) is Equal and any(side in means and not other.code() for side, other in sides),
             memo=self.memo,

@@ -1573,6 +1573,8 @@ def test_a_mistake_in_a_function_that_a_claim_calls_by_itself_says_why_it_is_not
     here, there = check(Problem(title="Two", claims=(by_itself, given), mistakes=mistakes)).mistakes
     assert there.caught
     assert here.reason == "With it so: agrees; none of its functions has `part` as the default of an argument, to be replaced."
+
+
 @pytest.mark.parametrize(("many", "verdict"), [(1, "refuted"), (2, "agrees")])
 def test_an_answer_of_fewer_numbers_is_told_where_one_is_claimed_of_all(many: int, verdict: str) -> None:
     two = Variable("two", 2, over=Normal())

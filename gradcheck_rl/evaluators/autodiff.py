@@ -99,7 +99,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         with suppress(TypeError):  # what keeps no weak reference is asked each time
             _steady.add(code)
     parts = [q.of, *scene.reached(q).values()]
-    if fine.shape[0] * fine.shape[1] > 1 and not all(part in _asked_alone for part in parts):
+    if scene.alone and fine.shape[0] * fine.shape[1] > 1 and not all(part in _asked_alone for part in parts):
         with np.errstate(all="ignore"):
             clear = (np.abs(fine - coarse) <= APART * (1 + np.abs(fine))).all(axis=-1)
         for place in np.argwhere(clear if can is None else clear & can)[-1:].tolist():  # the last where nothing cancels

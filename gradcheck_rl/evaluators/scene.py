@@ -94,6 +94,7 @@ class Scene:
     resolved: dict[Any, Callable[..., Any]] = field(default_factory=dict[Any, "Callable[..., Any]"])
     used: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    alone: bool = True  # is code that is new called for one point and outcome too?
     means: int = 1  # that a claim samples: they share its resolution and its errors
     decisive: bool = False  # is a claim refuted where its sampled mean is not the declared one?
     made: list[int] = field(default_factory=list[int])  # the draws that a radius is known from
