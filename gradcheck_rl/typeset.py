@@ -42,16 +42,16 @@ def tall(tree: Tree) -> bool:
 def broken(tree: Tree, width: int) -> list[Tree]:
     """A long formula in several lines, each from a plus, minus or relation on, or after a comma.
 
-    Brackets that are too wide are opened: in each line they have the side that stands there.
+    Brackets that are too wide are opened: in each line they have the side that stands there. So are fractions, written in a line.
     """
-    parts: list[Tree] = tree[1:] if tree[0] == "row" else [tree]
+    parts = _parts(tree)
     if _width(parts) <= width:
         return [tree]
     terms = _terms(parts, width)
-    while wide := [term for term in terms if _width(term) > width and _fences(term)]:
-        at = max(_fences(wide[0]), key=lambda n: _width([wide[0][n]]))
+    while wide := [term for term in terms if _width(term) > width and _apartable(term, width)]:
+        at = max(_apartable(wide[0], width), key=lambda n: _width([wide[0][n]]))
         start = sum(map(len, terms[: terms.index(wide[0])])) + at
-        parts = [*parts[:start], *_opened(parts[start]), *parts[start + 1 :]]
+        parts = [*parts[:start], *_taken_apart(parts[start], parts[start - 1 : start], width), *parts[start + 1 :]]
         terms = _terms(parts, width)
     lines: list[list[Tree]] = []
     for term in terms:
@@ -85,6 +85,41 @@ def _terms(parts: Sequence[Tree], width: int) -> list[list[Tree]]:
     return terms
 
 
+def _apartable(term: Sequence[Tree], width: int) -> list[int]:
+    """Which parts may be taken apart: fractions wider than a line, else brackets, else fractions of what may be."""
+    fractions = [n for n, part in enumerate(term) if part[0] == "frac"]
+    wide = [n for n in fractions if _width([term[n]]) > width and any(map(_has_terms, term[n][1:]))]
+    return wide or _fences(term) or [n for n in fractions if _has_terms(term[n][1])]
+
+
+def _has_terms(tree: Tree) -> bool:
+    parts = _parts(tree)
+    return bool(_fences(parts)) or len(_terms(parts, 0)) > 1
+
+
+def _taken_apart(tree: Tree, before: Sequence[Tree], width: int) -> list[Tree]:
+    if tree[0] != "frac":
+        return _opened(tree)
+    return [["fence", "(", ")", tree]] if any(map(_is_fn, before)) else _in_line(tree[1], tree[2], width)
+
+
+def _in_line(above: Tree, below: Tree, width: int) -> list[Tree]:
+    """A fraction of something wide: that stands after a fraction of the rest, or before what is divided by, to the power -1."""
+    factors = _parts(above)
+    if not all(part[0] in ("num", "id", "sub", "sup", "root", "accent", "fence") and not _is_fn(part) for part in factors):
+        factors = [["fence", "(", ")", above]]
+    if 2 * _width([below]) > width:
+        inverse = ["sup", ["fence", "(", ")", below], ["row", ["op", "-"], ["num", "1"]]]
+        return [*(part for part in factors if part != ["num", "1"]), inverse]
+    wide = max(range(len(factors)), key=lambda n: (bool(_fences([factors[n]])), _width([factors[n]])))
+    rest = [*factors[:wide], *factors[wide + 1 :]] or [["num", "1"]]
+    return [["frac", ["row", *rest], below], factors[wide]]
+
+
+def _parts(tree: Tree) -> list[Tree]:
+    return tree[1:] if tree[0] == "row" else [tree]
+
+
 def _fences(term: Sequence[Tree]) -> list[int]:
     """Which parts are brackets, or have an exponent or index and are."""
     return [n for n, part in enumerate(term) if _base(part)[0] == "fence" and _base(part)[1:3] != ["|", "|"]]
@@ -100,7 +135,7 @@ def _opened(tree: Tree) -> list[Tree]:
         *inside, close = _opened(tree[1])
         return [*inside, [tree[0], close, tree[2]]]
     _, left, right, inner = tree
-    return [["open", left], *(inner[1:] if inner[0] == "row" else [inner]), ["close", right]]
+    return [["open", left], *_parts(inner), ["close", right]]
 
 
 def _closed(line: Sequence[Tree]) -> Tree:

@@ -14,7 +14,7 @@ from gradcheck_rl.grading.formula import parse
 from gradcheck_rl.grading.tex import SAME, parse_tex
 from gradcheck_rl.grading.tokens import FormulaError
 from gradcheck_rl.notation import notation
-from gradcheck_rl.typeset import latex
+from gradcheck_rl.typeset import broken, latex, text
 
 from .test_formula import ALPHABET, NAMES, A, W, X, Y
 
@@ -248,6 +248,21 @@ def test_what_is_printed_means_what_was_meant(formula: Any, p: Any, q: Any) -> N
     read = parse_tex(latex(notation(formula)), {"x": X, "y": Y})
     one, other = (sp.N(e.subs({x: p, y: q}), 30) for e in (formula, read))
     assert abs(one - other) <= abs(one) / 10**20
+
+
+@given(written, st.lists(written, min_size=1, max_size=4), st.integers(8, 60), st.fractions(-2, 2, max_denominator=5))
+def test_a_fraction_over_several_lines_means_what_was_meant(above: Any, terms: list[Any], width: int, p: Any) -> None:
+    formula = sp.Mul(sp.Add(above, y), 1 / (7 + sp.Add(*(t**2 for t in terms))), sp.log(3 + x**2 / (2 + y**2)))
+    line = "".join(map(latex, broken(notation(formula), width))).replace(r"\text{}", "")
+    read = parse_tex(line.replace(r"\right.", "").replace(r"\left.", ""), {"x": X, "y": Y})
+    one, other = (sp.N(e.subs({x: p, y: sp.Rational(2, 7)}), 30) for e in (formula, read))
+    assert abs(one - other) <= abs(one) / 10**20
+
+
+@pytest.mark.parametrize("divisor", [a, 1 + sum(a**n / n for n in range(2, 12))])
+def test_a_fraction_of_a_long_sum_fits_its_lines(divisor: Any) -> None:
+    lines = broken(notation(sp.log(sum(x**n * y / (n + 1) for n in range(1, 20)) / divisor) * x / divisor), 40)
+    assert max(len(row) for line in lines for row in text(line).split("\n")) <= 40
 
 
 @pytest.mark.parametrize(
