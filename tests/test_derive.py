@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,7 @@ from gradcheck_rl import (
     Variable,
     array,
     check,
+    clip,
     collect,
     diff,
     differentiate,
@@ -46,6 +48,7 @@ from gradcheck_rl import (
     generate,
     log,
     maximum,
+    minimum,
     softmax,
     step,
     substitute,
@@ -341,6 +344,31 @@ def test_typst_compiles(name: str, tmp_path: Path) -> None:
     typst = pytest.importorskip("typst", reason="typst is not installed: the extra `pdf` has it")
     (tmp_path / "page.typ").write_text(renderers.typst(chains(name), ("a note",)), encoding="utf-8")
     assert typst.compile(str(tmp_path / "page.typ"))[:4] == b"%PDF"
+
+
+@pytest.fixture(scope="module")
+def wide() -> Report:
+    x, g = Variable("x"), Variable("g_hat")
+    powers = sum(x**n * g / (n + 1) for n in range(1, 14))
+    slope = diff(minimum(x * g, clip(x, sp.Rational(4, 5), sp.Rational(6, 5)) * g), x)
+    chains = (Derivation("Long", powers / (1 + powers), ((1 - 1 / (1 + powers), "because " * 40),)),)
+    return check(
+        Problem("Wide", derivations=(*chains, Derivation("Kinks", slope, ((slope, "it is the same, by all that is known"),))))
+    )
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed: apt-get install texlive-latex-base")
+def test_what_is_long_stays_on_the_page_in_latex(wide: Report, tmp_path: Path) -> None:
+    assert "Overfull" not in compiled(renderers.latex(wide), tmp_path)
+
+
+def test_what_is_long_stays_on_the_page_in_typst(wide: Report) -> None:
+    """A page that is as wide as what it holds, between margins of 20 mm, is no wider than A4."""
+    typst = pytest.importorskip("typst", reason="typst is not installed: the extra `pdf` has it")
+    source = renderers.typst(wide).replace("#set page(", "#set page(width: auto, ")
+    page = typst.compile(source.encode(), format="svg")
+    found = re.search(rb'width="([\d.]+)pt"', page if isinstance(page, bytes) else page[0])
+    assert found is not None and 300 < float(found[1]) < 595
 
 
 # ---- numbers --------------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ from gradcheck_rl.languages import sentences, speaker
 from gradcheck_rl.load import load
 from gradcheck_rl.render import html, json, junit, latex, markdown, typst
 from gradcheck_rl.render import text as terminal
-from gradcheck_rl.render.blocks import Section
+from gradcheck_rl.render.blocks import Formula, Section
 from gradcheck_rl.render.document import Setting, document, english, index
 from gradcheck_rl.render.formula import drawable
 from gradcheck_rl.report import BlindSpot, Caught, Chain, Flow, Form, Line, Report, printable
@@ -935,6 +935,22 @@ def test_on_latex_s_paper_no_name_runs_into_the_next_column(tmp_path: Path) -> N
 
     assert too_wide(page) == 0 < too_wide(page.replace(r"\allowbreak{}", ""))
     assert r"\surd" not in page
+
+
+@tex
+@poppler
+def test_on_latex_s_paper_lines_of_fractions_stand_apart(tmp_path: Path) -> None:
+    fence = ["fence", "(", ")", ["frac", ["num", "1"], ["num", "8"]]]
+    bands: list[int] = []
+    for count in (1, 30):
+        tree = ["row", fence, *(part for _ in range(count - 1) for part in (["op", "+"], fence))]
+        page = latex.render([replace(PLAIN, derivations=(Chain("T", (Form("f", "", "", "", tree),), ()),))])
+        (tmp_path / "a.tex").write_text(page, encoding="utf-8")
+        assert typeset(tmp_path).returncode == 0
+        rows = inked(tmp_path)[0].any(axis=1)
+        bands.append(int((rows[1:] & ~rows[:-1]).sum()))
+    lines = len(Formula(tree, "").lines)
+    assert bands[1] - bands[0] == lines - 1 > 1
 
 
 def test_chinese_has_its_own_colon_and_what_a_route_adds_its_numbers_in_few_digits() -> None:

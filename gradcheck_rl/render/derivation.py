@@ -14,13 +14,17 @@ from ..typeset import text as drawn
 from ..typeset import typst as typ
 
 # A line of an A4 page in letters of a formula, and in em: beyond it a formula goes on in the next line.
-WIDEST, PAGE, LEAST_REASON = 84, 46, 12
+WIDEST, PAGE, LEAST_REASON, REASON = 84, 44, 12, 36
 TEX_HEAD = r"""\documentclass[a4paper]{article}
 \usepackage[fleqn]{amsmath}
 \setlength{\oddsidemargin}{-5mm}
 \setlength{\textwidth}{170mm}
 \allowdisplaybreaks
 \begin{document}"""
+TYPST_HEAD = """#set page(margin: 20mm)
+#set text(10pt)
+#show math.equation: set align(left)
+#show math.equation: set block(breakable: true)"""
 
 
 Pairs = Sequence[tuple[str, str]]  # printed sentences, each with the right one
@@ -57,7 +61,7 @@ def _tex_chain(chain: Chain, lines: Mapping[str, Line]) -> str:
         if reason and room >= LEAST_REASON:
             row[-1] += rf" && \parbox[t]{{{min(room, 24):.0f}em}}{{\raggedright\small {reason}}}"
         elif reason:
-            row.append(rf"  &\qquad\qquad\text{{\small {reason}}}")
+            row.append(rf"  &\qquad\qquad\parbox{{{REASON}em}}{{\raggedright\small {reason}}}")
         rows.append(" \\\\\n".join(row))
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
 
@@ -93,7 +97,7 @@ def markdown_text(text: str) -> str:
 def typst(report: Report, notes: Sequence[str] = (), others: Pairs = ()) -> str:
     """A document that Typst compiles as it stands."""
     lines = _lines(report)
-    parts = [*(f"// {_one_line(note)}" for note in notes), f"#heading({typst_string(report.title)})"]
+    parts = [*(f"// {_one_line(note)}" for note in notes), TYPST_HEAD, f"#heading({typst_string(report.title)})"]
     for chain in report.derivations:
         rows: list[str] = []
         for form, line in _steps(chain, lines):
@@ -101,7 +105,7 @@ def typst(report: Report, notes: Sequence[str] = (), others: Pairs = ()) -> str:
             first, *rest = broken(form.math, WIDEST)
             reason = _reason(form, line)
             rows.append(" \\\n".join([f"  {sign} {typ(first)}", *(f"  & quad {typ(more)}" for more in rest)]))
-            rows[-1] += f" \\\n  & quad quad {typst_string(reason)}" if reason else ""
+            rows[-1] += f" \\\n  & quad quad #box(width: {REASON}em, {typst_string(reason)})" if reason else ""
         parts += ["", f"#heading(level: 2, {typst_string(chain.title)})", "$\n" + " \\\n".join(rows) + "\n$"]
     for line in _printed(report):
         parts += ["", f"#heading(level: 2, {typst_string('Printed: ' + line.says)})", f"$ {typ(line.formula)} $"]

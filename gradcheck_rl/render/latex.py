@@ -59,24 +59,6 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 
 MARKS: Mapping[str, str] = {GOOD: r"$\checkmark$", BAD: r"$\times$", OPEN: "?"}
 HEADINGS = ("section*", "section", "subsection", "subsubsection", "paragraph")
-# What words of a report hold and a font of text lacks.
-SIGNS: Mapping[str, str] = {
-    sign: f"${command}$"
-    for sign, command in {
-        "≈": r"\approx",
-        "·": r"\cdot",
-        "×": r"\times",
-        "→": r"\to",
-        "≤": r"\leq",
-        "≥": r"\geq",
-        "≠": r"\neq",
-        "±": r"\pm",
-        "∞": r"\infty",
-        "√": r"\surd",
-        "∂": r"\partial",
-        "−": "-",
-    }.items()
-}
 WIDEST_TABLE = 0.94
 BREAK = r"\allowbreak{}"
 
@@ -170,8 +152,8 @@ def _piece(piece: Piece) -> str:
             return f"\\hyperlink{{{anchor}}}{{{_code(text)}}}"
         case Formula(tree=tree, text=text):
             drawing = f"\\begin{{tabular}}{{@{{}}l@{{}}}}\\texttt{{{_lines(text)}}}\\end{{tabular}}"
-            lines = r" \\ ".join(f"\\displaystyle {latex(line)}" for line in piece.lines)
-            return f"$\\begin{{array}}{{@{{}}l@{{}}}}{lines}\\end{{array}}$" if tree else drawing
+            lines = r" \\ &\quad ".join(map(latex, piece.lines))
+            return rf"$\begin{{aligned}}&{lines}\end{{aligned}}$" if tree else drawing
         case _:
             return _code(piece.text)
 
@@ -188,7 +170,7 @@ def _code(text: str) -> str:
 
 def _text(text: str) -> str:
     # An empty group keeps TeX from joining signs: two hyphens, and << or ?` where the font has one sign for both.
-    words = "".join(SIGNS.get(c) or latex_text(c) for c in text.replace("\n", " "))
+    words = latex_text(text)
     for pair in ("--", "''", "``", ",,", "<<", ">>", "?`", "!`"):
         while pair in words:
             words = words.replace(pair, f"{pair[0]}{{}}{pair[1]}")
