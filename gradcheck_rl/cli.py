@@ -317,7 +317,7 @@ def derive(options: argparse.Namespace) -> int:
                 from .generate import functions
 
                 shown = {c.forms[0].name.rpartition(".")[0] for c in report.derivations if report.holds(c)}
-                code = functions({name: d for name, d in chosen.items() if name in shown}, options.format, options.seed)
+                code = functions(chosen, shown, options.format, options.seed)
                 say("".join(f"# {printable(note)}\n" for note in notes) + code)
     if options.format == "json":
         say(json.render(reports, "\n".join(failed.sentences)))

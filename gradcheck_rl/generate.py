@@ -7,7 +7,8 @@ no word is refused. It is run once, here, against the exact model before it is s
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from .spaces import Masks, Normal, Simplex
 from .stable import stable
 from .symbols import bare, entries
 
-# What a library writes in its own way; {0}, {1} are written in place.
+# What a library writes in its own way, or not at all; {0}, {1} are written in place.
 WORDS: dict[str, dict[str, str]] = {
     "numpy": {
         "softplus": "np.logaddexp(0, {0})",
@@ -41,6 +42,9 @@ WORDS: dict[str, dict[str, str]] = {
         "eye": "np.eye(len({0}))[:, :, None]",
         "range": "np.arange(len({0}))[:, None]",
         "arctan": "np.arctan({0})",
+        "erf": "np.vectorize(math.erf, [float])({0})",
+        "erfc": "np.vectorize(math.erfc, [float])({0})",
+        "erfinv": "",
         "step": "np.heaviside({0}, 1)",
         "stack": "np.stack(np.broadcast_arrays({0}))",
     },
@@ -185,15 +189,18 @@ class Text:
         return f" + {self._write(at, PRODUCT)}"
 
 
-def functions(chosen: Mapping[str, Derivation], library: str, seed: int = 0) -> str:
-    """The closed forms of several derivations as one module; where there is no code, a comment says why."""
+def functions(chosen: Mapping[str, Derivation], shown: Container[str], library: str, seed: int = 0) -> str:
+    """The closed forms of those derivations that are shown, as one module; where there is no code, a comment says why."""
     texts: list[str] = []
     for name, d in chosen.items():
         try:
+            if name not in shown:
+                raise Unsuitable("it is left out, since not every step of it holds")
             texts.append(function(name, d, library, seed))
         except Unsuitable as error:
             texts.append(f"# {name}: {error}.\n")
-    return "\n\n".join([MODULES[library][1] + "\n", *texts])
+    needed = "import math\n\n" if any("math.erf" in text for text in texts) else ""
+    return "\n\n".join([f"{needed}{MODULES[library][1]}\n", *texts])
 
 
 def function(name: str, d: Derivation, library: str, seed: int = 0) -> str:
@@ -245,7 +252,7 @@ def _compiled(code: str, name: str, library: str) -> Callable[..., Any]:
     """The function that this module has just written. Nothing else is ever run."""
 
     def run(module: Any) -> Callable[..., Any]:
-        space: dict[str, Any] = {MODULES[library][0]: module}
+        space: dict[str, Any] = {MODULES[library][0]: module, "math": math}
         exec(compile(code, f"<{name}>", "exec"), space)  # noqa: S102
         return space[name]
 

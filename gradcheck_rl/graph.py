@@ -23,6 +23,9 @@ FUNCTIONS: dict[Any, str] = {
     sp.cos: "cos",
     sp.tan: "tan",
     sp.atan: "arctan",
+    sp.erf: "erf",
+    sp.erfc: "erfc",
+    sp.erfinv: "erfinv",
     sp.Abs: "abs",
     sp.sign: "sign",
     step_: "step",
@@ -71,7 +74,7 @@ class Graph:
         plain = plain if re.match(r"[A-Za-z]", plain) else f"x{plain}"
         while (
             keyword.iskeyword(plain)
-            or plain in ("np", "torch", "len", "abs", "range")
+            or plain in ("np", "torch", "math", "len", "abs", "range")
             or (self._taken.setdefault(plain, of) is not of and self._taken[plain] != of)
         ):
             plain += "_"
@@ -131,9 +134,9 @@ class Graph:
             case sp.exp():
                 inner, index = self.visit(e.args[0])
                 return self._exponential(inner), index
-            case _ if type(e) in FUNCTIONS:
+            case _ if (word := FUNCTIONS.get(type(e))) and self.words.get(word) != "":
                 inner, index = self.visit(e.args[0])
-                return self.node(FUNCTIONS[type(e)], inner), index
+                return self.node(word, inner), index
             case _:
                 raise Unsuitable(f"there is no code for {type(e).__name__.strip('_')}")
 

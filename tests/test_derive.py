@@ -14,6 +14,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -42,6 +43,9 @@ from gradcheck_rl import (
     collect,
     diff,
     differentiate,
+    erf,
+    erfc,
+    erfinv,
     exp,
     expand_log,
     frozen,
@@ -522,7 +526,8 @@ def test_a_file_of_derivations_is_enough(tmp_path: Path) -> None:
     path.write_text(OWN.replace("theta[0] - theta[1],", "theta[0] + theta[1],"))
     code, out, _ = run("derive", str(path))
     assert code == 1 and "✗ refuted  the sums cancel  right.1" in out and "at theta = (" in out
-    assert run("derive", str(path), "--format", "numpy")[1].strip() == "import numpy as np"
+    head, said = run("derive", str(path), "--format", "numpy")[1].split("\n\n\n")
+    assert (head, said) == ("import numpy as np", "# right: it is left out, since not every step of it holds.\n")
 
 
 def test_torch_is_never_imported() -> None:
@@ -749,6 +754,23 @@ def test_a_step_is_one_at_its_jump(library: str) -> None:
     assert [float(x) for x in space["side"](module.asarray([1.0, 2.0, 2.5, 3.0, 4.0]))] == [0, 2, 0, 1, 1]
 
 
+@pytest.mark.parametrize("library", ["numpy", "torch"])
+def test_the_error_function_has_code(library: str) -> None:
+    v = Variable("v")[()]
+    chains = {"mass": Derivation("mass", v * erf(v) + erfc(v)), "quantile": Derivation("quantile", erfinv(v))}
+    text = generate.functions(chains, chains, library)
+    space: dict[str, Any] = {}
+    exec(text, space)  # noqa: S102  (what the package has written)
+    at = [-0.75, 0.0, 0.5]
+    module = pytest.importorskip(library)
+    given = module.asarray(at, dtype=module.float64)
+    assert np.allclose(space["mass"](given), [float(x * mpmath.erf(x) + mpmath.erfc(x)) for x in at], 1e-14)
+    if library == "numpy":
+        assert text.startswith("import math\n\nimport numpy as np\n") and "# quantile: there is no code for erfinv.\n" in text
+    else:
+        assert np.allclose(space["quantile"](given), [float(mpmath.erfinv(x)) for x in at], 1e-14)
+
+
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=4, unique=True), st.integers(-3, 3), st.integers(1, 3))
 def test_a_wrong_line_is_told_with_the_size_at_which_it_is_wrong(tried: list[int], off: int, width: int) -> None:
     """The witness alone, put into both lines, shows the difference."""
@@ -773,7 +795,7 @@ def test_the_size_is_told_where_one_number_stands_for_many(wrong: int) -> None:
 
 
 @pytest.mark.parametrize("library", ["numpy", "torch"])
-@pytest.mark.parametrize("word", ["np", "torch", "len", "abs", "range", "lambda"])
+@pytest.mark.parametrize("word", ["np", "torch", "math", "len", "abs", "range", "lambda"])
 def test_a_letter_may_have_the_name_of_what_the_code_calls(word: str, library: str) -> None:
     letter = sp.IndexedBase(word, real=True)
     line = letter[i, i] + K * sp.Sum(sp.Abs(letter[i, k]), (k, 0, K - 1))
