@@ -78,6 +78,10 @@ HINTS = (
         "a formula of arrays is one as it is, as in Matrix(A + B); of a variable or a Named write A[:]",
     ),
     (
+        r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute '(subs|xreplace|replace|expand|simplify|diff|doit)'",
+        "that is of one formula: write x[0].subs(mu, 1) of an entry, or of each array(*(f.subs(mu, 1) for f in x))",
+    ),
+    (
         r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute",
         f"a function of torch is named and not called, as in Gradient(f); {FORMULAS}",
     ),
