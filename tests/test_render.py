@@ -305,6 +305,19 @@ def test_a_formula_wider_than_the_screen_goes_on_below(length: int, height: int,
         assert "".join(written[row::height]) == whole
 
 
+@given(
+    st.lists(st.sampled_from(["梯度", "的", "。", "，", "：", "）", " x度", "`name`", "12"]), min_size=40, max_size=60),
+    st.integers(60, 90),
+)
+def test_no_line_begins_with_a_mark_that_closes(words: list[str], width: int) -> None:
+    says = "".join(words).strip()
+    said = text.table("梯度", ["", ""], [["a", f"起{says}"]], text.Screen(width=width)).split("\n")
+    assert "".join(said).replace(" ", "") == f"梯度a起{says}".replace(" ", "")
+    assert all(cell_len(line) <= width for line in said)
+    runs = re.search("[。，：）]{30}|[ -~]{30}", says)  # what is nothing but marks, or one long name, is cut where it must
+    assert runs or not any(line.lstrip()[:1] in set("。，：）") for line in said if line)
+
+
 def test_of_many_components_those_that_differ_come_first() -> None:
     value = [0.0] * 20 + [1.0]
     labels = [f"w_{n}" for n in range(21)]

@@ -9,6 +9,7 @@ from functools import partial, reduce
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.containers import Lines
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -38,6 +39,7 @@ MOST_COMPONENTS = 8
 MOST_HOW = 18
 DIGITS = (12, 17)
 INDENT = 4
+CLOSING = frozenset("。，、；：！？）」』》】”’")
 # Narrower than this, columns hold a letter or two each: better that the terminal wraps.
 LEAST_WIDTH = 60
 NARROW = 80  # columns, below which how well a verdict is known stands under how
@@ -99,7 +101,7 @@ def derivations(
         parts += ["", _text(page.say("Other printed lines, beside the right ones; checked by {}", whole), "bold underline")]
         for printed, right in others:
             pair = _text(f"{page.say(printed)}\n"), _text(f"→ {page.say(right)}")
-            parts.append(Padding(Text.assemble(*pair), (0, 0, 0, 2)))
+            parts.append(Padding(_Words.assemble(*pair), (0, 0, 0, 2)))
     return _print([Group(*parts, *(_text(note, "dim") for note in ("", *notes) if notes), "", page.last(report))], screen)
 
 
@@ -350,6 +352,37 @@ class _Page:
         return Group(*self.section("Together", grid))
 
 
+class _Words(Text):
+    """Words of any language: a mark that closes goes to the next line with what stands before it, and begins none."""
+
+    def __add__(self, other: str | Text) -> Text:
+        return _Words.assemble(self, other)
+
+    def blank_copy(self, plain: str = "") -> Text:
+        return _Words(plain)
+
+    def wrap(self, console: Console, width: int, **options: Any) -> Lines:
+        if CLOSING.isdisjoint(self.plain):
+            return super().wrap(console, width, **options)
+        lines = Lines()
+        for line in self.split(allow_blank=True):
+            cuts, plain = [0], line.plain
+            while len(full := Text(plain[cuts[-1] :]).wrap(console, width)) > 1:
+                cuts.append(_cut(plain, cuts[-1], cuts[-1] + max(1, len(full[0]))))
+            for part in line.divide(cuts[1:]):
+                lines.extend(part.wrap(console, width, **options))
+        return lines
+
+
+def _cut(plain: str, start: int, end: int) -> int:
+    """Where a line ends that starts there and is full at `end`: before no closing mark, and in no name before one."""
+    end += len(plain[end:]) - len(plain[end:].lstrip(" "))
+    if plain[end : end + 1] not in CLOSING:
+        return end
+    ends = (n for n in range(end - 1, start, -1) if plain[n] not in {" ", *CLOSING})
+    return next((n for n in ends if plain[n - 1] == " " or not plain[n - 1 : n + 1].isascii()), end)
+
+
 class _Formula:
     """A formula, after an equals sign or not. A long sum goes on in the next line, from a plus or minus on."""
 
@@ -394,4 +427,4 @@ def _mark(ok: bool) -> Text:
 
 def _text(text: str, style: str = "") -> Text:
     # A style of the whole would spill over what is added to it.
-    return Text.assemble((printable(text), style))
+    return _Words.assemble((printable(text), style))
