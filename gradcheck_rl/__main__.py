@@ -5,6 +5,9 @@ import sys
 if not sys.flags.safe_path and sys.path[0] == os.getcwd() != os.path.dirname(os.path.dirname(os.path.abspath(__file__))):
     sys.path.append(sys.path.pop(0))
 
-from gradcheck_rl.cli import leave
+try:
+    from gradcheck_rl.cli import leave
+except KeyboardInterrupt:
+    sys.exit(130)
 
 leave()

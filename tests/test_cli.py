@@ -113,6 +113,23 @@ def test_an_interruption_within_a_compiled_library_is_one(monkeypatch: pytest.Mo
     assert "interrupted" in capsys.readouterr().err
 
 
+EARLY = """
+import runpy, sys
+
+class Interrupted:
+    def __getattr__(self, name):
+        raise KeyboardInterrupt
+
+sys.modules["gradcheck_rl.cli"] = Interrupted()
+runpy.run_module("gradcheck_rl", run_name="__main__")
+"""
+
+
+def test_an_interrupt_before_anything_is_read_ends_it_too() -> None:
+    left = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, check=False)
+    assert (left.returncode, left.stderr) == (130, b"")
+
+
 def test_the_line_that_replays_chooses_the_same(capsys: Shown, tmp_path: Path) -> None:
     path, answer = tmp_path / "my page" / "tiny.py", tmp_path / "mine.py"
     path.parent.mkdir()
