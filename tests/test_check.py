@@ -235,6 +235,7 @@ def branching(theta: Any, reward: Any, action: Any) -> Any:
         ({reinforce: nothing}, "refuted", "returned None; a tensor was expected: end with `return loss`"),
         ({reinforce: a_float}, "refuted", "returned float; a tensor was expected: keep it a tensor"),
         ({reinforce: detached}, "refuted", "no gradient flows from `detached` to theta: was it detached?"),
+        ({reinforce: lambda reward, action: reward[action]}, "refuted", "; `<lambda>` takes no theta"),
         ({reinforce: not_a_number}, "refuted", "nan"),
         ({reinforce: raising}, "refuted", "raised ValueError: out of ideas"),
         ({reinforce: in_numpy}, "refuted", "`in_numpy` is numpy code, which has no gradient: write it in torch"),

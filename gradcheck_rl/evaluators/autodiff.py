@@ -53,13 +53,14 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     _apart(code, asked, wanted)
     leaves = {k: fixed[k] for k in own} if gradient else fixed
     rest = {k: v for k, v in fixed.items() if k not in leaves}
-    can = possible(outcomes)
+    can, to = possible(outcomes), ", ".join(b.name for b in wanted)
 
     def run(dtype: str, nudge: bool = False, one: tuple[int, int] | None = None) -> Floats:
         """At all points and outcomes, or at one of them alone."""
         b, m = (slice(None), slice(None)) if one is None else (slice(i, i + 1) for i in one)
         shape = (len(scene.points), outcomes.count if outcomes else 1) if one is None else (1, 1)
         if gradient and not own:
+            scene.notes.append(f"`{code.__name__}` takes no {to}")
             return np.zeros((*shape, sum(b.array.size for b in wanted)))
         here = {k: v[b] * (1 + 2.0**-51) if nudge else v[b] for k, v in leaves.items()}
         others, draws = {k: v[b] for k, v in rest.items()}, {k: v[b, m] for k, v in drawn.items()}
@@ -76,7 +77,6 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
             parts.append(x[..., at : at + n] if b.name in own else np.zeros((*shape, n)))
             at += n if b.name in own else 0
         if not any(got.reached.values()):
-            to = ", ".join(b.name for b in wanted)
             scene.notes.append(f"no gradient flows from `{code.__name__}` to {to}: was it detached?")
         return tangent(wanted, np.concatenate(parts, -1))
 
