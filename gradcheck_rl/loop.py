@@ -202,7 +202,7 @@ def _sampled(problem: Problem, chosen: Iterable[tuple[str, Any]], samples: int) 
     """A number of samples is for claims that are sampled."""
     if not any(is_sampled(item) for _, item in chosen):
         names = [n for n, item in problem.names.items() if isinstance(item, Claim) and is_sampled(item)]
-        known = f"here {', '.join(names)} are" if names else f"no claim of {problem.title!r} is"
+        known = f"here {', '.join(names)} {'are' if len(names) > 1 else 'is'}" if names else f"no claim of {problem.title!r} is"
         raise InputError(f'{samples} samples were asked for, and nothing chosen is sampled: {known} (by="sampled" on a claim).')
 
 

@@ -14,7 +14,7 @@ MOST_SAMPLES = 10**15
 
 
 def whole(low: int, high: int | None) -> Callable[[str], int]:
-    expected = f"a whole number from {low}" + (f" to {high}" if high is not None else "")
+    expected = f"a whole number from {low} {'below 1e18' if high is None else f'to {high}'}"
 
     def read(text: str) -> int:
         # Only ASCII digits: int() also takes underscores, spaces and other scripts, and refuses very long ones by another error.

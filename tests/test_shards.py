@@ -300,7 +300,7 @@ def test_samples_are_counted_while_they_come(problem: Problem) -> None:
 
 
 def test_samples_are_for_what_is_sampled(problem: Problem) -> None:
-    with pytest.raises(InputError, match=r"512000 samples were asked for, and nothing chosen is sampled: here slope are"):
+    with pytest.raises(InputError, match=r"512000 samples were asked for, and nothing chosen is sampled: here slope is"):
         sampling(problem, None, only=["other"])
     with pytest.raises(InputError, match="write a whole number from 1"):
         sampling(problem, None, samples=0)
