@@ -45,7 +45,9 @@ def speaker(language: str) -> Say:
         for known, said in gapped.items():
             # A page may say that a loss is not right: of a reason, what comes first is a number.
             if (found := known.fullmatch(words)) and (not known.pattern.startswith("(") or FILLED.search(found[1])):
-                return said.format(*(table.get(gap, gap) for gap in found.groups()))
+                *gaps, last = found.groups() or ("",)
+                named = follows == ": " and known.pattern.endswith(GAP)  # as a claim is, which may be called "exact"
+                return said.format(*(table.get(gap, gap) for gap in gaps), last if named else table.get(last, last))
         return words if follows == ": " and NAMES.fullmatch(words) else table.get(words, "")
 
     def reason(flat: str) -> str:

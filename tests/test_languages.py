@@ -84,6 +84,7 @@ def test_a_sentence_without_its_chinese_is_said_in_english() -> None:
         ("it was to be refuted, and is not. w_0: 0.5 is not 2", "它本应被否定，却没有。w_0：0.5 不等于 2"),
         ("it holds here, and is undecided at K = 4: 1 equals 1", "它在此成立，却未定于 K = 4：1 等于 1"),
         ("With it unbiased: agrees.", "植入后 unbiased：一致。"),
+        ("With it exact: agrees.", "植入后 exact：一致。"),
     ],
 )
 def test_a_reason_keeps_its_names_and_numbers(reason: str, chinese: str) -> None:
