@@ -103,7 +103,6 @@ def run(options: argparse.Namespace) -> int:
             raise InputError(f"--{option} goes with one problem; {len(names)} were named.")
     if options.plot and options.answer:
         raise InputError("--plot draws the problem's own figures, not those of an answer: leave --plot or --answer out.")
-    functions = load_functions(options.answer) if options.answer else None
     if options.output and Path(options.output).suffix in (".html", ".md", ".tex", ".pdf", ".xml"):
         raise InputError(
             f"-o {options.output}: a run writes JSON: write -o report.json, and then "
@@ -118,7 +117,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         with executor(options.jobs, options.dask) as on:
             for problem, wanted in _problems(names, options.only, failed):
-                answer = None if functions is None else _answer(problem, functions, options.answer)
+                answer = _answer(problem, options.answer) if options.answer else None
                 with failed.told():
                     if options.plot and not problem.figures:
                         raise InputError(f"{problem.id} has no figure: leave --plot out.")
@@ -334,7 +333,6 @@ def learn(options: argparse.Namespace) -> int:
     lesson = lesson_of(options.problem)
     if options.three:
         _apart("--three", {"--seed": options.seed})
-    functions = load_functions(options.answer) if options.answer else None
     _outputs({"-o": options.output, "--plot": options.plot}, [locate(options.problem), options.answer], REPORT)
     out, quiet = sys.stdout, options.quiet or options.json
 
@@ -345,7 +343,7 @@ def learn(options: argparse.Namespace) -> int:
 
     seeds, size = SEEDS if options.three else (options.seed,), (options.epochs or 0, options.steps or 0)
     with redirect_stdout(sys.stderr):
-        found = runs(lesson, options.env or "", seeds, *size, functions, options.answer, tell, watched(options))
+        found = runs(lesson, options.env or "", seeds, *size, options.answer, tell, watched(options))
     if options.three:
         tell(typical(found))
     if options.output:
@@ -614,9 +612,10 @@ def _load(name: str) -> Problem:
         return load(name)
 
 
-def _answer(problem: Problem, functions: Mapping[str, Function], path: str) -> dict[Function, Function]:
-    """The functions of the file that stand for a function of the problem; a name that nearly does is told."""
+def _answer(problem: Problem, path: str) -> dict[Function, Function]:
+    """What in the file stands for a function of the problem; a name that nearly does is told."""
     slots = problem.functions
+    functions = load_functions(path, slots)
     near = [
         f"{path} defines `{name}`, which {problem.id} does not ask for.{hint}"
         for name in functions

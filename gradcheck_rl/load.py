@@ -9,7 +9,7 @@ import itertools
 import os
 import re
 import sys
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -209,10 +209,10 @@ def variant(path: Path, tree: ast.Module) -> tuple[Problem, dict[str, object]]:
     return _problem(path, module, ()), vars(module)
 
 
-def load_functions(path: str) -> dict[str, Callable[..., Any]]:
-    """What can be called in an answer's file, by name."""
-    module = _execute(_file(path, "a file with functions"), InputError)
-    return {name: value for name, value in vars(module).items() if callable(value) and not name.startswith("_")}
+def load_functions(path: str, slots: Collection[str] = ()) -> dict[str, Callable[..., Any]]:
+    """What can be called in an answer's file, by name, and whatever has the name of a slot: what is no function is refused."""
+    found = vars(_execute(_file(path, "a file with functions"), InputError))
+    return {name: value for name, value in found.items() if name in slots or (callable(value) and not name.startswith("_"))}
 
 
 def read_from(function: Any) -> tuple[Path, str] | None:

@@ -156,8 +156,8 @@ def _answer(problem: Problem, given: Any) -> dict[Any, Any]:
     known = problem.functions
     if isinstance(given, (str, Path, ModuleType)):
         source = given.__name__ if isinstance(given, ModuleType) else str(given)
-        functions = vars(given) if isinstance(given, ModuleType) else load_functions(str(given))
-        found = {name: f for name, f in functions.items() if name in known and callable(f)}
+        functions = vars(given) if isinstance(given, ModuleType) else load_functions(str(given), known)
+        found = {name: f for name, f in functions.items() if name in known}
         if not found:
             raise InputError(f"{source} defines none of the functions: {problem.name} asks for {', '.join(known)}.")
     elif isinstance(given, Mapping):

@@ -556,6 +556,13 @@ def test_an_answer_without_the_functions_is_told_what_is_asked_for(home: Path, c
     assert "`log_pie`, which problem1 does not ask for. Did you mean `log_pi`?" in err
 
 
+def test_what_is_no_function_under_the_name_of_one_is_told(home: Path, capsys: Shown) -> None:
+    right = "def log_pi(w, s0, allowed):\n    return (w * s0).masked_fill(allowed == 0, -float('inf')).log_softmax(-1)\n"
+    (home / "mine.py").write_text(f"{right}\nreinforce = 3\n")
+    assert main(["problem1", "--answer", "mine.py"]) == 2
+    assert "error: the answer for `reinforce` is int, not a function: write `def reinforce(" in capsys.readouterr().err
+
+
 def test_an_answer_goes_with_one_problem(home: Path, answers: Any, capsys: Shown) -> None:
     assert main([*answers([0, 0]), "--answer", "mine.py"]) == 2
     assert "--answer goes with one problem; 2 were named." in capsys.readouterr().err

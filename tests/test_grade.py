@@ -519,6 +519,12 @@ def test_functions_are_taken_from_a_script_without_its_main_part(grader: Grader,
     assert "`naive_grad` is not defined (`thier_name` was looked for, as --map says)" in str(missing)
 
 
+def test_what_is_no_function_under_the_name_of_one_is_told_and_the_rest_is_graded(grader: Grader, tmp_path: Path) -> None:
+    found = row(grader, tmp_path, f"{HONEST}\nnaive_grad = 3\n")
+    assert words(found) == ["INVALID", "PASS"]
+    assert "`naive_grad` is no function: write `def naive_grad(" in said(found)
+
+
 def test_functions_are_taken_from_a_notebook(grader: Grader, tmp_path: Path) -> None:
     cells = ["%matplotlib inline\nimport numpy as np", HONEST, "while True: pass", "!rm -rf /", "%%bash\nexit"]
     book = {"cells": [{"cell_type": "code", "source": [c]} for c in cells] + [{"cell_type": "markdown", "source": "x"}]}

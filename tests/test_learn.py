@@ -321,11 +321,19 @@ def test_what_was_learned_before_an_interrupt_is_kept() -> None:
     assert "interrupted, return" in learned.text()
 
 
-def test_a_problem_without_a_lesson_and_a_file_without_its_functions_are_sentences() -> None:
+def test_a_problem_without_a_lesson_and_a_file_without_its_functions_are_sentences(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"there is nothing to learn in 'problem1'.*learn takes problem8, problem9, problem10"):
         lesson_of("problem1")
     with pytest.raises(InputError, match=r"mine\.py defines none of the functions that problem9 learns by: .*reinforce"):
-        answered(LESSONS["problem9"], page_of("problem9"), {"other": print}, "mine.py")
+        answered(LESSONS["problem9"], page_of("problem9"), _file(tmp_path, "def other(): pass\n"))
+    with pytest.raises(InputError, match=r"the answer for `reinforce` is int, not a function: write `def reinforce\("):
+        answered(LESSONS["problem9"], page_of("problem9"), _file(tmp_path, "reinforce = 3\n"))
+
+
+def _file(folder: Path, text: str) -> str:
+    path = folder / "mine.py"
+    path.write_text(text)
+    return str(path)
 
 
 def test_an_answer_that_only_one_sample_at_a_time_can_be_given_is_told_so() -> None:

@@ -131,6 +131,7 @@ WRONG = {
     '("problems/tiny.py", {}, None, 0, 1)': "the mark gradcheck_rl has 5 values: it is gradcheck_rl(problem, answer=None,",
     '("problems/tiny.py", problem="problem2")': "the mark gradcheck_rl has `problem` twice",
     '("problems/tiny.py", answer={7: f})': "the answer is for 7: write the name of a function of the page, or the function.",
+    '("problems/tiny.py", answer="half.py")': "the answer for `log_pi` is NoneType, not a function: write `def log_pi(",
     '("problems/tiny.py", answer=[])': "the answer is empty, and the page would be checked alone",
     '("problems/tiny.py", answer={})': "the answer is empty, and the page would be checked alone",
     "(7)": "the problem is int: write its name, its path, or a Problem",
@@ -139,6 +140,7 @@ WRONG = {
 
 
 def test_a_mark_of_which_a_part_would_not_count_says_so(course: Path) -> None:
+    (course / "half.py").write_text("def reinforce(theta, reward, action): pass\n\nlog_pi = None\n")
     tests = [f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}(): pass\n" for n, mark in enumerate(WRONG)]
     tests += [f"@pytest.mark.gradcheck_rl{mark}\ndef test_{n}_too(gradcheck_rl): pass\n" for n, mark in enumerate(WRONG)]
     (course / "test_course.py").write_text("import pytest\n\ndef f(theta): pass\n\n" + "\n".join(tests))

@@ -124,7 +124,9 @@ class _Run:
             mapped = f" (`{theirs}` was looked for, as --map says)" if theirs != part.id else ""
             others = set(_defined.findall("\n".join(self.submission.sources.values()))) - {p.id for p in self.grader.parts}
             meant = did_you_mean(theirs, sorted(others))
-            raise Unreadable(f"`{part.id}` is not defined{mapped}: write `{signature(part.slot)}`{meant and '.' + meant}")
+            run = set(self.submission.assigned.get(theirs, ())).difference(self.submission.left_out)
+            is_not = "is no function" if run else "is not defined"
+            raise Unreadable(f"`{part.id}` {is_not}{mapped}: write `{signature(part.slot)}`{meant and '.' + meant}")
         return Remote(self.session(), part.slot, functions[part.id])
 
     def session(self) -> Session:

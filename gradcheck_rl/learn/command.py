@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 from .learned import Learned
 from .lesson import Lesson
@@ -21,14 +20,13 @@ def runs(
     seeds: Sequence[int],
     epochs: int,
     steps: int,
-    functions: Mapping[str, Callable[..., Any]] | None,
-    path: str,
+    path: str | None,
     tell: Tell,
     shown: bool,
 ) -> list[Learned]:
     """A run for each seed; one that is stopped is the last. `shown`: with a progress bar."""
     problem = page(lesson)
-    answer = None if functions is None else answered(lesson, problem, functions, path)
+    answer = answered(lesson, problem, path) if path else None
     found: list[Learned] = []
     for seed in seeds:
         with _bar((epochs or lesson.epochs) * (steps or lesson.steps), tell, shown) as progress:

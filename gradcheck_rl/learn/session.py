@@ -14,7 +14,7 @@ from ..answers import fitted
 from ..backends.networks import Rows, floats, precision
 from ..errors import InputError, did_you_mean
 from ..evaluators.scene import Scene
-from ..load import identity, load_at, locate, read_from
+from ..load import identity, load_at, load_functions, locate, read_from
 from ..loop import check
 from ..points import Points, drawn, generator, stack
 from ..problem import Problem
@@ -23,7 +23,7 @@ from ..replay import command
 from ..report import Line, versions
 from .environment import Environment
 from .learned import Checkpoint, Epoch, Learned
-from .lesson import Agent, Batch, Functions, Lesson
+from .lesson import Agent, Batch, Lesson
 from .lessons import LESSONS
 
 DRAWN = 12  # points of the page, beside those of a batch
@@ -71,10 +71,11 @@ def page(lesson: Lesson) -> Problem:
     return load_at(lesson.problem, lesson.sizes)
 
 
-def answered(lesson: Lesson, problem: Problem, functions: Functions, path: str) -> dict[Any, Any]:
+def answered(lesson: Lesson, problem: Problem, path: str) -> dict[Any, Any]:
     """What of a file replaces a function that the lesson learns by."""
     slots = problem.functions
     reached = {name: f for name, f in slots.items() if any(problem.names[c].reaches({f: f}) for c in _claims(lesson))}
+    functions = load_functions(path, reached)
     found = {reached[name]: f for name, f in functions.items() if name in reached}
     if not found:
         near = next((hint for name in functions if (hint := did_you_mean(name, reached))), "")
