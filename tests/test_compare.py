@@ -1521,6 +1521,23 @@ def test_a_tie_with_a_detached_side_is_refuted(seed: int) -> None:
     assert line.verdict == "refuted" and "with nothing detached they agree" in line.reason
 
 
+@pytest.mark.parametrize("whole", [torch.max, torch.min, torch.median, torch.nanmedian])
+def test_of_a_whole_tensor_what_ties_shares_the_slope_as_it_does_alone(whole: Any) -> None:
+    """Where vmap maps them, these give it to one alone."""
+
+    def shared(x: Any) -> Any:
+        ties = x == whole(x).detach()
+        return (ties * x).sum() / ties.sum()
+
+    def first(x: Any) -> Any:
+        return whole(x, 0).values
+
+    for method in (whole, getattr(torch.Tensor, whole.__name__)):
+        other = lambda x, method=method: method(x)  # noqa: E731
+        assert same_gradient(other, shared, wrt="x", x=(OneOf(1, 2, -1), 3)).claims[0].verdict == "agrees"
+        assert same_gradient(other, first, wrt="x", x=(OneOf(1, 2, -1), 3)).claims[0].verdict == "refuted"
+
+
 @given(seed=SEEDS)
 def test_what_ties_before_rounding_is_moved_ties_after_it(seed: int) -> None:
     x = drawn(seed)(5)

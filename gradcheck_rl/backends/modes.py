@@ -45,6 +45,27 @@ def _scattered(x: Any, key: int) -> Any:
     return u + u.sign() / 2
 
 
+class AsAlone(TorchFunctionMode):
+    """Of a whole tensor max, min and median give their slope to all that tie, alike; where vmap maps them, to one of these."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        of = (*args, *(kwargs or {}).values())
+        if len(of) == 1 and func in MEDIANS:
+            raise RuntimeError("it is called for one point at a time")
+        if len(of) == 1 and func in WHOLE:
+            return WHOLE[func](*of)
+        return func(*args, **(kwargs or {}))
+
+
+WHOLE: dict[Any, Callable[..., Any]] = {
+    torch.max: torch.amax,
+    torch.min: torch.amin,
+    torch.Tensor.max: torch.amax,
+    torch.Tensor.min: torch.amin,
+}
+MEDIANS = (torch.median, torch.nanmedian, torch.Tensor.median, torch.Tensor.nanmedian)
+
+
 class _Attached(TorchFunctionMode):
     """Detaches nothing, keeps gradients on where the code under test switches them off, and differentiates what it makes: a
     sample of a normal law among it, and what .item() takes out."""

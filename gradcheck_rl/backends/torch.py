@@ -27,7 +27,7 @@ from ..errors import RANDOM, SYMBOLIC, CodeError, InputError, NumpyError, Unsuit
 from ..estimate import Estimate, Floats
 from ..rings import Float, Ring, flat_index
 from . import remote
-from .modes import Shaken
+from .modes import AsAlone, Shaken
 
 _rung: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # which rung code needed
 _turn = threading.RLock()  # a default dtype belongs to the whole process: two threads take turns
@@ -191,10 +191,14 @@ class _Call:
         ]
         return Batch(values, torch.cat(flat, -1).double().numpy() if flat else np.zeros((self.B, self.M, 0)), reached)
 
+    def _slopes(self) -> Any:
+        return AsAlone() if self.gradient else nullcontext()
+
     def mapped(self) -> Batch:
         leaves = self._leaves()
         inner = vmap(self.call, in_dims=(0, None, 0), randomness="error")
-        y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, _copied(self.f), _copied(self.o))
+        with self._slopes():
+            y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, _copied(self.f), _copied(self.o))
         return self._back(y, {k: [x] for k, x in leaves.items()})
 
     def points(self) -> Batch:
@@ -206,11 +210,9 @@ class _Call:
             same = {k: x[0].clone() for k, x in drawn.items() if bool((x == x[:1]).all()) and not x.dtype.is_floating_point}
             other = {k: x for k, x in drawn.items() if k not in same}
             row = {k: x[:, m] for k, x in leaves.items()}
-            columns.append(
-                vmap(lambda w, f, o, same=same: self.call(w, f, o, same), in_dims=(0, 0, 0), randomness="error")(
-                    row, _copied(self.f), _copied(other)
-                )
-            )
+            one = vmap(lambda w, f, o, same=same: self.call(w, f, o, same), in_dims=(0, 0, 0), randomness="error")
+            with self._slopes():
+                columns.append(one(row, _copied(self.f), _copied(other)))
         return self._back(torch.stack(columns, 1), {k: [x] for k, x in leaves.items()})
 
     def loop(self) -> Batch:
