@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import own
-from .calculus import free
+from .calculus import free, substituted
 from .claims import Claim, Equal, Raises, Relation
 from .evaluators import Scene, World
 from .expressions import values
@@ -136,13 +136,12 @@ def defined(where: Relation | None, world: World) -> dict[Any, Any]:
         return {}
     left, right = ([thaw(bare(e)) for e in side or ()] for side in sides)
     rule: dict[Any, Any] = {}
-    used: set[Any] = set()
-    for one, other in zip(*(side * (max(len(left), len(right)) // len(side)) for side in (left, right)), strict=True):
+    for pair in zip(*(side * (max(len(left), len(right)) // len(side)) for side in (left, right)), strict=True):
+        one, other = (substituted(e, rule) for e in pair)
         entry, value = (one, other) if _is_entry(one) else (other, one)
         of = free(value)
-        if all(map(_is_entry, {entry, *of})) and entry not in {*rule, *used, *of} and of.isdisjoint(rule):
-            rule[entry] = value
-            used |= of
+        if all(map(_is_entry, {entry, *of})) and entry not in of:
+            rule = {known: substituted(e, {entry: value}) for known, e in rule.items()} | {entry: value}
     return rule
 
 

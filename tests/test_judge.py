@@ -972,7 +972,7 @@ def test_a_slope_is_taken_before_a_condition_is_put_in() -> None:
 CONDITIONS: list[tuple[Any, Any, str]] = [
     (share, 1, "proved"),
     (1, share, "proved"),
-    ((share, pays[1]), (1, share), "undecided"),  # of what it says itself it makes no more
+    ((share, pays[1]), (1, share), "proved"),
     ((share, pays[1]), (1, pays[0] / 4), "proved"),
     (share, 2, "undecided"),  # which its space does not hold
     (share**2, 1, "undecided"),
@@ -1066,6 +1066,18 @@ def test_a_condition_may_say_what_a_variable_is_and_choose_outcomes(factor: int)
     anywhere = Claim("Of each.", Equal(ratio, 1), where=Equal(old, theta))
     lines = check(Problem("On policy", (there, anywhere))).claims
     assert [line.verdict for line in lines] == ["agrees" if factor == 1 else "refuted", "refuted"]
+
+
+@given(st.permutations(range(3)), st.permutations(range(3)), st.booleans())
+def test_what_a_condition_says_of_one_variable_by_another_holds_on(among: list[int], order: list[int], turned: bool) -> None:
+    """x = y and y = z, in any order, and one of them 1."""
+    three = Variable("three", 3, over=Normal())
+    x, y, z = (three[n] for n in among)
+    said = [[(x, y), (z, y) if turned else (y, z), (1, x) if turned else (y, 1)][n] for n in order]
+    claims = [Claim("So.", Equal(three.sum(), sides), where=Equal(*zip(*said, strict=True))) for sides in (3, 2)]
+    claims += [Claim("So.", Equal(x * z, x**n), where=Equal((x, y), (y, z))) for n in (2, 3)]
+    found = [line.verdict for line in check(Problem("Chained", claims)).claims]
+    assert found == ["proved", "refuted"] * 2
 
 
 def test_what_a_condition_says_by_an_expectation_is_proved() -> None:
