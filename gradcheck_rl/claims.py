@@ -40,7 +40,7 @@ class Relation:
         return self.left, self.right
 
     def excess(self, a: Estimate, b: Estimate) -> Floats:
-        raise NotImplementedError
+        return _gap(a, b)
 
     def slack(self, a: Estimate, b: Estimate) -> Floats:
         """What the radii leave open: of balls, the radius of their difference, not the rounding of each to a float."""
@@ -64,9 +64,6 @@ def contains_zero(x: Any) -> bool:
 class Equal(Relation):
     """Equal in every coordinate."""
 
-    def excess(self, a: Estimate, b: Estimate) -> Floats:
-        return _gap(a, b)
-
 
 class AtMost(Relation):
     """The left side is no larger than the right."""
@@ -79,9 +76,6 @@ class AtMost(Relation):
 
 class Differs(Relation):
     """At every point some coordinate differs, by more than the resolution."""
-
-    def excess(self, a: Estimate, b: Estimate) -> Floats:
-        return _gap(a, b)
 
 
 class Within(Relation):
@@ -210,7 +204,7 @@ class Erratum:
         if not isinstance(self.instead, Claim):
             given = type(self.instead).__name__
             raise ProblemError(f"the erratum {self.says!r} needs instead=..., the claim that is right, and was given {given}.")
-        Claim(self.says, self.that, self.at, self.where, self.by, self.source, self.resolution)  # its form is a claim's
+        _ = self.stated  # its form is a claim's
 
     @cached_property
     def stated(self) -> Claim:
