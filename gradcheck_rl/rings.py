@@ -217,7 +217,7 @@ class Exact(Ring):
     def constant(self, name: str) -> Any:
         return {"pi": arb.pi, "e": arb.const_e, "oo": arb.pos_inf, "-oo": arb.neg_inf, "nan": arb.nan}[name]()
 
-    add, multiply = operator.add, operator.mul
+    add, multiply, absolute = operator.add, operator.mul, abs
 
     def power(self, x: Any, n: int) -> Any:
         if n < 0:
@@ -271,9 +271,6 @@ class Exact(Ring):
     def sign(self, x: Any) -> Any:
         return ONE if x > 0 else -ONE if x < 0 else ZERO if _tied(x) else arb.nan()
 
-    def absolute(self, x: Any) -> Any:
-        return abs(x)
-
     def pick(self, table: list[Any], shape: tuple[int, ...], *index: Any) -> Any:
         return table[flat_index(shape, index)]
 
@@ -319,21 +316,24 @@ class Analytic(Ring):
     def log(self, x: Any) -> Any:
         return x.log(analytic=True)
 
-    def exp(self, x: Any) -> Any:
-        return x.exp()
-
-    def tanh(self, x: Any) -> Any:
-        return x.tanh()
-
     def atan(self, x: Any) -> Any:
         i = acb(0, 1)
         return (self.log(1 + i * x) - self.log(1 - i * x)) / (2 * i)  # acb.atan does not refuse its branch cuts
 
-    sin, cos, tan, erf, erfc = (_by_complex_ball(name) for name in ("sin", "cos", "tan", "erf", "erfc"))
+    exp, tanh, sin, cos, tan, erf, erfc = map(_by_complex_ball, ("exp", "tanh", "sin", "cos", "tan", "erf", "erfc"))
     minimum = maximum = step = side = sign = absolute = pick = _refused
 
     def erfinv(self, x: Any) -> Any:
         raise Unsuitable("certified integration needs complex balls, and there are none of erfinv")
+
+
+def _by_scipy(name: str) -> Callable[[Any, Any], Any]:
+    def function(_: Any, x: Any) -> Any:
+        from scipy import special  # which few formulas need, and takes long to load
+
+        return getattr(special, name)(x)
+
+    return function
 
 
 class Float(Ring):
@@ -358,24 +358,10 @@ class Float(Ring):
         at, whole = np.broadcast_to(at, here), np.broadcast_to(whole, (*here, len(table)))
         return np.take_along_axis(whole, at[..., None], axis=-1)[..., 0]
 
-    def erf(self, x: Any) -> Any:
-        from scipy.special import erf
-
-        return erf(x)
-
-    def erfc(self, x: Any) -> Any:
-        from scipy.special import erfc
-
-        return erfc(x)
-
-    def erfinv(self, x: Any) -> Any:
-        from scipy.special import erfinv
-
-        return erfinv(x)
-
     add, multiply, raised, root = np.add, np.multiply, np.power, np.sqrt
     minimum, maximum, absolute, sign = np.minimum, np.maximum, np.abs, np.sign
     exp, log, tanh, sin, cos, tan, atan = np.exp, np.log, np.tanh, np.sin, np.cos, np.tan, np.arctan
+    erf, erfc, erfinv = map(_by_scipy, ("erf", "erfc", "erfinv"))
 
     def step(self, x: Any) -> Any:
         return np.where(np.isnan(x), np.nan, np.asarray(x) >= 0)
