@@ -12,25 +12,21 @@ from .spaces import Masks
 from .symbols import bare, named_
 
 
-class LogSum(sp.Function):
+class _Real(sp.Function):
+    def _eval_is_real(self) -> bool:
+        return True
+
+
+class LogSum(_Real):
     """The logarithm of a sum of exponentials, by its exponents."""
 
-    def _eval_is_real(self) -> bool:
-        return True
 
-
-class LogSumOver(sp.Function):
+class LogSumOver(_Real):
     """The same of a sum over an index: the exponent, then (index, first, last)."""
 
-    def _eval_is_real(self) -> bool:
-        return True
 
-
-class Logit(sp.Function):
+class Logit(_Real):
     """u + log w, where a weight w of 0 gives minus infinity."""
-
-    def _eval_is_real(self) -> bool:
-        return True
 
 
 def stable(e: Any) -> Any:

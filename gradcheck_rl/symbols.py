@@ -549,8 +549,7 @@ class named_(sp.Expr):
         name = printer._print(self.args[0])
         return f"{name}^{{{exp}}}" if exp else name
 
-    def _pretty(self, printer: Any) -> Any:
-        return printer._print(self.args[0])
+    _pretty = _sympystr
 
 
 class Named(Symbols):
