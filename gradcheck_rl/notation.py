@@ -45,14 +45,8 @@ from .quantities import (
     is_code,
 )
 from .symbols import Pick, Symbols, formula, frozen_, named_, plain, step_
+from .typeset import GREEK, Tree
 
-Tree = list[Any]
-
-_LETTERS = """
-alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon phi chi psi omega
-Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell
-"""
-GREEK = frozenset(_LETTERS.split())
 SPELLED = {"eps": "epsilon", "lam": "lambda", "lamda": "lambda", "varepsilon": "epsilon"}
 ACCENTS = frozenset({"hat", "bar", "tilde"})
 
@@ -117,7 +111,7 @@ def name(word: str) -> Tree:
     """A name as it is set: theta_0 and ref_k have an index, s0 too, g_hat a hat, log_sd is a word."""
     head, *tail = word.strip("_").split("_") if word.strip("_") else [word]
     head = SPELLED.get(head, head)
-    if numbered := re.fullmatch(r"([A-Za-z]|" + "|".join(sorted(GREEK, key=len, reverse=True)) + r")(\d+)", head):
+    if numbered := re.fullmatch(rf"([A-Za-z]|{'|'.join(GREEK)})(\d+)", head):
         head, tail = numbered[1], [numbered[2], *tail]
     tree: Tree = ["id", head]
     if not _letter(head):

@@ -19,6 +19,7 @@ LETTERS: Mapping[str, str] = {
     )
     for word, char in zip(words.split(), chars, strict=True)
 }
+GREEK = tuple(word for word in LETTERS if word not in ("oo", "nabla"))
 SIGNS: Mapping[str, str] = {"sum": "∑", "product": "∏", "integral": "∫"}
 OPERATORS: Mapping[str, str] = {"-": "−", "!=": "≠", "<=": "≤", ">=": "≥", "cdot": "·", "times": "×", "partial": "∂", "in": "∈"}
 SPACED = frozenset({"+", "-", "=", "!=", "<", "<=", ">", ">=", "in", "cdot", "times"})
@@ -311,10 +312,9 @@ def latex_prose(text: str) -> str:
     return "".join(_tex_symbol(part) if n % 2 else latex_text(part) for n, part in enumerate(_SYMBOL.split(text)))
 
 
-_GREEK = "|".join(sorted((word for word in LETTERS if word not in ("oo", "nabla")), key=len, reverse=True))
 _POWER = r"\^(?:[0-9]+|[A-Za-z]|\([A-Za-z0-9][A-Za-z0-9 +-]*\))"
 _SYMBOL = re.compile(
-    rf"(?<![\w\\])((?:{_GREEK})(?:_[A-Za-z0-9]+)?(?:{_POWER})?|[A-Za-z](?:_[A-Za-z0-9]+(?:{_POWER})?|{_POWER}))(?![\w\\^])"
+    rf"(?<![\w\\])((?:{'|'.join(GREEK)})(?:_[A-Za-z0-9]+)?(?:{_POWER})?|[A-Za-z](?:_[A-Za-z0-9]+(?:{_POWER})?|{_POWER}))(?![\w\\^])"
 )
 
 
@@ -540,13 +540,12 @@ def _box(tree: Tree) -> Box:
         case ["sup", base, exponent]:
             return _script(_box(base), _box(exponent), _SUPERSCRIPTS, up=True)
         case ["frac", above, below]:
-            return _stack([_box(above), None, _box(below)], 1)
+            return _stack(_box(above), None, _box(below))
         case ["root", of]:
             box = _box(of)
             return _beside([_line("√"), box if box.width == 1 else _bracketed("(", ")", box)])
         case ["binom", above, below]:
-            stack = _stack([_box(above), _line(" "), _box(below)], 1)
-            return _bracketed("(", ")", stack)
+            return _bracketed("(", ")", _stack(_box(above), _line(" "), _box(below)))
         case ["accent", str(mark), base]:
             box = _box(base)
             single = box.width == len(box.lines) == 1
@@ -554,7 +553,7 @@ def _box(tree: Tree) -> Box:
         case ["fence", str(left), str(right), inside]:
             return _bracketed(left, right, _box(inside))
         case ["big", str(sign), below, above]:
-            return _stack([_box(above), _line(SIGNS[sign]), _box(below)], 1) if len(above) > 1 else _line(SIGNS[sign])
+            return _stack(_box(above), _line(SIGNS[sign]), _box(below)) if len(above) > 1 else _line(SIGNS[sign])
         case ["cases", *rows]:
             grid = _grid([[value, ["row", *([["text", "if "]] if says[0] != "text" else []), says]] for value, says in rows])
             inner = ("⎨" if n == grid.base else "⎪" for n in range(1, len(grid.lines) - 1))
@@ -599,16 +598,11 @@ def _beside(boxes: Sequence[Box]) -> Box:
     return Box(["".join(cells) for cells in zip(*blocks, strict=True)], base)
 
 
-def _stack(parts: Sequence[Box | None], base: int) -> Box:
-    """One over the other, centred; None is a line across. `base`: which part holds the line the eye runs along."""
-    width = max(b.width for b in parts if b)
-    lines: list[str] = []
-    at = 0
-    for n, b in enumerate(parts):
-        if n == base:
-            at = len(lines) + (b.base if b else 0)
-        lines += [line.center(width) for line in b.lines] if b else ["─" * width]
-    return Box(lines, at)
+def _stack(above: Box, sign: Box | None, below: Box) -> Box:
+    """One over the other, centred; the eye runs along the sign, or a line across where there is none."""
+    width = max(b.width for b in (above, sign, below) if b)
+    across = sign or _line("─" * width)
+    return Box([line.center(width) for b in (above, across, below) for line in b.lines], len(above.lines) + across.base)
 
 
 def _script(base: Box, script: Box, signs: Mapping[str, str], up: bool) -> Box:
