@@ -24,6 +24,12 @@ from .symbols import Atom, Named, Variable, entries, named_, thaw
 
 READABLE = 300  # letters of a formula
 EMPTY = "a quantity has no coordinates: its index is out of range, or it is a gradient and nothing it needs is a Parameter."
+OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+}
 Of = Any  # an expression, an array of them, or a function of torch or numpy
 
 
@@ -396,7 +402,7 @@ def lowered(q: Quantity, parameters: Sequence[Variable], names: Mapping[str, Any
             a, b = lower(left), lower(right)
             if a is None or b is None:
                 return None
-            return [_apply(sign, x, y) for x, y in zip(*_paired(a, b), strict=True)]
+            return [OPERATIONS[sign](x, y) for x, y in zip(*_paired(a, b), strict=True)]
         case Mean(of=of, over=over) | Covariance(of=of, over=over):
             inner = lower(of)
             if inner is None:
@@ -486,10 +492,6 @@ def _some(cells: list[Any], q: Component) -> list[Any]:
     if found := cells[q.slice]:
         return found
     raise ProblemError(f"[{q.index}] is out of range: the quantity has {len(cells)} coordinates.")
-
-
-def _apply(sign: str, a: Any, b: Any) -> Any:
-    return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
 
 
 def unfit(one: int, other: int) -> str:

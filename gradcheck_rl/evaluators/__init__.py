@@ -18,6 +18,7 @@ from ..nodes import ASIDE, CENTRED
 from ..points import generator
 from ..quantities import (
     EMPTY,
+    OPERATIONS,
     Combined,
     Component,
     Covariance,
@@ -27,7 +28,6 @@ from ..quantities import (
     Leaf,
     Mean,
     NonFinite,
-    Over,
     Printed,
     Quantity,
     Sum,
@@ -39,10 +39,11 @@ from ..quantities import (
     side,
     unfit,
 )
-from ..rings import binary, each, is_finite
+from ..rings import each, is_finite
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, proof, sampled, symbolic
-from .scene import Outcomes, Scene, World
+from .scene import Outcomes, Scene
+from .scene import World as World
 
 FEW = 16
 REDUCTIONS = (listed.NAME, integrated.NAME, sampled.NAME)
@@ -79,7 +80,7 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             b = a if right is left else evaluate(right, scene, outcomes)
             if wrong := unfit(a.shape[-1], b.shape[-1]):
                 raise CodeError(None, wrong)
-            return a + b if sign == "+" else a - b if sign == "-" else a * b if sign == "*" else a / b
+            return OPERATIONS[sign](a, b)
         case Mean() | Covariance():
             return _reduce(q, scene)
         case Component(of=of):
@@ -153,12 +154,7 @@ def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) 
     here = _on(formulas, outcomes, scene)
     size, count = len(scene.points), outcomes.count
     if outcomes.exact is not None or (count <= FEW and symbolic.applies(here)):
-        drawn = {a: np.broadcast_to(k, (size, count)) for a, k in (outcomes.exact or outcomes.columns).items()}
-        rows = [
-            row | {a: binary(float(k[b, m])) for a, k in drawn.items()}
-            for b, row in enumerate(scene.points.rows)
-            for m in range(count)
-        ]
+        rows = outcomes.rows(scene.points, np.ndindex(size, count))
         return values(here, rows).map(lambda x: np.asarray(x).reshape(size, count, -1))
     columns = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns)
     x = np.stack([np.broadcast_to(o, (size, count)) for o in floats(here, columns, outcomes.weights.value)], axis=-1)
@@ -261,19 +257,3 @@ def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate
     square = off.map(lambda a: a[..., :, None]) * off.map(lambda a: a[..., None, :])
     flat = square.map(lambda a: a.reshape(*a.shape[:2], -1))
     return weighted_sum(weights, flat, axis=1).map(lambda a: a[:, None, :])
-
-
-__all__ = [
-    "NAMES",
-    "ROUTES",
-    "Leaf",
-    "Outcomes",
-    "Over",
-    "Scene",
-    "World",
-    "evaluate",
-    "loose_atoms",
-    "random_atoms",
-    "some_outcomes",
-    "unsure",
-]

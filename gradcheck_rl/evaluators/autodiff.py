@@ -41,8 +41,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     from ..backends import torch as backend
 
     code = scene.resolve(q.of)
-    names = scene.world.over(None) if outcomes is None else outcomes.names
-    asked = scene.world.asked(code, names)
+    asked = scene.asked(code, outcomes)
     fixed, drawn = arrays(scene, asked, outcomes)
     gradient = isinstance(q, Gradient)
     wanted = blocks(q.wrt, scene.world.parameters) if gradient else []
@@ -185,8 +184,7 @@ def flow(function: Any, scene: Scene, outcomes: Outcomes | None) -> dict[str, st
     from ..backends import torch as backend
 
     code = scene.resolve(function)
-    asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
-    fixed, drawn = arrays(scene, asked, outcomes)
+    fixed, drawn = arrays(scene, scene.asked(code, outcomes), outcomes)
     parameters = scene.world.parameters
     own = [p.name for p in parameters if p.name in fixed]
     if not own:

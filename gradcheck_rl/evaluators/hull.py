@@ -91,10 +91,8 @@ def _rows(scene: Scene, outcomes: Outcomes | None) -> tuple[list[Row], list[int]
     if outcomes is None:
         return list(scene.points.rows), list(range(len(scene.points)))
     shape, can = (len(scene.points), outcomes.count), possible(outcomes)
-    drawn = {a: np.broadcast_to(x, shape) for a, x in (outcomes.exact or outcomes.columns).items()}
     chosen = np.argwhere(np.ones(shape, dtype=bool) if can is None else can)
-    rows = [scene.points.rows[b] | {a: binary(float(x[b, m])) for a, x in drawn.items()} for b, m in chosen]
-    return rows, [int(b) * shape[1] + int(m) for b, m in chosen]
+    return outcomes.rows(scene.points, chosen), [int(b) * shape[1] + int(m) for b, m in chosen]
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,7 @@ from ..errors import RANDOM, SYMBOLIC, CodeError, raised, told
 from ..estimate import EPS, Estimate, Evidence, Floats
 from ..mdp import MDP
 from ..quantities import Gradient, Value
-from .scene import Outcomes, Scene, arrays, possible
+from .scene import Outcomes, Scene, arrays, in_rows, possible
 
 NAME = "numpy"
 
@@ -88,7 +88,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     if isinstance(q, Gradient):
         wanted = "write it in torch" + ", or claim its Value" * (code is q.of)
         raise CodeError(q.of, f"`{name}` is numpy code, which has no gradient: {wanted}.")
-    fixed, drawn = _arguments(code, scene, outcomes)
+    fixed, drawn = arrays(scene, scene.asked(code, outcomes), outcomes)
     size, count = len(scene.points), outcomes.count if outcomes else 1
     can = possible(outcomes)
     if (there := elsewhere(code)) is not None:
@@ -121,11 +121,6 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     return Estimate(value, radius, evidence)
 
 
-def _arguments(code: Callable[..., Any], scene: Scene, outcomes: Outcomes | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    asked = scene.world.asked(code, scene.world.over(None) if outcomes is None else outcomes.names)
-    return arrays(scene, asked, outcomes)
-
-
 def _at(fixed: Mapping[str, Any], drawn: Mapping[str, Any], b: int, m: int) -> dict[str, Any]:
     """The arguments at a point, for an outcome."""
     return {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}
@@ -134,7 +129,7 @@ def _at(fixed: Mapping[str, Any], drawn: Mapping[str, Any], b: int, m: int) -> d
 def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, place: tuple[int, int]) -> tuple[int, ...]:
     """What the page's own function returns at this point, for this outcome."""
     own = scene.without_answer().resolve(q.of)
-    return _called(own, _at(*_arguments(own, scene, outcomes), *place), own.__name__).shape
+    return _called(own, _at(*arrays(scene, scene.asked(own, outcomes), outcomes), *place), own.__name__).shape
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -155,10 +150,8 @@ def _same(one: Estimate | Floats, other: Estimate | Floats) -> bool:
 
 def _asked(there: Elsewhere, fixed: Mapping[str, Any], drawn: Mapping[str, Any], shape: Any, can: Any, scene: Scene) -> Estimate:
     """All calls at once, of a function in another process."""
-    kept = np.arange(shape[0] * shape[1]) if can is None else np.flatnonzero(can)
-    every = {k: np.repeat(v, shape[1], axis=0) for k, v in fixed.items()}
-    every |= {k: v.reshape(-1, *v.shape[2:]) for k, v in drawn.items()}
-    found = there.rows({k: v[kept] for k, v in every.items()})
+    rows, kept = in_rows(fixed, drawn, shape, can)
+    found = there.rows(rows)
     x = np.zeros((shape[0] * shape[1], found[0].size))
     x[kept] = np.broadcast_to(found.reshape(len(found), -1), (len(kept), x.shape[1]))
     scene.says(NAME)

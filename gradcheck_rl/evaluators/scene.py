@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..bundles import Bundle, Column
 from ..errors import ProblemError, did_you_mean
@@ -16,6 +17,7 @@ from ..expressions import floats
 from ..laws import Draw, Finite, randoms
 from ..points import Points
 from ..quantities import Combined, Component, Mean, Quantity, Sum, Trace, arguments, is_code, lowered, slots
+from ..rings import binary
 from ..spaces import Simplex
 from ..symbols import Named, Symbols, Variable, entries
 
@@ -121,6 +123,10 @@ class Scene:
     def says(self, route: str) -> None:
         self.used[route] = None
 
+    def asked(self, code: Callable[..., Any], outcomes: Outcomes | None) -> dict[str, Symbols]:
+        """The arguments that code asks for, as these outcomes define them."""
+        return self.world.asked(code, self.world.names if outcomes is None else outcomes.names)
+
     def resolve(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """The function in this slot, with the answer's replacements for the functions it calls by default.
 
@@ -181,6 +187,11 @@ class Outcomes:
     def count(self) -> int:
         return self.weights.shape[1]
 
+    def rows(self, points: Points, places: Iterable[tuple[int, int]]) -> list[dict[Any, Any]]:
+        """What is known at each of these points and outcomes, in exact numbers."""
+        drawn = {a: np.broadcast_to(x, (len(points), self.count)) for a, x in (self.exact or self.columns).items()}
+        return [points.rows[b] | {a: binary(float(x[b, m])) for a, x in drawn.items()} for b, m in places]
+
 
 def possible(outcomes: Outcomes | None) -> Any:
     """Which outcomes can happen at which point; None where all can."""
@@ -237,3 +248,13 @@ def arrays(scene: Scene, asked: Mapping[str, Symbols], outcomes: Outcomes | None
             raise ProblemError(f"`{name}` is an index, and the rows give it {part[0]:g}: write whole numbers.")
         random[name] = (table.astype(np.int64) if whole else table).reshape(size, count, *symbols.shape)
     return fixed, random
+
+
+def in_rows(
+    fixed: Mapping[str, Any], drawn: Mapping[str, Any], shape: tuple[int, int], can: Any
+) -> tuple[dict[str, Any], NDArray[np.intp]]:
+    """The arguments of code as rows, one for each point and outcome that can happen; and which ones these are."""
+    kept = np.arange(shape[0] * shape[1]) if can is None else np.flatnonzero(can)
+    every = {k: np.repeat(v, shape[1], axis=0) for k, v in fixed.items()}
+    every |= {k: v.reshape(-1, *v.shape[2:]) for k, v in drawn.items()}
+    return {k: v[kept] for k, v in every.items()}, kept

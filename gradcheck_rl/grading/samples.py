@@ -19,7 +19,7 @@ from ..errors import CodeError, GradcheckError
 from ..estimate import Floats
 from ..evaluators import Scene, some_outcomes
 from ..evaluators.plain import is_numpy
-from ..evaluators.scene import arrays, possible
+from ..evaluators.scene import arrays, in_rows, possible
 from ..laws import randoms
 from ..places import needed
 from ..points import Points, covering, generator, given
@@ -132,12 +132,9 @@ def _calls(problem: Problem, top: Any, slot: Any, names: Mapping[str, Any], poin
     if top is not slot:
         yield from _recorded(scene, top, slot, fixed, random, can)
         return
-    size, many = len(points), outcomes.count if outcomes else 1
-    every = {k: np.repeat(v, many, axis=0) for k, v in fixed.items()}
-    every |= {k: v.reshape(-1, *v.shape[2:]) for k, v in random.items()}
-    kept = np.arange(size * many) if can is None else np.flatnonzero(can)
-    if every:
-        yield {k: v[kept] for k, v in every.items()}
+    rows, _ = in_rows(fixed, random, (len(points), outcomes.count if outcomes else 1), can)
+    if rows:
+        yield rows
 
 
 def _recorded(scene: Scene, top: Any, slot: Any, fixed: Arguments, random: Arguments, can: Any) -> list[Arguments]:
