@@ -284,9 +284,9 @@ def worst(codes: list[int]) -> int:
     return max(codes, key=(0, 5, 3, 1, 4, 2, 130).index, default=0)
 
 
-def plain(value: Any) -> str:
+def plain(value: Any, number: Callable[[Any], str] = str) -> str:
     """Nested lists of numbers as a person writes them: (1, (2, 3))."""
-    return f"({', '.join(map(plain, value))})" if isinstance(value, (list, tuple)) else str(value)
+    return f"({', '.join(plain(part, number) for part in value)})" if isinstance(value, (list, tuple)) else number(value)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,7 @@ from functools import partial, reduce
 from itertools import chain, count, repeat
 from typing import Any
 
-from ..report import VERDICTS, Caught, Chain, Line, Report, Say, english, printable
+from ..report import VERDICTS, Caught, Chain, Line, Report, Say, english, plain, printable
 from .blocks import (
     BAD,
     GOOD,
@@ -44,12 +44,12 @@ from .said import (
     PATHS,
     SEEN,
     about,
+    below,
     duration,
     errata,
     errata_title,
     mistakes_title,
     number,
-    other_sizes,
     reached,
     sides,
     usual_resolution,
@@ -240,11 +240,7 @@ class _Page:
         notes += [(" · ".join([*how, *filter(None, [self._how_well(line)])]),)] if how else []
         if usual is not None and line.resolution != usual:
             notes.append((say("resolution {}", f"{line.resolution:g}"),))
-        if line.sizes:
-            notes.append((say("also at {}", other_sizes(line, say)),))
-        if line.removed:
-            notes.append((say("{} points; {} more removed, on kinks", line.points, line.removed),))
-        notes += [(say(line.remark),)] if line.remark else []
+        notes += [(note,) for note in below(line, say)]
         return Entry(
             self._place(line.id),
             self._verdict(line),
@@ -295,7 +291,7 @@ class _Page:
 
     def _why(self, reason: str, point: Mapping[str, Any] | None) -> list[tuple[str, Pieces]]:
         rows: list[tuple[str, Pieces]] = [(self.say("reason"), (self.say(_reason(reason)),))] if reason else []
-        values = _separated(Code(f"{name} = {_value(value)}") for name, value in (point or {}).items())
+        values = _separated(Code(f"{name} = {plain(value, number)}") for name, value in (point or {}).items())
         return [*rows, (self.say("at"), values)] if values else rows
 
     def _sides(self, line: Line) -> Table:
@@ -435,10 +431,6 @@ def _small(x: float) -> str:
     return f"{x:.1e}" if x else "0"
 
 
-def _value(value: Any) -> str:
-    return f"({', '.join(map(_value, value))})" if isinstance(value, (list, tuple)) else number(value)
-
-
 def _reason(sentence: str) -> str:
     """With its long numbers in few digits, if they still tell each other apart."""
     long = set(LONG_NUMBER.findall(sentence))
@@ -451,7 +443,7 @@ def _reason(sentence: str) -> str:
 
 def _vector(values: Sequence[Any], labels: Sequence[str] | None) -> str:
     """The first components, each under its name where each has one of its own."""
-    numbers = [_value(value) for value in values[:MOST_COMPONENTS]]
+    numbers = [plain(value, number) for value in values[:MOST_COMPONENTS]]
     if len(values) > 1 and labels is not None and len(set(labels)) >= len(values):
         numbers = [_named(label, number) for label, number in zip(labels, numbers, strict=False)]
     dots = ["…"] if len(values) > MOST_COMPONENTS else []
@@ -470,7 +462,7 @@ def _columns(data: Any) -> Table:
     names: list[str] = []
     columns: list[list[str]] = []
     for name, values in series.items():
-        cells = [_value(value) for value in values] if isinstance(values, list) else [_value(values)]
+        cells = [plain(value, number) for value in (values if isinstance(values, list) else [values])]
         names.append(str(name))
         columns.append(cells if len(cells) <= MOST_ROWS else [*cells[: MOST_ROWS - 1], "…"])
     height = max(map(len, columns), default=0)

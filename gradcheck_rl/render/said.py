@@ -45,7 +45,14 @@ def usual_resolution(lines: Iterable[Line]) -> float:
     return max(set(found), key=lambda r: (found.count(r), -r), default=0.0)
 
 
-def other_sizes(line: Line, say: Say) -> str:
+def below(line: Line, say: Say) -> list[str]:
+    """What is said below a line: its other sizes, the points that were removed, its remark."""
+    sizes = say("also at {}", _other_sizes(line, say)) if line.sizes else ""
+    removed = say("{} points; {} more removed, on kinks", line.points, line.removed) if line.removed else ""
+    return list(filter(None, (sizes, removed, say(line.remark))))
+
+
+def _other_sizes(line: Line, say: Say) -> str:
     """K = 2, 4, 5: a name is written once for sizes that follow each other; of a line that fails each size has its verdict."""
     said, last = list[str](), ""
     for size, word in line.sizes.items():

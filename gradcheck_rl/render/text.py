@@ -23,11 +23,11 @@ from .said import (
     PATHS,
     SEEN,
     about,
+    below,
     duration,
     errata,
     errata_title,
     mistakes_title,
-    other_sizes,
     reached,
     sides,
     usual_resolution,
@@ -235,12 +235,7 @@ class _Page:
         return _text(f"{mark} {self.say(line.verdict)}", "green" if line.ok else STYLE.get(line.verdict, ""))
 
     def sentence(self, line: Line) -> Text:
-        notes = [" · ".join(filter(None, (line.id, line.source)))]
-        if line.sizes:
-            notes.append(self.say("also at {}", other_sizes(line, self.say)))
-        if line.removed:
-            notes.append(self.say("{} points; {} more removed, on kinks", line.points, line.removed))
-        notes.append(self.say(line.remark))
+        notes = [" · ".join(filter(None, (line.id, line.source))), *below(line, self.say)]
         says = _text(self.say(line.says))
         if line.correction:
             says += _text(f"\n→ {self.say(line.correction)}", "green")
