@@ -396,23 +396,10 @@ def grade(options: argparse.Namespace) -> int:
     read = [locate(options.problem), *options.submissions, options.rubric]
     _outputs({"-o": options.output, "--resume": options.resume}, read)
     with redirect_stdout(sys.stderr):
-        rows = command.rows(
-            options.problem,
-            options.submissions,
-            options.rubric,
-            options.map or [],
-            options.isolation,
-            options.seconds,
-            options.memory,
-            options.jobs,
-            options.dask,
-            options.resume,
-            options.format or "text",
-            watched(options),
-        )
+        rows = command.rows(options, watched(options))
     if not options.quiet and (note := command.note(rows)):
         complain(note, "note")
-    text = command.written(rows, options.format or "text")
+    text = command.written(rows, options.format)
     if options.output:
         put(Path(options.output), text)
     else:

@@ -87,6 +87,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--as": {
         "dest": "format",
         "choices": ("text", "json", "gradescope", "classroom", "github", "summary", "junit", "check50", "csv"),
+        "default": "text",
         "metavar": "FORMAT",
         "help": "text, json, csv, junit, github (annotations), summary (Markdown); of one: gradescope, classroom, check50",
     },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -29,29 +30,19 @@ def templated(problem: str, rubric: str | None) -> str:
     return template(page, parts(page, rules), rules.title)
 
 
-def rows(
-    problem: str,
-    submissions: Sequence[str],
-    rubric: str | None,
-    maps: Sequence[str],
-    isolation: str,
-    seconds: float | None,
-    memory_mb: int | None,
-    jobs: int,
-    dask: str | None,
-    kept: str | None,
-    form: str,
-    shown: bool,
-) -> list[Row]:
-    """One row for each submission, to be written as `form`; `shown`: how far it is, on standard error."""
-    rules = read(Path(rubric)) if rubric else Rubric()
-    limits = Limits(seconds=seconds or rules.seconds, memory=(memory_mb or rules.memory_mb) << 20)
-    course = Course(problem, rules, adapter(maps), chosen(isolation).name, limits, os.environ.get(KEY, ""))
-    paths, file = listed(submissions), None if kept is None else Path(kept)
-    if form in OF_ONE and len(paths) != 1:
-        raise InputError(f"--as {form} is about one submission, and there are {len(paths)}: write --as csv, json or junit.")
+def rows(asked: argparse.Namespace, shown: bool) -> list[Row]:
+    """One row for each submission, as the options ask; `shown`: how far it is, on standard error."""
+    rules = read(Path(asked.rubric)) if asked.rubric else Rubric()
+    limits = Limits(seconds=asked.seconds or rules.seconds, memory=(asked.memory or rules.memory_mb) << 20)
+    tier, key = chosen(asked.isolation).name, os.environ.get(KEY, "")
+    course = Course(asked.problem, rules, adapter(asked.map or ()), tier, limits, key)
+    paths, file = listed(asked.submissions), None if asked.resume is None else Path(asked.resume)
+    if asked.format in OF_ONE and len(paths) != 1:
+        says = f"--as {asked.format} is about one submission, and there are {len(paths)}"
+        raise InputError(f"{says}: write --as csv, json or junit.")
     try:
-        with _bar(shown) as progress, executor(jobs if dask else min(jobs, len(paths)), dask) as found:
+        jobs = asked.jobs if asked.dask else min(asked.jobs, len(paths))
+        with _bar(shown) as progress, executor(jobs, asked.dask) as found:
             return graded(course, paths, found, file, progress)
     except KeyboardInterrupt:
         if file is not None and file.exists():
