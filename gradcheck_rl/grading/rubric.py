@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import keyword
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from ..errors import InputError, did_you_mean
 
-SHOWS = ("verdict", "hint", "counterexample")
-VISIBILITIES = ("visible", "hidden", "after_due_date", "after_published")
-DIGITS = 15
+Reader = Callable[[str, Any], Any]  # of a value under a name: what it is, or why it cannot be
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,6 @@ class Rubric:
     title: str = ""
 
 
-OF_ONE = {f.name for f in fields(Rule)}
-OF_ALL = {f.name for f in fields(Rubric)} - {"parts"} | {"part"}
-
-
 def read(path: Path) -> Rubric:
     """The rubric in a file, or one sentence about what is wrong with it."""
     try:
@@ -65,7 +59,7 @@ def read(path: Path) -> Rubric:
 
 
 def _rubric(data: Mapping[str, Any]) -> Rubric:
-    _known(data, OF_ALL, "the rubric", OF_ONE, "below the [[part]] that it is of")
+    _known(data, {*OF_ALL, "part"}, "the rubric", {*OF_ONE}, "below the [[part]] that it is of")
     rows: Any = data.get("part", [])
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in cast(list[Any], rows)):
         raise InputError("`part` is no list of parts: write each under [[part]].")
@@ -74,33 +68,17 @@ def _rubric(data: Mapping[str, Any]) -> Rubric:
     for name in ids:
         if ids.count(name) > 1:
             raise InputError(f"the part `{name}` is written twice: leave one.")
-    found: dict[str, Any] = {
-        "show": _one_of(data, "show", SHOWS, "counterexample"),
-        "hints": _flag(data, "hints", True),
-        "attempts": _whole(data, "attempts", 1, 10_000) if "attempts" in data else None,
-        "seconds": _number(data, "seconds", 0.1, 3600, 10.0),
-        "memory_mb": _whole(data, "memory_mb", 64, 1 << 20) if "memory_mb" in data else 1024,
-        "problem": _text(data, "problem"),
-        "title": _text(data, "title"),
-    }
+    found = _taken(data, OF_ALL)
     if parts and not sum(rule.points for rule in parts) > 0:
         raise InputError("the parts have no points together: give at least one of them some.")
     return Rubric(parts, **found)
 
 
 def _rule(row: Mapping[str, Any]) -> Rule:
-    _known(row, OF_ONE, "a part", OF_ALL, "above the first [[part]]")
-    if not _text(row, "id"):
+    _known(row, {*OF_ONE}, "a part", {*OF_ALL, "part"}, "above the first [[part]]")
+    if not _text("id", row.get("id", "")):
         raise InputError('a part has no id: write id = "reinforce", a function or a claim of the problem.')
-    return Rule(
-        id=_text(row, "id"),
-        points=_number(row, "points", 0, 1e6, 1.0),
-        visibility=_one_of(row, "visibility", VISIBILITIES, "visible"),
-        asks=_text(row, "asks"),
-        name=_name(row),
-        digits=_whole(row, "digits", 1, DIGITS) if "digits" in row else 6,
-        claims=_texts(row, "claims"),
-    )
+    return Rule(**_taken(row, OF_ONE))
 
 
 def _known(data: Mapping[str, Any], names: set[str], where: str, others: set[str], there: str) -> None:
@@ -111,50 +89,77 @@ def _known(data: Mapping[str, Any], names: set[str], where: str, others: set[str
             raise InputError(f"{where} has no `{name}`; it has {', '.join(sorted(names))}.{fix}")
 
 
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name, "")
+def _taken(data: Mapping[str, Any], known: Mapping[str, Reader]) -> dict[str, Any]:
+    """What is written, each as its reader takes it; for the rest there are defaults."""
+    return {name: take(name, data[name]) for name, take in known.items() if name in data}
+
+
+def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise InputError(f'{name} = {value!r} is no text: write {name} = "...".')
     return value
 
 
-def _name(row: Mapping[str, Any]) -> str:
-    name = _text(row, "name")
-    if name and (not name.isidentifier() or keyword.iskeyword(name)):
-        raise InputError(f'name = {name!r} cannot be a name in Python: write letters, digits and underscores, as in "slope_1".')
-    return name
+def _name(name: str, value: Any) -> str:
+    if _text(name, value) and (not value.isidentifier() or keyword.iskeyword(value)):
+        raise InputError(f'name = {value!r} cannot be a name in Python: write letters, digits and underscores, as in "slope_1".')
+    return value
 
 
-def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value: Any = data.get(name, [])
+def _texts(name: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(x, str) for x in cast(list[Any], value)):
         raise InputError(f'{name} = {value!r} is no list of names: write {name} = ["unbiased", ...].')
     return tuple(cast(list[str], value))
 
 
-def _flag(data: Mapping[str, Any], name: str, otherwise: bool) -> bool:
-    value = data.get(name, otherwise)
+def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InputError(f"{name} = {value!r} is neither: write true or false.")
     return value
 
 
-def _one_of(data: Mapping[str, Any], name: str, words: tuple[str, ...], otherwise: str) -> str:
-    value = data.get(name, otherwise)
-    if value not in words:
-        raise InputError(f"{name} = {value!r} is not known: write {', '.join(words)}.")
-    return value
+def _one_of(*words: str) -> Reader:
+    def take(name: str, value: Any) -> str:
+        if value not in words:
+            raise InputError(f"{name} = {value!r} is not known: write {', '.join(words)}.")
+        return value
+
+    return take
 
 
-def _number(data: Mapping[str, Any], name: str, low: float, high: float, otherwise: float) -> float:
-    value = data.get(name, otherwise)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-        raise InputError(f"{name} = {value!r} is no number from {low:g} to {high:g}.")
-    return float(value)
+def _number(low: float, high: float) -> Reader:
+    def take(name: str, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+            raise InputError(f"{name} = {value!r} is no number from {low:g} to {high:g}.")
+        return float(value)
+
+    return take
 
 
-def _whole(data: Mapping[str, Any], name: str, low: int, high: int) -> int:
-    value = data[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(f"{name} = {value!r} is no whole number from {low} to {high}.")
-    return value
+def _whole(low: int, high: int) -> Reader:
+    def take(name: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise InputError(f"{name} = {value!r} is no whole number from {low} to {high}.")
+        return value
+
+    return take
+
+
+OF_ONE: Mapping[str, Reader] = {
+    "id": _text,
+    "points": _number(0, 1e6),
+    "visibility": _one_of("visible", "hidden", "after_due_date", "after_published"),
+    "asks": _text,
+    "name": _name,
+    "digits": _whole(1, 15),
+    "claims": _texts,
+}
+OF_ALL: Mapping[str, Reader] = {
+    "show": _one_of("verdict", "hint", "counterexample"),
+    "hints": _flag,
+    "attempts": _whole(1, 10_000),
+    "seconds": _number(0.1, 3600),
+    "memory_mb": _whole(64, 1 << 20),
+    "problem": _text,
+    "title": _text,
+}
