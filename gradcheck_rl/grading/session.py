@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any, cast
 
 import numpy as np
@@ -52,8 +53,6 @@ class Session:
         self.end: Ended | None = None
         self.output = ""  # what it printed, known when it is closed: at most 64 KiB, harmless to show
         self._count = 0
-        self._ready: dict[str, Any] | None = None
-        self._loaded: dict[str, Any] | None = None
         self._config = {
             **config,
             "paths": search_path(),
@@ -90,39 +89,35 @@ class Session:
 
     # ---- its life ---------------------------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def ready(self) -> dict[str, Any]:
         """What holds in the worker. The time of a submission starts here: importing torch is not charged."""
-        if self._ready is None:
-            deadline = time.monotonic() + START_S
-            try:
-                header, _ = self._exchange(self._pending, deadline)
-            except Ended as error:
-                self.close()
-                raise GraderFault(f"the worker did not start: {error.says} {self.output}".strip()) from error
-            if header.get("ready") is not True:
-                raise GraderFault("the worker did not say that it is ready")
-            if self.tier.name == "landlock" and not header.get("landlock"):
-                self.close()
-                raise GraderFault("Landlock does not hold in the worker")
-            self._ready = header
-        return self._ready
+        deadline = time.monotonic() + START_S
+        try:
+            header, _ = self._exchange(self._pending, deadline)
+        except Ended as error:
+            self.close()
+            raise GraderFault(f"the worker did not start: {error.says} {self.output}".strip()) from error
+        if header.get("ready") is not True:
+            raise GraderFault("the worker did not say that it is ready")
+        if self.tier.name == "landlock" and not header.get("landlock"):
+            self.close()
+            raise GraderFault("Landlock does not hold in the worker")
+        return header
 
-    @property
+    @cached_property
     def functions(self) -> dict[str, Any]:
         """What the submission defines of what is asked for, each with its parameters."""
-        if self._loaded is None:
-            assert self.ready
-            header, _ = self._timed(framed({"load": True}))
-            if isinstance(header.get("failed"), str):
-                word = "CRASH" if header.get("ended") is True else "INVALID"
-                ended = "it ended before returning an answer: " if word == "CRASH" else ""
-                raise Ended(word, ended + clean(header["failed"]))
-            functions = header.get("functions")
-            if not isinstance(functions, dict):
-                raise Ended("CRASH", "it answered with something else than functions")
-            self._loaded = {str(k): _parameters(v) for k, v in cast(dict[Any, Any], functions).items()}
-        return self._loaded
+        assert self.ready
+        header, _ = self._timed(framed({"load": True}))
+        if isinstance(header.get("failed"), str):
+            word = "CRASH" if header.get("ended") is True else "INVALID"
+            ended = "it ended before returning an answer: " if word == "CRASH" else ""
+            raise Ended(word, ended + clean(header["failed"]))
+        functions = header.get("functions")
+        if not isinstance(functions, dict):
+            raise Ended("CRASH", "it answered with something else than functions")
+        return {str(k): _parameters(v) for k, v in cast(dict[Any, Any], functions).items()}
 
     def close(self) -> None:
         """The worker and all that it started are gone."""
