@@ -28,14 +28,15 @@ def parse(text: str, names: Mapping[str, Any]) -> Any:
 def read(text: str, words: Sequence[Token], names: Mapping[str, Any], tex: bool = False) -> Any:
     """The meaning of a text that is cut into words."""
     meaning = Meaning(text, names)
-    return meaning.of(Parser(text, words, meaning, tex).formula())
+    return meaning.of(Parser(words, meaning, tex).formula())
 
 
 class Parser:
     """One text. What a bracket after a name holds, an argument or a factor, depends on what the name means."""
 
-    def __init__(self, text: str, words: Sequence[Token], meaning: Meaning, tex: bool = False) -> None:
-        self.text, self.words, self.meaning, self.tex = text, words, meaning, tex
+    def __init__(self, words: Sequence[Token], meaning: Meaning, tex: bool) -> None:
+        self.words, self.meaning, self.tex = words, meaning, tex
+        self.error = meaning.error
         self.functions = {word for word in FUNCTIONS if word not in meaning.names}
         self.position = self.depth = 0
         self.bar = "opens"  # what a bar means after a value: it opens or closes |x|, or separates arguments
@@ -64,9 +65,6 @@ class Parser:
         found = self._at(sign)
         self.position += found
         return found
-
-    def error(self, says: str, at: int, advice: str = "") -> FormulaError:
-        return FormulaError(says, self.text, at, advice)
 
     def _unexpected(self) -> FormulaError:
         token = self.here

@@ -151,7 +151,7 @@ class _Run:
                 assert self._session.functions is not None
             except Ended as error:
                 self._last, self._lives = error, 0  # what happens at import happens to every part
-                self._bury()
+                self.close()
                 raise
         return self._session
 
@@ -159,12 +159,9 @@ class _Run:
         """A worker that is gone is buried, so that the next part gets another."""
         if self._session is not None and self._session.end is not None:
             self._last = self._session.end
-            self._bury()
+            self.close()
 
     def close(self) -> None:
-        self._bury()
-
-    def _bury(self) -> None:
         if self._session is not None:
             self._session.close()
             self.output = self.output or self._session.output
