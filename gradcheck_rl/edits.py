@@ -422,11 +422,15 @@ def _called(node: ast.AST) -> str | None:
 def loads(node: ast.AST) -> set[str]:
     """The names of its page that a statement reads."""
     if isinstance(node, ast.FunctionDef):
-        given = node.args
-        own = {p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)} | _names(node, ast.Store)
+        given, own = node.args, parameters(node) | _names(node, ast.Store)
         outside = [*given.defaults, *(d for d in given.kw_defaults if d is not None), *node.decorator_list]
         return set().union(*(_names(n, ast.Load) for n in node.body)) - own | set().union(*(_names(n, ast.Load) for n in outside))
     return _names(node, ast.Load)
+
+
+def parameters(function: ast.FunctionDef) -> set[str]:
+    given = function.args
+    return {p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
 
 
 def _names(node: ast.AST, context: type[ast.expr_context]) -> set[str]:

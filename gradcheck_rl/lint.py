@@ -39,7 +39,7 @@ def linted(name: str) -> tuple[list[str], list[str]]:
 
 
 def _repeated(problem: Problem) -> Iterable[str]:
-    items = [*problem.claims, *problem.errata, *problem.derivations, *problem.mistakes]
+    items = list(problem.names.values())
     if len(items) == len(problem.mistakes):
         yield "it claims nothing, so that nothing is checked: write claims=(...) of its `problem`."
     names = {item: name for name, item in reversed(problem.names.items())}

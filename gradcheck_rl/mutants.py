@@ -25,7 +25,7 @@ from .calculus import free, has
 from .chance import chance
 from .claims import Claim, Equal, Erratum, Raises
 from .derivation import Derivation
-from .edits import Change, calls, changes, loads
+from .edits import Change, calls, changes, loads, parameters
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told, was_interrupted
 from .evaluators import sampled
 from .expectation import Slope
@@ -173,10 +173,8 @@ class _Page:
     def _reads(self, name: str) -> set[str]:
         """The names in a line, and those that a function of the claims is given by name."""
         statement = self.statements[name]
-        given = statement.args if name in self.functions and isinstance(statement, ast.FunctionDef) else None
-        return loads(statement) | (
-            set() if given is None else {p.arg for p in (*given.posonlyargs, *given.args, *given.kwonlyargs)}
-        )
+        given = parameters(statement) if name in self.functions and isinstance(statement, ast.FunctionDef) else set[str]()
+        return loads(statement) | given
 
     def _named_by_claims(self, statement: ast.stmt) -> set[str]:
         if any(_stated(self.values[name]) for name in _bound(statement)):
