@@ -6,31 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from ..report import Report
 from ..typeset import latex, latex_text
-from .blocks import (
-    BAD,
-    GOOD,
-    OPEN,
-    Block,
-    Command,
-    Document,
-    Entry,
-    Equation,
-    Facts,
-    Formula,
-    Link,
-    Pair,
-    Paragraph,
-    Part,
-    Picture,
-    Piece,
-    Pieces,
-    Section,
-    Step,
-    Steps,
-    Summary,
-    Table,
-    Verdict,
-)
+from . import blocks
 from .document import Setting, document
 
 PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
@@ -57,7 +33,7 @@ PREAMBLE = r"""\documentclass[10pt,a4paper]{article}
 \newcommand{\pair}[4]{\par\side{bad}{#1}{#2}\hfill\side{good}{#3}{#4}\par}
 """
 
-MARKS: Mapping[str, str] = {GOOD: r"$\checkmark$", BAD: r"$\times$", OPEN: "?"}
+MARKS: Mapping[str, str] = {blocks.GOOD: r"$\checkmark$", blocks.BAD: r"$\times$", blocks.OPEN: "?"}
 HEADINGS = ("section*", "section", "subsection", "subsubsection", "paragraph")
 WIDEST_TABLE = 0.94
 BREAK = r"\allowbreak{}"
@@ -67,49 +43,49 @@ def render(reports: Sequence[Report], setting: Setting | None = None) -> str:
     return write(document(reports, setting))
 
 
-def write(doc: Document) -> str:
+def write(doc: blocks.Document) -> str:
     parts = [_part(part) for part in doc.parts]
     return "\n\n".join([f"{PREAMBLE}\\title{{{_text(doc.title)}}}", r"\begin{document}", *parts, "\\end{document}\n"])
 
 
-def _part(part: Part) -> str:
+def _part(part: blocks.Part) -> str:
     name = f"\\dimmed{{\\texttt{{{_text(part.name)}}}}}" if part.name else ""
     head = f"\\place{{{part.anchor}}}{{\\LARGE\\bfseries {_text(part.title)}\\par}}"
     return "\n\n".join(filter(None, [head, name, *(_block(block, 1) for block in part.blocks)]))
 
 
-def _block(block: Block, level: int) -> str:
+def _block(block: blocks.Block, level: int) -> str:
     match block:
-        case Paragraph(pieces=pieces):
+        case blocks.Paragraph(pieces=pieces):
             return f"{_pieces(pieces)}\\par"
-        case Equation(formula=formula):
+        case blocks.Equation(formula=formula):
             return f"\\fit{{0.97\\linewidth}}{{{_piece(formula)}}}\\par"
-        case Command(text=text):
+        case blocks.Command(text=text):
             return f"\\texttt{{{_lines(text)}}}\\par"
-        case Summary(verdict=verdict, tallies=tallies):
+        case blocks.Summary(verdict=verdict, tallies=tallies):
             counts = ", ".join(f"{_text(tally.count)} {_text(tally.label)}" for tally in tallies)
             return f"{_verdict(verdict)}{': ' if counts else ''}{counts}\\par"
-        case Facts(rows=rows):
+        case blocks.Facts(rows=rows):
             return "\n".join(f"\\fact{{{_text(name)}}}{{{_pieces(pieces)}}}" for name, pieces in rows)
-        case Table():
+        case blocks.Table():
             return _table(block)
-        case Steps(steps=steps):
+        case blocks.Steps(steps=steps):
             return "\n".join(_step(step, n, level) for n, step in enumerate(steps))
-        case Entry():
+        case blocks.Entry():
             return _entry(block, level)
-        case Pair():
-            left, right = ("\n".join(_block(b, level) for b in blocks) for blocks in (block.left, block.right))
+        case blocks.Pair():
+            left, right = ("\n".join(_block(b, level) for b in side) for side in (block.left, block.right))
             return f"\\pair{{{_text(block.left_title)}}}{{{left}}}{{{_text(block.right_title)}}}{{{right}}}"
-        case Picture():
+        case blocks.Picture():
             shown = f"\\includegraphics[width=0.8\\linewidth]{{{block.drawn}}}\\par" if block.drawn else _table(block.data)
             return f"\\dimmed{{{_text(block.alternative)}}}\n{shown}"
-        case Section():
+        case blocks.Section():
             inner = "\n\n".join(_block(b, level + 1) for b in block.blocks)
             heading = HEADINGS[min(level, len(HEADINGS) - 1)]
             return f"\\{heading}{{{_text(block.title)}}}\n\n{inner}"
 
 
-def _entry(entry: Entry, level: int) -> str:
+def _entry(entry: blocks.Entry, level: int) -> str:
     notes = r" \textbar{} ".join(map(_pieces, entry.notes))
     parts = [f"\\medskip\\place{{{entry.anchor}}}{_verdict(entry.verdict)}\\quad {_text(entry.says)}\\par"]
     parts += [_block(b, level) for b in entry.blocks]
@@ -117,14 +93,14 @@ def _entry(entry: Entry, level: int) -> str:
     return "\n".join([*parts, *(_block(b, level) for b in entry.evidence)])
 
 
-def _step(step: Step, n: int, level: int) -> str:
+def _step(step: blocks.Step, n: int, level: int) -> str:
     verdict = _verdict(step.verdict) + r"\\{} " if step.verdict else ""
     place = f"\\place{{{step.anchor}}}" if step.anchor else ""
     formula = f"{place}\\formula{{{'$=$' if n else ''}}}{{{_piece(step.formula)}}}{{{verdict}{_text(step.reason)}}}"
     return "\n".join([formula, *(_block(b, level) for b in step.blocks)])
 
 
-def _table(table: Table) -> str:
+def _table(table: blocks.Table) -> str:
     """Columns of equal width, but the last, which holds more, where there are two."""
     if not table.columns:
         return ""
@@ -138,19 +114,19 @@ def _table(table: Table) -> str:
     return f"{{\\small\\begin{{longtable}}[l]{{@{{}}{columns}@{{}}}}\n{body}\\end{{longtable}}}}" if body else ""
 
 
-def _pieces(pieces: Pieces) -> str:
+def _pieces(pieces: blocks.Pieces) -> str:
     return "".join(map(_piece, pieces))
 
 
-def _piece(piece: Piece) -> str:
+def _piece(piece: blocks.Piece) -> str:
     match piece:
         case str():
             return _text(piece)
-        case Verdict():
+        case blocks.Verdict():
             return _verdict(piece)
-        case Link(text=text, anchor=anchor):
+        case blocks.Link(text=text, anchor=anchor):
             return f"\\hyperlink{{{anchor}}}{{{_code(text)}}}"
-        case Formula(tree=tree, text=text):
+        case blocks.Formula(tree=tree, text=text):
             drawing = f"\\begin{{tabular}}{{@{{}}l@{{}}}}\\texttt{{{_lines(text)}}}\\end{{tabular}}"
             lines = r" \\ &\quad ".join(map(latex, piece.lines))
             return rf"$\begin{{aligned}}&{lines}\end{{aligned}}$" if tree else drawing
@@ -158,7 +134,7 @@ def _piece(piece: Piece) -> str:
             return _code(piece.text)
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict(verdict: blocks.Verdict) -> str:
     return f"\\textcolor{{{verdict.state}}}{{{MARKS[verdict.state]} \\textbf{{{_text(verdict.word)}}}}}"
 
 

@@ -8,29 +8,7 @@ from html import escape
 
 from ..report import Report
 from ..typeset import latex
-from .blocks import (
-    Block,
-    Code,
-    Command,
-    Document,
-    Entry,
-    Equation,
-    Facts,
-    Formula,
-    Link,
-    Pair,
-    Paragraph,
-    Part,
-    Picture,
-    Piece,
-    Pieces,
-    Section,
-    Step,
-    Steps,
-    Summary,
-    Table,
-    Verdict,
-)
+from . import blocks
 from .document import Setting, document
 
 SPECIAL = re.compile(r"([\\`*_\[\]<>#|~$&!])")
@@ -42,50 +20,50 @@ def render(reports: Sequence[Report], setting: Setting | None = None) -> str:
     return write(document(reports, setting))
 
 
-def write(doc: Document) -> str:
+def write(doc: blocks.Document) -> str:
     alone = len(doc.parts) == 1
-    blocks = [] if alone else [f"# {_line(doc.title)}"]
-    blocks += [block for part in doc.parts for block in _part(part, 1 if alone else 2)]
-    return "\n\n".join(filter(None, blocks)) + "\n"
+    parts = [] if alone else [f"# {_line(doc.title)}"]
+    parts += [block for part in doc.parts for block in _part(part, 1 if alone else 2)]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _part(part: Part, level: int) -> list[str]:
+def _part(part: blocks.Part, level: int) -> list[str]:
     name = f"  {_code(part.name)}" if part.name else ""
     head = f"{_place(part.anchor)}\n\n{'#' * level} {_line(part.title)}{name}"
     return [head, *(_block(block, level) for block in part.blocks)]
 
 
-def _block(block: Block, level: int) -> str:
+def _block(block: blocks.Block, level: int) -> str:
     match block:
-        case Paragraph(pieces=pieces):
+        case blocks.Paragraph(pieces=pieces):
             return _pieces(pieces)
-        case Equation(formula=formula):
+        case blocks.Equation(formula=formula):
             return _math(formula)
-        case Command(text=text):
+        case blocks.Command(text=text):
             return _fenced(text)
-        case Summary(verdict=verdict, tallies=tallies):
+        case blocks.Summary(verdict=verdict, tallies=tallies):
             counts = ", ".join(f"{_line(tally.count)} {_line(tally.label)}" for tally in tallies)
             return f"**{_line(verdict.text)}**: {counts}" if counts else f"**{_line(verdict.text)}**"
-        case Facts(rows=rows):
+        case blocks.Facts(rows=rows):
             return "\n".join(f"- {_line(name)}: {_pieces(pieces, begins=False)}" for name, pieces in rows)
-        case Table():
+        case blocks.Table():
             return _table(block)
-        case Steps(steps=steps):
+        case blocks.Steps(steps=steps):
             return "\n\n".join(_step(step, n, level) for n, step in enumerate(steps))
-        case Entry():
+        case blocks.Entry():
             return _entry(block, level)
-        case Pair():
-            sides = ["<br>".join(filter(None, (_cell(b) for b in blocks))) for blocks in (block.left, block.right)]
+        case blocks.Pair():
+            sides = ["<br>".join(filter(None, (_cell(b) for b in side))) for side in (block.left, block.right)]
             return _rows([_line(block.left_title), _line(block.right_title)], [sides])
-        case Picture():
+        case blocks.Picture():
             address = f"![{_line(block.alternative)}]({block.drawn})" if block.drawn else _table(block.data)
             return f"{_line(block.alternative)}\n\n{address}"
-        case Section():
+        case blocks.Section():
             inner = "\n\n".join(filter(None, (_block(b, level + 1) for b in block.blocks)))
             return f"{_place(block.anchor)}\n\n{'#' * min(level + 1, 6)} {_line(block.title)}\n\n{inner}"
 
 
-def _entry(entry: Entry, level: int) -> str:
+def _entry(entry: blocks.Entry, level: int) -> str:
     says = f" {_text(entry.says)}" if entry.says else ""
     notes = " · ".join(_pieces(note, begins=False) for note in entry.notes)
     parts = [f"{_place(entry.anchor)}**{_line(entry.verdict.text)}**{says}", *(_block(b, level) for b in entry.blocks), notes]
@@ -96,7 +74,7 @@ def _entry(entry: Entry, level: int) -> str:
     return "\n".join([f"- {first}", *(f"  {line}" if line else "" for line in rest)])
 
 
-def _step(step: Step, n: int, level: int) -> str:
+def _step(step: blocks.Step, n: int, level: int) -> str:
     equals = "= " if n else ""
     text = step.formula.text
     formula = _math(step.formula, equals) if step.formula.tree else _fenced(f"{equals}{text}" if "\n" not in text else text)
@@ -105,7 +83,7 @@ def _step(step: Step, n: int, level: int) -> str:
     return "\n\n".join(filter(None, [f"{place}{said}", formula, *(_block(b, level) for b in step.blocks)]))
 
 
-def _table(table: Table) -> str:
+def _table(table: blocks.Table) -> str:
     rows = [[_pieces(cell, begins=False, table=True) for cell in row] for row in table.rows]
     return _rows([_line(column) for column in table.columns], rows) if table.columns else ""
 
@@ -114,33 +92,33 @@ def _rows(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in [columns, ["---"] * len(columns), *rows])
 
 
-def _cell(block: Block) -> str:
+def _cell(block: blocks.Block) -> str:
     """What of a block fits into a line."""
     match block:
-        case Paragraph(pieces=pieces):
+        case blocks.Paragraph(pieces=pieces):
             return _pieces(pieces, begins=False, table=True)
-        case Equation(formula=formula):
+        case blocks.Equation(formula=formula):
             return _piece(formula, table=True)
         case _:
             return ""
 
 
-def _pieces(pieces: Pieces, begins: bool = True, table: bool = False) -> str:
+def _pieces(pieces: blocks.Pieces, begins: bool = True, table: bool = False) -> str:
     said = "".join(_piece(piece, table) for piece in pieces).strip()
     return _begun(said) if begins and pieces and isinstance(pieces[0], str) else said
 
 
-def _piece(piece: Piece, table: bool) -> str:
+def _piece(piece: blocks.Piece, table: bool) -> str:
     match piece:
         case str():
             return SPECIAL.sub(r"\\\1", piece.replace("\n", " "))
-        case Code(text=text):
+        case blocks.Code(text=text):
             return _code(text, table)
-        case Verdict(text=text):
+        case blocks.Verdict(text=text):
             return f"**{_line(text)}**"
-        case Link(text=text, anchor=anchor):
+        case blocks.Link(text=text, anchor=anchor):
             return f"[{_line(text)}](#{anchor})"
-        case Formula(tree=tree, text=text):
+        case blocks.Formula(tree=tree, text=text):
             # A bar would end the cell of a table.
             return f"$`{latex(tree)}`$".replace("|", r"\vert ") if tree else _code(text, table)
 
@@ -174,7 +152,7 @@ def _fenced(text: str, kind: str = "") -> str:
     return f"{fence}{kind}\n{text}\n{fence}"
 
 
-def _math(formula: Formula, equals: str = "") -> str:
+def _math(formula: blocks.Formula, equals: str = "") -> str:
     first, *rest = map(latex, formula.lines)
     lines = " \\\\\n".join([f"{equals}&{first}", *(f"&{line}" for line in rest)])
     return _fenced(f"\\begin{{aligned}}\n{lines}\n\\end{{aligned}}" if rest else f"{equals}{first}", "math")

@@ -10,29 +10,7 @@ from collections.abc import Sequence
 
 from ..report import Report
 from ..typeset import typst, typst_string
-from .blocks import (
-    Block,
-    Code,
-    Command,
-    Document,
-    Entry,
-    Equation,
-    Facts,
-    Formula,
-    Link,
-    Pair,
-    Paragraph,
-    Part,
-    Picture,
-    Piece,
-    Pieces,
-    Section,
-    Step,
-    Steps,
-    Summary,
-    Table,
-    Verdict,
-)
+from . import blocks
 from .document import Setting, document
 
 LONGEST_WORD, LONGEST_COLUMN = 20, 8
@@ -70,7 +48,7 @@ def render(reports: Sequence[Report], setting: Setting | None = None) -> str:
     return write(document(reports, setting))
 
 
-def write(doc: Document) -> str:
+def write(doc: blocks.Document) -> str:
     head = f"#set document(title: {typst_string(doc.title)}, date: none)\n#set text(lang: {typst_string(doc.lang)})\n"
     return head + PREAMBLE + "\n".join(_part(part) for part in doc.parts) + "\n"
 
@@ -85,43 +63,43 @@ def pdf(source: str) -> bytes:
     return made
 
 
-def _part(part: Part) -> str:
+def _part(part: blocks.Part) -> str:
     head = f'#block(text(size: 18pt, weight: "bold", {_words(part.title)}))#place-of({typst_string(part.anchor)})'
     name = f"#dimmed[{_code(part.name)}]" if part.name else ""
     return "\n\n".join(filter(None, [head, name, *(_block(block, 1) for block in part.blocks)]))
 
 
-def _block(block: Block, level: int) -> str:
+def _block(block: blocks.Block, level: int) -> str:
     match block:
-        case Paragraph(pieces=pieces):
+        case blocks.Paragraph(pieces=pieces):
             return f"{_pieces(pieces)}\n"
-        case Equation(formula=formula):
+        case blocks.Equation(formula=formula):
             return f"#block(fit[{_piece(formula)}])"
-        case Command(text=text):
+        case blocks.Command(text=text):
             return f"#block(raw({_words(text)}))"
-        case Summary(verdict=verdict, tallies=tallies):
+        case blocks.Summary(verdict=verdict, tallies=tallies):
             counts = ", ".join(f"{tally.count} {tally.label}" for tally in tallies)
             return f"#block[{_verdict(verdict)}{_text(f': {counts}' if counts else '')}]"
-        case Facts(rows=rows):
+        case blocks.Facts(rows=rows):
             return f"#facts({', '.join(f'({_words(name)}, [{_pieces(pieces)}])' for name, pieces in rows)})"
-        case Table():
+        case blocks.Table():
             return _table(block)
-        case Steps(steps=steps):
+        case blocks.Steps(steps=steps):
             return "\n".join(_step(step, n, level) for n, step in enumerate(steps))
-        case Entry():
+        case blocks.Entry():
             return _entry(block, level)
-        case Pair():
-            left, right = ("\n\n".join(_block(b, level) for b in blocks) for blocks in (block.left, block.right))
+        case blocks.Pair():
+            left, right = ("\n\n".join(_block(b, level) for b in side) for side in (block.left, block.right))
             return f"#pair({_words(block.left_title)}, [{left}], {_words(block.right_title)}, [{right}])"
-        case Picture():
+        case blocks.Picture():
             drawn = f'#image(bytes({typst_string(block.drawn)}), format: "svg", width: 75%)'
             return f"#figure-of({_words(block.alternative)}, [{drawn if block.drawn else _table(block.data)}])"
-        case Section():
+        case blocks.Section():
             inner = "\n\n".join(_block(b, level + 1) for b in block.blocks)
             return f"#heading(level: {level}, {_words(block.title)})#place-of({typst_string(block.anchor)})\n\n{inner}"
 
 
-def _entry(entry: Entry, level: int) -> str:
+def _entry(entry: blocks.Entry, level: int) -> str:
     notes = _text("  |  ").join(map(_pieces, entry.notes))
     parts = [_text(entry.says) if entry.says else "", *(_block(b, level) for b in entry.blocks)]
     parts += [f"#dimmed[{notes}]"] if notes else []
@@ -130,14 +108,14 @@ def _entry(entry: Entry, level: int) -> str:
     return f"#entry([{_verdict(entry.verdict)}#place-of({typst_string(entry.anchor)})], [{inner}])"
 
 
-def _step(step: Step, n: int, level: int) -> str:
+def _step(step: blocks.Step, n: int, level: int) -> str:
     verdict = f"{_verdict(step.verdict)}#linebreak()" if step.verdict else ""
     place = f"#place-of({typst_string(step.anchor)})" if step.anchor else ""
     formula = f"#step([{'$=$' if n else ''}], [{_piece(step.formula)}], [{place}{verdict}{_text(step.reason)}])"
     return "\n".join([formula, *(_block(b, level) for b in step.blocks)])
 
 
-def _table(table: Table) -> str:
+def _table(table: blocks.Table) -> str:
     if not table.columns:
         return ""
     head = [f"text(fill: dim, {_words(column, LONGEST_COLUMN)})" for column in table.columns] if any(table.columns) else []
@@ -145,25 +123,25 @@ def _table(table: Table) -> str:
     return f"#rows({len(table.columns)}, {', '.join([*head, *cells])})" if head or cells else ""
 
 
-def _pieces(pieces: Pieces) -> str:
+def _pieces(pieces: blocks.Pieces) -> str:
     return "".join(map(_piece, pieces))
 
 
-def _piece(piece: Piece) -> str:
+def _piece(piece: blocks.Piece) -> str:
     match piece:
         case str():
             return _text(piece)
-        case Code(text=text):
+        case blocks.Code(text=text):
             return _code(text)
-        case Verdict():
+        case blocks.Verdict():
             return _verdict(piece)
-        case Link(text=text, anchor=anchor):
+        case blocks.Link(text=text, anchor=anchor):
             return f"#link(label({typst_string(anchor)}), {_words(text)})"
-        case Formula(tree=tree, text=text):
+        case blocks.Formula(tree=tree, text=text):
             return f"$ {' $ $ '.join(map(typst, piece.lines))} $" if tree else f"#raw({typst_string(text)}, block: true)"
 
 
-def _verdict(verdict: Verdict) -> str:
+def _verdict(verdict: blocks.Verdict) -> str:
     return f"#said({typst_string(verdict.state)}, {_words(verdict.text)})"
 
 
