@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import keyword
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -118,48 +119,39 @@ def _flag(name: str, value: Any) -> bool:
     return value
 
 
-def _one_of(*words: str) -> Reader:
-    def take(name: str, value: Any) -> str:
-        if value not in words:
-            raise InputError(f"{name} = {value!r} is not known: write {', '.join(words)}.")
-        return value
-
-    return take
+def _one_of(words: Sequence[str], name: str, value: Any) -> str:
+    if value not in words:
+        raise InputError(f"{name} = {value!r} is not known: write {', '.join(words)}.")
+    return value
 
 
-def _number(low: float, high: float) -> Reader:
-    def take(name: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-            raise InputError(f"{name} = {value!r} is no number from {low:g} to {high:g}.")
-        return float(value)
-
-    return take
+def _number(low: float, high: float, name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise InputError(f"{name} = {value!r} is no number from {low:g} to {high:g}.")
+    return float(value)
 
 
-def _whole(low: int, high: int) -> Reader:
-    def take(name: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise InputError(f"{name} = {value!r} is no whole number from {low} to {high}.")
-        return value
-
-    return take
+def _whole(low: int, high: int, name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(f"{name} = {value!r} is no whole number from {low} to {high}.")
+    return value
 
 
 OF_ONE: Mapping[str, Reader] = {
     "id": _text,
-    "points": _number(0, 1e6),
-    "visibility": _one_of("visible", "hidden", "after_due_date", "after_published"),
+    "points": partial(_number, 0, 1e6),
+    "visibility": partial(_one_of, ("visible", "hidden", "after_due_date", "after_published")),
     "asks": _text,
     "name": _name,
-    "digits": _whole(1, 15),
+    "digits": partial(_whole, 1, 15),
     "claims": _texts,
 }
 OF_ALL: Mapping[str, Reader] = {
-    "show": _one_of("verdict", "hint", "counterexample"),
+    "show": partial(_one_of, ("verdict", "hint", "counterexample")),
     "hints": _flag,
-    "attempts": _whole(1, 10_000),
-    "seconds": _number(0.1, 3600),
-    "memory_mb": _whole(64, 1 << 20),
+    "attempts": partial(_whole, 1, 10_000),
+    "seconds": partial(_number, 0.1, 3600),
+    "memory_mb": partial(_whole, 64, 1 << 20),
     "problem": _text,
     "title": _text,
 }
