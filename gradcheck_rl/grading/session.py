@@ -194,8 +194,7 @@ class Session:
             raise Ended("CRASH", "the worker is gone")
         with selectors.DefaultSelector() as ready:
             ready.register(self._source, selectors.EVENT_READ)
-            left, found, wanted = memoryview(data), bytearray(), 4
-            header: dict[str, Any] | None = None
+            left, found = memoryview(data), bytearray()
             if left:
                 ready.register(self._sink, selectors.EVENT_WRITE)
             while True:
@@ -205,10 +204,7 @@ class Session:
                     raise Ended("TIMEOUT", f"it took longer than {self.limits.seconds:g} s")
                 for key, _ in ready.select(min(wait, 1.0)):
                     if key.fd == self._sink:
-                        try:
-                            left = left[os.write(self._sink, left[: 1 << 16]) :]
-                        except BrokenPipeError:
-                            left = memoryview(b"")
+                        left = self._written(left)
                         if not left:
                             ready.unregister(self._sink)
                         continue
@@ -216,22 +212,31 @@ class Session:
                     if not part:
                         raise self._gone()
                     found += part
-                    while len(found) >= wanted:
-                        if header is None and wanted == 4:
-                            size = struct.unpack("<I", found[:4])[0]
-                            if not 2 <= size <= HEADER:
-                                raise self._forged("it answered with a header of impossible length")
-                            wanted = 4 + size
-                        elif header is None:
-                            header = _header(bytes(found[4:wanted]))
-                            if header is None or not 0 <= header["bytes"] <= self.limits.answer:
-                                raise self._forged("it answered with something else than numbers, or with too many")
-                            del found[:wanted]
-                            wanted = header["bytes"]
-                        else:
-                            if len(found) > wanted:
-                                raise self._forged("it answered more than it was asked")
-                            return header, bytes(found)
+                    if (frame := self._frame(found)) is not None:
+                        return frame
+
+    def _written(self, data: memoryview) -> memoryview:
+        """What is left to write; of a worker that reads no more, nothing."""
+        try:
+            return data[os.write(self._sink, data[: 1 << 16]) :]
+        except BrokenPipeError:
+            return memoryview(b"")
+
+    def _frame(self, found: bytearray) -> tuple[dict[str, Any], bytes] | None:
+        """The header and the numbers behind it, once all of them are there."""
+        if len(found) < 4:
+            return None
+        start = 4 + struct.unpack("<I", found[:4])[0]
+        if not 6 <= start <= 4 + HEADER:
+            raise self._forged("it answered with a header of impossible length")
+        if len(found) < start:
+            return None
+        header = _header(bytes(found[4:start]))
+        if header is None or not 0 <= header["bytes"] <= self.limits.answer:
+            raise self._forged("it answered with something else than numbers, or with too many")
+        if len(found) > start + header["bytes"]:
+            raise self._forged("it answered more than it was asked")
+        return (header, bytes(found[start:])) if len(found) == start + header["bytes"] else None
 
     def _forged(self, says: str) -> Ended:
         self.close()
