@@ -293,7 +293,7 @@ class Meaning:
         if not below:
             return value
         if np.ndim(value) < len(below):
-            what = "a number" if np.ndim(value) == 0 else _described(np.shape(value))
+            what = _described(np.shape(value))
             raise self.error(f"`{name.word}` is {what}: it has no index `{_written(below[-1]) or '...'}`", below[-1].at)
         return self._entry(value, tuple(below), name.at)
 
@@ -314,7 +314,7 @@ class Meaning:
 
     def _entry(self, value: Any, index: Sequence[Node], at: int) -> Any:
         if np.ndim(value) < len(index):
-            what = "a number" if np.ndim(value) == 0 else _described(np.shape(value))
+            what = _described(np.shape(value))
             wanted = "it has no entries" if np.ndim(value) == 0 else f"it takes no {len(index)} indices"
             raise self.error(f"this is {what}: {wanted}", at, "write * for a product")
         places = [self._place(self.of(i), n, i.at) for i, n in zip(index, np.shape(value), strict=False)]
@@ -600,6 +600,8 @@ def _bundled(x: Symbols) -> bool:
 
 
 def _described(shape: tuple[int, ...]) -> str:
+    if not shape:
+        return "a number"
     return f"a vector of {shape[0]} entries" if len(shape) == 1 else f"a table of {' by '.join(map(str, shape))}"
 
 

@@ -131,7 +131,7 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
         if any(isinstance(a, Random) for e in found for a in _free(e)) or not any(e.free_symbols for e in found):
             return None
         stated = stated * (len(found) // len(stated)) if len(stated) < len(found) else stated
-        asks = f"{described(left, problem)}{_by(left, len(found), problem)}{_told(left, problem)}"
+        asks = f"{described(left)}{_by(left, len(found), problem)}{_told(left, problem)}"
         asks += "; frozen(x) has the value of x and no slope" if "frozen(" in asks else ""
         return Part(rule, FORMULA, rule.asks or asks, claim=claim, expected=tuple(stated))
     expected = _numbers(right)
@@ -140,7 +140,7 @@ def _part(problem: Problem, rule: Rule) -> Part | None:
     if len(expected) == 1:  # one number may be said of every entry
         expected *= _width(left, problem)
     data = ", ".join(f"{k} = {written(np.asarray(plain(v), dtype=object).tolist())}" for k, v in claim.at.values.items())
-    asks = f"{described(left, problem)}{_by(left, len(expected), problem)}, at {data}{_told(left, problem)}"
+    asks = f"{described(left)}{_by(left, len(expected), problem)}, at {data}{_told(left, problem)}"
     return Part(rule, NUMBER, rule.asks or asks, claim=claim, expected=expected)
 
 
@@ -176,38 +176,34 @@ def _free(e: Any) -> set[Any]:
 # ---- in words -------------------------------------------------------------------------------------------------------------
 
 
-def described(q: Quantity, problem: Problem) -> str:
+def described(q: Quantity) -> str:
     """A quantity in words, for someone who is to work it out."""
-
-    def words(x: Quantity) -> str:
-        return described(x, problem)
-
     over = getattr(q, "over", None)
     rows = f" over {_over(over)}" if over is not None else ""
     match q:
         case Value(of=of) | Exact(of=of):
-            return _leaf(of, problem)
+            return _leaf(of)
         case Gradient(of=of, wrt=wrt):
             by = "" if wrt is None else " by " + ", ".join(v.name for v in ([wrt] if isinstance(wrt, Variable) else wrt))
-            return f"the gradient{by} of {_leaf(of, problem)}"
+            return f"the gradient{by} of {_leaf(of)}"
         case Mean(of=of):
-            return f"the mean{rows} of {words(of)}"
+            return f"the mean{rows} of {described(of)}"
         case Covariance(of=of):
-            return f"the covariance{rows} of {words(of)}"
+            return f"the covariance{rows} of {described(of)}"
         case Trace(of=of):
-            return f"the trace of {words(of)}"
+            return f"the trace of {described(of)}"
         case Component(of=of, index=index):
             which = f"entry {index}" if isinstance(index, int) else f"the entries {repr(q).removeprefix(repr(of))}"
-            return f"{which} of {words(of)}"
+            return f"{which} of {described(of)}"
         case Combined(sign=sign, left=left, right=right):
-            return f"({words(left)}) {sign} ({words(right)})"
+            return f"({described(left)}) {sign} ({described(right)})"
         case Over(of=of):
-            return f"{type(q).__name__.lower()} of {words(of)}"
+            return f"{type(q).__name__.lower()} of {described(of)}"
         case _:
             return type(q).__name__
 
 
-def _leaf(of: Any, problem: Problem) -> str:
+def _leaf(of: Any) -> str:
     if is_code(of):
         return f"`{of.__name__}`"
     return ", ".join(map(str, entries(of)))
@@ -309,7 +305,7 @@ def _specified(slot: Callable[..., Any], problem: Problem) -> str:
         if claim.at is None and type(claim.that) is Equal:
             left, right = claim.that.sides
             if isinstance(left, Mean) and left.code() == [slot] and isinstance(right, Gradient) and not is_code(right.of):
-                means[f"{described(left, problem)} is {described(right, problem)}"] = None
+                means[f"{described(left)} is {described(right)}"] = None
                 laws |= dict.fromkeys(_laws(right, problem))
                 names |= dict.fromkeys(_names(right, problem))
     told = "; ".join([*means, *laws])
