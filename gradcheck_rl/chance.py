@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import random
 import sys
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,5 +69,5 @@ class Replayed:
         last, self._last = self._last, chance()
         return last != self._last
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._before.put_back()

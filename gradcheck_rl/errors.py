@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from types import FrameType, TracebackType
 
 
@@ -134,5 +133,7 @@ def was_interrupted(error: BaseException) -> bool:
 
 def did_you_mean(word: str, words: Iterable[str]) -> str:
     """' Did you mean `x`?' or nothing."""
+    from difflib import get_close_matches  # only where something went wrong
+
     close = get_close_matches(word, list(words), n=1, cutoff=0.6)
     return f" Did you mean `{close[0]}`?" if close else ""
