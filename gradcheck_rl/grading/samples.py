@@ -27,6 +27,7 @@ from ..problem import Problem, called
 from ..quantities import is_code, slots
 from ..rings import each, image, rational
 from ..symbols import Variable, entries
+from ..verdict import largest
 
 MOST, CALLS, STEPS = 160, 64, 16
 RESOLUTION = 1e-6
@@ -217,7 +218,7 @@ def sight(found: Sequence[Sample], resolution: float) -> Sight:
     """A part of the largest that the page's function gives in these rows, where that is below 1: what is small has a sign too."""
 
     def seen(numbers: Sequence[Floats]) -> float:
-        size = max((float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in numbers), default=0.0)
+        size = max(map(largest, numbers), default=0.0)
         return resolution * min(1.0, size or 1.0)
 
     return Sight(seen([s.values for s in found]), seen([s.slopes for s in found]))
