@@ -11,14 +11,7 @@ import sympy as sp
 
 from .errors import ProblemError
 from .laws import Categorical, Draw, Finite, Law, Random, randoms, with_parents
-from .symbols import (
-    Array,
-    Itself,
-    Symbols,
-    array,
-    entries,
-    plain,
-)
+from .symbols import Array, Itself, Symbols, array, entries, plain
 
 
 class Bundle(Itself):

@@ -19,15 +19,7 @@ from .calculus import free, has, has_value, slope
 from .errors import ProblemError, Unsuitable
 from .laws import Draw, Finite, Gaussian, randoms, with_parents
 from .rings import each
-from .symbols import (
-    Array,
-    Symbols,
-    bare,
-    formula,
-    frozen_,
-    plain,
-    step_,
-)
+from .symbols import Array, Symbols, bare, formula, frozen_, plain, step_
 
 
 def _given(rule: Any) -> Iterable[tuple[Any, Any]]:

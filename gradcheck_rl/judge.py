@@ -21,18 +21,7 @@ from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within
 from .corners import CORNERS
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence
-from .evaluators import (
-    NAMES,
-    Scene,
-    World,
-    evaluate,
-    integrated,
-    loose_atoms,
-    proof,
-    sampled,
-    symbolic,
-    unsure,
-)
+from .evaluators import NAMES, Scene, World, evaluate, integrated, loose_atoms, proof, sampled, symbolic, unsure
 from .expressions import lawful
 from .measured import Measured, is_exact, measure, number, spelled
 from .places import Places, defined, homes, needed, on_a_page

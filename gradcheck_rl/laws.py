@@ -14,21 +14,7 @@ from .calculus import free, slope
 from .errors import ProblemError
 from .own import sound
 from .spaces import Shape
-from .symbols import (
-    Atom,
-    Symbols,
-    array,
-    bare,
-    by_name,
-    entries,
-    exp,
-    identifier,
-    log,
-    log_softmax,
-    plain,
-    softmax,
-    thaw,
-)
+from .symbols import Atom, Symbols, array, bare, by_name, entries, exp, identifier, log, log_softmax, plain, softmax, thaw
 
 # ---- laws: final records that own log-probability, support or standardisation, and sampler --------------------------------
 

@@ -24,12 +24,7 @@ from .symbols import Atom, Named, Variable, entries, named_, thaw
 
 READABLE = 300  # letters of a formula
 EMPTY = "a quantity has no coordinates: its index is out of range, or it is a gradient and nothing it needs is a Parameter."
-OPERATIONS: Mapping[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": operator.truediv,
-}
+OPERATIONS: dict[str, Callable[..., Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 Of = Any  # an expression, an array of them, or a function of torch or numpy
 
 

@@ -22,15 +22,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..catoni import (
-    LOOKS,
-    Tally,
-    departs,
-    draws_needed,
-    interval,
-    looks_at,
-    variance_from_kurtosis,
-)
+from ..catoni import LOOKS, Tally, departs, draws_needed, interval, looks_at, variance_from_kurtosis
 from ..errors import GradcheckError
 from ..estimate import UNSURE, Estimate, Evidence, Floats
 from ..expressions import floats
