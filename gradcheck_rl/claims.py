@@ -15,7 +15,7 @@ from .errors import ProblemError
 from .estimate import Estimate, Floats
 from .laws import Draw
 from .points import Point
-from .quantities import Hull, Quantity, quantity, shown, slots
+from .quantities import Covariance, Hull, Quantity, quantity, shown, slots
 from .rings import each
 from .symbols import crossed
 
@@ -185,6 +185,13 @@ class Claim:
     def reaches(self, answer: Mapping[Callable[..., Any], Any]) -> bool:
         """Does it run a function that the answer replaces?"""
         return any(f in answer for top in self.code() for f in slots(top))
+
+
+def cost(claim: Claim) -> int:
+    """Code at given data comes first, then at every point, then covariances, then formulas, whose identity is to be proved."""
+    if not claim.code():
+        return 3 if claim.at is not None else 4
+    return 2 if any(isinstance(q, Covariance) for q, _ in claim.quantities()) else int(claim.at is None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ import sympy as sp
 
 from .calculus import free, has
 from .chance import chance
-from .claims import Claim, Equal, Erratum, Raises
+from .claims import Claim, Equal, Erratum, Raises, cost
 from .derivation import Derivation
 from .edits import Change, calls, changes, loads, parameters
 from .errors import GradcheckError, InputError, ProblemError, did_you_mean, told, was_interrupted
@@ -434,14 +434,7 @@ def _claims(problem: Problem) -> list[tuple[str, Claim]]:
             (drawn if exact is None else found).append((name, exact or item))
     seen = {f for _, claim in found for top in claim.code() for f in slots(top)}
     found += [(name, claim) for name, claim in drawn if not seen.issuperset(f for top in claim.code() for f in slots(top))]
-    return sorted(found, key=lambda pair: _cost(pair[1]))
-
-
-def _cost(claim: Claim) -> int:
-    """Code at given data, then at every point, then covariances, then formulas, whose identity is to be proved."""
-    if claim.code():
-        return 2 if any(isinstance(q, Covariance) for q, _ in claim.quantities()) else int(claim.at is None)
-    return 3 if claim.at is not None else 4
+    return sorted(found, key=lambda pair: cost(pair[1]))
 
 
 def _gradients(claim: Claim) -> list[Gradient]:

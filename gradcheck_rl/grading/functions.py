@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answers import fitted
-from ..claims import Claim, Raises
+from ..claims import Claim, Raises, cost
 from ..errors import CodeError, GradcheckError, ProblemError, Unsuitable
 from ..estimate import Floats
 from ..evaluators import Scene, evaluate, sampled
@@ -188,7 +188,7 @@ class Functions:
                 continue
             here = {functions[slot.__name__]: own}
             judge = self._judge(page, few).anew()
-            for claim in sorted(self._claims(page, functions[slot.__name__], rule), key=_cost):
+            for claim in sorted(self._claims(page, functions[slot.__name__], rule), key=cost):
                 try:
                     settled = _settled(judge, claim, here, remote)
                     if settled is None and not few:
@@ -374,11 +374,6 @@ def _settles(judge: Judge, claim: Claim) -> bool:
 def _leaves(claim: Claim, slot: Any) -> list[Leaf]:
     """What a claim says of code that calls the function, or is it."""
     return [q for q, _ in claim.quantities() if isinstance(q, Leaf) and is_code(q.of) and slot in slots(q.of)]
-
-
-def _cost(claim: Claim) -> int:
-    """Given data first, covariances last."""
-    return 2 if any(isinstance(q, Covariance) for q, _ in claim.quantities()) else int(claim.at is None)
 
 
 def _means(problem: Problem) -> list[tuple[Claim, Mean]]:
