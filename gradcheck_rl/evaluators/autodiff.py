@@ -8,7 +8,7 @@ code may be right and accurate only to so much.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import reduce
 from typing import Any
@@ -90,23 +90,33 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         coarse = run("float32")
     except CodeError:
         coarse = np.full(fine.shape, np.nan)
+    _keeps_no_state(q, code, scene, fine, coarse, can, run)
+    nudged = run("float64", nudge=True) if (np.isfinite(fine) & ~np.isfinite(coarse)).any() else fine
+    return Estimate(fine, radius(fine, coarse, nudged), Evidence.FLOAT)
+
+
+def _keeps_no_state(
+    q: Value | Gradient, code: Any, scene: Scene, fine: Floats, coarse: Floats, can: Any, run: Callable[..., Floats]
+) -> None:
+    """Does code give the same when it is asked again, and for one point and outcome alone? What passes is not asked again."""
+    parts = [q.of, *scene.reached(q).values()]
+    again = code not in _steady
+    alone = scene.alone and fine.shape[0] * fine.shape[1] > 1 and not all(part in _asked_alone for part in parts)
+    if not (again or alone):
+        return
     with np.errstate(all="ignore"):
-        far = code not in _steady and (np.abs(fine - coarse) > APART * (1 + np.abs(fine))).any()
-    if far:
+        gap, most = np.abs(fine - coarse), APART * (1 + np.abs(fine))
+    if again and (gap > most).any():
         for _ in range(2):  # as what flips is the same at every other call
             _stateless(q.of, code.__name__, fine, run("float64"))
         with suppress(TypeError):  # what keeps no weak reference is asked each time
             _steady.add(code)
-    parts = [q.of, *scene.reached(q).values()]
-    if scene.alone and fine.shape[0] * fine.shape[1] > 1 and not all(part in _asked_alone for part in parts):
-        with np.errstate(all="ignore"):
-            clear = (np.abs(fine - coarse) <= APART * (1 + np.abs(fine))).all(axis=-1)
+    if alone:
+        clear = (gap <= most).all(axis=-1)
         for place in np.argwhere(clear if can is None else clear & can)[-1:].tolist():  # the last where nothing cancels
             _forgetful(q.of, code.__name__, fine[*place], run("float64", one=tuple(place))[0, 0])
         with suppress(TypeError):
             _asked_alone.update(parts)
-    nudged = run("float64", nudge=True) if (np.isfinite(fine) & ~np.isfinite(coarse)).any() else fine
-    return Estimate(fine, radius(fine, coarse, nudged), Evidence.FLOAT)
 
 
 def _stateless(key: Any, name: str, once: Floats, again: Floats) -> None:
