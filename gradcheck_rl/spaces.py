@@ -128,18 +128,19 @@ def _exact(values: Any, name: str) -> NDArray[Any]:
         raise ProblemError(f"{name}: {error}") from error
 
 
-def _filled(cells: Iterable[Any], shape: Shape) -> NDArray[Any]:
+def filled(cells: Iterable[Any], shape: Shape) -> NDArray[Any]:
+    """An array of this shape with these in it, one after the other."""
     return np.fromiter(cells, dtype=object, count=math.prod(shape)).reshape(shape)
 
 
 def _arrays(numbers: Iterable[Any], shape: Shape) -> Iterator[NDArray[Any]]:
     """Every array of these numbers."""
-    return (_filled(cells, shape) for cells in itertools.product(numbers, repeat=math.prod(shape)))
+    return (filled(cells, shape) for cells in itertools.product(numbers, repeat=math.prod(shape)))
 
 
 def _all_alike(numbers: Iterable[Any], shape: Shape) -> Iterator[NDArray[Any]]:
     """For each number the array that has it in all entries."""
-    return (_filled([n] * math.prod(shape), shape) for n in numbers)
+    return (filled([n] * math.prod(shape), shape) for n in numbers)
 
 
 def _power(n: int, times: int) -> int:
@@ -352,7 +353,7 @@ class OneOf:
     def draw(self, rng: np.random.Generator, shape: Shape) -> NDArray[Any]:
         numbers = self.numbers
         if numbers is not None:
-            return _filled([numbers[int(n)] for n in rng.integers(len(numbers), size=math.prod(shape))], shape)
+            return filled([numbers[int(n)] for n in rng.integers(len(numbers), size=math.prod(shape))], shape)
         return list(self.arrays(shape))[int(rng.integers(len(self.choices)))]
 
     def notable(self, shape: Shape) -> Iterator[NDArray[Any]]:
@@ -399,7 +400,7 @@ class Masks:
         zeros = dict.fromkeys((0, n - 1, *range(1, n - 1)))
         rows = ([fmpq(i not in off) for i in range(n)] for z in zeros for off in itertools.combinations(range(n), z))
         chosen = itertools.product(rows, repeat=outer) if self.variety(shape) <= LISTED else ([row] * outer for row in rows)
-        return (_filled(itertools.chain(*cells), shape) for cells in chosen)
+        return (filled(itertools.chain(*cells), shape) for cells in chosen)
 
     def variety(self, shape: Shape) -> int:
         return _power(_power(2, shape[-1]) - 1, math.prod(shape[:-1]))

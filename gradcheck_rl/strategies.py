@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from .own import drawn, is_space
 from .points import Points
 from .problem import Problem
 from .rings import log_of, rational
-from .spaces import Integers, LogRational, Masks, Normal, OneOf, Shape, Simplex, Space, Uniform
+from .spaces import Integers, LogRational, Masks, Normal, OneOf, Shape, Simplex, Space, Uniform, filled
 from .symbols import as_shape
 
 PLACES = (1, 2, 10, 1000)
@@ -107,18 +108,12 @@ def _probabilities(n: int) -> SearchStrategy[list[Any]]:
 
 def _array(entry: SearchStrategy[Any], shape: Shape) -> SearchStrategy[Any]:
     size = math.prod(shape)
-    return st.lists(entry, min_size=size, max_size=size).map(lambda found: _objects(found).reshape(shape))
+    return st.lists(entry, min_size=size, max_size=size).map(lambda found: filled(found, shape))
 
 
 def _by_rows(row: SearchStrategy[list[Any]], shape: Shape) -> SearchStrategy[Any]:
     size = math.prod(shape[:-1])
-    return st.lists(row, min_size=size, max_size=size).map(lambda found: _objects([x for r in found for x in r]).reshape(shape))
-
-
-def _objects(found: list[Any]) -> Any:
-    out = np.empty(len(found), dtype=object)
-    out[:] = found
-    return out
+    return st.lists(row, min_size=size, max_size=size).map(lambda found: filled(itertools.chain(*found), shape))
 
 
 def _possible(draw: Draw) -> list[int]:
