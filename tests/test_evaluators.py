@@ -1924,6 +1924,18 @@ def test_as_many_calls_are_made_as_may_be(monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(CodeError, match="raised ValueError"):
         ran(broken, k=k)
 
+    def noisy(x: Any, k: Any) -> Any:
+        return x + torch.rand(())
+
+    with pytest.raises(CodeError, match="draws random numbers of its own"):
+        ran(noisy, k=k)
+
+    def unused(x: Any, k: Any) -> Any:
+        return torch.stack((x, 0 * torch.rand(()), torch.tensor(torch.nan)))
+
+    with pytest.raises(Unsuitable, match="which 4 calls would be"):
+        ran(unused, k=k)
+
 
 def test_values_have_one_shape() -> None:
     with pytest.raises(CodeError, match="different shapes at different points"):

@@ -219,7 +219,10 @@ class _Call:
         can = np.ones((self.B, self.M), bool) if self.possible is None else np.asarray(self.possible, bool)
         leaves = {k: [x.clone().requires_grad_(self._records) for x in v for _ in range(self.M)] for k, v in self.w.items()}
         if can.sum() > CALLS:
-            self._one(leaves, *np.argwhere(can)[0])  # an error of its own comes first
+            with Replayed() as drawing:
+                one, again = (self._one(leaves, *np.argwhere(can)[0]).nan_to_num() for _ in range(2))  # its own error comes first
+                if drawing.moved() and not torch.equal(one, again):
+                    raise CodeError(self.code, f"`{self.name}` {RANDOM}")
             raise Unsuitable(
                 f"`{self.name}` can only be called for one sample at a time, which {can.sum()} calls would be: "
                 "write it so that torch.func.vmap can map it (no .item(), no `if` on a tensor, no numpy)"
