@@ -54,7 +54,10 @@ def _fitted(problem: Problem, slot: Callable[..., Any], own: Any) -> Callable[..
     for p in parameters if given else ():  # a function that only the page's own code calls may name its arguments as it likes
         if p.kind not in VARIADIC and p.default is p.empty and not all(p.name in names for names in given):
             has = ", ".join(asked) or "nothing"
-            raise InputError(f"the answer for `{title}` asks for `{p.name}`; it is given {has}.{did_you_mean(p.name, asked)}")
+            meant = did_you_mean(p.name, asked)
+            if p.name in {*order}.difference(asked) and callable(inspect.signature(slot).parameters[p.name].default):
+                meant = f" `{p.name}` is a function: define it too, above, and write `{p.name}={p.name}` here."
+            raise InputError(f"the answer for `{title}` asks for `{p.name}`; it is given {has}.{meant}")
     bound = own.keywords if isinstance(own, functools.partial) else {}
     named = [p for p in parameters if p.kind not in VARIADIC and p.name not in bound]
     wanted = [p for p in named if p.default is p.empty or p.name in asked]

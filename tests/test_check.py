@@ -270,6 +270,14 @@ def test_an_answer_with_an_unknown_argument_gets_a_suggestion() -> None:
         check(page, {reinforce: misspelt})
 
 
+def test_an_answer_that_wants_a_function_of_the_page_is_told_to_define_it() -> None:
+    def bare(theta: Any, reward: Any, action: Any, log_pi: Any) -> Any:
+        return log_pi(theta)[action] * reward[action]
+
+    with pytest.raises(InputError, match="`log_pi` is a function: define it too, above, and write `log_pi=log_pi` here"):
+        check(page, {reinforce: bare})
+
+
 def test_an_answer_runs_only_the_claims_that_reach_it() -> None:
     other = Claim("Something else.", Equal(Gradient(J), Gradient(J)))
     report = check(Problem(title="Two", claims=(unbiased, other)), {log_pi: minus})
