@@ -39,6 +39,7 @@ GROUP = 8
 SAMPLED_POINTS = 4
 SAMPLED_CODE = "leave it out, or sample code, as in Mean(Value(f))"
 FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),), or say what a variable is, as where=Equal(old, theta)"
+WIDEN = "widen the space, or give points, by at=Point(...) or corners=(Point(...),)"
 SPANNED = "claim what the slopes span there, as Within(Gradient(f), Hull(Gradient(J)))"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 OVERFLOWN = "both sides are too large for floats, where two that differ look alike: narrow the space"
@@ -122,7 +123,7 @@ class Judge:
         that = claim.that
         points, removed = self.places.of(claim, partial(self.scene, claim))
         if not len(points):
-            why = f"every one lies on a kink: {SPANNED}" if removed else f"none fulfils the condition: {FULFIL}"
+            why = f"every one lies on a kink: {SPANNED}" if removed else f"none fulfils the condition: {self._unfulfilled(claim)}"
             none = Ruling("points", Verdict.UNDECIDED, note=f"no point is left: {why}", removed=removed)
             return Settled((none,), none, none.note)
         if isinstance(that, Raises):
@@ -157,6 +158,13 @@ class Judge:
         found = best.points.witness(best.at, needed(claim, self.world)) if best.points is not None else {}
         shown = self._shown(claim, that, best)
         return Settled(tuple(rulings), best, best.note or self._difference(that, best), found | best.drawn, shown, count)
+
+    def _unfulfilled(self, claim: Claim) -> str:
+        """What to write, where a condition says what a variable is and its space never holds that."""
+        said = list(dict.fromkeys(atom.home for atom in defined(claim.where, self.world)))
+        if claim.at is not None or not said or len(self.places.moved(claim.where, self.places.points)):
+            return FULFIL
+        return f"it gives {' or '.join(f'`{v.name}` what {v.over} does not hold' for v in said)}: {WIDEN}"
 
     def _routes(self, claim: Claim, that: Relation, points: Points, answer: Answer, strict: bool) -> list[Ruling]:
         proved = Ruling(proof.NAME, Verdict.PROVED)

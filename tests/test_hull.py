@@ -23,11 +23,13 @@ from gradcheck_rl import (
     Gaussian,
     Gradient,
     Hull,
+    Integers,
     LogRational,
     Normal,
     Parameter,
     Point,
     Problem,
+    Uniform,
     Value,
     Variable,
     Within,
@@ -265,6 +267,12 @@ def test_why_no_point_is_left_is_said() -> None:
     x, y = Parameter("x", over=Normal()), Variable("y", over=Normal())
     none = ruling(Claim("never", Equal(Gradient(x * y), y), where=Equal(x**2, -1)))
     assert none.reason == f"no point is left: none fulfils the condition: {FULFIL}"
+    z, k = Variable("z", over=Uniform(2, 3)), Variable("k", 2, over=Integers(0, 3))
+    outside = "no point is left: none fulfils the condition: it gives `z` what Uniform(low=2, high=3) does not hold: widen"
+    assert ruling(Claim("outside", Equal(z, 0), where=Equal(z, 0))).reason.startswith(outside)
+    assert "`k` what Integers(low=0, high=3) does not hold" in ruling(Claim("whole", Equal(k, z), where=Equal(k, -z))).reason
+    both = Claim("the rest", Equal(k[0], 1), where=Equal((k[0], y**2), (1, -1)))
+    assert ruling(both).reason == f"no point is left: none fulfils the condition: {FULFIL}"
     kink = ruling(Claim("there", Equal(Gradient(abs(x)), 0), at=Point(x=0)))
     assert (kink.reason, kink.removed) == (f"no point is left: every one lies on a kink: {SPANNED}", 1)
     assert ruling(Claim("spanned", Within(Gradient(abs(x)), Hull(Gradient(abs(x)))), at=Point(x=0))).verdict == "agrees"
