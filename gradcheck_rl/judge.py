@@ -43,7 +43,7 @@ WIDEN = "widen the space, or give points, by at=Point(...) or corners=(Point(...
 SPANNED = "claim what the slopes span there, as Within(Gradient(f), Hull(Gradient(J)))"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 OVERFLOWN = "both sides are too large for floats, where two that differ look alike: narrow the space"
-LONGEST = 24  # characters of an exact number in a sentence, where its float says as much
+LONGEST = 16  # characters of an exact number in a sentence, where its float says as much
 
 Answer = Mapping[Any, Any]
 
@@ -468,8 +468,8 @@ class Judge:
             words[Within] = "is less than" if a < b else "is larger than" if a > b else "lies outside the bound"
         left, right = (number(e, *r.place) for e in (r.left, r.right))
         rounded = [spelled(float(e.value[r.place])) for e in (r.left, r.right)]
-        if max(len(str(left)), len(str(right))) > LONGEST and rounded[0] != rounded[1]:
-            left, right = rounded
+        if rounded[0] != rounded[1]:
+            left, right = (y if len(x) > LONGEST else x for x, y in zip(map(str, (left, right)), rounded, strict=True))
         if isinstance(that, Within) and that.bounds is None:
             right = _interval(r.right, r.place)
         by = [found[r.coordinate % len(found)] for q in that.sides if (found := labels(q, self.world.parameters))]

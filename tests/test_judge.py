@@ -451,6 +451,12 @@ def test_a_long_fraction_beside_a_float_is_written_as_its_float() -> None:
     assert [line.reason for line in check(page).claims] == [f"{float(long)} is not {float(long + 1)}", "2 is not 3"]
 
 
+def test_what_rounding_leaves_of_a_fraction_is_written_as_its_float() -> None:
+    tiny = Rational(1, 3 * 2**53)  # 19 characters
+    claim = Claim("One.", Equal(theta[0] * 0 + tiny, Rational(1, 2)))
+    assert check(Problem(title="Rounded", claims=(claim,))).claims[0].reason == f"{float(tiny)} is not 1/2"
+
+
 def test_an_answer_that_differs_from_a_page_by_single_precision_is_told_so() -> None:
     x = Parameter("x", 2, over=Normal())
 
