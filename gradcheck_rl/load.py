@@ -59,7 +59,7 @@ OF_NUMPY = "reshape|ravel|flatten|dot|prod|cumsum|diagonal|trace|transpose|swapa
 HINTS = (
     (
         "truth value of Relational",
-        "what holds symbols is not true or false; write maximum, minimum, clip or step, and a claim for each",
+        "what holds symbols is not true or false; write maximum, minimum, clip or step, a claim for each, or where=AtMost(0, x)",
     ),
     (r"does not support argument \d+ of type|convert expression to float|must be Tensor, not", FORMULAS),
     (r"'(Parameter|Variable|Draw|Named|Array)' object is not callable", "an index is written in brackets, as in reward[action]"),
@@ -76,6 +76,10 @@ HINTS = (
     (
         "'Array' object has no attribute 'array'",
         "a formula of arrays is one as it is, as in Matrix(A + B); of a variable or a Named write A[:]",
+    ),
+    (
+        r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute '(det|inv|trace|rank|norm|eigenvals)'",
+        "linear algebra is SymPy's: write Matrix(A[:]).det(), and sqrt((x**2).sum()) for a length",
     ),
     (
         r"'(Parameter|Variable|Draw|Named|Array)' object has no attribute '(subs|xreplace|replace|expand|simplify|diff|doit)'",

@@ -206,7 +206,7 @@ class Symbols(Itself, NDArrayOperatorsMixin):
         return len(self.array)
 
     def __bool__(self) -> NoReturn:
-        wanted = "write maximum, minimum, clip or step, and a claim for each."
+        wanted = "write maximum, minimum, clip or step, a claim for each, or where=AtMost(0, x)."
         raise ProblemError(f"`{self.name}` holds symbols, and is not true or false: {wanted}")
 
     def __hash__(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]

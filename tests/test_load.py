@@ -477,6 +477,7 @@ log_pi = module(Policy, log_pi, theta="w")
         ("theta.reshape(2)[0]", r"behind \[:\], as in theta\[:\]\.reshape\(4\)"),
         ("theta.softmax(-1)[0]", "a function of torch is named and not called"),
         ("(theta * 2).subs(theta[0], 1)[0]", r"or of each array\(\*\(f\.subs\(mu, 1\) for f in x\)\)"),
+        ("theta.norm()", r"linear algebra is SymPy.s: write Matrix\(A\[:\]\)\.det\(\)"),
         ("theta.subs(theta[0], 1)[0]", r"or of each array\(\*\(f\.subs\(mu, 1\) for f in x\)\)"),
         ("(0 == 1) - theta[0]", r"write int\(i == j\), and KroneckerDelta\(i, j\)"),
         ("theta[0] * (0 == 0) - (0 == 1)", r"write int\(i == j\), and KroneckerDelta\(i, j\)"),
