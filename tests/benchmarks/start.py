@@ -33,7 +33,7 @@ def rows(options: Options) -> Iterator[Row]:
     model = processes(
         {"first": ("-c", FIRST), "derive": ("-m", "gradcheck_rl", "derive", "problem1"), MODEL: ("-c", MODEL)}, options.repeats
     )
-    whole = processes({"problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"), ALL: ("-c", ALL)}, options.repeats // 3)
+    whole = processes({"problem1": ("-m", "gradcheck_rl", "problem1", "--quiet"), ALL: ("-c", ALL)}, options.repeats)
     yield Row("start: problem1, whole", whole["problem1"], None, (ALL, whole[ALL]))
     yield Row("start: problem1, first verdict", model["first"], None, (MODEL, model[MODEL]))
     yield Row("start: derive problem1", model["derive"], None, (MODEL, model[MODEL]))
