@@ -143,6 +143,30 @@ def test_a_proof_needs_laws_that_are_some(that: Any, sentence: str, by: Any) -> 
         check(Problem(title="No law", claims=(Claim("So.", that, by=by),)))
 
 
+def test_what_an_answer_keeps_of_its_first_call_is_told_on_a_page_of_a_file_too() -> None:
+    kept: list[Any] = []
+
+    def keeping(theta: Any, reward: Any, action: Any) -> Any:
+        if not kept:
+            kept.append(reward * 1)  # all points are one call, where this is right
+        return theta.log_softmax(-1)[action] * kept[0][action]
+
+    def right(theta: Any, reward: Any, action: Any) -> Any:
+        return theta.log_softmax(-1)[action] * reward[action]
+
+    slot = TINY.functions["reinforce"]
+    verdicts = [check(TINY, {slot: own}, only=["unbiased"]).claims[0].verdict for own in (keeping, right)]
+    assert verdicts == ["refuted", "agrees"]
+
+
+def test_a_number_that_is_exact_is_written_so_beside_one_that_is_not() -> None:
+    x = Parameter("x", over=Uniform(1, 2))
+    both = Claim("Both.", Equal(Value(array(Rational(-1, 3), log(2), exp(1))), array(Rational(-1, 3), log(2), exp(1))))
+    (line,) = check(Problem("Mixed", claims=(both,), world=(x,))).claims
+    assert line.value is not None and line.radius is not None
+    assert line.value[:2] == ["-1/3", "log(2)"] and line.radius[:2] == [0, 0] and isinstance(line.value[2], float)
+
+
 def test_a_law_is_one_where_its_claim_is() -> None:
     p = Variable("p", over=Uniform(-3, 1))
     coin = Draw("coin", Bernoulli(p))

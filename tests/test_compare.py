@@ -2146,3 +2146,12 @@ def test_a_soft_draw_that_does_not_say_whether_it_is_hard_is_soft() -> None:
     assert slope(lambda: loss(2), w).verdict == "refuted"
     with Lines(lambda: loss(1), {"w": w}) as lines:
         assert lines.otherwise("soft draws") is not None
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 1001])
+def test_a_direction_moves_every_entry_and_comes_from_its_seed(size: int) -> None:
+    p = torch.zeros(size, dtype=torch.float64, requires_grad=True)
+    lines = Lines(lambda: p.sum(), p)
+    rows, again, other = (lines.drawn(8, seed) for seed in (0, 0, 1))
+    assert rows.shape == (8, size) and (rows % 2 == 1).all()
+    assert (rows == again).all() and (rows != other).any() and (rows[0] != rows[1]).any()
