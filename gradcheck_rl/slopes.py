@@ -30,7 +30,8 @@ RESOLUTION = 1e-6
 FAR, NEAR = 2.0**-16, 2.0**-18
 LADDER = tuple(2.0**-n for n in range(5, 29, 2))
 SHAKES = 4
-OTHERS, LEAST, BENT = 8, 2.0**-27, 2.0**-6
+OTHERS, FEW, LEAST, BENT = 8, 2, 2.0**-27, 2.0**-6
+ROOM = 0.9  # of what must be seen, for the error of one step to one side
 SIDES = (2.0**-30, 2.0**-17)
 FAINT = 1e-4  # of the whole gradient: a block with less is moved alone
 ALONE = 0.1  # of its own gradient: the error that is seen then
@@ -201,7 +202,8 @@ class _Slopes:
     def _quick(self, paths: Sequence[_Path]) -> list[_Direction]:
         """Along the first direction a step to one side and a smaller one to the other say how the value bends. What comes after
         is taken to be as much less than the bending as the bending is less than the slope; where it is more, autograd's slope
-        does not agree with this one. The bending, with room, serves the others: one step to one side, if that is enough."""
+        does not agree with this one. The bending, eight times or as often as there is room for, but at least twice, serves the
+        others: one step to one side, if that is enough."""
         path, *others = paths
         up, down = (path.value(FAR) - self.value) / FAR, (self.value - path.value(-NEAR)) / NEAR
         bend = 2 * (up - down) / (FAR + NEAR)
@@ -209,15 +211,17 @@ class _Slopes:
         first = self._at_sight(path, slope, max(less * less, LEAST) * self.unit + self.blur / NEAR)
         if first.verdict is not Verdict.AGREES:
             first = self._to_both_sides(path, NEAR, path, slope)
-        bent = OTHERS * abs(bend)
+        bent, enough = OTHERS * abs(bend), ROOM * RESOLUTION * self.unit
+        if 2 * self.blur * bent > enough * enough:
+            bent = max(FEW * abs(bend), enough * enough / (2 * self.blur))
         side = min(max(math.sqrt(2 * self.blur / bent), SIDES[0]), SIDES[1]) if bent else SIDES[1]
         radius = bent * side / 2 + self.blur / side
-        enough = first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit
+        quick = first.verdict is Verdict.AGREES and radius <= RESOLUTION * self.unit
         found = [first]
         for other in others:
-            d = self._at_sight(other, (other.value(side) - self.value) / side, radius) if enough else None
+            d = self._at_sight(other, (other.value(side) - self.value) / side, radius) if quick else None
             if d is None or d.verdict is not Verdict.AGREES:
-                d = self._to_both_sides(other, side if enough else NEAR, path, slope)
+                d = self._to_both_sides(other, side if quick else NEAR, path, slope)
             found.append(d)
         return found
 

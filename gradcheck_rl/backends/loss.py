@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import sys
-import zlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
+from torch.autograd.graph import _engine_run_backward as walk_back  # pyright: ignore[reportPrivateUsage]
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..errors import InputError, raised, told
@@ -20,7 +21,8 @@ from ..rings import EPS
 from .modes import WITHOUT, Held, Shaken, word
 from .torch import dense, precision
 
-_directions = torch.Generator()
+_directions = np.random.SFC64(0)
+_FRESH, _ODD = _directions.state, np.uint64(0x0001_0001_0001_0001)
 UNIT = 2.0**-15  # of the numbers that make a direction
 BEFORE = "what was computed before: compute it inside, lambda: loss(model(batch))."
 
@@ -97,10 +99,11 @@ class Lines:
 
     def drawn(self, count: int, seed: int) -> Any:
         """Rows of odd numbers of 16 bits, as many above 0 as below, that come from the seed and the loss's name alone."""
-        _directions.manual_seed(zlib.crc32(f"{seed}/differences/{self.name}".encode()))
-        words = torch.empty((count, (self.here.size + 3) // 4), dtype=torch.int64, device="cpu")
-        words.random_(-(2**63), None, generator=_directions).bitwise_or_(0x0001_0001_0001_0001)
-        return words.numpy().view(np.int16)[:, : self.here.size]
+        start = blake2b(f"{seed}/differences/{self.name}".encode(), digest_size=32).digest()
+        _directions.state = {**_FRESH, "state": {"state": np.frombuffer(start, np.uint64)}}
+        words = _directions.random_raw((count, (self.here.size + 3) // 4))
+        words |= _ODD
+        return words.view(np.int16)[:, : self.here.size]
 
     def move(self, there: Floats) -> None:
         """The numbers are written where the parameters keep theirs, so that whatever shares them moves too."""
@@ -125,13 +128,16 @@ class Lines:
 
     def gradient(self) -> tuple[float, Floats, list[str]]:
         """The value, autograd's gradient as flat numbers, and the blocks that no path leads to."""
-        torch.set_grad_enabled(True)
+        if not torch.is_grad_enabled():
+            torch.set_grad_enabled(True)
         return self._back(self._run())
 
     def _back(self, y: Any) -> tuple[float, Floats, list[str]]:
-        wanted = [*self.leaves.values()]
-        try:
-            grads = torch.autograd.grad(y, wanted, allow_unused=True) if y.requires_grad else [None] * len(wanted)
+        wanted = (*self.leaves.values(),)
+        grads: Sequence[Any] = [None] * len(wanted)
+        try:  # torch.autograd.grad, without a look at its arguments, which is half of the time that a small loss takes it
+            if y.requires_grad:
+                grads = walk_back((y,), (torch.ones_like(y),), False, False, wanted, True, accumulate_grad=False)
         except Exception as error:
             if "second time" in str(error) and self._walked:
                 raise InputError(f"`{self.name}` uses {BEFORE}") from error

@@ -58,7 +58,8 @@ class precision:
         torch.set_default_dtype(self.kind)
         if self._before[1] != 1:
             torch.set_num_threads(1)
-        torch.set_grad_enabled(True)
+        if not self._before[2]:
+            torch.set_grad_enabled(True)
         return self.kind
 
     def __exit__(self, *_: object) -> None:
