@@ -28,7 +28,7 @@ from .verdict import Ruling, Verdict, largest
 
 RESOLUTION = 1e-6
 RUNGS = 6  # of half a power of ten each: up to a few thousand spreads
-SHAKES = 3
+SHAKES = 8
 MANY = 1000  # numbers of a point
 
 

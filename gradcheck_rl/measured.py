@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,7 +15,7 @@ from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence, Floats
 from .evaluators import Outcomes, Scene, evaluate, hull, loose_atoms, some_outcomes
 from .laws import Finite, randoms
-from .quantities import EMPTY, Quantity, Value, taken_by
+from .quantities import EMPTY, Quantity, taken_by
 from .rings import LogOf, written
 from .verdict import Ruling, Verdict
 
@@ -162,8 +161,8 @@ def _smooth(that: That, scene: Scene, outcomes: Outcomes | None) -> Any:
 
 def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measured:
     found = [evaluate(q, scene, outcomes) for q in that.sides]
-    for q, e in zip(that.sides, found, strict=True):
-        _shaped(q, e, found, scene, outcomes)
+    if not all(e.shape[2] for e in found):
+        raise CodeError(None, EMPTY)
     counts = [e.shape[2] for e in found]
     width = max(counts)
     by = dict.fromkeys(blocks for q in that.sides if (blocks := _by(q, scene)))
@@ -189,19 +188,6 @@ def _measured(that: Relation, scene: Scene, outcomes: Outcomes | None) -> Measur
 def _by(q: Quantity, scene: Scene) -> str:
     names = dict.fromkeys(a.home.name for a in taken_by(q, scene.world.parameters))
     return f" (by {', '.join(names)})" if names else ""
-
-
-def _shaped(q: Quantity, e: Estimate, both: Sequence[Estimate], scene: Scene, outcomes: Outcomes | None) -> None:
-    """One number stands for many on a page, but an answer returns as many as the function it replaces."""
-    count = e.shape[2]
-    if not count:
-        raise CodeError(None, EMPTY)
-    widths = {x.shape[2] for x in both}
-    if scene.answer and q.code() and (len(widths) > 1 or (widths == {1} and isinstance(q, Value))):
-        wanted = evaluate(q, scene.without_answer(), outcomes).shape[2]
-        if count != wanted:
-            here = f"{count} coordinate{'s' if count > 1 else ''} with this answer"
-            raise CodeError(None, f"a side has {here}, and {wanted} with the page's own function.")
 
 
 def _flat(e: Estimate, size: int, width: int, outcomes: Outcomes | None) -> Estimate:

@@ -1609,13 +1609,15 @@ def test_a_mistake_in_a_function_that_a_claim_calls_by_itself_says_why_it_is_not
 
 
 @pytest.mark.parametrize(("many", "verdict"), [(1, "refuted"), (2, "agrees")])
-def test_an_answer_of_fewer_numbers_is_told_where_one_is_claimed_of_all(many: int, verdict: str) -> None:
-    two = Variable("two", 2, over=Normal())
+@pytest.mark.parametrize("drawn", [False, True])
+def test_an_answer_of_fewer_numbers_is_told_where_one_is_claimed_of_all(drawn: bool, many: int, verdict: str) -> None:
+    """Of what it returns, and of its mean."""
+    two = Draw("two", Gaussian([0, 0], 1)) if drawn else Variable("two", 2, over=Normal())
 
     def rest(two: Any) -> Any:
         return two - two
 
-    claim = Claim("Nothing is left.", Equal(Value(rest), 0))
+    claim = Claim("Nothing is left.", Equal(Mean(Value(rest)) if drawn else Value(rest), 0))
     (line,) = check(Problem(title="Rest", claims=(claim,), world=(two,)), {rest: lambda two: 0 * two[:many]}).claims
     assert line.verdict == verdict
     assert many == 2 or line.reason == "a side has 1 coordinate with this answer, and 2 with the page's own function."

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
@@ -915,7 +915,8 @@ def test_directions_are_never_one_sided() -> None:
     assert all(0.3 < np.mean(np.array(signs) > 0) < 0.7 for signs in moved)
 
 
-def test_where_it_is_smooth_a_direction_more_costs_one_value() -> None:
+@pytest.mark.parametrize("besides", [0, 300])  # with which there is less room for how the others bend
+def test_where_it_is_smooth_a_direction_more_costs_one_value(besides: int) -> None:
     """And a gradient that is wrong at right angles to the first is seen by the others."""
     here = torch.linspace(0.1, 1, 20, dtype=torch.float64)
 
@@ -924,7 +925,7 @@ def test_where_it_is_smooth_a_direction_more_costs_one_value() -> None:
 
         def loss() -> Any:
             moves.append(theta.detach() - here)
-            return theta.square().sum() + (theta - theta.detach()) @ wrong
+            return theta.square().sum() + (theta - theta.detach()) @ wrong + besides
 
         return slope(loss, theta, directions=directions).verdict, moves
 
@@ -1252,6 +1253,7 @@ OVERFLOWING: dict[str, tuple[Any, Any]] = {
 @pytest.mark.parametrize("values", [False, True])
 @settings(max_examples=20)
 @given(seed=st.integers(0, 2**16))
+@example(seed=449)  # where three runs off in their last digits all come out as the one that is not
 def test_what_overflows_or_loses_its_digits_far_out_is_remarked(one: Any, other: Any, values: bool, seed: int) -> None:
     lines = same_gradient(one, other, values=values, seed=seed, theta=(Normal(), 3)).claims
     assert [line.verdict for line in lines] == ["agrees"] * len(lines)

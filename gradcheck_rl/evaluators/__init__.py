@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..bundles import Bundle
-from ..errors import RANDOM, CodeError, NumpyError, Unsuitable
+from ..errors import RANDOM, CodeError, NumpyError, ProblemError, Unsuitable
 from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
 from ..expressions import UNSEEN, floats, values
 from ..laws import Draw, randoms, with_parents
@@ -121,6 +121,26 @@ def unsure(x: Estimate) -> Any:
 
 
 def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    """What code gives; an answer gives as many numbers as the page's own function, though a page may write one for many."""
+    found = _returned(q, scene, outcomes)
+    if isinstance(q, Value) and scene.reached(q):
+        wanted = _own_width(q, scene, outcomes)
+        if (count := found.shape[-1]) != (wanted or count):
+            here = f"{count} coordinate{'s' if count != 1 else ''} with this answer"
+            raise CodeError(None, f"a side has {here}, and {wanted} with the page's own function.")
+    return found
+
+
+def _own_width(q: Value, scene: Scene, outcomes: Outcomes | None) -> int | None:
+    """How many numbers the page's own function gives, asked once, at one point and outcome; None where it cannot be had."""
+    known, one = scene.world.widths, scene.without_answer().at(scene.points.take([0]))
+    if q.of not in known:
+        with suppress(CodeError, ProblemError, Unsuitable):
+            known[q.of] = _returned(q, one, outcomes and outcomes.first()).shape[-1]
+    return known.get(q.of)
+
+
+def _returned(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Estimate:
     """Torch code, or numpy code. A function that does not name torch may be either, np.log(2) a constant in it: it is called as
     what the page's own function is, then as the other."""
     code = scene.resolve(q.of)

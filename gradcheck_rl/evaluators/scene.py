@@ -28,6 +28,7 @@ class World:
 
     variables: Mapping[str, Variable]
     names: Mapping[str, Symbols]
+    widths: dict[Any, int] = field(default_factory=dict[Any, int], repr=False)  # how many numbers each of its functions gives
     _formulas: dict[Quantity, list[Any] | None] = field(default_factory=dict[Quantity, "list[Any] | None"], repr=False)
     _parts: dict[Quantity, list[tuple[Quantity, list[Any]]]] = field(
         default_factory=dict[Quantity, "list[tuple[Quantity, list[Any]]]"], repr=False
@@ -186,6 +187,13 @@ class Outcomes:
     @property
     def count(self) -> int:
         return self.weights.shape[1]
+
+    def first(self) -> Outcomes:
+        """One that can happen at the first point, of which only the value is used."""
+        m = int((self.weights.value[0] != 0).argmax())
+        one = slice(1), slice(m, m + 1)
+        columns = {a: x[one] for a, x in self.columns.items()}
+        return Outcomes(columns, self.weights.map(lambda w: w[one]), self.names, bare=True)
 
     def rows(self, points: Points, places: Iterable[tuple[int, int]]) -> list[dict[Any, Any]]:
         """What is known at each of these points and outcomes, in exact numbers."""
