@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -165,8 +166,8 @@ def _values(claim: Claim, judge: Judge) -> str:
     with suppress(ProblemError):
         found = _ruling(claim, judge)
         if found.verdict is Verdict.REFUTED:
-            by = f"by {found.gap:.3g} at most"
-            return f"the values differ, {by}, as those of a loss and its surrogate may (values=True judges them)"
+            by = f"differ, by {found.gap:.3g} at most, as those of a loss and its surrogate may"
+            return f"the values {by if math.isfinite(found.gap) else 'are not all finite'} (values=True judges them)"
     return ""
 
 

@@ -100,6 +100,14 @@ def test_a_constant_does_not_change_the_gradient() -> None:
     assert alone(x**2, x**2, x=Normal()).remark == ""
 
 
+def test_values_that_are_no_numbers_do_not_differ_by_some() -> None:
+    def nowhere(theta: Any) -> Any:
+        return theta.square().sum() + math.nan
+
+    line = alone(nowhere, lambda theta: theta.square().sum(), theta=(Normal(), 2))
+    assert (line.verdict, line.remark) == ("agrees", "the values are not all finite (values=True judges them)")
+
+
 def test_a_surrogate_has_the_gradient_and_another_value() -> None:
     def loss(theta: Any, reward: Any) -> Any:
         return theta.softmax(-1) @ reward

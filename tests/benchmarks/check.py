@@ -29,6 +29,7 @@ def rows(options: Options) -> Iterator[Row]:
     mlp, small = ((2, 3, 3, 2), (2, 3, 4)) if options.smoke else ((8, 64, 64, 4), (8, 32, 20, 4))
     for size in (4,) if options.smoke else (10, 100, 1000):
         yield from _case("log-prob", *log_prob(size), options)
+    yield from _case("log-prob of a Categorical", *log_prob_of_a_law(4 if options.smoke else 100), options)
     for name, make, sizes in [
         ("PPO", ppo, small),
         ("PPO", ppo, mlp),
@@ -74,6 +75,12 @@ def log_prob(size: int) -> Case:
         return -theta.log_softmax(-1)[actions].mean()
 
     return _of(loss, [_draw(size).requires_grad_()])
+
+
+def log_prob_of_a_law(size: int) -> Case:
+    """As it is written with torch.distributions, whose checks of their arguments are most of the work."""
+    actions = _draw(BATCH, size).argmax(-1)
+    return _of(lambda theta: -Categorical(logits=theta).log_prob(actions).mean(), [_draw(size).requires_grad_()])
 
 
 def _network(*sizes: int) -> tuple[Callable[..., Any], list[torch.Tensor]]:
