@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from . import own
 from .calculus import free, substituted
@@ -19,7 +20,7 @@ from .points import Points, covering, given, stack
 from .problem import Problem
 from .quantities import Exact, Printed, Quantity, is_code
 from .rings import is_finite
-from .spaces import Simplex
+from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Variable, atoms_in, bare, entries, thaw
 
 ENOUGH = 4
@@ -130,19 +131,36 @@ class Places:
 
 
 def defined(where: Relation | None, world: World) -> dict[Any, Any]:
-    """What a condition says that entries of variables are, as Equal(old, theta) does. What it says beside that chooses points."""
+    """What a condition says that entries of variables are, as Equal(old, theta) and Equal(x + y, 1) do. What it says beside that
+    chooses points."""
     sides = [world.formulas(q) for q in where.sides] if type(where) is Equal else [None]
     if None in sides:
         return {}
     left, right = ([thaw(bare(e)) for e in side or ()] for side in sides)
     rule: dict[Any, Any] = {}
     for pair in zip(*(side * (max(len(left), len(right)) // len(side)) for side in (left, right)), strict=True):
-        one, other = (substituted(e, rule) for e in pair)
-        entry, value = (one, other) if _is_entry(one) else (other, one)
-        of = free(value)
-        if all(map(_is_entry, {entry, *of})) and entry not in of:
+        for entry, value in _solved(*(substituted(e, rule) for e in pair)):
             rule = {known: substituted(e, {entry: value}) for known, e in rule.items()} | {entry: value}
     return rule
+
+
+def _solved(one: Any, other: Any) -> list[tuple[Any, Any]]:
+    """An entry and what it is, if an equation says that of one: a side of its own, or a term, which is what the others leave. Of
+    several terms the first that has no space of a few numbers."""
+    gap = one - other
+    if not all(map(_is_entry, free(gap))):
+        return []
+    found = [pair for pair in ((one, other), (other, one)) if _is_entry(pair[0]) and pair[0] not in free(pair[1])]
+    if found:
+        return found[:1]
+    terms: list[Any] = [(*term.as_coeff_Mul(), gap - term) for term in sp.Add.make_args(gap)]
+    found = [(x, -rest / c) for c, x, rest in terms if _is_entry(x) and c.is_Rational and x not in free(rest)]
+
+    def order(line: tuple[Any, Any]) -> Any:
+        home = line[0].home
+        return isinstance(home.over, (Integers, Masks, OneOf)), home.place, [*home.atoms.ravel()].index(line[0])
+
+    return sorted(found, key=order)[:1]
 
 
 def _completed(chances: Any, variable: Variable, rule: Mapping[Any, Any]) -> Any:
@@ -152,7 +170,8 @@ def _completed(chances: Any, variable: Variable, rule: Mapping[Any, Any]) -> Any
     for i, atoms in enumerate(variable.atoms.reshape(rows.shape[1:])):
         if not rule.keys().isdisjoint(atoms):
             rows[:, i, -1] = 1 - rows[:, i, :-1].sum(-1)
-            good &= rule.keys() >= {*atoms[:-1]} or rows[:, i, -1] > 0
+            said = rule.keys() >= {*atoms[:-1]} or substituted(sum(atoms[:-1]), rule) == 1
+            good &= said or rows[:, i, -1] > 0
     return good
 
 
