@@ -20,7 +20,8 @@ class Numpys(NamedTuple):
     second: float
 
 
-_numpys = Numpys(b"", 0, 0.0)
+UNKNOWN = Numpys(b"", 0, 0.0)
+_numpys = UNKNOWN
 
 
 class Chance(NamedTuple):
@@ -55,6 +56,12 @@ def _of_numpy() -> Numpys | None:
         *_, waits, second = np.random.get_state()
         _numpys = Numpys(words, int(waits), float(second))
     return _numpys
+
+
+def forget() -> None:
+    """Since numpy was last asked somebody may have seeded it anew: the same words, and another number that waits."""
+    global _numpys
+    _numpys = UNKNOWN
 
 
 class Replayed:

@@ -17,6 +17,7 @@ from flint import ctx
 
 from . import declared, rounding
 from .calculus import has
+from .chance import forget
 from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within
 from .corners import CORNERS
 from .errors import CodeError, ProblemError, Unsuitable
@@ -65,6 +66,7 @@ class Judge:
     """A problem's points, and what was worked out at them."""
 
     def __init__(self, problem: Problem, seed: int, count: int | Points, proving: bool = True) -> None:
+        forget()
         self.world: World = problem.bound
         self.proving = proving
         self.name, self.seed = problem.name, seed

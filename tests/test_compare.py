@@ -1696,6 +1696,20 @@ def test_what_is_no_number_beside_infinity_is_not_said_to_agree_to_six_digits() 
     assert line.verdict == "refuted" and "digits" not in line.reason
 
 
+def test_a_normal_number_that_waits_is_put_back_after_each_seed() -> None:
+    """Of one and of two normal numbers after a seed numpy uses the same words."""
+
+    def squares(x: Any) -> Any:
+        return (x**2).sum() * (1 + 0 * np.random.randn())
+
+    for before in (2, 1):
+        np.random.seed(0)
+        np.random.randn(before)
+        waits = np.random.get_state()[3:]
+        same_gradient(squares, lambda x: (x**2).sum(), x=(Normal(), 3))
+        assert np.random.get_state()[3:] == waits
+
+
 DRAWS: dict[str, Callable[[], Any]] = {
     "python": lambda: random.random() + random.gauss(0, 1),
     "numpy": lambda: np.random.rand(),
