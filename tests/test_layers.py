@@ -16,6 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from .hostile import HONEST
+
 REPOSITORY = Path(__file__).parents[1]
 PACKAGE = REPOSITORY / "gradcheck_rl"
 
@@ -212,6 +214,14 @@ def test_what_needs_neither_torch_nor_sympy_loads_neither(arguments: tuple[str, 
     packages = loaded(*arguments)
     assert "gradcheck_rl" in packages
     assert packages.isdisjoint({"torch", "sympy", "flint", "numpy", "scipy", "hypothesis", "matplotlib"})
+
+
+def test_a_submission_of_numpy_code_alone_is_graded_without_torch(tmp_path: Path) -> None:
+    submission, rubric = tmp_path / "mine.py", tmp_path / "rubric.toml"
+    submission.write_text(HONEST)
+    rubric.write_text('[[part]]\nid = "naive_grad"\n')
+    packages = loaded("-m", "gradcheck_rl", "grade", "problem3", str(submission), "--rubric", str(rubric))
+    assert "sympy" in packages and "torch" not in packages
 
 
 def test_a_late_import_is_seen_as_loaded() -> None:

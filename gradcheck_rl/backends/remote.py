@@ -10,29 +10,15 @@ import math
 import warnings
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 
 from ..estimate import Floats
+from .rows import Arrays, Ask, Rows
 
-Arrays = Mapping[str, Any]
 _possible: list[Any] = [None]
-
-
-class Rows(NamedTuple):
-    """What each row gives: floats (f), whole numbers (i), which code may index with, or truths (b). `reached`: to which arguments
-    a path leads. `parts`: the shapes of several tensors that are returned at once, which lie here one after the other."""
-
-    numbers: Floats
-    kind: str = "f"
-    reached: tuple[bool, ...] = ()
-    parts: tuple[tuple[int, ...], ...] = ()
-
-
-# "values" or "slopes"; arguments (rows, ...), or plain numbers that are the same in all rows; dtype; cotangents.
-Ask = Callable[[str, Arrays, str, Floats | None], Rows]
 CASTS: Mapping[str, Callable[[Any], Any]] = {"f": lambda y: y, "i": lambda y: y.long(), "b": lambda y: y.bool()}
 
 
@@ -46,11 +32,8 @@ def only(possible: Any) -> Generator[None]:
         _possible.pop()
 
 
-def called(ask: Ask, arguments: Mapping[str, Any], numpy: bool) -> Any:
-    """The function on tensors, or that of numpy on arrays."""
-    if numpy:
-        rows = {k: _number(np.asarray(v)[None]) for k, v in arguments.items()}
-        return ask("values", rows, "float64", None).numbers[0]
+def called(ask: Ask, arguments: Mapping[str, Any]) -> Any:
+    """The function on tensors."""
     plain = {k: x for k, x in arguments.items() if not isinstance(x, torch.Tensor)}
     tensors = {k: x for k, x in arguments.items() if k not in plain}
 
@@ -70,10 +53,6 @@ def _apart(y: Any, parts: tuple[tuple[int, ...], ...]) -> Any:
         return y
     pieces = torch.split(y, [math.prod(shape) for shape in parts], dim=-1)
     return tuple(piece.reshape(shape) for piece, shape in zip(pieces, parts, strict=True))
-
-
-def _number(x: Any) -> Any:
-    return x.astype(np.int64) if x.dtype.kind in "iub" else x.astype(float)
 
 
 class _Kind:

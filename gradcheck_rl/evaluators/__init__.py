@@ -270,6 +270,8 @@ def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate
     if outcomes.exact is None and not np.isfinite(x.value).all():
         unseen = ~np.isfinite(x.value) & (np.abs(weights.value) < UNSEEN)
         x = Estimate(np.where(unseen, 0.0, x.value), np.where(unseen, 0.0, x.radius), x.evidence)
+    if outcomes.bare:
+        return _bare_moments(q, weights.value, x.value)
     mean = weighted_sum(weights, x, axis=1).map(lambda a: a[:, None, :])
     if isinstance(q, Mean):
         return mean
@@ -277,3 +279,19 @@ def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate
     square = off.map(lambda a: a[..., :, None]) * off.map(lambda a: a[..., None, :])
     flat = square.map(lambda a: a.reshape(*a.shape[:2], -1))
     return weighted_sum(weights, flat, axis=1).map(lambda a: a[:, None, :])
+
+
+def _bare_moments(q: Mean | Covariance, weights: Floats, x: Floats) -> Estimate:
+    """The same numbers, of which nobody asks how well rounding leaves them known."""
+
+    def mean(a: Floats) -> Floats:
+        with np.errstate(all="ignore"):
+            terms = weights * a
+            return (terms if known else np.where(weights == 0, 0.0, terms)).sum(axis=1)[:, None, :]
+
+    known = bool((weights != 0).all())
+    found = mean(x)
+    if isinstance(q, Covariance):
+        off = x - found
+        found = mean((off[..., :, None] * off[..., None, :]).reshape(*x.shape[:2], -1))
+    return Estimate(found, np.zeros(found.shape))

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from ..backends.rows import Rows, on_arrays
 from ..errors import CodeError, InputError, ProblemError, did_you_mean
 from ..estimate import Floats
 from ..evaluators.plain import is_numpy
@@ -48,13 +49,16 @@ class Remote:
     @property
     def function(self) -> Callable[..., Any]:
         """As an answer to the problem."""
-        from ..backends.remote import called
-
         order, names = list(inspect.signature(self.slot).parameters), [name for name, _ in self.passed]
 
         def forward(*values: Any, **named: Any) -> Any:
             given = dict(zip(order, values, strict=False)) | named
-            return called(self.ask, {k: given[k] for k in names if k in given}, self.numpy)
+            arguments = {k: given[k] for k in names if k in given}
+            if self.numpy:
+                return on_arrays(self.ask, arguments)
+            from ..backends.remote import called
+
+            return called(self.ask, arguments)
 
         forward.__name__ = self.name
         kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
@@ -66,10 +70,8 @@ class Remote:
     def rows(self, arguments: Mapping[str, Any]) -> Floats:
         return self.ask("values", arguments, "float64", None).numbers
 
-    def ask(self, op: str, arguments: Mapping[str, Any], dtype: str, cotangents: Floats | None) -> Any:
-        """`backends.remote.Rows`; the same question is asked once."""
-        from ..backends.remote import Rows
-
+    def ask(self, op: str, arguments: Mapping[str, Any], dtype: str, cotangents: Floats | None) -> Rows:
+        """The same question is asked once."""
         arrays = {k: v for k, v in arguments.items() if isinstance(v, np.ndarray)}
         given = {k: v if v.dtype.kind == "i" else v.astype(float) for k, v in arrays.items()}
         plain = {k: _plain(self.name, k, v) for k, v in arguments.items() if k not in given}

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..backends.rows import Rows
 from ..errors import CodeError, GradcheckError
 from ..estimate import Floats
 from ..evaluators import Scene, some_outcomes
@@ -140,7 +141,7 @@ def _calls(problem: Problem, top: Any, slot: Any, names: Mapping[str, Any], poin
 
 def _recorded(scene: Scene, top: Any, slot: Any, fixed: Arguments, random: Arguments, can: Any) -> list[Arguments]:
     """What another function of the page hands to this one."""
-    from ..backends.remote import Rows, called, here
+    from ..backends.remote import called, here
     from ..backends.torch import run
 
     if is_numpy(top):
@@ -156,7 +157,7 @@ def _recorded(scene: Scene, top: Any, slot: Any, fixed: Arguments, random: Argum
         return here(partial(slot, **plain), arrays, dtype, cotangents)
 
     def recorder(*values: Any, **named: Any) -> Any:
-        return called(ask, dict(zip(order, values, strict=False)) | named, False)
+        return called(ask, dict(zip(order, values, strict=False)) | named)
 
     recorder.__signature__ = inspect.Signature(  # pyright: ignore[reportFunctionMemberAccess]
         [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in order]
