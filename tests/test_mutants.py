@@ -491,7 +491,7 @@ def test_every_function_of_the_first_problem_has_five_mutants_and_none_survives(
     assert {m.equivalent for m in found if m.equivalent} == {"the same once its calls are written out"}
 
 
-@pytest.mark.parametrize("name", ["problem1", "problem2", "problem3", "problem12"])
+@pytest.mark.parametrize("name", ["problem2", "problem3", "problem12"])
 def test_no_mutant_of_a_function_survives(name: str) -> None:
     problem = load(name)
     assert surviving(mutants(problem, limit=SAMPLE, functions=problem.functions)) == []
@@ -732,7 +732,8 @@ def test_a_line_is_tried_at_the_other_sizes_of_its_page_too(tmp_path: Path, clai
     assert frozen == {(None, "the same formula, of which no claim takes a derivative")}
 
 
-def test_a_loop_that_an_edit_leaves_without_an_end_is_ended(tmp_path: Path) -> None:
+def test_a_loop_that_an_edit_leaves_without_an_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck_rl.mutants.ROUNDS", 1000)
     loop = "def turned(y):\n    n = 2\n    while n > 0:\n        y, n = -y, n - 1\n    return y\n\n\ndef log_pi(theta):"
     path = page(
         tmp_path, {"def log_pi(theta):": loop, "return log_pi(theta)[action] *": "return turned(log_pi(theta)[action]) *"}

@@ -118,10 +118,9 @@ def printed(seed: int, hashes: int) -> subprocess.Popen[str]:
 
 
 def test_the_same_seed_gives_the_same_bytes() -> None:
-    runs = [printed(0, 1), printed(0, 2)]
-    one, two = (run.communicate()[0] for run in runs)
-    assert [run.returncode for run in runs] == [0, 0]
-    assert one == two == json.dumps(report("problem1", 0).to_dict())
+    """In a process that orders its sets otherwise than this one."""
+    run = printed(0, 1 if os.environ.get("PYTHONHASHSEED") != "1" else 2)
+    assert (run.communicate()[0], run.returncode) == (json.dumps(report("problem1", 0).to_dict()), 0)
 
 
 def test_another_seed_gives_other_points() -> None:

@@ -36,11 +36,11 @@ GRADS_RIGHT, GRADS_WRONG = (
 
 
 def rows(options: Options) -> Iterator[Row]:
-    count = 4 if options.smoke else 300
+    count, some = (1, slice(1, 3)) if options.smoke else (300, slice(None))  # one that is right, one that is wrong
     torch = Course("problem1", Rubric((Rule("log_pi"), Rule("reinforce"))), tier=RLIMITS.name)
-    yield a_class("torch", torch, [LOG_PI + line for line in (*RIGHT, *WRONG)], count, TORCH, options)
+    yield a_class("torch", torch, [LOG_PI + line for line in (*RIGHT, *WRONG)[some]], count, TORCH, options)
     numpy = Course("problem3", Rubric((Rule("naive_grad"), Rule("reparam_grad"))), tier=RLIMITS.name)
-    yield a_class("numpy", numpy, [GRADS + line for line in (*GRADS_RIGHT, *GRADS_WRONG)], count, NUMPY, options)
+    yield a_class("numpy", numpy, [GRADS + line for line in (*GRADS_RIGHT, *GRADS_WRONG)[some]], count, NUMPY, options)
 
 
 def a_class(name: str, course: Course, texts: list[str], count: int, libraries: tuple[str, ...], options: Options) -> Row:
