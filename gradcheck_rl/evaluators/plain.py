@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import CodeType, ModuleType
 from typing import Any, Protocol
@@ -93,7 +93,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     can = possible(outcomes)
     if (there := elsewhere(code)) is not None:
         return _asked(there, fixed, drawn, (size, count), can, scene)
-    places = [(int(b), int(m)) for b, m in np.argwhere(np.ones((size, count)) if can is None else can)]
+    places = np.argwhere(np.ones((size, count)) if can is None else can).tolist()
     with warnings.catch_warnings(), Replayed():  # 0 / 0 warns, and is NaN, which is judged as such
         warnings.simplefilter("ignore")
         rows = [_called(code, _at(fixed, drawn, *place), name) for place in places]
@@ -110,14 +110,13 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
             )
     scene.says(NAME)
     value = np.zeros((size, count, math.prod(shape)))
-    for place, r in zip(places, rows, strict=True):
-        value[place] = _value(r).ravel()
+    value[*np.transpose(places)] = np.reshape([*map(_value, rows)], (len(rows), -1))
     if np.isnan(value).any():
         scene.notes.append(f"`{name}` returned nan")
     radius, evidence = _rounded(value), Evidence.FLOAT
     for place, r in zip(places, rows, strict=True):
         if isinstance(r, Estimate):
-            radius[place], evidence = r.radius.ravel(), max(evidence, r.evidence)
+            radius[*place], evidence = r.radius.ravel(), max(evidence, r.evidence)
     return Estimate(value, radius, evidence)
 
 
@@ -126,7 +125,7 @@ def _at(fixed: Mapping[str, Any], drawn: Mapping[str, Any], b: int, m: int) -> d
     return {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}
 
 
-def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, place: tuple[int, int]) -> tuple[int, ...]:
+def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, place: Sequence[int]) -> tuple[int, ...]:
     """What the page's own function returns at this point, for this outcome."""
     own = scene.without_answer().resolve(q.of)
     return _called(own, _at(*arrays(scene, scene.asked(own, outcomes), outcomes), *place), own.__name__).shape
