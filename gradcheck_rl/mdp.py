@@ -53,7 +53,7 @@ class MDP:
         given = {name: _numbers(name, getattr(self, name)) for name in ("start", "step", "reward", "discount")}
         _check(self, **given)
         if not all(map(_is_exact, given.values())):
-            given = {name: _floats(x) for name, x in given.items()}
+            given = {name: _floats(name, x) for name, x in given.items()}
             if given["discount"] == 1 and self.discount != 1:
                 raise _too_near(self.discount)
         states, actions = given["reward"].shape[:2]
@@ -74,8 +74,8 @@ class MDP:
 
     @cached_property
     def _in_floats(self) -> MDP:
-        start, reward = map(_floats, (self.start, self.reward))
-        return replace(self, start=start, step=_floats(self.step).reshape(*reward.shape, -1), reward=reward)
+        start, step, reward = (_floats(name, getattr(self, name)) for name in ("start", "step", "reward"))
+        return replace(self, start=start, step=step.reshape(*reward.shape, -1), reward=reward)
 
     def solve(self, policy: Any = None, logits: Any = None) -> Solved:
         """Under a table of probabilities, a row for each state (or observation), or under the softmax of a table of logits."""
@@ -85,12 +85,12 @@ class MDP:
         pi = _numbers(name, table, least=-np.inf if logits is not None else None)
         _has_shape(name, pi, (len(self.reward) if self.observe is None else max(self.observe) + 1, self.reward.shape[1]))
         if logits is not None:
-            pi, roundings = _softmax(_floats(pi))
+            pi, roundings = _softmax(_floats(name, pi))
             return Solved(self._in_floats if self.exact else self, pi, roundings * EPS)
         _are_laws(pi, lambda row: f"policy[{row}]")
         if self.exact and _is_exact(pi):
             return Solved(self, pi)
-        return Solved(self._in_floats if self.exact else self, _floats(pi), EPS)
+        return Solved(self._in_floats if self.exact else self, _floats(name, pi), EPS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -351,11 +351,13 @@ def _numbers(name: str, x: Any, least: float | None = None) -> Any:
         if entries.dtype.kind == "c":
             raise TypeError
         found = entries.astype(float)
+    except OverflowError as error:
+        raise InputError(f"{name} has an entry that is too large for floats: write fractions in all of it.") from error
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} is to be an array of numbers, fractions or floats; it is {_short(x)}.") from error
     if not (np.isfinite(found) | (found == least)).all():
         raise InputError(f"{name} has an entry that is no finite number: write numbers.")
-    return found
+    return _rounded(name, entries, found)
 
 
 def _short(x: Any) -> str:
@@ -375,8 +377,16 @@ def _is_sparse(x: Any) -> bool:
     return hasattr(x, "tocsr")
 
 
-def _floats(x: Any) -> Any:
-    return each(image, x).astype(float) if _is_exact(x) else x
+def _floats(name: str, x: Any) -> Any:
+    return _rounded(name, x, each(image, x).astype(float)) if _is_exact(x) else x
+
+
+def _rounded(name: str, x: Any, found: Floats) -> Floats:
+    """What is no 0 is not taken for one."""
+    lost = (found == 0) & x.astype(bool)
+    if lost.any():
+        raise InputError(f"{name} has an entry that is 0 in floats and not 0: write fractions, and a policy in place of logits.")
+    return found
 
 
 def _has_shape(name: str, x: Any, shape: tuple[int, ...]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from flint import fmpq
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.sparse import csc_array, csr_matrix
 from sympy import Integer, Rational, log
@@ -486,6 +486,8 @@ def test_an_action_that_is_never_taken_has_a_value_as_well_known(states: int, sp
 
 
 @given(st.integers(17, 330), st.sampled_from(("step", "discount")), st.booleans())
+@example(330, "step", False)
+@example(330, "step", True)
 def test_what_floats_take_for_a_one_is_told(digits: int, where: str, by_logits: bool) -> None:
     """Left once in 10^20 steps, a state that pays nothing is worth what comes after it: 1. At a discount of 1 - 10^-20 the end
     is met 10^20 times."""
@@ -495,7 +497,8 @@ def test_what_floats_take_for_a_one_is_told(digits: int, where: str, by_logits: 
     exact = MDP([1, 0, 0], step, [[0], [1], [0]], discount).solve([[1]] * 3)
     assert entries(exact.J) == [discount]
     assert entries(exact.occupancy)[2] == (1 if where == "step" else discount**2 / small)
-    with pytest.raises(InputError, match="never ends" if digits > 323 and where == "step" else "too near to 1 for floats here"):
+    says = "0 in floats and not 0" if digits > 323 and where == "step" else "too near to 1 for floats here"
+    with pytest.raises(InputError, match=says):
         if by_logits:
             MDP([1, 0, 0], step, [[0], [1], [0]], discount).solve(logits=[[0.0]] * 3).J  # noqa: B018
         else:
@@ -503,6 +506,8 @@ def test_what_floats_take_for_a_one_is_told(digits: int, where: str, by_logits: 
 
 
 @pytest.mark.parametrize(("change", "says"), [
+    ({"reward": [[F(1, 10**400), 0.5], [3, 4]]}, "reward has an entry that is 0 in floats and not 0: write fractions, and a policy"),
+    ({"reward": [[F(10**400), 0.5], [3, 4]]}, "reward has an entry that is too large for floats: write fractions in all of it."),
     ({"horizon": 2.5}, "horizon=2.5 was written; 1 or more steps were expected"),
     ({"horizon": math.inf}, "horizon=inf was written; 1 or more steps were expected"),
     ({"horizon": "3"}, "horizon='3' was written; 1 or more steps were expected"),
