@@ -299,7 +299,7 @@ class _Slopes:
             d = self._alone(path)
             if d.verdict is Verdict.REFUTED:
                 return d, []
-            if d.verdict is Verdict.UNDECIDED and abs(path.slope) > NOTHING * self.unit:
+            if d.verdict is Verdict.UNDECIDED and (abs(path.slope) or self._clear(path)) > NOTHING * self.unit:
                 lost.append(name)
         return None, lost
 
@@ -408,6 +408,8 @@ class _Slopes:
             alone = np.zeros_like(d.path.direction)
             alone[at] = d.path.direction[at]
             (part,) = self._quick(self._paths([alone]))
+            if part.radius > RESOLUTION * self.unit:
+                part = self._looked_into(part)
             parts[name] = (part.path.slope, part.slope, part.radius)
         worst = max(parts, key=lambda k: abs(parts[k][0] - parts[k][1]))
         clear = order is not None and order < 1.5

@@ -570,6 +570,23 @@ def test_what_is_steeper_than_any_step_is_not_called_wrong(seed: int, width: flo
     assert line.verdict in ("agrees", "undecided")
 
 
+@settings(max_examples=10)
+@given(seed=SEEDS, digits=st.floats(-7, -4))
+def test_beside_a_kink_a_mistake_is_measured_and_placed(seed: int, digits: float) -> None:
+    """The mistake is a hundredth of the slope of the sines, along any direction, and no step may cross the kink unseen."""
+    p = leaves(a=drawn(seed)(3), b=drawn(seed + 1)(3))
+    edge = p["a"].detach().sum() + 10**digits
+
+    def loss() -> Any:
+        wrong = Bent.apply(p["a"], lambda g: 1.01 * g)
+        return wrong.sin().sum() + p["b"].cos().sum() + (p["a"].sum() - edge).relu()
+
+    line = slope(loss, p, seed=seed)
+    assert line.verdict == "refuted" and "`a`" in line.reason
+    (a, b), (slope_of_a, slope_of_b) = line.value, line.expected
+    assert abs(slope_of_a - a / 1.01) <= line.radius[0] < 1e-5 and abs(slope_of_b - b) <= line.radius[1]
+
+
 @given(seed=SEEDS)
 def test_away_from_a_kink_it_is_judged(seed: int) -> None:
     theta = torch.tensor([0.5, -0.5], dtype=torch.float64, requires_grad=True)
@@ -1280,6 +1297,9 @@ def test_code_may_refuse_what_is_far_out() -> None:
 
 @pytest.mark.parametrize("bend", [torch.tanh, torch.relu, torch.abs])
 @given(seed=SEEDS, digits=st.floats(0, 14), size=st.integers(1, 20), bias=st.booleans())
+@example(seed=294, digits=6.53592705054086, size=12, bias=True)  # one of its directions agrees across a kink
+@example(seed=0, digits=8.0, size=3, bias=True)
+@example(seed=0, digits=10.75, size=3, bias=True)
 def test_a_small_gradient_beside_a_large_one_is_judged_or_named(
     bend: Any, seed: int, digits: float, size: int, bias: bool
 ) -> None:
@@ -1294,15 +1314,17 @@ def test_a_small_gradient_beside_a_large_one_is_judged_or_named(
 
         return value
 
+    at_a_kink = bias and bend is not torch.tanh  # autograd says 0 there, and the value otherwise where rounding does not hide it
     right = slope(loss(untouched), p, seed=seed)
-    assert right.verdict in (("agrees", "undecided") if bias and bend is not torch.tanh else ("agrees",)), right.reason
+    assert right.verdict in (("agrees", "undecided") if at_a_kink else ("agrees",)), right.reason
     for mistake in (lambda g: -g, lambda g: 2 * g, lambda g: 0 * g):
         line = slope(loss(bent(mistake)), p, seed=seed)
         if digits < 7 and right.verdict == "agrees" and "critic" not in right.remark:
             assert line.verdict == "refuted" and "most of it by `critic`" in line.reason
         if digits > 13:
             assert line.verdict != "refuted"
-    assert ("a gradient too small to be judged: critic" in right.remark) or not 10.5 < digits < 11
+    lost = 7.5 < digits < 8.5 if at_a_kink else 10.5 < digits < 11
+    assert ("a gradient too small to be judged: critic" in right.remark) or not lost
 
 
 def test_what_no_path_leads_to_costs_one_value_and_no_word_more() -> None:
