@@ -506,7 +506,7 @@ def test_what_floats_take_for_a_one_is_told(digits: int, where: str, by_logits: 
 
 
 @pytest.mark.parametrize(("change", "says"), [
-    ({"reward": [[F(1, 10**400), 0.5], [3, 4]]}, "reward has an entry that is 0 in floats and not 0: write fractions, and a policy"),
+    ({"reward": [[F(1, 10**400), 0.5], [3, 4]]}, "reward has an entry that is 0 in floats and not 0: write fractions"),
     ({"reward": [[F(10**400), 0.5], [3, 4]]}, "reward has an entry that is too large for floats: write fractions in all of it."),
     ({"horizon": 2.5}, "horizon=2.5 was written; 1 or more steps were expected"),
     ({"horizon": math.inf}, "horizon=inf was written; 1 or more steps were expected"),
