@@ -409,7 +409,8 @@ class _Slopes:
             alone[at] = d.path.direction[at]
             (part,) = self._quick(self._paths([alone]))
             if part.radius > RESOLUTION * self.unit:
-                part = self._looked_into(part)
+                closer = self._looked_into(part)
+                part = part if closer.verdict is Verdict.UNDECIDED else closer
             parts[name] = (part.path.slope, part.slope, part.radius)
         worst = max(parts, key=lambda k: abs(parts[k][0] - parts[k][1]))
         clear = order is not None and order < 1.5
