@@ -488,8 +488,8 @@ def _ml_when(says: Tree) -> str:
 
 
 def xml_text(text: str) -> str:
-    """Any text in HTML or XML; what XML cannot hold is named by its code."""
-    return escape(_shown(text, "\n\t\N{NO-BREAK SPACE}"))
+    """Any text in XML; what does not print, and a line break, which XML takes for a blank, is named by its code."""
+    return escape(_shown(text, "\N{NO-BREAK SPACE}"))
 
 
 def _shown(text: str, kept: str = "") -> str:

@@ -290,6 +290,7 @@ def named(word: str) -> list[Any]:
 
 
 @given(st.text(st.characters(exclude_characters="\x00"), min_size=1, max_size=5) | st.sampled_from(NASTY))
+@example("\n")
 def test_no_name_drives_a_terminal_or_breaks_xml(word: str) -> None:
     for tree in named(word):
         assert not set("\x00\x1b\x7f\u202e\n") & set(
