@@ -194,6 +194,12 @@ def test_all_of_the_report_is_in_what_is_typeset(kind: str, report: Report) -> N
     assert all(text in written for text in said(report))
 
 
+def test_two_blind_spots_of_one_name_are_both_told() -> None:
+    twice = replace(PLAIN, blind_spots=(BlindSpot("so", "aa", []), BlindSpot("so", "a", ["w"])))
+    seen = read_junit(junit.render([twice]))
+    assert "blind spot so aa" in seen and "blind spot so a w" in seen
+
+
 @pytest.mark.parametrize("kind", PAGES)
 def test_a_claim_that_is_left_out_would_be_noticed(kind: str) -> None:
     page = PAGES[kind]([replace(PLAIN, claims=PLAIN.claims[1:])])

@@ -24,9 +24,10 @@ def _suite(root: XML.Element, report: Report) -> None:
     counts = {"tests": str(tests), "failures": str(failed), "errors": "0", "time": f"{report.elapsed_s:.4f}"}
     suite = XML.SubElement(root, "testsuite", {"name": report.problem, **counts})
     properties = XML.SubElement(suite, "properties")
-    said = {"problem": report.problem, "title": report.title, "seed": str(report.seed), "replay": report.replay} | report.versions
-    said |= {f"blind spot {spot.id}": f"{spot.says} {', '.join(spot.inputs)}" for spot in report.blind_spots}
-    for name, value in said.items():
+    said = [("problem", report.problem), ("title", report.title), ("seed", str(report.seed)), ("replay", report.replay)]
+    said += report.versions.items()
+    said += ((f"blind spot {spot.id}", f"{spot.says} {', '.join(spot.inputs)}") for spot in report.blind_spots)
+    for name, value in said:
         XML.SubElement(properties, "property", {"name": name, "value": value})
     for line in report.claims:
         _line(suite, report, line)
