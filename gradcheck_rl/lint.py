@@ -96,7 +96,7 @@ def _too_few_digits(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, s
     for name, claim in problem.names.items():
         if isinstance(claim, Claim) and not isinstance(claim.that, Raises):
             printed = [side for side in claim.that.sides if isinstance(side, Printed)]
-            rows = [(float(r), 1 + abs(float(d))) for side in printed for d, r in zip(side.digits, side.radii, strict=True)]
+            rows = [(r, 1 + abs(float(d))) for side in printed for d, r in zip(side.digits, side.radii, strict=True)]
             if any(radius > size * claim.resolution for radius, size in rows):
                 wanted = min(max(radius for radius, _ in rows), COARSEST)
                 seen = all(radius <= size * wanted for radius, size in rows)

@@ -18,6 +18,7 @@ import sympy as sp
 from .bundles import Bundle, Column, Rows
 from .calculus import slope
 from .errors import ProblemError
+from .estimate import EPS
 from .expectation import E, Expected
 from .laws import Draw, Random, randoms, with_parents
 from .symbols import Atom, Named, Variable, entries, named_, thaw
@@ -232,8 +233,10 @@ class Printed(Quantity):
         return f"Printed({', '.join(map(repr, self.digits))})"
 
     @property
-    def radii(self) -> list[Decimal]:
-        return [Decimal(1).scaleb(int(Decimal(d).as_tuple().exponent)) / 2 for d in self.digits]
+    def radii(self) -> list[float]:
+        """Half a unit of the last digit, and what rounding to a float leaves."""
+        halves = [Decimal(1).scaleb(int(Decimal(d).as_tuple().exponent)) / 2 for d in self.digits]
+        return [float(half) + EPS * abs(float(d)) for half, d in zip(halves, self.digits, strict=True)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

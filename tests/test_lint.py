@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gradcheck_rl import check
@@ -167,6 +167,7 @@ def test_of_a_function_without_a_name_no_mistake_is_expected(tmp_path: Path) -> 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
 @given(value=st.integers(-99, 99), resolution=st.sampled_from(["0.05", "1e-2", "1e-4", "1e-6"]), digits=st.integers(1, 7))
+@example(value=28, resolution="1e-2", digits=1)
 def test_digits_that_leave_a_claim_undecided_are_told_with_what_is_enough(
     value: int, resolution: str, digits: int, tmp_path: Path
 ) -> None:

@@ -96,10 +96,9 @@ def _evaluate(q: Quantity, scene: Scene, outcomes: Outcomes | None) -> Estimate:
             infinite = ~(np.isfinite(x.value) if x.exact is None else each(is_finite, x.exact).astype(bool))
             return Estimate(infinite.astype(float), (unsure(x) & np.isfinite(x.value)).astype(float), x.evidence)
         case Printed(digits=digits):
-            value, radius = np.array([float(d) for d in digits]), np.array([float(r) for r in q.radii])
             shape = (len(scene.points), 1, len(digits))
-            width = radius + EPS * np.abs(value)
-            return Estimate(np.broadcast_to(value, shape), np.broadcast_to(width, shape), Evidence.EXACT)
+            value, radius = (np.broadcast_to(np.array(x), shape) for x in ([float(d) for d in digits], q.radii))
+            return Estimate(value, radius, Evidence.EXACT)
         case Curl(of=of):
             return differences.curl(of, scene, evaluate)
         case Hull(of=of):
