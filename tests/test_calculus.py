@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
@@ -27,6 +27,7 @@ from gradcheck_rl import (
     step,
 )
 from gradcheck_rl.calculus import exponential, free, logarithm, product, relettered, slope, substituted
+from gradcheck_rl.normal_form import is_zero
 
 x, y = sp.symbols("x y", real=True)
 n = sp.Symbol("n", integer=True)
@@ -51,8 +52,10 @@ formulas = st.recursive(leaves, grown, max_leaves=8)
 
 
 @given(formulas, st.sampled_from([x, y, *table]))
+@example((1 + x**2) ** (1 / (1 + sp.exp(-1))), x)  # a divisor that is a sum, in an exponent, expand leaves as it is
 def test_a_slope_is_sympys(e: Any, by: Any) -> None:
-    assert sp.expand(slope(e, by) - sp.diff(e, by)) == 0
+    gap = slope(e, by) - sp.diff(e, by)
+    assert sp.expand(gap) == 0 or is_zero(gap)
     assert free(e) == e.free_symbols
 
 
