@@ -289,7 +289,7 @@ def named(word: str) -> list[Any]:
     return [*trees, *([kind, word] for kind in ("id", "fn", "text"))]
 
 
-@given(st.text(st.characters(exclude_characters="\x00"), min_size=1, max_size=5) | st.sampled_from(NASTY))
+@given(st.text(st.characters(codec="utf-8", exclude_characters="\x00"), min_size=1, max_size=5) | st.sampled_from(NASTY))
 @example("\n")
 def test_no_name_drives_a_terminal_or_breaks_xml(word: str) -> None:
     for tree in named(word):
