@@ -14,6 +14,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 settings.register_profile(
     "gradcheck_rl", derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
+settings.register_profile("many", settings.get_profile("gradcheck_rl"), derandomize=False, max_examples=1000)
 settings.load_profile("gradcheck_rl")
 
 

@@ -1579,7 +1579,7 @@ def test_a_mistake_that_is_not_caught_says_why_in_one_sentence(entries: int, sai
     claim = Claim("So.", Equal(Value(same), theta))
     mistakes = (Mistake("Short.", {same: short}, breaks=claim), Mistake("None.", {same: none_at_all}, breaks=claim))
     shorter, none = check(Problem(title="Two", claims=(claim,), mistakes=mistakes)).mistakes
-    wanted = f"a side has {said} with this answer, and 2 with the page's own function."
+    wanted = f"`same` gives {said} with this answer, and 2 with the page's own function."
     assert shorter.reason == f"With it so stops, which anyone notices: {wanted}"
     assert none.reason == "With it so: agrees."
 
@@ -1620,7 +1620,7 @@ def test_an_answer_of_fewer_numbers_is_told_where_one_is_claimed_of_all(drawn: b
     claim = Claim("Nothing is left.", Equal(Mean(Value(rest)) if drawn else Value(rest), 0))
     (line,) = check(Problem(title="Rest", claims=(claim,), world=(two,)), {rest: lambda two: 0 * two[:many]}).claims
     assert line.verdict == verdict
-    assert many == 2 or line.reason == "a side has 1 coordinate with this answer, and 2 with the page's own function."
+    assert many == 2 or line.reason == "`rest` gives 1 coordinate with this answer, and 2 with the page's own function."
 
 
 def test_what_is_undecided_neither_holds_nor_is_wrong_nor_catches_a_mistake() -> None:

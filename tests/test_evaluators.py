@@ -956,7 +956,8 @@ def test_quantities_of_unlike_sizes_are_not_combined() -> None:
     assert check(Problem(title="Sizes", claims=(named,), world=(u,))).claims[0].verdict == "agrees"
     page = Problem(title="Sizes", claims=(Claim("So.", Equal(Value(t_value) + u, 3 * u)),))
     (line,) = check(page, {t_value: lambda u: torch.cat([u, u, u])}).claims
-    assert line.verdict == "refuted" and "6 coordinates cannot be combined with 2" in line.reason
+    wanted = "`t_value` gives 6 coordinates with this answer, and 2 with the page's own function."
+    assert (line.verdict, line.reason) == ("refuted", wanted)
 
 
 def test_what_only_a_float_cannot_hold_is_a_number() -> None:

@@ -121,9 +121,8 @@ def test_a_table_is_read_once_and_again_when_it_changes(tmp_path: Path, monkeypa
     ("reason", "chinese"),
     [
         (
-            "With it a stops, which anyone notices: "
-            "a side has 1 coordinate with this answer, and 2 with the page's own function.",
-            "植入后 a 中断，任何人都会注意到：用此答案时一边有 1 个分量，用本页自己的函数时有 2 个。",
+            "With it a stops, which anyone notices: `a` gives 1 coordinate with this answer, and 2 with the page's own function.",
+            "植入后 a 中断，任何人都会注意到：`a` 用此答案时给出 1 个分量，用本页自己的函数时给出 2 个。",
         ),
         (
             "With it so: undecided; known only to 1e-03, wider than the resolution 1e-06: its tails are heavy: narrow the space",

@@ -126,7 +126,7 @@ def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Est
         wanted = _own_width(q, scene, outcomes)
         if (count := found.shape[-1]) != (wanted or count):
             here = f"{count} coordinate{'s' if count != 1 else ''} with this answer"
-            raise CodeError(None, f"a side has {here}, and {wanted} with the page's own function.")
+            raise CodeError(None, f"`{q.of.__name__}` gives {here}, and {wanted} with the page's own function.")
     return found
 
 
