@@ -132,8 +132,9 @@ def _called(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Est
 
 def _own_width(q: Value, scene: Scene, outcomes: Outcomes | None) -> int | None:
     """How many numbers the page's own function gives, asked once, at one point and outcome; None where it cannot be had."""
-    known, one = scene.world.widths, scene.without_answer().at(scene.points.take([0]))
+    known = scene.world.widths
     if q.of not in known:
+        one = scene.without_answer().at(scene.points.take([0]))
         with suppress(CodeError, ProblemError, Unsuitable):
             known[q.of] = _returned(q, one, outcomes and outcomes.first()).shape[-1]
     return known.get(q.of)
