@@ -461,7 +461,7 @@ def test_a_function_of_tensors_is_that_of_floats(name: str) -> None:
         assert float(found) == pytest.approx(float(getattr(FLOAT, name)(x)), rel=1e-14)
 
 
-@pytest.mark.parametrize("name", ["add", "multiply", "minimum", "maximum", "power"])
+@pytest.mark.parametrize("name", ["add", "multiply", "minimum", "maximum", "raised"])
 def test_a_function_of_two_tensors_is_that_of_floats(name: str) -> None:
     for x, y in ((0.25, 0.5), (0.5, 0.25)):
         found = getattr(Tensors(), name)(*torch.tensor([x, y], dtype=torch.float64))
@@ -481,3 +481,17 @@ def test_tensors_stop_gradients_and_weigh() -> None:
 
 def test_the_slope_by_what_a_formula_does_not_hold_is_zero() -> None:
     assert of_formulas(lambda ring, xs: [2 * xs[0], xs[1]], np.array([[1.0, 2.0]]), [0, 1]).tolist() == [[2, 0, 0, 1]]
+
+
+@given(st.floats(0.1, 10) | st.floats(-10, -0.1), st.integers(-12, 12))
+def test_a_power_of_floats_and_of_tensors_is_that_of_fractions(x: float, n: int) -> None:
+    right = pytest.approx(float(Fraction(x) ** n), rel=1e-14)
+    assert FLOAT.power(np.array([x]), n)[0] == right
+    assert float(Tensors().power(torch.tensor(x, dtype=torch.float64), n)) == right
+
+
+def test_powers_of_what_is_no_number_or_has_no_end() -> None:
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan])
+    for n in range(-12, 13):
+        with np.errstate(divide="ignore"):
+            assert np.array_equal(FLOAT.power(x, n), np.power(x, float(n)), equal_nan=True)
