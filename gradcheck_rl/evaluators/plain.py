@@ -8,8 +8,9 @@ from __future__ import annotations
 import inspect
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from itertools import repeat
 from types import CodeType, ModuleType
 from typing import Any, Protocol
 
@@ -23,6 +24,8 @@ from ..quantities import Gradient, Value
 from .scene import Outcomes, Scene, arrays, in_rows, possible
 
 NAME = "numpy"
+
+Returned = Estimate | Floats | np.float64
 
 
 class Elsewhere(Protocol):
@@ -93,42 +96,40 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
     can = possible(outcomes)
     if (there := elsewhere(code)) is not None:
         return _asked(there, fixed, drawn, (size, count), can, scene)
-    places = np.argwhere(np.ones((size, count)) if can is None else can).tolist()
+    given, kept = in_rows(fixed, drawn, (size, count), can)
+    names, calls = list(given), zip(*given.values(), strict=True) if given else repeat((), len(kept))
+    first = {k: v[0].copy() for k, v in given.items()}  # code may write into its arguments: each call has its own
     with warnings.catch_warnings(), Replayed():  # 0 / 0 warns, and is NaN, which is judged as such
         warnings.simplefilter("ignore")
-        rows = [_called(code, _at(fixed, drawn, *place), name) for place in places]
-        if not _same(rows[0], _called(code, _at(fixed, drawn, *places[0]), name)):
+        rows = [_called(code, dict(zip(names, call, strict=True)), name) for call in calls]
+        if not _same(rows[0], _called(code, first, name)):
             raise CodeError(q.of, f"`{name}` {RANDOM}")
         shapes = {r.shape for r in rows}
         if len(shapes) != 1:
             raise CodeError(q.of, f"`{name}` returned different shapes for different data: return one shape.")
         shape = shapes.pop()
-        own = _own_shape(q, scene, outcomes, places[0]) if q.of in scene.answer and is_numpy(q.of) else shape
+        own = _own_shape(q, scene, outcomes, (size, count)) if q.of in scene.answer and is_numpy(q.of) else shape
         if math.prod(shape) != math.prod(own):
             raise CodeError(
                 q.of, f"`{name}` returned {_shape(shape)}; {_shape(own)} was expected, as of the page's own function."
             )
     scene.says(NAME)
-    value = np.zeros((size, count, math.prod(shape)))
-    value[*np.transpose(places)] = np.reshape([*map(_value, rows)], (len(rows), -1))
+    value = np.zeros((size * count, math.prod(shape)))
+    value[kept] = np.reshape([*map(_value, rows)], (len(rows), -1))
     if np.isnan(value).any():
         scene.notes.append(f"`{name}` returned nan")
     radius, evidence = _rounded(value), Evidence.FLOAT
-    for place, r in zip(places, rows, strict=True):
+    for at, r in zip(kept, rows, strict=True):
         if isinstance(r, Estimate):
-            radius[*place], evidence = r.radius.ravel(), max(evidence, r.evidence)
-    return Estimate(value, radius, evidence)
+            radius[at], evidence = r.radius.ravel(), max(evidence, r.evidence)
+    return Estimate(value.reshape(size, count, -1), radius.reshape(size, count, -1), evidence)
 
 
-def _at(fixed: Mapping[str, Any], drawn: Mapping[str, Any], b: int, m: int) -> dict[str, Any]:
-    """The arguments at a point, for an outcome."""
-    return {k: v[b] for k, v in fixed.items()} | {k: v[b, m] for k, v in drawn.items()}
-
-
-def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, place: Sequence[int]) -> tuple[int, ...]:
-    """What the page's own function returns at this point, for this outcome."""
+def _own_shape(q: Value, scene: Scene, outcomes: Outcomes | None, shape: tuple[int, int]) -> tuple[int, ...]:
+    """What the page's own function returns at the first point, for its first outcome."""
     own = scene.without_answer().resolve(q.of)
-    return _called(own, _at(*arrays(scene, scene.asked(own, outcomes), outcomes), *place), own.__name__).shape
+    given, _ = in_rows(*arrays(scene, scene.asked(own, outcomes), outcomes), shape, possible(outcomes))
+    return _called(own, {k: v[0] for k, v in given.items()}, own.__name__).shape
 
 
 def _shape(shape: tuple[int, ...]) -> str:
@@ -139,11 +140,11 @@ def _rounded(x: Floats) -> Floats:
     return 64 * EPS * np.maximum(1.0, np.abs(x))
 
 
-def _value(found: Estimate | Floats) -> Floats:
+def _value(found: Returned) -> Floats | np.float64:
     return found.value if isinstance(found, Estimate) else found
 
 
-def _same(one: Estimate | Floats, other: Estimate | Floats) -> bool:
+def _same(one: Returned, other: Returned) -> bool:
     return np.array_equal(_value(one), _value(other), equal_nan=True)
 
 
@@ -158,14 +159,15 @@ def _asked(there: Elsewhere, fixed: Mapping[str, Any], drawn: Mapping[str, Any],
     return Estimate(x, _rounded(x), Evidence.FLOAT)
 
 
-def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Estimate | Floats:
-    """One result. Code may write into its arguments: it gets its own."""
+def _called(code: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> Returned:
     try:
-        found = code(**{k: v.copy() if v.shape else v for k, v in arguments.items()})
+        found = code(**arguments)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # SystemExit among them: code under test does not end the check
         raise CodeError(code, raised(name, error)) from error
+    if type(found) is np.float64:
+        return found
     if isinstance(found, Estimate):
         return _known(found, code, name)
     try:
