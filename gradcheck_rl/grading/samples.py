@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -109,8 +109,7 @@ def samples(problem: Problem, slot: Callable[..., Any], seed: int, count: int) -
 
 def called_with(problem: Problem, slot: Callable[..., Any], seed: int = 0, count: int = 1) -> Iterator[Arguments]:
     """The rows that the claims of a page hand to a function, at its own sizes."""
-    world = problem.bound
-    points = covering(world.variables, problem.corners, count, seed, problem.name)
+    world, points = problem.bound, _points(problem, seed, count)
     done: set[Any] = set()
     for claim in problem.claims:
         for top, names in called(claim, world) if claim.reaches({slot: slot}) else ():
@@ -118,10 +117,15 @@ def called_with(problem: Problem, slot: Callable[..., Any], seed: int = 0, count
                 continue
             done.add(key)
             try:
-                here = points if claim.at is None else given(world.variables, claim.at, needed(claim, world))
-                yield from _calls(problem, top, slot, names, here.image(), seed)
+                here = points if claim.at is None else given(world.variables, claim.at, needed(claim, world)).image()
+                yield from _calls(problem, top, slot, names, here, seed)
             except GradcheckError:
                 continue
+
+
+@lru_cache(maxsize=32)  # a page's functions, one after the other, at each of its sizes
+def _points(problem: Problem, seed: int, count: int) -> Points:
+    return covering(problem.bound.variables, problem.corners, count, seed, problem.name).image()
 
 
 def _calls(problem: Problem, top: Any, slot: Any, names: Mapping[str, Any], points: Points, seed: int) -> Iterator[Arguments]:
