@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import shlex
-import subprocess
-import sys
+from contextlib import chdir, redirect_stdout
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -73,6 +73,7 @@ from gradcheck_rl import (
     softmax,
     step,
 )
+from gradcheck_rl.cli import main
 from gradcheck_rl.errors import raised
 from gradcheck_rl.load import load
 from gradcheck_rl.render import json
@@ -943,9 +944,11 @@ def test_the_replay_line_gives_the_same_report(
     assert found.replay.startswith("check(" if problem is page or wrong or names == [] else "python -m gradcheck_rl ")
     words = shlex.split(found.replay)
     if words[0] == "python":
-        program = [sys.executable, *words[1:], "--json"]
-        done = subprocess.run(program, capture_output=True, text=True, timeout=120, cwd=Path(__file__).parents[1])
-        (again,) = json.read(done.stdout)
+        assert words[1:3] == ["-m", "gradcheck_rl"]
+        out = io.StringIO()
+        with chdir(Path(__file__).parents[1]), redirect_stdout(out):
+            main([*words[3:], "--json"])
+        (again,) = json.read(out.getvalue())
         again = replace(
             again,
             elapsed_s=0.0,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sympy as sp
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck_rl import (
@@ -326,7 +326,6 @@ def test_between_two_switches_that_touch_there_is_a_cell() -> None:
 curved = st.tuples(st.integers(-2, 2), st.integers(-2, 2))
 
 
-@settings(max_examples=40)
 @given(st.lists(curved, min_size=4, max_size=4), st.booleans())
 def test_the_interval_is_that_of_all_slopes_between_parabolas(pieces: list[tuple[int, int]], twice: bool) -> None:
     """Pieces a y + q x^2 cross each other where y is a fixed part of x^2: one place between any two of these parts, and one
