@@ -31,8 +31,9 @@ def corners(formulas: Sequence[Any], x: Any, known: set[Any], most: int = MOST_C
 
 
 def _sides(e: Any) -> Iterator[Any]:
-    """The formula on each side of every corner inside it."""
-    f: Any = min(e.atoms(*CORNERS), key=sp.default_sort_key, default=None)
+    """The formula on each side of every corner inside it, but for those of a mean's own draws, which nothing is put in for."""
+    found = sorted(e.atoms(*CORNERS), key=sp.default_sort_key)
+    f: Any = next((f for f in found if e.xreplace({f: sp.S.Zero}) != e), None)
     if f is None:
         yield e
         return

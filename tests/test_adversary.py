@@ -47,8 +47,11 @@ from gradcheck_rl import (
     Within,
     array,
     check,
+    erfc,
     exp,
     log,
+    maximum,
+    minimum,
     module,
     sigmoid,
     sin,
@@ -502,6 +505,17 @@ def test_a_network_in_a_functions_place_is_told_of_module(own: Any, named: str) 
 def test_a_network_that_takes_what_the_page_gives_is_a_function() -> None:
     assert answered(Given()).verdict == "agrees"
     assert answered(module(Net, f, x="weight")).verdict == "agrees"
+
+
+def test_a_jump_beside_a_mean_that_bends_in_its_own_draw_is_integrated() -> None:
+    """E[min(w, u)] is w less the mean of z's positive half; the jump is at u = -w."""
+    w = Parameter("w", over=OneOf(0, 1, 2))
+    u = Draw("u", Gaussian(w, 1))
+    inner, up = w - 1 / sqrt(2 * sp.pi), erfc(-sqrt(2) * w) / 2
+    mean = Mean(Value(maximum(step(w + u), E(minimum(w, u)))))
+    right = up * maximum(1, inner) + (1 - up) * maximum(0, inner)
+    assert line(Claim("So.", Equal(mean, right))).verdict == "agrees"
+    assert line(Claim("Not so.", Equal(mean, right + up / 1000))).verdict == "refuted"
 
 
 # ---- how an answer takes what the page's own code hands over --------------------------------------------------------------
