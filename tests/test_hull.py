@@ -10,6 +10,7 @@ import pytest
 import sympy as sp
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import linprog
 
 from gradcheck_rl import (
     AtMost,
@@ -26,6 +27,7 @@ from gradcheck_rl import (
     Integers,
     LogRational,
     Normal,
+    OneOf,
     Parameter,
     Point,
     Problem,
@@ -380,3 +382,17 @@ def test_every_pair_of_branches_under_many_coins_may_tie() -> None:
     assert hull.bends([mean])
     found = hull.kinked([mean], [x.atoms[()], y.atoms[()]], Scene(judge.world, judge.points.take(range(7))))
     assert found.tolist() == [True] * 4 + [False] * 3
+
+
+def test_no_cell_is_looked_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    def program(c: Any, within: Any, offset: Any, **options: Any) -> Any:
+        asked.append(within.tobytes() + offset.tobytes())
+        return linprog(c, within, offset, **options)
+
+    monkeypatch.setattr("scipy.optimize.linprog", program)
+    s = Parameter("s", 3, over=OneOf(0))
+    top = array(*(minimum(s[i], (i + 2) * s[i]) for i in range(3))).max()
+    assert ruling(Claim("So.", Within(Gradient(top), Hull(Gradient(top))))).verdict == "agrees"
+    assert asked and len(asked) == len(set(asked))

@@ -326,15 +326,24 @@ def _along(walls: Sequence[Floats]) -> list[Floats]:
 
 def _open(walls: Floats, bends: Floats | None = None) -> bool:
     """Is there a direction that is on the right side of every wall, or a place where they are as far beside the point?"""
-    least_squares = walls @ (np.linalg.pinv(walls) @ np.ones(len(walls)))
-    if bends is None and (least_squares > 0.5).all():
+    rows = walls if bends is None else np.column_stack([walls, bends])
+    return _opened(frozenset(map(tuple, rows.tolist())), bends is None)
+
+
+@lru_cache(maxsize=1 << 16)  # cells around one point share most of their walls, and so do those around the next
+def _opened(rows: frozenset[tuple[float, ...]], straight: bool) -> bool:
+    walls = np.array(sorted(rows))
+    bends = np.zeros(len(walls))
+    if not straight:
+        walls, bends = walls[:, :-1], walls[:, -1]
+    elif (walls @ (np.linalg.pinv(walls) @ np.ones(len(walls))) > 0.5).all():
         return True
     from scipy.optimize import linprog
 
     count, size = walls.shape
-    reach, least, offset = (1, THIN, np.zeros(count)) if bends is None else (REACH, BENT, bends)
-    within = np.hstack([-walls, np.ones((count, 1))])  # walls @ direction + offset >= room
-    found = linprog([0.0] * size + [-1.0], within, offset, bounds=[(-reach, reach)] * size + [(0, 1)])
+    reach, least = (1, THIN) if straight else (REACH, BENT)
+    within = np.hstack([-walls, np.ones((count, 1))])  # walls @ direction + bend >= room
+    found = linprog([0.0] * size + [-1.0], within, bends, bounds=[(-reach, reach)] * size + [(0, 1)])
     return bool(found.status == 0 and -found.fun > least)
 
 
