@@ -72,8 +72,7 @@ class Categorical(Finite):
                 if probs.shape != scores.shape:
                     wrong = f"the mask has shape {np.shape(plain(allowed))}, and the logits {scores.shape}"
                     raise ProblemError(f"{wrong}: write an index, as in mask[state].")
-                mask = np.broadcast_to(np.asarray(plain(allowed), dtype=object), scores.shape)
-                logs = log_softmax(scores, mask) + [0 if m == 1 else sp.log(m) for m in entries(mask)]
+                logs = log_softmax(scores, allowed)
             else:
                 probs = entries(probs)
                 logs = [log(p) for p in probs]

@@ -32,8 +32,10 @@ from gradcheck_rl import (
     Gaussian,
     Gradient,
     InputError,
+    Masks,
     Mean,
     Mistake,
+    Named,
     OneOf,
     Parameter,
     Point,
@@ -50,6 +52,7 @@ from gradcheck_rl import (
     erfc,
     exp,
     log,
+    log_softmax,
     maximum,
     minimum,
     module,
@@ -516,6 +519,29 @@ def test_a_jump_beside_a_mean_that_bends_in_its_own_draw_is_integrated() -> None
     right = up * maximum(1, inner) + (1 - up) * maximum(0, inner)
     assert line(Claim("So.", Equal(mean, right))).verdict == "agrees"
     assert line(Claim("Not so.", Equal(mean, right + up / 1000))).verdict == "refuted"
+
+
+@pytest.mark.parametrize("mask", [Variable("mask", 3, over=Masks()), (1, 0, 1)])
+def test_a_forbidden_action_has_the_log_probability_that_code_gives_it(mask: Any) -> None:
+    z = Parameter("z", 3)
+    off = Named("off", array(*mask))
+
+    def code(z: Any, off: Any) -> Any:
+        return z.masked_fill(off == 0, -torch.inf).log_softmax(-1)
+
+    def mass(z: Any, off: Any) -> Any:
+        return code(z, off).exp().sum()
+
+    logs = log_softmax(z, mask)
+    said = (
+        Claim("Its logarithm.", Equal(Value(code), logs)),
+        Claim("Itself.", Equal(exp(logs), softmax(z, mask))),
+        Claim("The whole.", Equal(exp(logs).sum(), 1)),
+        Claim("Its slope.", Equal(Gradient(mass), Gradient(exp(logs).sum()))),
+    )
+    found = check(Problem("Masked", said, world=(off,)))
+    assert [c.verdict for c in found.claims] == ["agrees", "proved", "proved", "agrees"]
+    assert line(Claim("As if all were allowed.", Equal(Value(code), log_softmax(z))), world=(off,)).verdict == "refuted"
 
 
 # ---- how an answer takes what the page's own code hands over --------------------------------------------------------------
