@@ -17,6 +17,7 @@ from .claims import COARSEST, Claim, Equal
 from .errors import InputError, ProblemError, did_you_mean
 from .judge import Judge
 from .loop import check
+from .measured import Measured
 from .own import drawn, is_space
 from .points import Points, generator, stack
 from .problem import Problem
@@ -176,8 +177,8 @@ def _values(claim: Claim, judge: Judge) -> str:
 
 class _Beyond:
     """Points that draws hardly come to: many spreads away, close to the end of a range, masks of one 1. Limits, and what
-    saturates, show there. A point counts where both sides are numbers that stay what they are with every result off in its
-    last digit."""
+    saturates, show there. A point counts where both sides are numbers that are known and stay what they are with every result
+    off in its last digit, and where the value of neither alone is infinite."""
 
     def __init__(self, variables: Mapping[str, Variable], resolution: float, seed: int) -> None:
         self.variables, self.resolution, self.seed = variables, resolution, seed
@@ -192,13 +193,16 @@ class _Beyond:
         that = cast(Equal, claim.that)
         for found in self._rulings(that):
             m, points = found.measured, found.points
-            finite = [np.isfinite(e.value).all(axis=1) for e in (m.left, m.right)]
-            both, alone = finite[0] & finite[1], finite[0] ^ finite[1]
+            finite = _finite(m)
             limit = self.resolution * (1 + np.abs(m.right.value))
-            off = both & ((m.slack <= limit) & (m.excess > m.slack + limit)).any(axis=1)
-            for row in np.flatnonzero(self._steady(that, points, off)).tolist():
+            off = ((m.slack <= limit) & (m.excess > m.slack + limit)).any(axis=1)
+            if values := self._values(that, points) if off.any() else None:
+                one, other = _finite(values)
+                finite = [finite[0] & (one | ~other), finite[1] & (other | ~one)]
+            both, alone = finite[0] & finite[1], finite[0] ^ finite[1]
+            for row in np.flatnonzero(self._steady(that, points, both & off)).tolist():
                 wrong = self._line(claim, points.unrounded.take([row]))
-                if not wrong.ok:
+                if wrong.verdict == Verdict.REFUTED.word:
                     return replace(wrong, remark=f"far out; at the {line.points} points before they agree")
             if alone.any() and not lost:
                 most, at = min((max(largest(x[n]) for x in points.floats.values()), n) for n in np.flatnonzero(alone))
@@ -217,6 +221,11 @@ class _Beyond:
             found = Judge(problem, self.seed, points, proving=False).settle(claim, {}, witness=False).best
             return found if found.measured is not None else None
 
+    def _values(self, that: Equal, points: Points) -> Measured | None:
+        left, right = (Value(q.of) for q in cast(tuple[Gradient | Value, ...], that.sides))
+        found = self._ruling(Equal(left, right), points.unrounded)
+        return found and found.measured
+
     def _line(self, claim: Claim, points: Points) -> Line:
         problem = Problem("far", (claim,), world=tuple(self.variables.values()))
         (line,) = check(problem, seed=self.seed, points=points).claims
@@ -229,7 +238,7 @@ class _Beyond:
                 found = self._ruling(Equal(q, type(q)(_shaken(q.of, n))), points.unrounded)
                 m = found and found.measured
                 limit = m and self.resolution * (1 + np.abs(m.left.value))
-                among = among & (m.excess <= m.slack + limit).all(axis=1) if m else among & False
+                among = among & (np.maximum(m.excess, m.slack) <= limit).all(axis=1) if m else among & False
         return among
 
     def _rung(self, n: int) -> Points:
@@ -264,6 +273,11 @@ class _Beyond:
                 return space.rare(self.rng, v.shape, n, sign)
             case other:
                 return drawn(other, self.rng, v.shape)
+
+
+def _finite(m: Measured) -> list[Any]:
+    """Of each side, at which points it is a number."""
+    return [np.isfinite(e.value).all(axis=1) for e in (m.left, m.right)]
 
 
 def _readable(x: float) -> Any:

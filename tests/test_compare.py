@@ -1287,6 +1287,32 @@ def test_what_overflows_or_loses_its_digits_far_out_is_remarked(one: Any, other:
     assert "the first alone is not finite where numbers reach" in lines[-1].remark
 
 
+def library_divergence(theta: Any, old: Any) -> Any:
+    """Infinite where a chance of the second is 0 in floats, and without a gradient there."""
+    return torch.distributions.kl_divergence(*(torch.distributions.Categorical(logits=x) for x in (theta, old))).sum()
+
+
+def divergence(theta: Any, old: Any) -> Any:
+    return (theta.softmax(-1) * (theta.log_softmax(-1) - old.log_softmax(-1))).sum()
+
+
+def ratio_of_chances(theta: Any, old: Any) -> Any:
+    return (theta.softmax(-1) / old.softmax(-1)).diagonal().sum()
+
+
+def ratio_of_logarithms(theta: Any, old: Any) -> Any:
+    """The slope of a chance near 1 is lost in rounding, and a ratio far beyond 1 shows it."""
+    return (theta.log_softmax(-1) - old.log_softmax(-1)).diagonal().exp().sum()
+
+
+@pytest.mark.parametrize(("one", "other"), [(library_divergence, divergence), (ratio_of_chances, ratio_of_logarithms)])
+@settings(max_examples=4)
+@given(seed=SEEDS)
+def test_the_ratios_and_divergences_of_libraries_agree_however_far_out(one: Any, other: Any, seed: int) -> None:
+    for pair in ((one, other), (other, one)):
+        assert alone(*pair, seed=seed, wrt="theta", theta=(Normal(), (3, 3)), old=(Normal(), (3, 3))).verdict == "agrees"
+
+
 def test_code_may_refuse_what_is_far_out() -> None:
     def strict(theta: Any) -> Any:
         if theta.abs().max() > 100:
