@@ -312,7 +312,9 @@ def _variable(name: str, space: Any, by: Sequence[str] | None) -> Variable:
     shape: Any
     over, shape = space if isinstance(space, tuple) and len(space) == 2 else (space, ())
     if not is_space(over):
-        raise InputError(f"{name}={space!r} is no space: write {name}=Normal(), or with a shape {name}=(Normal(), 3).")
+        kind = over if isinstance(over, type) else type(over)
+        normal = "gradcheck_rl.Normal()" if kind.__module__.startswith("torch.distributions") else "Normal()"
+        raise InputError(f"{name}={space!r} is no space: write {name}={normal}, or with a shape {name}=({normal}, 3).")
     if not all(isinstance(n, (int, np.integer)) and n > 0 for n in (shape if isinstance(shape, tuple) else (shape,))):
         raise InputError(f"{name} has the shape {shape!r}: write how many, 1 or more, as in (Normal(), 3) or (Normal(), (2, 3)).")
     if isinstance(over, (Masks, Simplex)) and shape == ():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import FrameType, TracebackType
 
 
@@ -62,6 +62,7 @@ ARRIVES = (
     ),
     (r"0-d\b|0-dim|of dimension 0", "that is one number here: copies, rows and episodes are given by Mean(..., over=...)"),
 )
+NAMESAKES = ("Bernoulli", "Categorical", "Normal", "Uniform")  # torch.distributions has these too
 DETACHING = " Use tensor.detach().numpy() instead."  # torch's advice, by which the gradient is lost
 SYMBOLIC = "returned a SymPy expression, and numbers were expected: give the formula, or take what it reads as arguments."
 
@@ -85,20 +86,26 @@ def raised(name: str, error: BaseException) -> str:
     if isinstance(error, NameError):
         meant = did_you_mean(error.name or "", names_at(error))
         return f"{said}.{meant}" if meant else said
+    if law := _outer(step.tb_frame, _is_namesake):
+        return f"{said}; `{law}` is gradcheck_rl's there: in torch write torch.distributions.{law}"
     misspelt = isinstance(error, AttributeError) and not hasattr(error.obj, "free_symbols")
-    if not misspelt and (symbol := _symbol_in(step.tb_frame)):
+    if not misspelt and (symbol := _outer(step.tb_frame, lambda x: hasattr(x, "free_symbols"))):
         return said + f"; `{symbol}` is a SymPy name there, and no number: take it as an argument"
     hint = next((hint for pattern, hint in ARRIVES if re.search(pattern, told(error))), "")
     return f"{said}; {hint}" if hint else said
 
 
-def _symbol_in(frame: FrameType) -> str | None:
-    """A name from outside the function that stands for something symbolic."""
+def _outer(frame: FrameType, fits: Callable[[object], bool]) -> str | None:
+    """A name from outside the function that stands for something of this kind."""
     import dis  # only where something went wrong
 
     known = {**frame.f_globals, **frame.f_locals}
     outer = [i.argval for i in dis.get_instructions(frame.f_code) if i.opname in ("LOAD_GLOBAL", "LOAD_DEREF")]
-    return next((name for name in outer if hasattr(known.get(name), "free_symbols")), None)
+    return next((name for name in outer if fits(known.get(name))), None)
+
+
+def _is_namesake(x: object) -> bool:
+    return isinstance(x, type) and x.__name__ in NAMESAKES and x.__module__.startswith("gradcheck_rl.")
 
 
 def names_at(error: BaseException) -> list[str]:

@@ -315,6 +315,10 @@ def unknown(w: Any) -> Any:
     return w
 
 
+def a_law_of_ours(x: Any) -> Any:
+    return Normal(x, 1.0).log_prob(x)  # pyright: ignore
+
+
 V = Parameter("V")
 
 
@@ -333,6 +337,9 @@ SAME_MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
     ),
     (lambda: same_gradient(x, x, x=3), "x=3 is no space: write x=Normal(), or with a shape x=(Normal(), 3)."),
     (lambda: same_gradient(x, x, x=Normal), "is no space: write x=Normal()"),
+    (lambda: same_gradient(x, x, x=torch.distributions.Normal(0.0, 1.0)), "is no space: write x=gradcheck_rl.Normal(), or"),
+    (lambda: same_gradient(a_law_of_ours, x, x=Normal()), "`Normal` is gradcheck_rl's there: in torch write torch."),
+    (lambda: differences(lambda: Categorical(logits=theta).log_prob(1), theta), "in torch write torch.distributions.Categorical"),
     (lambda: same_gradient(x, x, wrt="X", x=Normal()), "wrt names `X`; the spaces given are of x."),
     (lambda: same_gradient(x, x, x=Integers(1, 3)), "there is nothing to differentiate by"),
     (lambda: same_gradient(square, V**2, V=Normal()), "`V` of the second is a Variable, which has its space: leave out V=."),
@@ -1050,6 +1057,8 @@ MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
         "is a sparse tensor",
     ),
     (lambda: differences(lambda: theta.sum(), torch.ones(2, device="meta", requires_grad=True)), "is a meta tensor"),
+    (lambda: differences(lambda: theta.sum(), [nn.Tanh(), nn.Tanh()]), "is a module: write nn.ModuleList([actor, critic])"),
+    (lambda: differences(lambda: theta.sum(), {"y": nn.Tanh()}), "`y` is a module: write nn.ModuleList([actor, critic])"),
     (lambda: differences(lambda: theta.sum(), {"y": [1.0]}), "`y` is list, not a tensor: write differences(loss, model)"),
     (lambda: differences(lambda: theta.sum(), nn.LazyLinear(1)), "`weight` has no numbers yet: call the model once before."),
     (lambda: differences(lambda: theta.sum(), [(theta, theta)]), "`parameter 0` is tuple, not a tensor"),
