@@ -44,7 +44,7 @@ ARRIVES = (
         "what a variable gives are floats: to index with them write x.long(), or x.astype(int) in numpy",
     ),
     (
-        r"(?i)same dtype, but .*\blong\b|for 'long'|only support floating|floating point (or complex )?dtype",
+        r"(?i)same dtype, but .*\blong\b|for 'long'|output type Long|only support floating|floating point (or complex )?dtype",
         "what a finite draw gives are whole numbers: to reckon with them write x.to(theta.dtype)",
     ),
     (

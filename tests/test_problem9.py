@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from gradcheck_rl import check
+from gradcheck_rl.load import load
 
 from .reading import read
 
@@ -187,3 +189,12 @@ def test_a_mistake_leaves_its_signature(says: str) -> None:
     mistake = next(m for m in page().mistakes if m.says == says)
     value = check(page(), mistake.answer, only=[claim]).claims[0].value
     assert numbers(value) == pytest.approx([float(x) for x in expected], rel=1e-12, abs=1e-12)
+
+
+def test_an_outcome_that_torch_takes_as_a_float_is_told_so() -> None:
+    def by_logit(x: Any, arm: Any) -> Any:
+        return torch.distributions.Bernoulli(logits=x).log_prob(arm)
+
+    page = load("problem9")
+    reasons = [line.reason for line in check(page, {page.functions["by_logit"]: by_logit}).claims]
+    assert any("what a finite draw gives are whole numbers: to reckon with them write x.to(" in reason for reason in reasons)
