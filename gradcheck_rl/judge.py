@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import sympy as sp
 from flint import ctx
 
 from . import declared, rounding
@@ -42,6 +43,7 @@ SAMPLED_CODE = "leave it out, or sample code, as in Mean(Value(f))"
 FULFIL = "give points that do, by at=Point(...) or corners=(Point(...),), or say what a variable is, as where=Equal(old, theta)"
 WIDEN = "widen the space, or give points, by at=Point(...) or corners=(Point(...),)"
 SPANNED = "claim what the slopes span there, as Within(Gradient(f), Hull(Gradient(J)))"
+NO_NUMBER = "the formula is no number there: 0 log 0 counts for nothing inside E(...) alone"
 NOWHERE = "neither side is a number here: choose a space, or symbols(..., positive=True), where both are"
 OVERFLOWN = "both sides are too large for floats, where two that differ look alike: narrow the space"
 LONGEST = 16  # characters of an exact number in a sentence, where its float says as much
@@ -270,9 +272,15 @@ class Judge:
         if strict and rest <= claim.resolution and rest <= rounding.faint(claim, that, m, scene):
             note = f"the sides differ by {ruling.gap:.1e} only, less than the resolution"
             return replace(ruling, verdict=Verdict.UNDECIDED, note=note)
-        hints = [*scene.notes, *([rounding.single(ruling.gap, size)] if claim.code() else [])]
+        hints = [*scene.notes, self._no_number(that, ruling), *([rounding.single(ruling.gap, size)] if claim.code() else [])]
         hint = next(filter(None, hints), "")
         return replace(ruling, note=f"{self._difference(that, ruling)}; {hint}") if hint else ruling
+
+    def _no_number(self, that: Relation, r: Ruling) -> str:
+        """The hint where a formula of the page with a logarithm in it has no value, as that of a chance of 0 has none."""
+        sides = zip(that.sides, (r.left, r.right), strict=False)
+        unknown = [self.world.formulas(q) for q, e in sides if e is not None and np.isnan(e.value[r.place])]
+        return NO_NUMBER if any(e is not None and any(has(bare(x), sp.log) for x in e) for e in unknown) else ""
 
     def _remark(self, claim: Claim, that: Relation, ruling: Ruling, scene: Scene) -> str:
         """What a reader should know of two sides that agree."""

@@ -351,6 +351,8 @@ class _Slopes:
     # ---- what is said -----------------------------------------------------------------------------------------------------
 
     def _said(self, d: _Direction, found: list[_Direction]) -> Line:
+        if d.verdict is Verdict.AGREES and len(self.unreached) == len(self.lines.blocks):
+            raise InputError(f"`{self.lines.name}` depends on none of these parameters: give those of the model that it calls.")
         wrong, lost = self._faint() if d.verdict is Verdict.AGREES else (None, [])
         if wrong is not None:
             return self._said(wrong, [wrong])

@@ -52,6 +52,7 @@ from gradcheck_rl import (
     erfc,
     exp,
     log,
+    log_prob,
     log_softmax,
     maximum,
     minimum,
@@ -542,6 +543,16 @@ def test_a_forbidden_action_has_the_log_probability_that_code_gives_it(mask: Any
     found = check(Problem("Masked", said, world=(off,)))
     assert [c.verdict for c in found.claims] == ["agrees", "proved", "proved", "agrees"]
     assert line(Claim("As if all were allowed.", Equal(Value(code), log_softmax(z))), world=(off,)).verdict == "refuted"
+
+
+def test_a_formula_that_is_no_number_is_told_where_0_log_0_counts_for_nothing() -> None:
+    """The entropy under a mask: as a sum it is no number where an action is forbidden, as E(...) it is."""
+    z, mask = Parameter("z", 3), Variable("mask", 3, over=Masks())
+    action = Draw("action", Categorical(logits=z, allowed=mask))
+    listed, meant = -(softmax(z, mask) * log_softmax(z, mask)).sum(), -E(log_prob(action))
+    found = line(Claim("So.", Equal(listed, meant)))
+    assert found.verdict == "refuted" and "no number there: 0 log 0 counts for nothing inside E(...) alone" in found.reason
+    assert "no number there" not in line(Claim("Not so.", Equal(meant, 2 * meant))).reason
 
 
 # ---- how an answer takes what the page's own code hands over --------------------------------------------------------------

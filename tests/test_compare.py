@@ -1057,8 +1057,15 @@ MISUSED: tuple[tuple[Callable[[], Report], str], ...] = (
         "is a sparse tensor",
     ),
     (lambda: differences(lambda: theta.sum(), torch.ones(2, device="meta", requires_grad=True)), "is a meta tensor"),
-    (lambda: differences(lambda: theta.sum(), [nn.Tanh(), nn.Tanh()]), "is a module: write nn.ModuleList([actor, critic])"),
-    (lambda: differences(lambda: theta.sum(), {"y": nn.Tanh()}), "`y` is a module: write nn.ModuleList([actor, critic])"),
+    (
+        lambda: differences(lambda: theta.sum(), [nn.Tanh(), nn.Tanh()]),
+        "is a module, and one alone is taken: write differences(",
+    ),
+    (lambda: differences(lambda: theta.sum(), {"y": nn.Tanh()}), "`y` is a module, and one alone is taken: write differences("),
+    (
+        lambda: differences(lambda: theta.sum(), torch.ones(2, dtype=torch.float64, requires_grad=True)),
+        "depends on none of these parameters: give those of the model that it calls.",
+    ),
     (lambda: differences(lambda: theta.sum(), {"y": [1.0]}), "`y` is list, not a tensor: write differences(loss, model)"),
     (lambda: differences(lambda: theta.sum(), nn.LazyLinear(1)), "`weight` has no numbers yet: call the model once before."),
     (lambda: differences(lambda: theta.sum(), [(theta, theta)]), "`parameter 0` is tuple, not a tensor"),

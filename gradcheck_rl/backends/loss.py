@@ -308,7 +308,7 @@ def _apart(leaves: Mapping[str, Any]) -> dict[str, Any]:
 
 def _unfit(p: Any) -> str:
     if isinstance(p, torch.nn.Module):
-        return "is a module: write nn.ModuleList([actor, critic]) of yours, and differences(loss, that)."
+        return "is a module, and one alone is taken: write differences(loss, nn.ModuleList([actor, critic]))."
     if not isinstance(p, torch.Tensor):
         return f"is {type(p).__name__}, not a tensor: write differences(loss, model), or {{'name': tensor}}."
     if p.layout != torch.strided or p.is_meta:
