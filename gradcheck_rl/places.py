@@ -16,14 +16,14 @@ from .evaluators import Scene, World
 from .expressions import values
 from .laws import Random, with_parents
 from .measured import about, fulfilled
-from .points import Points, covering, given, stack
+from .points import Points, covering, given, has_row, lacking, stack
 from .problem import Problem
 from .quantities import Exact, Printed, Quantity, is_code
 from .rings import is_finite
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Variable, atoms_in, bare, entries, thaw
 
-ENOUGH = 4
+ENOUGH, SEVERAL = 4, 24
 DRAWS = 12
 
 
@@ -50,7 +50,7 @@ class Places:
             points = given(self.world.variables, claim.at, needed(claim, self.world))
             points = points if claim.where is None else self.take(points, self._fulfilling(claim.where, points))
         else:
-            points = self._where(claim.where)
+            points = self._make(("where", self._said(claim.where)), partial(self._where, claim.where))
         if not len(points):
             return points, 0
         held, kept = about(claim.that, claim.where, scene(received(points)))
@@ -80,10 +80,14 @@ class Places:
             return self.points
         kept = self.take(self.points, self._fulfilling(where, self.points))
         if len(kept) < ENOUGH and defined(where, self.world):
-            moved = self._make(("put in", where), lambda: self.moved(where, self.points))
+            moved = self.moved(where, self.points)
             kept = self.take(moved, self._fulfilling(where, moved))
-        more = partial(self._more, kept, where, partial(self._fulfilling, where))
-        return kept if len(kept) >= ENOUGH else self._make(("more", where), more)
+        return self._more(kept, where, partial(self._fulfilling, where))
+
+    def _said(self, where: Relation | None) -> Any:
+        """What a condition of formulas says, which another claim may say too."""
+        sides = [self.world.formulas(q) for q in where.sides] if where is not None else []
+        return where if any(e is None for e in sides) else (type(where), *(tuple(e) for e in sides if e is not None))
 
     def moved(self, where: Relation | None, points: Points) -> Points:
         """The points with what a condition says that a variable is, where that is a number which its space holds."""
@@ -114,15 +118,28 @@ class Places:
         return np.flatnonzero(fulfilled(where, Scene(self.world, points))).tolist() if len(points) else []
 
     def _more(self, kept: Points, where: Relation | None, good: Callable[[Points], list[int]]) -> Points:
-        """With others, drawn until there are enough that are good, or it seems that none is."""
+        """With others, drawn until there are enough that are good, and several good ones bring none of the few values that these
+        lack; or until it seems that there are none."""
+        idle = 0
         for at in range(DRAWS):
-            if len(kept) >= ENOUGH:
+            wanted = [] if self.chosen else lacking(self.world.variables, kept)
+            if len(kept) >= ENOUGH and not wanted:
                 break
-            fresh = covering(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}", more=False)
-            fresh = self.moved(where, fresh)
-            found = good(fresh)[: ENOUGH - len(kept)] if len(fresh) else []
+            fresh = self.moved(where, self._make(("fresh", at), partial(self._fresh, at)))
+            fits, found = good(fresh) if len(fresh) else [], list[int]()
+            for b in fits:
+                left = [part for rows in wanted if (part := [row for row in rows if not has_row(fresh, b, row)])]
+                if len(kept) + len(found) < ENOUGH or left != wanted:
+                    found.append(b)
+                    wanted = left
+            idle = 0 if found else idle + len(fits)
+            if idle >= SEVERAL:
+                break
             kept = stack([kept, fresh.take(found)]) if found else kept
         return kept
+
+    def _fresh(self, at: int) -> Points:
+        return covering(self.world.variables, [], max(8, self.count), self.seed, f"{self.name}/more/{at}", more=False)
 
     def _make(self, key: Any, make: Callable[[], Points]) -> Points:
         if key not in self._once:

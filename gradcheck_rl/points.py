@@ -188,10 +188,18 @@ def _lacking(variables: Mapping[str, Variable], points: Points, count: int) -> t
 
     def of(names: Sequence[str], listed: Mapping[str, Any]) -> Part:
         rows = (dict(zip(names, values, strict=True)) for values in itertools.product(*(listed[k] for k in names)))
-        had = range(count)
-        return [row for row in rows if not any(all(np.array_equal(points.exact[k][b], x) for k, x in row.items()) for b in had)]
+        return [row for row in rows if not any(has_row(points, b, row) for b in range(count))]
 
     return [of(names, every) for names in ([list(every)] if together else [[k] for k in every])], [of([k], ends) for k in ends]
+
+
+def lacking(variables: Mapping[str, Variable], points: Points) -> list[Part]:
+    """What the points lack of variables whose values are few."""
+    return [part for part in _lacking(variables, points, len(points))[0] if part]
+
+
+def has_row(points: Points, b: int, row: Mapping[str, Any]) -> bool:
+    return all(np.array_equal(points.exact[k][b], x) for k, x in row.items())
 
 
 def given(variables: Mapping[str, Variable], point: Point, needed: Sequence[str]) -> Points:

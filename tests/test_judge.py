@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -33,6 +34,7 @@ from gradcheck_rl import (
     Hull,
     Integers,
     LogRational,
+    Masks,
     Mean,
     Mistake,
     Named,
@@ -1179,3 +1181,20 @@ def test_a_condition_is_put_into_a_law_after_its_slope_is_taken() -> None:
     alone = Claim("Of x alone.", Equal(Gradient(mean, x), x**2), where=Equal(y, x))
     both = Claim("Of both.", Equal(Gradient(mean, x), 3 * x**2), where=Equal(y, x))
     assert [line.verdict for line in check(Problem("Laws", (alone, both))).claims] == ["proved", "refuted"]
+
+
+@given(st.integers(0, 2**32))
+def test_every_mask_is_tried_under_a_condition_that_holds_for_most_numbers(seed: int) -> None:
+    x, mask = Variable("x", over=Uniform(-1, 1)), Variable("mask", 3, over=Masks())
+    most = AtMost(x, Rational(9, 10))
+    rows = [row for row in itertools.product((0, 1), repeat=3) if any(row)]
+    only = (math.prod(m if bit else 1 - m for m, bit in zip(mask, row, strict=True)) for row in rows)
+    claims = [Claim(f"Never {row}.", Equal(here, 0), where=most) for row, here in zip(rows, only, strict=True)]
+    assert {line.verdict for line in check(Problem("Masks", claims), seed=seed).claims} == {"refuted"}
+
+
+def test_conditions_that_say_the_same_have_the_same_points_and_others_have_others() -> None:
+    x, half = Variable("x", over=Uniform(-1, 1)), Rational(1, 2)
+    bounds = [(AtMost(0, x), 0, 1), (AtMost(x, 0), -1, 0), (AtMost(0, x), 0, 1), (Within(x, (0, half)), 0, half)]
+    claims = [Claim(f"{n}.", Within(x, tuple(pair)), where=where) for n, (where, *pair) in enumerate(bounds)]
+    assert [line.verdict for line in check(Problem("Halves", claims)).claims] == ["agrees"] * 4
