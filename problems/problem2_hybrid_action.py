@@ -242,6 +242,10 @@ def table(ratios, gain, epsilon, clipped=clipped):
     return clipped(ratios, gain, epsilon).sum()
 
 
+def by_clamp(ratios, gain, epsilon):
+    return torch.min(ratios * gain, ratios.clamp(1 - epsilon, 1 + epsilon) * gain).sum()
+
+
 def by_minimum(ratios, gain, epsilon):
     return torch.minimum(ratios * gain, torch.clamp(ratios, 1 - epsilon, 1 + epsilon) * gain).sum()
 
@@ -383,22 +387,34 @@ rising = Claim(
     "At r = 0.5, 0.8, 0.9, 1, 1.1, 1.2, 1.5 and A = 1 it is 1, and 0 at the last: on the boundary torch follows r.",
     at=plus,
     source="A-023, A-025",
-    that=Equal(Gradient(table, ratios), (1, 1, 1, 1, 1, 1, 0)),
+    that=Equal(Gradient(by_clamp, ratios), (1, 1, 1, 1, 1, 1, 0)),
 )
 falling = Claim(
     "With A = -1 it is -1, and 0 at the first.",
-    Equal(Gradient(table, ratios), (0, -1, -1, -1, -1, -1, -1)),
+    Equal(Gradient(by_clamp, ratios), (0, -1, -1, -1, -1, -1, -1)),
     at=minus,
     source="A-023, A-025",
 )
 narrow = Claim(
     "With epsilon = 1/10 and A = 1 it ends at 1.1.",
-    Equal(Gradient(table, ratios), (1, 1, 1, 1, 1, 0, 0)),
+    Equal(Gradient(by_clamp, ratios), (1, 1, 1, 1, 1, 0, 0)),
     at=plus.but(epsilon=Rational(1, 10)),
     source="A-023",
 )
 single = Claim(
-    "In float32 as well.", Equal(Gradient(table, ratios, dtype="float32"), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025"
+    "In float32 as well.", Equal(Gradient(by_clamp, ratios, dtype="float32"), (1, 1, 1, 1, 1, 1, 0)), at=plus, source="A-025"
+)
+valid = Claim(
+    "However it is written, these are its slopes, and on the boundary any number between 0 and A is one,",
+    Within(Gradient(table, ratios), Hull(Gradient(all_gains, ratios))),
+    at=plus,
+    source="A-023, A-025",
+)
+valid_narrow = Claim(
+    "also with epsilon = 1/10.",
+    Within(Gradient(table, ratios), Hull(Gradient(all_gains, ratios))),
+    at=plus.but(epsilon=Rational(1, 10)),
+    source="A-023",
 )
 spellings = (by_minimum, by_stack, by_amin, by_where, by_max)
 ways = tuple(
@@ -947,6 +963,8 @@ problem = Problem(
         falling,
         narrow,
         single,
+        valid,
+        valid_narrow,
         *ways,
         *ties,
         same_clip,
@@ -1030,11 +1048,10 @@ problem = Problem(
         Mistake("only the own number, by its curl", {surrogate: own_only}, breaks=potential, source="A-038"),
         Mistake("only the other numbers", {surrogate: others_only}, breaks=full, source="A-029"),
         Mistake("numbers stopped", {surrogate: stopped}, breaks=full, source="A-028, A-029"),
-        Mistake("no min", {clipped: without_min}, breaks=rising, source="A-025"),
-        Mistake("a clip of max and min", {clipped: composed}, breaks=rising, source="A-025"),
+        Mistake("no min", {clipped: without_min}, breaks=valid, source="A-025"),
         Mistake("max for min", {clipped: max_for_min}, breaks=slope, source="A-023"),
         Mistake("clipped from above only", {clipped: one_sided}, breaks=slope, source="A-023"),
-        Mistake("epsilon always 0.2", {clipped: usual_epsilon}, breaks=narrow, source="A-023"),
+        Mistake("epsilon always 0.2", {clipped: usual_epsilon}, breaks=valid_narrow, source="A-023"),
         Mistake("ratio inverted", {objective: inverted}, breaks=choice, source="A-026"),
         Mistake("old log-probability attached", {objective: old_attached}, breaks=choice, source="A-026"),
         Mistake("logarithm of the ratio", {objective: log_ratio}, breaks=choice, source="A-026"),

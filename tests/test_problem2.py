@@ -23,7 +23,7 @@ CLIPS = ("minimum", "stack", "amin", "where", "max")
 ROUTES = {
     " ".join(f"by_{way}_has_the_same_slopes also_on_the_boundary_by_{way}" for way in CLIPS): "symbolic autodiff",
     "regions": "symbolic",
-    "slope rising falling narrow single halved interval smooth": "symbolic autodiff",
+    "slope rising falling narrow single valid valid_narrow halved interval smooth": "symbolic autodiff",
     "sample epoch_one seen numbers_own entry by_normaliser own_logit": "listed autodiff",
     "choice everyone blind_choice share rest passes_right learnt something": "symbolic listed autodiff",
     "drawn": "symbolic listed autodiff sampled",
@@ -185,7 +185,6 @@ def test_torch_and_the_model_reach_them(report: Report, instance: Instance, grad
         ("numbers stopped", ("0", "0")),
         # A-025: the seven slopes at A = 1.
         ("no min", ("0", "1", "1", "1", "1", "1", "0")),
-        ("a clip of max and min", ("1", "0.75", "1", "1", "1", "0.75", "0")),
     ],
 )
 def test_a_mistake_leaves_its_signature(report: Report, says: str, signature: Sequence[str]) -> None:
@@ -230,6 +229,21 @@ def test_each_logit_with_its_own_number_makes_the_interference_an_ally(counts: l
         own, others = b * q * (1 - q), sum(-a[k] * p[k] * q for k in range(len(p)) if k != j)
         assert own == (1 - q) * (own + others)
         assert others == q * (own + others)
+
+
+def limited(ratio: Any, gain: Any, epsilon: Any) -> Any:
+    """The limit by the sign of the gain. At r = 1 + epsilon its slope is half of A, which is one of Clarke's."""
+    return torch.min(ratio * gain, torch.where(gain > 0, 1 + epsilon, 1 - epsilon) * gain)
+
+
+def wrong_limit(ratio: Any, gain: Any, epsilon: Any) -> Any:
+    return torch.min(ratio * gain, torch.where(gain > 0, 1 - epsilon, 1 + epsilon) * gain)
+
+
+@pytest.mark.parametrize(("answer", "wrong"), [(limited, set[str]()), (wrong_limit, {"valid", "valid_narrow", "slope"})])
+def test_a_clip_without_clamp_is_right_too(answer: Any, wrong: set[str]) -> None:
+    found = check(page(), {page().functions["clipped"]: answer})
+    assert {c.id for c in found.claims if not c.ok} >= wrong and found.ok == (not wrong)
 
 
 def network(transposed: bool = False) -> Callable[[], Any]:
