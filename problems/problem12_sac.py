@@ -372,6 +372,10 @@ def clamped(log_sd):
     return torch.clamp(log_sd, -20, 2)
 
 
+def by_clamp(log_sd):  # which has a slope at a bound too
+    return log_sd.clamp(-20, 2)
+
+
 def likelihood(log_sd):  # of an action one standard deviation away; 1e-8 keeps the quotient finite
     away = log_sd.exp() / (log_sd.exp() + 1e-8)
     return -0.5 * (away**2 + 2 * log_sd + torch.log(torch.tensor(2 * torch.pi)))
@@ -785,8 +789,16 @@ blind_soon = Claim(
 )
 seeing = Claim("and not yet at u = 9.", Equal(NonFinite(Value(naive, dtype="float32")), 0), at=Point(u=9), source="B-125")
 bounds = tuple(
-    Claim(f"A log-sd of {x} is clamped with slope {y}.", Equal(Gradient(clamped, log_sd), y), at=Point(log_sd=x), source="B-130")
-    for x, y in ((-21, 0), (-20, 1), (0, 1), (2, 1), (3, 0))
+    Claim(f"A log-sd of {x} is clamped with slope {y}.", Equal(Gradient(f, log_sd), y), at=Point(log_sd=x), source="B-130")
+    for f, x, y in (
+        (clamped, -21, 0),
+        (by_clamp, -20, 1),
+        (clamped, -Rational(199, 10), 1),
+        (clamped, 0, 1),
+        (clamped, Rational(19, 10), 1),
+        (by_clamp, 2, 1),
+        (clamped, 3, 0),
+    )
 )
 bound = Claim(
     "At a bound any slope between 0 and 1 is a derivative.",
@@ -1411,7 +1423,7 @@ problem = Problem(
         Mistake("action detached before the critic", {actor_loss: action_detached}, breaks=climbs),
         Mistake("critics not frozen in the actor loss", {actor_loss: critics_not_frozen}, breaks=judged, source="B-119"),
         Mistake("no entropy in the value", {soft_return: paid_no_entropy}, breaks=linear, source="B-107"),
-        Mistake("log-sd squashed instead of clamped", {clamped: smoothly_clamped}, breaks=bounds[2], source="B-130"),
+        Mistake("log-sd squashed instead of clamped", {clamped: smoothly_clamped}, breaks=bounds[3], source="B-130"),
         Mistake("place + width^2 eps", {reach: reach_by_variance}, breaks=path_of_batch, source="B-092"),
         Mistake("sampled without gradient", {reach: reach_detached}, breaks=path_of_batch, source="B-093"),
         Mistake("log width for width", {reach: reach_by_logarithm}, breaks=path_of_batch),

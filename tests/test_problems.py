@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import assume, find, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, ValidationError
@@ -100,6 +101,20 @@ def test_a_planted_mistake_is_found_and_made_simple() -> None:
         settings=settings(max_examples=50),
     )
     assert 0 in found.exact["allowed"] and found.exact["w"].tolist() == [[0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "function", "bounded"),
+    [
+        ("problem11", "clip_action", lambda high: lambda a: torch.nn.functional.hardtanh(a, -2, high)),
+        ("problem12", "clamped", lambda high: lambda log_sd: torch.nn.functional.hardtanh(log_sd, -20, high)),
+    ],
+)
+def test_what_has_another_slope_at_a_bound_alone_is_right(name: str, function: str, bounded: Any) -> None:
+    """torch's clamp has 1 there, its hardtanh 0."""
+    page = problem(name)
+    for high in (2, 1):
+        assert check(page, {page.functions[function]: bounded(high)}).ok is (high == 2)
 
 
 # ---- reports --------------------------------------------------------------------------------------------------------------
