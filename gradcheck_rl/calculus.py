@@ -105,9 +105,8 @@ def exponential(x: Any) -> Any:
 
 
 def logarithm(x: Any) -> Any:
-    """log(x), left as written where x is a sum or a product: SymPy would ask whether it is zero. Of 0 it is minus infinity, as in
-    code; SymPy has an infinity without a sign."""
-    return -sp.oo if x == 0 else sp.log(x, evaluate=x.is_number or not (x.is_Add or x.is_Mul))
+    """log(x), left as written where x is a sum or a product: SymPy would ask whether it is zero."""
+    return sp.log(x, evaluate=x.is_number or not (x.is_Add or x.is_Mul))
 
 
 def product(*factors: Any) -> Any:
