@@ -372,7 +372,7 @@ def clamped(log_sd):
     return torch.clamp(log_sd, -20, 2)
 
 
-def by_clamp(log_sd):  # which has a slope at a bound too
+def by_clamp(log_sd):  # of torch alone: no answer stands in its place
     return log_sd.clamp(-20, 2)
 
 
