@@ -256,6 +256,7 @@ class _Slopes:
 
     def _looked_into(self, d: _Direction) -> _Direction:
         """At the step size that says most, with rounding as it is measured."""
+        self.lines.strictly()
         slopes, bends = self._stepped(d.path, LADDER)
         value, gradient = self.shaken
         noise = self.blur + value

@@ -777,6 +777,32 @@ def test_parameters_gradients_and_chance_are_left_as_they_were(raises: bool) -> 
     assert torch.get_default_dtype() is torch.float32
 
 
+@pytest.mark.parametrize("looks", [True, False])
+def test_laws_look_at_their_arguments_once_where_nothing_is_wrong(looks: bool) -> None:
+    """It is most of the time of a small law; a law whose argument leaves its domain is said to."""
+    p, edge = leaves(logits=drawn(0)(3)), leaves(p=torch.tensor([0.5, 0.0], dtype=torch.float64))
+    seen: list[bool] = []
+
+    def loss() -> Any:
+        law = torch.distributions.Categorical(logits=p["logits"])
+        seen.append(law._validate_args)
+        return law.log_prob(torch.tensor(1))
+
+    def beside() -> Any:
+        return torch.distributions.Bernoulli(edge["p"]).log_prob(torch.ones(2, dtype=torch.float64)).sum()
+
+    law, before = torch.distributions.Distribution, torch.distributions.Distribution._validate_args
+    law.set_default_validate_args(looks)
+    try:
+        assert slope(loss, p).verdict == "agrees"
+        assert seen[0] is looks and len(seen) > 8 and not any(seen[1:])
+        assert law._validate_args is looks
+        assert ("not finite a step" in slope(beside, edge).reason) is looks
+        assert law._validate_args is looks
+    finally:
+        law.set_default_validate_args(before)
+
+
 def test_random_numbers_of_torch_are_replayed() -> None:
     p = leaves(mean=drawn(0)(3), log_std=drawn(1)(3))
 

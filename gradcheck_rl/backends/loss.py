@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.autograd.graph import _engine_run_backward as walk_back  # pyright: ignore[reportPrivateUsage]
+from torch.distributions import Distribution
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 from ..errors import InputError, raised, told
@@ -60,6 +61,7 @@ class Lines:
 
     def __enter__(self) -> Lines:
         self._precision.__enter__()
+        self._validates = Distribution._validate_args
         self._state = torch.get_rng_state()
         grads = [(p, p.grad) for p in self.leaves.values()]
         self._grads = [(p, g, *((None, 0) if g is None else (g.detach().clone(), g._version))) for p, g in grads]
@@ -72,7 +74,12 @@ class Lines:
             p.grad = grad
             if grad is not None and grad._version != version:
                 grad.detach().copy_(before)
+        self.strictly()
         self._precision.__exit__()
+
+    def strictly(self) -> None:
+        """From now on laws look at their arguments, as they do by themselves. Else they look once: that is half of their time."""
+        Distribution._validate_args = self._validates
 
     def _put_back(self) -> None:
         """What a run of the loss moves by itself: chance, modules' running means and modes, parameters of others."""
@@ -251,6 +258,8 @@ class Lines:
             raise InputError(f"`{self.name}` returned {word(y)}{_unreal(y)}: give it float64 data, and no .float() inside.")
         if y is self._made and y.grad_fn is not None:
             raise InputError(f"`{self.name}` returned {BEFORE}")
+        if self._made is None:
+            Distribution._validate_args = False
         self._made = y
         return y
 
