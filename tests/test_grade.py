@@ -12,6 +12,7 @@ import tempfile
 import warnings
 import xml.etree.ElementTree as XML
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from copy import copy
 from dataclasses import replace
 from fractions import Fraction
@@ -42,6 +43,7 @@ from gradcheck_rl.grading.result import Result, Row
 from gradcheck_rl.grading.rubric import Rubric, Rule
 from gradcheck_rl.grading.rubric import read as read_rubric
 from gradcheck_rl.grading.samples import Function, samples
+from gradcheck_rl.grading.session import Session
 from gradcheck_rl.grading.submission import ALTOGETHER, Adapter, Submission, Unreadable, _parts, listed, read
 from gradcheck_rl.load import load
 from gradcheck_rl.symbols import bare, thaw
@@ -318,7 +320,7 @@ def test_a_backward_pass_that_is_written_by_hand_is_no_gradient(torch_grader: Gr
 
 @pytest.mark.parametrize("hostile", HARMFUL, ids=lambda h: h.name)
 def test_a_hostile_submission_gets_its_row_and_no_more(grader: Grader, tmp_path: Path, hostile: Hostile) -> None:
-    before, running = {p for p in Path("/tmp").iterdir() if p.name == "pwned"}, children()
+    before, running = {p for p in Path("/tmp").iterdir() if p.name == "pwned"}, started()
     try:
         found = row(grader, tmp_path, hostile.code)
     except Unreadable as error:
@@ -335,20 +337,40 @@ def test_a_hostile_submission_gets_its_row_and_no_more(grader: Grader, tmp_path:
     assert "::" not in shown
     assert all(c.isprintable() or c == "\n" for c in shown)
     assert {p for p in Path("/tmp").iterdir() if p.name == "pwned"} == before
-    assert children() <= running
+    assert started() <= running
 
 
-def children() -> set[int]:
-    """The processes that this one has started and that run."""
-    found: set[int] = set()
+def started() -> set[int]:
+    """The processes that this one has started and that run, and theirs, but for those that workers are forked from."""
+    parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
+        with suppress(OSError):
             after = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(after[1]) == os.getpid() and after[0] != "Z":
-            found.add(int(stat.parent.name))
-    return found
+            if after[0] != "Z":
+                parents[int(stat.parent.name)] = int(after[1])
+    found = {os.getpid()}
+    while more := {p for p, parent in parents.items() if parent in found} - found:
+        found |= more
+    programs = {p: program(p) for p in found}
+    forks = {p for p, word in programs.items() if word == "python" and programs.get(parents[p]) != "python"}
+    return {p for p in found - forks - {os.getpid()} if programs[p] != "bubblewrap"}
+
+
+def program(process: int) -> str:
+    """Which part of a worker it is, if it is one."""
+    with suppress(OSError):
+        words = Path(f"/proc/{process}/cmdline").read_bytes()
+        return "" if b"worker.py" not in words else "bubblewrap" if b"bwrap" in words.split(b"\0")[0] else "python"
+    return ""
+
+
+def test_a_worker_is_seen_until_it_is_closed(grader: Grader) -> None:
+    """The check of the check above."""
+    before = started()
+    session = Session(grader.tier, grader.limits, {"sources": {}, "modules": [], "functions": {}, "libraries": ["numpy"]})
+    assert session.ready and started() > before
+    session.close()
+    assert started() <= before
 
 
 def test_the_next_submission_is_graded_as_if_nothing_had_been(grader: Grader, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,6 +65,11 @@ def traces(x):
     return 0.0 if ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) != 0 else 1.0
 def reads_page(x): return tried(lambda: got(PAGE))
 def reads_passwd(x): return tried(lambda: got("/etc/hostname"))
+def reads_others(x):
+    here = os.getpid()
+    near = {os.getppid(), *range(max(2, here - 20), here + 20)} - {here}  # 1 is bubblewrap, which knows nothing
+    return max(tried(lambda: open(f"/proc/{p}/{what}", "rb").read(1)) for p in near for what in ("environ", "mem", "fd/0"))
+def open_files(x): return float(sum(tried(lambda: os.fstat(n)) for n in range(100)))
 def reads_parent(x): return tried(lambda: got(f"/proc/{PARENT}/environ"))
 def imports_page(x):
     import sys
@@ -86,7 +92,7 @@ NOWHERE = (
     "forks", "runs", "connects", "sends", "abstract", "writes", "writes_here", "makes", "signals", "limits", "allocates",
     "traces", "knows_key", "signals_by_a_pipe", "slows", "leads",
 )  # fmt: skip
-STRONG = ("reads_page", "reads_passwd", "reads_parent", "imports_page")
+STRONG = ("reads_page", "reads_passwd", "reads_parent", "imports_page", "reads_others")
 
 
 def started(tier: Tier, source: str, functions: tuple[str, ...]) -> Session:
@@ -104,9 +110,12 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     os.environ["GRADCHECK_RL_KEY"] = "secret"
     page = REPOSITORY / "problems" / "problem3_reparameterisation.py"
     source = f"PAGE, PARENT, ROOT = {str(page)!r}, {os.getpid()}, {str(REPOSITORY)!r}\n" + PROBES
-    found = started(request.param, source, (*NOWHERE, *STRONG, "honest", "finds", "starts_threads"))
+    beside = started(request.param, "x = 1\n", ())
+    found = started(request.param, source, (*NOWHERE, *STRONG, "honest", "finds", "starts_threads", "open_files"))
+    assert beside.ready
     yield found
-    found.close()
+    for each in (found, beside):
+        each.close()
     del os.environ["GRADCHECK_RL_KEY"]
 
 
@@ -123,6 +132,54 @@ def test_a_strong_tier_works_here() -> None:
 def test_an_honest_function_runs(session: Session) -> None:
     assert value(session, "honest") == 6
     assert value(session, "starts_threads") == 1
+
+
+def test_a_worker_has_its_pipes_and_nothing_of_where_it_comes_from(session: Session) -> None:
+    assert value(session, "open_files") == 5  # nothing to read, twice where it prints, and the two pipes
+
+
+FRESH = """
+import sys
+import numpy as np
+np.mine = getattr(np, "mine", 0) + 1
+def f(x): return np.mine
+def threads(x): return float(np.random.standard_normal())
+"""
+
+
+@pytest.mark.parametrize("tier", available(), ids=lambda t: t.name)
+def test_what_one_worker_does_no_other_sees(tier: Tier) -> None:
+    """Both are forked from one process, which the second finds as the first did; what chance gives them differs."""
+    one, two = started(tier, FRESH, ("f", "g")), started(tier, FRESH.replace("threads", "g"), ("f", "g"))
+    assert one._starter is two._starter
+    assert [value(s, "f") for s in (one, two, one)] == [1, 1, 1]
+    one.close()
+    assert value(two, "f") == 1
+    three = started(tier, FRESH, ("f",))
+    assert three._starter is two._starter and value(three, "f") == 1
+    for each in (two, three):
+        each.close()
+
+
+def test_where_workers_are_forked_nothing_else_runs() -> None:
+    """One thread, with torch imported: a process with several does not stand a fork."""
+    config = {"sources": {"submission": ""}, "modules": ["submission"], "functions": {}, "libraries": ["numpy", "torch"]}
+    session = Session(RLIMITS, Limits(), config)
+    assert session.ready
+    assert len(os.listdir(f"/proc/{session._starter._process.pid}/task")) == 1
+    session.close()
+
+
+@pytest.mark.parametrize("tier", available(), ids=lambda t: t.name)
+def test_where_what_they_are_forked_from_is_gone_it_is_started_again(tier: Tier) -> None:
+    first = started(tier, "x = 1\n", ())
+    assert first.functions == {}
+    first._starter._channel.shutdown(socket.SHUT_RDWR)
+    first._starter._process.wait(10)
+    second = started(tier, "x = 1\n", ())
+    assert second.functions == {} and second._starter is not first._starter
+    for each in (first, second):
+        each.close()
 
 
 def test_a_library_may_ask_where_another_lies(session: Session) -> None:
@@ -220,7 +277,7 @@ PREFIXES = sorted({"/usr", "/usr/local", sys.prefix, sys.base_prefix})
 @pytest.mark.parametrize("prefix", PREFIXES)
 def test_a_course_beside_the_libraries_is_not_read(prefix: str, inside: str) -> None:
     page = Path(prefix, inside, "page.py")
-    words = isolation.command(BUBBLEWRAP, 3, 4)
+    words = isolation.command(BUBBLEWRAP, ["numpy"])
     bound = [words[n + 1] for n, word in enumerate(words) if word == "--ro-bind"]
     beneath = [path for path, all_of_it in (isolation.readable(LANDLOCK) or {}).items() if all_of_it]
     for open_ in (bound, beneath):

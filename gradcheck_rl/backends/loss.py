@@ -61,7 +61,7 @@ class Lines:
 
     def __enter__(self) -> Lines:
         self._precision.__enter__()
-        self._validates = Distribution._validate_args
+        self._looks = Distribution._validate_args  # pyright: ignore[reportPrivateUsage]
         self._state = torch.get_rng_state()
         grads = [(p, p.grad) for p in self.leaves.values()]
         self._grads = [(p, g, *((None, 0) if g is None else (g.detach().clone(), g._version))) for p, g in grads]
@@ -79,7 +79,7 @@ class Lines:
 
     def strictly(self) -> None:
         """From now on laws look at their arguments, as they do by themselves. Else they look once: that is half of their time."""
-        Distribution._validate_args = self._validates
+        Distribution.set_default_validate_args(self._looks)
 
     def _put_back(self) -> None:
         """What a run of the loss moves by itself: chance, modules' running means and modes, parameters of others."""
@@ -259,7 +259,7 @@ class Lines:
         if y is self._made and y.grad_fn is not None:
             raise InputError(f"`{self.name}` returned {BEFORE}")
         if self._made is None:
-            Distribution._validate_args = False
+            Distribution.set_default_validate_args(False)
         self._made = y
         return y
 

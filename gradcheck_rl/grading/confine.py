@@ -21,7 +21,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CLONE_THREAD = 0x10000
 X32 = 0x40000000
 
-NO_NEW_PRIVS, SECCOMP_FILTER, ALL_THREADS = 38, 1, 1
+DUMPABLE, NO_NEW_PRIVS, SECCOMP_FILTER, ALL_THREADS = 4, 38, 1, 1
 
 # What is refused: name, number on x86_64, number on aarch64 (None: it has no such call).
 REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
@@ -134,6 +134,12 @@ TERMINAL = (0x8901, 0x8902, 0x5412)  # FIOSETOWN and SIOCSPGRP, the same; TIOCST
 FILE_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
 TCP, SCOPES = 3, 3
+
+
+def keep_secrets() -> None:
+    """This process's memory and environment, and those of what it forks, cannot be read by others of the same user."""
+    if _linux():
+        _libc().prctl(DUMPABLE, 0, 0, 0, 0)
 
 
 def limits(cpu_s: float, memory: int, file_size: int, files: int) -> None:

@@ -28,7 +28,6 @@ PREFIXES = ("/usr", "/usr/local")  # not all that is beneath them: courses lie i
 HOLDS = ("bin", "lib", "lib64", "lib32", "share", "pyvenv.cfg")
 ASKED = ("/dev/urandom", "/dev/null", "/dev/zero", "/proc/self", "/proc/cpuinfo", "/proc/meminfo", "/sys/devices/system/cpu")
 CHOICES = ("auto", "require", "bubblewrap", "landlock", "rlimits")
-NO_DUMPS = 4  # PR_SET_DUMPABLE
 
 
 @dataclass(frozen=True)
@@ -109,29 +108,24 @@ def _landlock_version() -> int:
     return int(libc.syscall(444, None, ctypes.c_size_t(0), ctypes.c_uint32(1)))
 
 
-def keep_secrets() -> None:
-    """This process's memory and environment, the key among them, cannot be read by others of the same user."""
-    if platform.system() == "Linux":
-        ctypes.CDLL(None).prctl(NO_DUMPS, 0, 0, 0, 0)
-
-
 def environment() -> dict[str, str]:
     """All that a worker knows of where it runs."""
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    nowhere = dict.fromkeys(("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"), "")  # with them torch does not stand a fork
     # torch.optim makes sure that its folder is there, and matplotlib that its own could be written; nothing is.
     folders = {"TORCHINDUCTOR_CACHE_DIR": "/usr", "MPLCONFIGDIR": "/dev/shm"}
     # Without a PATH: torch with CUDA looks for a library by way of a compiler, which writes a file, if one is found.
-    return {**threads, **folders, "MPLBACKEND": "agg", "LC_ALL": "C.UTF-8", "PATH": ""}
+    return {**threads, **nowhere, **folders, "MPLBACKEND": "agg", "LC_ALL": "C.UTF-8", "PATH": ""}
 
 
-def command(tier: Tier, source: int, sink: int) -> list[str]:
-    """What starts the worker; it reads requests from one descriptor and answers on the other."""
-    python = [sys.executable, "-I", "-B", "-u"]
+def command(tier: Tier, libraries: Sequence[str]) -> list[str]:
+    """What starts the process that workers are forked from; its input is where it is asked for them."""
+    python, given = [sys.executable, "-I", "-B", "-u"], [",".join(libraries), *search_path()]
     if tier is not BUBBLEWRAP:
-        return [*python, str(HERE / PROGRAMS[0]), str(source), str(sink)]
+        return [*python, str(HERE / PROGRAMS[0]), *given]
     program = shutil.which("bwrap")
     assert program is not None
-    words = [program, "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "worker"]
+    words = [program, "--unshare-all", "--new-session", "--cap-drop", "ALL", "--hostname", "worker"]
     for path in [p for p in roots() if os.path.exists(p)]:
         words += ["--ro-bind", path, path]
     words += ["--proc", "/proc", "--dev", "/dev"]
@@ -139,16 +133,19 @@ def command(tier: Tier, source: int, sink: int) -> list[str]:
         words += ["--tmpfs", path, "--remount-ro", path]
     for name in PROGRAMS:
         words += ["--ro-bind", str(HERE / name), f"/worker/{name}"]
-    return [*words, "--remount-ro", "/", "--chdir", "/", *python, f"/worker/{PROGRAMS[0]}", str(source), str(sink)]
+    return [*words, "--remount-ro", "/", "--chdir", "/", *python, f"/worker/{PROGRAMS[0]}", *given]
 
 
 def readable(tier: Tier) -> dict[str, bool] | None:
     """What Landlock lets a worker read, for `confine.landlock`."""
-    if tier is not LANDLOCK:
-        return None
+    return _readable(roots(), tuple(hidden())) if tier is LANDLOCK else None
+
+
+@cache
+def _readable(roots: Sequence[str], hidden: Sequence[str]) -> dict[str, bool]:
     out: dict[str, bool] = {}
-    for path in (*roots(), *ASKED):
-        _allow(Path(path), [Path(p) for p in hidden()], out)
+    for path in (*roots, *ASKED):
+        _allow(Path(path), [Path(p) for p in hidden], out)
     return out
 
 

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import math
 import os
 import selectors
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
+from threading import Lock
 from typing import Any, cast
 
 import numpy as np
 
 from ..estimate import Floats
-from .isolation import Limits, Tier, command, environment, keep_secrets, readable, search_path
+from .isolation import BUBBLEWRAP, Limits, Tier, command, environment, readable
 from .worker import framed
 
 HEADER = 1 << 16
 OUTPUT = 1 << 16
-START_S = 180.0
+START_S, END_S = 180.0, 5.0
 DIMENSIONS = 6
 SENTENCE = 600
 
@@ -43,49 +47,109 @@ class GraderFault(Exception):
     """The worker could not be started: nobody's submission is to blame."""
 
 
-class Session:
-    """A worker with one submission. `left` is how many seconds of waiting it has."""
+class Starter:
+    """A process that has imported libraries and runs nothing: workers are forked from it."""
 
-    def __init__(self, tier: Tier, limits: Limits, config: Mapping[str, Any]) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
+        from .confine import keep_secrets  # for Unix alone, as `chosen` says
+
         keep_secrets()
-        self.tier, self.limits = tier, limits
-        self.left = limits.seconds
-        self.end: Ended | None = None
-        self.output = ""  # what it printed, known when it is closed: at most 64 KiB, harmless to show
-        self._count = 0
-        self._config = {
-            **config,
-            "paths": search_path(),
-            "readable": readable(tier),
-            "cpu_s": limits.seconds,
-            "memory": limits.memory,
-            "file_size": limits.file_size,
-            "files": limits.files,
-        }
-        self._folder = tempfile.TemporaryDirectory(prefix="worker")
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115  it is read when the worker is gone
-        theirs_in, self._sink = os.pipe()
-        self._source, theirs_out = os.pipe()
-        for end in (self._sink, self._source):
-            os.set_blocking(end, False)
+        self._channel, theirs = socket.socketpair()
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  it is read where a worker did not start
         try:
             self._process = subprocess.Popen(
-                command(tier, theirs_in, theirs_out),
-                stdin=subprocess.DEVNULL,
+                words,
+                stdin=theirs.fileno(),
                 stdout=self._output,
                 stderr=self._output,
-                pass_fds=(theirs_in, theirs_out),
                 start_new_session=True,
-                cwd=self._folder.name,
+                cwd="/",
                 env=environment(),
                 umask=0o077,
             )
         except OSError as error:
             raise GraderFault(f"the worker cannot be started: {error.strerror}") from error
         finally:
+            theirs.close()
+
+    def fork(self, ends: Sequence[int]) -> None:
+        """A worker, with these descriptors."""
+        socket.send_fds(self._channel, [b"!"], ends)
+
+    def says(self) -> str:
+        return os.pread(self._output.fileno(), OUTPUT, 0).decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """It ends where nobody asks it any more: shut, a channel is so in every process that has it."""
+        with suppress(OSError):
+            self._channel.shutdown(socket.SHUT_RDWR)
+        self._channel.close()
+        try:
+            self._process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._output.close()
+
+
+_starters: dict[tuple[str, ...], Starter] = {}
+_starting = Lock()
+
+
+def _forked(words: Sequence[str], ends: Sequence[int]) -> Starter:
+    """From the process that was started so before, or a new one."""
+    key = tuple(words)
+    with _starting:
+        if key in _starters:
+            with suppress(OSError):
+                _starters[key].fork(ends)
+                return _starters[key]
+            _starters.pop(key).close()
+        found = _starters[key] = Starter(words)
+    found.fork(ends)
+    return found
+
+
+@atexit.register
+def closed() -> None:
+    """No worker is forked any more from a process that was started before."""
+    while _starters:
+        _starters.popitem()[1].close()
+
+
+class Session:
+    """A worker with one submission. `left` is how many seconds of waiting it has."""
+
+    def __init__(self, tier: Tier, limits: Limits, config: Mapping[str, Any]) -> None:
+        self.tier, self.limits = tier, limits
+        self.left = limits.seconds
+        self.end: Ended | None = None
+        self.output = ""  # what it printed, known when it is closed: at most 64 KiB, harmless to show
+        self._count = 0
+        self._folder = tempfile.TemporaryDirectory(prefix="worker")
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115  it is read when the worker is gone
+        config = {
+            **config,
+            "folder": "/" if tier is BUBBLEWRAP else self._folder.name,
+            "readable": readable(tier),
+            "cpu_s": limits.seconds,
+            "memory": limits.memory,
+            "file_size": limits.file_size,
+            "files": limits.files,
+        }
+        theirs_in, self._sink = os.pipe()
+        self._source, theirs_out = os.pipe()
+        self._keeper, theirs = socket.socketpair()
+        for end in (self._sink, self._source):
+            os.set_blocking(end, False)
+        try:
+            ends = (theirs_in, theirs_out, self._output.fileno(), theirs.fileno())
+            self._starter = _forked(command(tier, config["libraries"]), ends)
+        finally:
             os.close(theirs_in)
             os.close(theirs_out)
-        self._pending = framed(self._config)
+            theirs.close()
+        self._pending = framed(config)
 
     # ---- its life ---------------------------------------------------------------------------------------------------------
 
@@ -97,7 +161,8 @@ class Session:
             header, _ = self._exchange(self._pending, deadline)
         except Ended as error:
             self.close()
-            raise GraderFault(f"the worker did not start: {error.says} {self.output}".strip()) from error
+            said = " ".join(filter(None, (error.says, self.output, clean(self._starter.says()))))
+            raise GraderFault(f"the worker did not start: {said}") from error
         if header.get("ready") is not True:
             raise GraderFault("the worker did not say that it is ready")
         if self.tier.name == "landlock" and not header.get("landlock"):
@@ -121,12 +186,10 @@ class Session:
 
     def close(self) -> None:
         """The worker and all that it started are gone."""
-        if self._process.poll() is None:
-            try:
-                os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                self._process.kill()
-        self._process.wait()
+        with suppress(OSError):
+            self._keeper.shutdown(socket.SHUT_WR)
+            self._code()
+        self._keeper.close()
         for end in (self._sink, self._source):
             try:
                 os.close(end)
@@ -138,6 +201,14 @@ class Session:
             self._output.seek(0)
             self.output = clean(self._output.read(OUTPUT).decode("utf-8", "replace"), OUTPUT)
             self._output.close()
+
+    def _code(self) -> int:
+        """How it ended, once it has: negative by a signal. 0 where it does not say."""
+        self._keeper.settimeout(END_S)
+        with suppress(OSError):
+            if word := self._keeper.recv(4):
+                return int(struct.unpack("<i", word)[0])
+        return 0
 
     # ---- exchange ---------------------------------------------------------------------------------------------------------
 
@@ -244,12 +315,8 @@ class Session:
 
     def _gone(self) -> Ended:
         """Why the worker ended."""
-        try:
-            code = self._process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            code = 0
+        code = self._code()
         self.close()
-        code = -(code - 128) if code > 128 else code  # as bubblewrap tells a signal
         if code == -signal.SIGXCPU or (code == -signal.SIGKILL and self.left < 1):
             return Ended("TIMEOUT", f"it took longer than {self.limits.seconds:g} s of processor time")
         if code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS):

@@ -2,11 +2,16 @@
 
 It imports nothing of this package but `confine`. What a submission returns is hostile until it is a float of an exact type;
 what leaves here is a header in JSON and float64 bytes. All that a submission can forge is its own answers.
+
+Libraries take their time to import, so one process imports them and nothing else, and each worker is forked from it: as fresh
+as if it had imported them itself.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
+import gc
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -15,6 +20,9 @@ import json
 import math
 import os
 import random
+import selectors
+import signal
+import socket
 import struct
 import sys
 import tempfile
@@ -440,23 +448,84 @@ def warm(torch: Any) -> None:
     torch.distributions.Normal(x, 1.0).log_prob(x)
 
 
-def main(source: int, sink: int) -> None:
-    config, _ = received(source)
-    sys.argv = ["submission.py"]  # a script may read its own
-    tempfile.tempdir = "/"  # some libraries ask where they might write, and stop where they cannot
-    here = os.path.dirname(os.path.abspath(__file__))
-    sys.path.insert(0, here)
-    import confine
-
-    sys.path.remove(here)
-    sys.path += [path for path in config["paths"] if path not in sys.path]
-    landlock = confine.landlock(config["readable"]) if config["readable"] is not None else 0
-    for library in LIBRARIES:
-        if library in config["libraries"]:
+def imported(libraries: Sequence[str]) -> None:
+    for library in libraries:
+        if library not in sys.modules and library in LIBRARIES:
             module = importlib.import_module(library)
             if library == "torch":
                 module.set_num_threads(1)
                 warm(module)
+
+
+class Workers:
+    """What is forked here, each with the socket on which its grader waits for its end, or hangs up to end it."""
+
+    def __init__(self, asked: socket.socket) -> None:
+        self.living: dict[int, socket.socket] = {}
+        self.asked, self.found = asked, selectors.DefaultSelector()
+        self.woken, waking = socket.socketpair()
+        for end in (self.woken, waking):
+            end.setblocking(False)
+        self.open = [self.found, asked, self.woken, waking]
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(waking.fileno())
+        for end in (asked, self.woken):
+            self.found.register(end, selectors.EVENT_READ)
+
+    def forked(self) -> tuple[int, int] | None:
+        """In a worker, its pipes; nothing once there is no grader."""
+        while True:
+            for key, _ in self.found.select():
+                if key.fileobj is self.asked:
+                    word, given, *_ = socket.recv_fds(self.asked, 1, 4)
+                    if not word:
+                        return self._kill(*self.living)
+                    if (pid := os.fork()) == 0:
+                        return self._alone(*given)
+                    keeper = self.living[pid] = socket.socket(fileno=given.pop())
+                    self.found.register(keeper, selectors.EVENT_READ, pid)
+                    for end in given:
+                        os.close(end)
+                elif key.fileobj is self.woken:
+                    self.woken.recv(1 << 10)
+                    self._bury()
+                elif key.data in self.living:
+                    self.found.unregister(key.fileobj)
+                    self._kill(key.data)
+
+    def _kill(self, *pids: int) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+
+    def _bury(self) -> None:
+        while self.living and (pid := (ended := os.waitpid(-1, os.WNOHANG))[0]):
+            with self.living.pop(pid) as keeper:
+                if keeper in self.found.get_map():
+                    self.found.unregister(keeper)
+                with contextlib.suppress(OSError):
+                    keeper.send(struct.pack("<i", os.waitstatus_to_exitcode(ended[1])))
+
+    def _alone(self, source: int, sink: int, output: int, keeper: int) -> tuple[int, int]:
+        """Nothing of where it comes from is left open to a worker."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for place in (1, 2):
+            os.dup2(output, place)
+        for end in (*self.open, *self.living.values()):
+            end.close()
+        for end in (output, keeper):
+            os.close(end)
+        return source, sink
+
+
+def main(source: int, sink: int, confine: Any) -> None:
+    config, _ = received(source)
+    sys.argv = ["submission.py"]  # a script may read its own
+    os.chdir(config["folder"])
+    if chance := sys.modules.get("numpy.random"):
+        chance.seed()  # what was imported once has drawn its seed once
+    landlock = confine.landlock(config["readable"]) if config["readable"] is not None else 0
+    imported(config["libraries"])
     confine.limits(config["cpu_s"], config["memory"], config["file_size"], config["files"])
     filtered = confine.seccomp()
     send(sink, {"ready": True, "landlock": landlock, "seccomp": filtered})
@@ -511,8 +580,30 @@ def place(file: str, line: int | None, cells: Sequence[Sequence[int]]) -> str:
     return f"code cell {number}, line {line - first + 1}"
 
 
+def _confine() -> Any:
+    """The program beside this one."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path.insert(0, here)
+    module = importlib.import_module("confine")
+    sys.path.remove(here)
+    return module
+
+
 if __name__ == "__main__":
-    try:
-        main(int(sys.argv[1]), int(sys.argv[2]))
-    except (EOFError, BrokenPipeError):
-        os._exit(0)
+    libraries, *paths = sys.argv[1:]
+    channel = socket.socket(fileno=os.dup(0))
+    os.close(0)
+    os.open(os.devnull, os.O_RDONLY)
+    confine = _confine()
+    confine.keep_secrets()
+    sys.path += [path for path in paths if path not in sys.path]
+    tempfile.tempdir = "/"  # some libraries ask where they might write, and stop where they cannot
+    if sys.platform == "linux":  # elsewhere what the system's libraries keep does not stand a fork
+        with contextlib.suppress(Exception):  # a worker says why
+            imported(libraries.split(","))
+    gc.freeze()
+    if pipes := Workers(channel).forked():
+        try:
+            main(*pipes, confine)
+        except (EOFError, BrokenPipeError):
+            os._exit(0)
