@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import re
 from typing import Any
@@ -9,6 +10,8 @@ from hypothesis import HealthCheck, settings
 
 # torch reads this when it is imported, so no test has to import torch to ask for one thread; child processes inherit it.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+gc.set_threshold(1_000_000)  # as the command line does
 
 # A slow machine is no failure: nothing here depends on the clock.
 settings.register_profile(

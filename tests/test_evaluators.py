@@ -1824,6 +1824,36 @@ def test_code_that_draws_is_told_by_its_values_and_by_its_gradients(code: Any) -
         ran(code, gradient=True)
 
 
+@pytest.mark.parametrize("each", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("gradient", [False, True])
+def test_many_outcomes_are_called_in_parts_that_change_no_bit(monkeypatch: pytest.MonkeyPatch, each: int, gradient: bool) -> None:
+    """The last of them alone has a slope by x, and the first cannot happen."""
+    z = np.arange(10.0).reshape(2, 5)
+    can = np.ones((2, 5), bool)
+    can[:, 0] = False
+    called: list[int] = []
+
+    def code(x: Any, z: Any) -> Any:
+        return torch.where(z % 5 < 4, z, x * z)
+
+    def choosy(x: Any, z: Any) -> Any:
+        return code(x, z) if z.item() % 5 else 1 / 0
+
+    def counted(x: Any, z: Any) -> Any:
+        called.append(1)
+        return code(x, z)
+
+    whole = [ran(f, gradient, possible, z=z) for f, possible in ((counted, None), (choosy, can))]
+    assert len(called) == 1
+    monkeypatch.setattr(backend, "AT_ONCE", each)
+    parts = [ran(f, gradient, possible, z=z) for f, possible in ((counted, None), (choosy, can))]
+    assert len(called) - 1 == {1: 5, 2: 5, 3: 5, 5: 3, 100: 1}[each]
+    for a, b in zip(whole, parts, strict=True):
+        assert np.array_equal(a.values, b.values) and a.reached == b.reached
+        assert (a.gradients is None) is not gradient
+        assert np.array_equal(a.gradients, b.gradients) if gradient else b.gradients is None
+
+
 def test_code_may_draw_what_it_does_not_use() -> None:
     def code(x: Any) -> Any:
         torch.rand(3)

@@ -31,6 +31,7 @@ from .modes import AsAlone, Shaken
 
 _rung: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # which rung code needed
 _turn = threading.RLock()  # a default dtype belongs to the whole process: two threads take turns
+AT_ONCE = 1 << 19  # points and outcomes: what code makes of more has left the processor's memory before it is read again
 CALLS = 1 << 14  # of code that can only be called for one point and outcome at a time
 
 
@@ -41,6 +42,13 @@ class Batch:
     values: Floats
     gradients: Floats | None
     reached: dict[str, bool]
+
+    @classmethod
+    def joined(cls, parts: Sequence[Batch]) -> Batch:
+        """Of parts that follow one another in their outcomes."""
+        slopes = [p.gradients for p in parts if p.gradients is not None]
+        reached = {k: any(p.reached[k] for p in parts) for k in parts[0].reached}
+        return cls(np.concatenate([p.values for p in parts], 1), np.concatenate(slopes, 1) if slopes else None, reached)
 
 
 class precision:
@@ -86,7 +94,7 @@ def run(
     """leaves and fixed: (B, ...) each; drawn: (B, M, ...) each. `key` remembers which rung this code needed; `possible` (B, M)
     says which outcomes can happen: code that is called for one at a time need not survive the others."""
     name = getattr(key, "__name__", "the function")
-    with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), remote.only(possible), Replayed() as drawing:
+    with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), Replayed() as drawing:
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
         ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
@@ -169,16 +177,16 @@ class _Call:
             fix = "write def, without async"
         raise CodeError(self.code, f"`{self.name}` returned {what}; a tensor was expected: {fix}.")
 
-    def _leaves(self) -> dict[str, Any]:
+    def _leaves(self, count: int) -> dict[str, Any]:
         return {
-            k: v[:, None].expand(self.B, self.M, *v.shape[1:]).clone().requires_grad_(self._records) for k, v in self.w.items()
+            k: v[:, None].expand(self.B, count, *v.shape[1:]).clone().requires_grad_(self._records) for k, v in self.w.items()
         }
 
-    def _back(self, y: Any, leaves: Mapping[str, Sequence[Any]]) -> Batch:
+    def _back(self, y: Any, leaves: Mapping[str, Sequence[Any]], count: int) -> Batch:
         """`leaves`: of each block one tensor for all points and outcomes, or one for each."""
         if y.is_complex():
             raise CodeError(self.code, f"`{self.name}` returned complex numbers; real ones were expected: take .real or .abs().")
-        y = y.reshape(self.B, self.M, -1)
+        y = y.reshape(self.B, count, -1)
         values = y.detach().double().numpy()
         if not self.gradient:
             return Batch(values, None, {})
@@ -187,24 +195,33 @@ class _Call:
         found = {k: [(x, next(grads)) for x in parts] for k, parts in leaves.items()}
         reached = {k: any(g is not None for _, g in pairs) for k, pairs in found.items()}
         flat = [
-            torch.stack([torch.zeros_like(x) if g is None else dense(g) for x, g in pairs]).reshape(self.B, self.M, -1)
+            torch.stack([torch.zeros_like(x) if g is None else dense(g) for x, g in pairs]).reshape(self.B, count, -1)
             for pairs in found.values()
         ]
-        return Batch(values, torch.cat(flat, -1).double().numpy() if flat else np.zeros((self.B, self.M, 0)), reached)
+        return Batch(values, torch.cat(flat, -1).double().numpy() if flat else np.zeros((self.B, count, 0)), reached)
 
     def _slopes(self) -> Any:
         return AsAlone() if self.gradient else nullcontext()
 
     def mapped(self) -> Batch:
-        leaves = self._leaves()
+        each = max(1, AT_ONCE // self.B)
+        parts = [self._mapped(slice(at, min(at + each, self.M))) for at in range(0, self.M, each)]
+        return parts[0] if len(parts) == 1 else Batch.joined(parts)
+
+    def _mapped(self, cut: slice) -> Batch:
+        """These outcomes of each point."""
+        count, drawn = cut.stop - cut.start, {k: v[:, cut] for k, v in self.o.items()}
+        possible = None if self.possible is None else np.asarray(self.possible)[:, cut]
+        leaves = self._leaves(count)
         inner = vmap(self.call, in_dims=(0, None, 0), randomness="error")
-        with self._slopes():
-            y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, _copied(self.f), _copied(self.o))
-        return self._back(y, {k: [x] for k, x in leaves.items()})
+        with remote.only(possible):
+            with self._slopes():
+                y = vmap(inner, in_dims=(0, 0, 0), randomness="error")(leaves, _copied(self.f), _copied(drawn))
+            return self._back(y, {k: [x] for k, x in leaves.items()}, count)
 
     def points(self) -> Batch:
         """The outcome is concrete where it is the same at every point, so indexing and branching on it work."""
-        leaves = self._leaves()
+        leaves = self._leaves(self.M)
         columns = []
         for m in range(self.M):
             drawn = {k: x[:, m] for k, x in self.o.items()}
@@ -214,7 +231,7 @@ class _Call:
             one = vmap(lambda w, f, o, same=same: self.call(w, f, o, same), in_dims=(0, 0, 0), randomness="error")
             with self._slopes():
                 columns.append(one(row, _copied(self.f), _copied(other)))
-        return self._back(torch.stack(columns, 1), {k: [x] for k, x in leaves.items()})
+        return self._back(torch.stack(columns, 1), {k: [x] for k, x in leaves.items()}, self.M)
 
     def loop(self) -> Batch:
         can = np.ones((self.B, self.M), bool) if self.possible is None else np.asarray(self.possible, bool)
@@ -233,7 +250,7 @@ class _Call:
         if len(shapes) != 1:
             raise CodeError(self.code, f"`{self.name}` returned different shapes at different points: return one shape.")
         blank = torch.zeros(shapes.pop())
-        return self._back(torch.stack([blank if r is None else r for r in rows]), leaves)
+        return self._back(torch.stack([blank if r is None else r for r in rows]), leaves, self.M)
 
     def recorded(self) -> Batch:
         """For the value of code that differentiates inside, by what it is given."""
