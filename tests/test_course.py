@@ -368,6 +368,12 @@ def test_two_on_a_cluster(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert err == ""
 
 
+def below(process: int) -> list[int]:
+    """What it has started, and what that has, of those whom a terminal's Ctrl-C reaches."""
+    children = map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
+    return [p for child in children if os.getpgid(child) == os.getpgid(process) for p in (child, *below(child))]
+
+
 @pytest.mark.parametrize("reached", ["all", "workers"])
 def test_ctrl_c_keeps_the_rows_that_are_there_and_the_same_command_goes_on(
     reached: str, here: Path, capsys: pytest.CaptureFixture[str]
@@ -388,8 +394,8 @@ def test_ctrl_c_keeps_the_rows_that_are_there_and_the_same_command_goes_on(
     if reached == "all":
         os.killpg(process.pid, signal.SIGINT)
     else:
-        for worker in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split():
-            os.kill(int(worker), signal.SIGINT)
+        for worker in below(process.pid):
+            os.kill(worker, signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, json.loads(out)) == (130, {"error": "interrupted."})
     assert err.splitlines() == ["the rows so far are in rows.jsonl: the same command goes on from there.", "error: interrupted."]
