@@ -55,6 +55,8 @@ def slope(e: Any, x: Any) -> Any:
         return sp.Add(*(slope(a, x) for a in e.args if x in free(a)))
     if e.is_Mul:
         args = e.args
+        if args[0] in (sp.oo, -sp.oo):  # of what is infinite on both sides, as log(0) times x
+            return sp.nan
         return sp.Add(*(product(*args[:i], slope(a, x), *args[i + 1 :]) for i, a in enumerate(args) if x in free(a)))
     if e.is_Pow and e.args[1].is_number:
         base, power = e.args
@@ -105,8 +107,9 @@ def exponential(x: Any) -> Any:
 
 
 def logarithm(x: Any) -> Any:
-    """log(x), left as written where x is a sum or a product: SymPy would ask whether it is zero."""
-    return sp.log(x, evaluate=x.is_number or not (x.is_Add or x.is_Mul))
+    """log(x), left as written where x is a sum or a product: SymPy would ask whether it is zero. Of 0 it is minus infinity, as in
+    code; SymPy has an infinity without a sign."""
+    return -sp.oo if x == 0 else sp.log(x, evaluate=x.is_number or not (x.is_Add or x.is_Mul))
 
 
 def product(*factors: Any) -> Any:

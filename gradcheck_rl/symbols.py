@@ -475,7 +475,7 @@ def softmax(x: Any, allowed: Any = 1) -> Any:
 def log_softmax(x: Any, allowed: Any = 1) -> Any:
     """The logarithm of softmax."""
     weights = _weights(x, allowed)
-    mask = _entrywise(lambda m: 0 if m == 1 else -sp.oo if m == 0 else log(m), allowed)
+    mask = _entrywise(lambda m: 0 if m == 1 else log(m), allowed)
     return (np.asarray(plain(x)) - np.asarray(log(weights.sum(axis=-1, keepdims=True))) + mask).view(Array)
 
 

@@ -18,7 +18,7 @@ import torch
 from flint import ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Rational, exp, log, oo, sqrt
+from sympy import Rational, exp, oo, sqrt
 
 from gradcheck_rl import (
     AtMost,
@@ -66,7 +66,9 @@ from gradcheck_rl import (
     differences,
     episode,
     frozen,
+    log,
     log_prob,
+    log_softmax,
     maximum,
     minimum,
     module,
@@ -1738,3 +1740,31 @@ def test_a_slope_on_a_page_without_a_parameter_is_told_to_name_what_it_is_by() -
 
     with pytest.raises(ProblemError, match="it is a gradient and nothing it needs is a Parameter"):
         check(Problem("Plain", (Claim("So.", Equal(Gradient(square), 2 * w)),)))
+
+
+@given(st.lists(st.integers(0, 1), min_size=2, max_size=4).filter(any))
+@settings(max_examples=8)
+def test_a_logarithm_of_a_policy_is_minus_infinity_where_it_is_masked(allowed: list[int]) -> None:
+    """With a mask of plain numbers as with one that varies."""
+    x, mask = Parameter("x", len(allowed), over=Normal()), Variable("mask", len(allowed), over=Masks())
+    p, there, m = softmax(x, tuple(allowed)), [k for k, m in enumerate(allowed) if m], Equal(mask, tuple(allowed))
+    action = Draw("action", Categorical(p))
+    claims = (
+        Claim("Logs.", Equal(Value(log(p)), Value(log_softmax(x, tuple(allowed))))),
+        Claim("Masks.", Equal(Value(log(p)), Value(log(softmax(x, mask)))), where=m),
+        Claim("Slopes.", Equal(Gradient(log(p[there[0]])), Gradient(log(softmax(x, mask)[there[0]]))), where=m),
+        Claim("Entropy.", Equal(Value(E(log(p)[action])), Value(sum(p[k] * log(p[k]) for k in there)))),
+        Claim("Score.", Equal(Mean(Gradient(log(p)[action])), 0)),
+    )
+    report = check(Problem("masked", claims=claims))
+    assert [line.verdict in ("proved", "agrees") for line in report.claims] == [True] * 5, report
+    wrong = Claim("Naive.", Equal(Value((p * log(p)).sum()), Value(E(log(p)[action]))))  # 0 log 0
+    verdict = check(Problem("masked", claims=(wrong,))).claims[0].verdict
+    assert verdict == "refuted" if 0 in allowed else verdict in ("proved", "agrees")
+
+
+def test_what_is_infinite_on_both_sides_has_no_slope() -> None:
+    x = Variable("x")
+    claim = Claim("It is flat.", Equal(Gradient(x * log(0 * x), x), 0))
+    line = check(Problem("T", claims=(claim,))).claims[0]
+    assert line.verdict == "refuted" and "nan is not 0" in line.reason

@@ -388,7 +388,7 @@ def test_a_point_gives_no_draw(tmp_path: Path) -> None:
         load(page(tmp_path, text.replace("at=Point(theta=0)", "at=Point(theta=0, action=1)")))
 
 
-@pytest.mark.parametrize("slope", ["Gradient(x / (x - x), x)", "Gradient(x * log(0 * x), x)", "Gradient(E(z + x / 0), x)"])
+@pytest.mark.parametrize("slope", ["Gradient(x / (x - x), x)", "Gradient(E(z + x / 0), x)"])
 def test_what_is_no_number_has_no_slope(tmp_path: Path, slope: str) -> None:
     header = "from gradcheck_rl import *\nx, z = Variable('x'), Draw('z', Gaussian(0, 1))\n"
     claim = f"problem = Problem(title='T', claims=(Claim('It is flat.', Equal({slope}, 0)),))\n"

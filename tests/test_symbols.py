@@ -41,6 +41,7 @@ from gradcheck_rl import (
     diff,
     exp,
     frozen,
+    log,
     log_prob,
     log_softmax,
     maximum,
@@ -130,6 +131,7 @@ def test_softmax_is_over_the_allowed_entries(theta: list[int], allowed: tuple[in
     weights = [sp.exp(t) * m for t, m in zip(theta, allowed, strict=True)]
     probs = softmax(array(*theta), array(*allowed))
     assert [sp.simplify(p - w / sum(weights)) for p, w in zip(probs, weights, strict=True)] == [0, 0, 0]
+    assert [*log(probs)] == [-sp.oo if p == 0 else sp.log(p) for p in probs]  # minus infinity, as code gives it
     for k, log_p in enumerate(log_softmax(array(*theta), array(*allowed))):
         assert sp.simplify(sp.exp(log_p) - probs[k]) == 0
 
