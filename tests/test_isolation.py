@@ -15,7 +15,7 @@ from gradcheck_rl.cli import main
 from gradcheck_rl.errors import InputError
 from gradcheck_rl.grading import confine, isolation
 from gradcheck_rl.grading.isolation import BUBBLEWRAP, LANDLOCK, RLIMITS, Limits, Tier, available, chosen
-from gradcheck_rl.grading.session import Ended, GraderFault, Session, clean
+from gradcheck_rl.grading.session import Ended, GraderFault, Session, clean, closed
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -180,6 +180,45 @@ def test_where_what_they_are_forked_from_is_gone_it_is_started_again(tier: Tier)
     assert second.functions == {} and second._starter is not first._starter
     for each in (first, second):
         each.close()
+
+
+@pytest.mark.parametrize("tier", available(), ids=lambda t: t.name)
+def test_a_worker_ends_with_what_it_was_forked_from_and_nobody_is_blamed(tier: Tier) -> None:
+    session = started(tier, PROBES, ("honest",))
+    assert value(session, "honest") == 6
+    if tier is BUBBLEWRAP:
+        session._starter._channel.shutdown(socket.SHUT_RDWR)
+    else:
+        session._starter._process.kill()
+    session._starter._process.wait(10)
+    with pytest.raises(Ended, match="what its worker was forked from is gone") as error:
+        value(session, "honest")
+    assert error.value.word == "GRADER_ERROR" and session.end is error.value
+    session.close()
+
+
+def test_what_does_not_start_is_the_graders_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradcheck_rl.grading.session.command", lambda *_: [sys.executable, "-c", "print('no room')"])
+    for _ in range(2):
+        with pytest.raises(GraderFault, match=r"the worker did not start: .*no room"):
+            assert started(RLIMITS, "x = 1\n", ()).ready
+    monkeypatch.setattr("gradcheck_rl.grading.session.command", lambda *_: ["/nowhere/python"])
+    with pytest.raises(GraderFault, match="cannot be started: No such file"):
+        started(RLIMITS, "x = 1\n", ())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # of Python 3.12, where there are threads
+def test_who_was_forked_from_the_grader_ends_no_worker() -> None:
+    session = started(RLIMITS, PROBES, ("honest",))
+    assert value(session, "honest") == 6
+    if (child := os.fork()) == 0:
+        try:
+            closed()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert value(session, "honest") == 6
+    session.close()
 
 
 def test_a_library_may_ask_where_another_lies(session: Session) -> None:

@@ -21,7 +21,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CLONE_THREAD = 0x10000
 X32 = 0x40000000
 
-DUMPABLE, NO_NEW_PRIVS, SECCOMP_FILTER, ALL_THREADS = 4, 38, 1, 1
+PARENT_DIES, KILL, DUMPABLE, NO_NEW_PRIVS, SECCOMP_FILTER, ALL_THREADS = 1, 9, 4, 38, 1, 1
 
 # What is refused: name, number on x86_64, number on aarch64 (None: it has no such call).
 REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
@@ -140,6 +140,12 @@ def keep_secrets() -> None:
     """This process's memory and environment, and those of what it forks, cannot be read by others of the same user."""
     if _linux():
         _libc().prctl(DUMPABLE, 0, 0, 0, 0)
+
+
+def end_with_parent() -> None:
+    """It does not outlive the process that it was forked from."""
+    if _linux():
+        _libc().prctl(PARENT_DIES, KILL, 0, 0, 0)
 
 
 def limits(cpu_s: float, memory: int, file_size: int, files: int) -> None:

@@ -54,6 +54,7 @@ class Starter:
         from .confine import keep_secrets  # for Unix alone, as `chosen` says
 
         keep_secrets()
+        self._owner = os.getpid()
         self._channel, theirs = socket.socketpair()
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  it is read where a worker did not start
         try:
@@ -68,6 +69,8 @@ class Starter:
                 umask=0o077,
             )
         except OSError as error:
+            self._channel.close()
+            self._output.close()
             raise GraderFault(f"the worker cannot be started: {error.strerror}") from error
         finally:
             theirs.close()
@@ -80,9 +83,11 @@ class Starter:
         return os.pread(self._output.fileno(), OUTPUT, 0).decode("utf-8", "replace")
 
     def close(self) -> None:
-        """It ends where nobody asks it any more: shut, a channel is so in every process that has it."""
+        """It ends where nobody asks it any more; who was forked from its owner leaves it as it is."""
+        if os.getpid() != self._owner:
+            return
         with suppress(OSError):
-            self._channel.shutdown(socket.SHUT_RDWR)
+            self._channel.shutdown(socket.SHUT_RDWR)  # in every process that has it
         self._channel.close()
         try:
             self._process.wait(END_S)
@@ -106,7 +111,10 @@ def _forked(words: Sequence[str], ends: Sequence[int]) -> Starter:
                 return _starters[key]
             _starters.pop(key).close()
         found = _starters[key] = Starter(words)
-    found.fork(ends)
+    try:
+        found.fork(ends)
+    except OSError as error:
+        raise GraderFault(f"the worker did not start: {clean(found.says()) or error.strerror}") from error
     return found
 
 
@@ -142,9 +150,13 @@ class Session:
         self._keeper, theirs = socket.socketpair()
         for end in (self._sink, self._source):
             os.set_blocking(end, False)
+        ends = (theirs_in, theirs_out, self._output.fileno(), theirs.fileno())
         try:
-            ends = (theirs_in, theirs_out, self._output.fileno(), theirs.fileno())
             self._starter = _forked(command(tier, config["libraries"]), ends)
+        except GraderFault:
+            theirs.close()
+            self.close()
+            raise
         finally:
             os.close(theirs_in)
             os.close(theirs_out)
@@ -202,13 +214,14 @@ class Session:
             self.output = clean(self._output.read(OUTPUT).decode("utf-8", "replace"), OUTPUT)
             self._output.close()
 
-    def _code(self) -> int:
-        """How it ended, once it has: negative by a signal. 0 where it does not say."""
+    def _code(self) -> int | None:
+        """How it ended, once it has: negative by a signal. 0 where it does not, and None where nobody is left to tell."""
         self._keeper.settimeout(END_S)
-        with suppress(OSError):
-            if word := self._keeper.recv(4):
-                return int(struct.unpack("<i", word)[0])
-        return 0
+        try:
+            word = self._keeper.recv(4)
+        except OSError:
+            return 0
+        return int(struct.unpack("<i", word)[0]) if word else None
 
     # ---- exchange ---------------------------------------------------------------------------------------------------------
 
@@ -317,6 +330,8 @@ class Session:
         """Why the worker ended."""
         code = self._code()
         self.close()
+        if code is None:
+            return Ended("GRADER_ERROR", "what its worker was forked from is gone, as where memory runs out: grade it again")
         if code == -signal.SIGXCPU or (code == -signal.SIGKILL and self.left < 1):
             return Ended("TIMEOUT", f"it took longer than {self.limits.seconds:g} s of processor time")
         if code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS):

@@ -519,6 +519,7 @@ class Workers:
 
 
 def main(source: int, sink: int, confine: Any) -> None:
+    confine.end_with_parent()
     config, _ = received(source)
     sys.argv = ["submission.py"]  # a script may read its own
     os.chdir(config["folder"])
