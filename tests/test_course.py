@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from multiprocessing import active_children
 from pathlib import Path
@@ -370,8 +371,12 @@ def test_two_on_a_cluster(here: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def below(process: int) -> list[int]:
     """What it has started, and what that has, of those whom a terminal's Ctrl-C reaches."""
-    children = map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())
-    return [p for child in children if os.getpgid(child) == os.getpgid(process) for p in (child, *below(child))]
+    found: list[int] = []
+    with suppress(OSError):  # one has ended meanwhile
+        for child in map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split()):
+            if os.getpgid(child) == os.getpgid(process):
+                found += [child, *below(child)]
+    return found
 
 
 @pytest.mark.parametrize("reached", ["all", "workers"])
@@ -395,7 +400,8 @@ def test_ctrl_c_keeps_the_rows_that_are_there_and_the_same_command_goes_on(
         os.killpg(process.pid, signal.SIGINT)
     else:
         for worker in below(process.pid):
-            os.kill(worker, signal.SIGINT)
+            with suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGINT)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, json.loads(out)) == (130, {"error": "interrupted."})
     assert err.splitlines() == ["the rows so far are in rows.jsonl: the same command goes on from there.", "error: interrupted."]
