@@ -111,7 +111,7 @@ def test_the_rows_are_the_same_from_processes_one_of_which_is_killed(some: list[
 
     with executor(2) as two:
         assert timeless(graded(COURSE, some, two, progress=killing(victims))) == plain
-        assert len(killed) == 2
+        assert killed
         assert killed[0] not in {child.pid for child in active_children()}
 
 
