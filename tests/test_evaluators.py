@@ -71,6 +71,7 @@ from gradcheck_rl import (
     step,
     tanh,
 )
+from gradcheck_rl.backends import remote, rows
 from gradcheck_rl.backends import torch as backend
 from gradcheck_rl.errors import CodeError, InputError, Unsuitable
 from gradcheck_rl.estimate import UNSURE, Estimate, Evidence
@@ -1852,6 +1853,23 @@ def test_many_outcomes_are_called_in_parts_that_change_no_bit(monkeypatch: pytes
         assert np.array_equal(a.values, b.values) and a.reached == b.reached
         assert (a.gradients is None) is not gradient
         assert np.array_equal(a.gradients, b.gradients) if gradient else b.gradients is None
+
+
+@pytest.mark.parametrize("each", [2, 4, 100])
+def test_in_parts_too_what_cannot_happen_is_not_asked_elsewhere(monkeypatch: pytest.MonkeyPatch, each: int) -> None:
+    asked: list[float] = []
+
+    def ask(op: str, given: Any, dtype: str, cotangents: Any) -> rows.Rows:
+        asked.extend(given["z"].tolist())
+        return rows.Rows(given["x"] * given["z"], "f", (), ())
+
+    monkeypatch.setattr(backend, "AT_ONCE", each)
+    can = np.array([[0, 1, 1, 0, 1], [1, 1, 0, 0, 1]], bool)
+    z = np.arange(10.0).reshape(2, 5)
+    found = ran(lambda x, z: remote.called(ask, {"x": x, "z": z}), False, can, z=z)
+    most = can if each > 2 else can | ~can.any(axis=0)  # a part where nothing can happen is asked whole, for its shape
+    assert sorted(asked) == z[most].tolist()
+    assert np.array_equal(found.values[can, 0], (z * [[1], [2]])[can])
 
 
 def test_code_may_draw_what_it_does_not_use() -> None:

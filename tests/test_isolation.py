@@ -139,20 +139,21 @@ def test_a_worker_has_its_pipes_and_nothing_of_where_it_comes_from(session: Sess
 
 
 FRESH = """
-import sys
 import numpy as np
 np.mine = getattr(np, "mine", 0) + 1
+drawn = np.random.standard_normal()
 def f(x): return np.mine
-def threads(x): return float(np.random.standard_normal())
+def chance(x): return drawn
 """
 
 
 @pytest.mark.parametrize("tier", available(), ids=lambda t: t.name)
 def test_what_one_worker_does_no_other_sees(tier: Tier) -> None:
-    """Both are forked from one process, which the second finds as the first did; what chance gives them differs."""
-    one, two = started(tier, FRESH, ("f", "g")), started(tier, FRESH.replace("threads", "g"), ("f", "g"))
+    """All are forked from one process, which each finds as the first did; what chance gives them differs."""
+    one, two = (started(tier, FRESH, ("f", "chance")) for _ in range(2))
     assert one._starter is two._starter
     assert [value(s, "f") for s in (one, two, one)] == [1, 1, 1]
+    assert value(one, "chance") != value(two, "chance")
     one.close()
     assert value(two, "f") == 1
     three = started(tier, FRESH, ("f",))

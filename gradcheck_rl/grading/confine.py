@@ -10,6 +10,7 @@ import ctypes
 import os
 import platform
 import resource
+import signal
 import struct
 from collections.abc import Mapping
 
@@ -21,7 +22,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CLONE_THREAD = 0x10000
 X32 = 0x40000000
 
-PARENT_DIES, KILL, DUMPABLE, NO_NEW_PRIVS, SECCOMP_FILTER, ALL_THREADS = 1, 9, 4, 38, 1, 1
+PARENT_DIES, DUMPABLE, NO_NEW_PRIVS, SECCOMP_FILTER, ALL_THREADS = 1, 4, 38, 1, 1
 
 # What is refused: name, number on x86_64, number on aarch64 (None: it has no such call).
 REFUSED: tuple[tuple[str, int | None, int | None], ...] = (
@@ -145,7 +146,7 @@ def keep_secrets() -> None:
 def end_with_parent() -> None:
     """It does not outlive the process that it was forked from."""
     if _linux():
-        _libc().prctl(PARENT_DIES, KILL, 0, 0, 0)
+        _libc().prctl(PARENT_DIES, signal.SIGKILL, 0, 0, 0)
 
 
 def limits(cpu_s: float, memory: int, file_size: int, files: int) -> None:

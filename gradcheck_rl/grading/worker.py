@@ -452,6 +452,8 @@ def imported(libraries: Sequence[str]) -> None:
     for library in libraries:
         if library not in sys.modules and library in LIBRARIES:
             module = importlib.import_module(library)
+            if library == "numpy":
+                importlib.import_module("numpy.random")
             if library == "torch":
                 module.set_num_threads(1)
                 warm(module)
@@ -523,10 +525,9 @@ def main(source: int, sink: int, confine: Any) -> None:
     config, _ = received(source)
     sys.argv = ["submission.py"]  # a script may read its own
     os.chdir(config["folder"])
-    if chance := sys.modules.get("numpy.random"):
-        chance.seed()  # what was imported once has drawn its seed once
     landlock = confine.landlock(config["readable"]) if config["readable"] is not None else 0
     imported(config["libraries"])
+    sys.modules["numpy.random"].seed()  # else all that are forked from one process draw the same
     confine.limits(config["cpu_s"], config["memory"], config["file_size"], config["files"])
     filtered = confine.seccomp()
     send(sink, {"ready": True, "landlock": landlock, "seccomp": filtered})
