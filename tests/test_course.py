@@ -165,7 +165,7 @@ TELLS = """
 import sys, torch
 before = set(sys.modules)
 def log_pi(w, s0, allowed):
-    print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+    print("ran", *sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
     return (w * s0).masked_fill(allowed == 0, -torch.inf).log_softmax(-1)
 def reinforce(w, s0, allowed, reward, action):
     return log_pi(w, s0, allowed)[action] * reward[action]
@@ -191,7 +191,7 @@ def test_a_submission_costs_one_worker_which_imports_what_it_names_and_no_more(
     assert all(row.score == 2 for row in rows) and len(started) == len(paths)
     # torch imports SymPy, at a third of its own price, where a gradient is asked for in one way and not in another.
     told = [set(row.output.split()) for row in rows]
-    assert all(words and "sympy" not in words for words in told)
+    assert all("ran" in words and "sympy" not in words for words in told)
 
 
 def test_what_submissions_answered_does_not_pile_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
