@@ -7,12 +7,13 @@ too. Without that, the derivative of an expectation by a parameter that occurs o
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, lru_cache
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import sympy as sp
+from sympy.polys.rings import PolyRing
 from sympy.printing.precedence import PRECEDENCE
 
 from .calculus import free, has, has_value, slope
@@ -253,41 +254,71 @@ def _gaussian(body: Any, atoms: Sequence[Any], law: Gaussian) -> Any:
     z = [sp.Dummy(f"z{i}", real=True) for i in range(len(atoms))]
     value = [m + sum(row[j] * z[j] for j in range(i + 1)) for i, (m, row) in enumerate(zip(law.mean, law.factor, strict=True))]
     body = _at(body, dict(zip(atoms, value, strict=True)))
-    total = sp.S.Zero
-    for term in (part for whole in _multiplied_out(body) for part in _shifted(whole, z)):
-        jumps = [f for f in sp.Mul.make_args(term) if isinstance(f, step_) and f.has(*z)]
-        moment = _half_line(jumps, z) if jumps else lambda powers: sp.Mul(*map(_moment, powers))
-        try:
-            monomials = sp.Poly(term / sp.Mul(*jumps), *z).terms()
-        except sp.PolynomialError as error:
-            raise Unsuitable(NO_POLYNOMIAL) from error
-        for powers, coefficient in monomials:
-            if coefficient.has(*z):
-                raise Unsuitable(NO_POLYNOMIAL)
-            total += coefficient * moment(powers)
-    return total
+    _few(_terms(body))
+    return sp.Add(*(term for part in _parts(body, z) for term in part.mean()))
 
 
-def _multiplied_out(e: Any) -> Sequence[Any]:
-    if (terms := _terms(e)) > TERMS_IN_A_FORMULA:
+class _Part(NamedTuple):
+    """What is multiplied by the same exp(exponent) and indicators: a polynomial in z, and in all else that it is made of."""
+
+    z: Sequence[Any]
+    polynomial: Any
+    exponent: Any
+    jumps: Sequence[Any]
+
+    def mean(self) -> Iterator[Any]:
+        """The mean of f(z) exp(t z + c) is that of f(z + t), times exp(c + t^2 / 2)."""
+        ring, n = self.polynomial.ring, len(self.z)
+        if any(sum(powers[:n]) > 1 for powers in self.exponent):
+            raise Unsuitable(NO_POLYNOMIAL)
+        z, polynomial = ring.gens[:n], self.polynomial
+        t = [self.exponent.diff(x) for x in z]
+        if any(t):
+            _few(max(math.prod(math.comb(k + len(by), k) for k, by in zip(powers, t, strict=False)) for powers in polynomial))
+            polynomial = polynomial.compose([(x, x + by) for x, by in zip(z, t, strict=True)])
+        centre = self.exponent - sum(x * by for x, by in zip(z, t, strict=True))
+        beside = sp.expand(sp.exp((centre + sum(by**2 for by in t) / 2).as_expr()))
+        shift = {x: x + by.as_expr() for x, by in zip(self.z, t, strict=True)}
+        moment = _half_line([f.xreplace(shift) for f in self.jumps], self.z) if self.jumps else lambda k: sp.Mul(*map(_moment, k))
+        for powers, number in polynomial.terms():
+            if (mean := moment(powers[:n])) != 0:
+                others = zip(ring.symbols[n:], powers[n:], strict=True)
+                yield sp.Mul(ring.domain.to_sympy(number), *(x**k for x, k in others if k), beside, mean)
+
+
+def _few(terms: float) -> None:
+    if terms > TERMS_IN_A_FORMULA:
         raise Unsuitable(f"the integrand has up to {terms:.0e} terms when it is multiplied out, too many for one formula")
-    return sp.Add.make_args(sp.expand(e))
 
 
-def _shifted(term: Any, z: Sequence[Any]) -> Sequence[Any]:
-    """Terms without exp(t z) that have the same mean: what it multiplies at z + t, times exp(t^2 / 2)."""
-    tilts: list[Any] = [f for f in sp.Mul.make_args(term) if isinstance(f, sp.exp) and f.has(*z)]
-    if not tilts:
-        return [term]
-    exponent = sp.Add(*(f.args[0] for f in tilts))
-    if not exponent.is_polynomial(*z):
+def _parts(e: Any, z: Sequence[Any]) -> list[_Part]:
+    e = e.xreplace({x: sp.expand(x) for x in _letters(e)})
+    letters = _letters(e)
+    marks = [x for x in letters if isinstance(x, (sp.exp, step_)) and x.has(*z)]
+    others = letters.difference(marks).union(*(_letters(x.args[0]) for x in marks if isinstance(x, sp.exp))).difference(z)
+    if any(x.has(*z) for x in others):
         raise Unsuitable(NO_POLYNOMIAL)
-    t = [slope(exponent, x) for x in z]
-    if any(x.has(*z) for x in t):
-        raise Unsuitable(NO_POLYNOMIAL)
-    rest = (term / sp.Mul(*tilts)).xreplace({x: x + by for x, by in zip(z, t, strict=True)})
-    offset = exponent.xreplace(dict.fromkeys(z, sp.S.Zero))
-    return _multiplied_out(rest * sp.exp(offset + sp.Add(*(x**2 for x in t)) / 2))
+    ring = PolyRing((*z, *marks, *others), sp.QQ)
+    n, end = len(z), len(z) + len(marks)
+    found: dict[Any, Any] = {}
+    for powers, number in ring.from_expr(e).terms():
+        part = found.setdefault(powers[n:end], ring.zero)
+        part[(*powers[:n], *(0 for _ in marks), *powers[end:])] = number
+    parts: list[_Part] = []
+    for powers, polynomial in found.items():
+        of = [(x, k) for x, k in zip(marks, powers, strict=True) if k]
+        exponent = sum((ring.from_expr(x.args[0]) * k for x, k in of if isinstance(x, sp.exp)), ring.zero)
+        parts.append(_Part(z, polynomial, exponent, [x for x, _ in of if isinstance(x, step_)]))
+    return parts
+
+
+def _letters(e: Any) -> set[Any]:
+    """What a formula is a polynomial in."""
+    if e.is_Rational:
+        return set()
+    if e.is_Add or e.is_Mul or (e.is_Pow and e.args[1].is_Integer and e.args[1] > 1):
+        return set[Any]().union(*map(_letters, e.args))
+    return {e}
 
 
 def _terms(e: Any) -> float:
@@ -321,7 +352,7 @@ def _held(x: Any, atoms: Sequence[Any]) -> Any:
     return x.xreplace({s: frozen_(s) for s in x.free_symbols - set(atoms)}) if x.has(*atoms) else frozen_(x)
 
 
-def _half_line(jumps: list[Any], z: list[Any]) -> Callable[[Sequence[int]], Any]:
+def _half_line(jumps: Sequence[Any], z: Sequence[Any]) -> Callable[[Sequence[int]], Any]:
     """Moments where one indicator is 1: z >= c, or the rest of the line."""
     inside = jumps[0].args[0]
     if len(jumps) == len(z) == 1 and inside.is_polynomial(*z) and sp.degree(inside, z[0]) == 1:

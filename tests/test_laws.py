@@ -639,6 +639,55 @@ def test_an_exponential_of_two_normal_draws_sees_how_they_vary_together() -> Non
     assert [line.verdict for line in report.claims] == ["proved", "refuted"]
 
 
+quarters = st.integers(-4, 4).map(lambda n: sp.Rational(n, 4))
+
+
+@settings(max_examples=25)
+@given(
+    f=st.lists(st.tuples(quarters, st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=4),
+    tilts=st.lists(st.tuples(quarters, quarters), min_size=1, max_size=3),
+    mean=st.tuples(quarters, quarters),
+    factor=st.tuples(*[st.integers(1, 4).map(lambda n: sp.Rational(n, 4))] * 3),
+)
+def test_sums_of_exponentials_of_two_normal_draws_have_a_closed_mean(
+    f: list[Any], tilts: list[Any], mean: Any, factor: Any
+) -> None:
+    """By Gauss and Hermite's rule in both coordinates, which knows nothing of tilts and moments."""
+    a, b, c = factor
+    x = Draw("x", Gaussian(mean, covariance=((a**2, a * b), (a * b, b**2 + c**2))))
+
+    def body(u: Any, v: Any, by: Any) -> Any:
+        return sum(k * u**i * v**j for k, i, j in f) * sum(by(s * u + t * v) for s, t in tilts)
+
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    first, second = np.meshgrid(nodes, nodes)
+    m, n, a, b, c = map(float, (*mean, *factor))
+    at = body(m + a * first, n + b * first + c * second, lambda e: np.exp(np.asarray(e, dtype=float)))
+    weighed = np.outer(weights, weights) / (2 * np.pi) * np.asarray(at, dtype=float)
+    assert abs(float(closed(E(body(x[0], x[1], exp)))) - weighed.sum()) <= 1e-9 * (1 + abs(weighed).sum())
+
+
+def test_letters_are_multiplied_out_with_what_is_drawn() -> None:
+    """The tilt and the factors are letters here, of which each moment has many: no term is looked at alone."""
+    m, s = Parameter("m", 2), Parameter("s", 3, over=Uniform(0.5, 1))
+    x = Draw("x", Gaussian(m, covariance=((s[0] ** 2, s[0] * s[1]), (s[0] * s[1], s[1] ** 2 + s[2] ** 2))))
+    found = closed(E((x[0] ** 2 * x[1] ** 2 * exp(x[0] - x[1]) + 3 * x[1]) ** 2))
+    numbers = dict(zip((*m, *s), (sp.Rational(n, 4) for n in (1, -2, 3, 4, 2)), strict=True))
+    at_them = closed(E((x[0] ** 2 * x[1] ** 2 * exp(x[0] - x[1]) + 3 * x[1]) ** 2).xreplace(numbers))
+    assert sp.expand(found.xreplace(numbers) - at_them) == 0
+
+
+def test_an_indicator_squared_is_the_indicator() -> None:
+    b, z = Variable("b")[()], Draw("z", Gaussian(0, 1))
+    assert closed(E((z * step(z - b)) ** 2)) == closed(E(z**2 * step(z - b)))
+
+
+def test_an_exponential_that_moves_by_many_letters_is_told() -> None:
+    a, z = Parameter("a", 10), Draw("z", Gaussian(0, 1))
+    with pytest.raises(Unsuitable, match="too many for one formula"):
+        closed(E(z**12 * exp(sum(a) * z)))
+
+
 @pytest.mark.parametrize("body", [lambda x: exp(x**2 / 8), lambda x: exp(tanh(x)), lambda x: exp(exp(x / 9))])
 def test_other_exponentials_have_no_closed_mean(body: Any) -> None:
     with pytest.raises(Unsuitable, match="nor one times exp of a multiple of it"):
