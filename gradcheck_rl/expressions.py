@@ -634,9 +634,12 @@ class Integration:
             x, w = (v.reshape(*v.shape[:-2], -1) for v in (x, w))
             w = w * _trail(np.sign(high - low), 1)
         with np.errstate(all="ignore"):
-            found = self._inside(ring, [*(_trail(v, 1) for v in (*outer, *out)), x])
+            given = [*(_trail(v, 1) for v in (*outer, *out)), x]
+            found = self._inside(ring, given)
             if self._line:  # far out exp(x) is infinite, and 0 times it no number
                 found = [np.where(np.isnan(y) & (np.abs(x) > SIGHT), 0.0, y) for y in found]
+            else:  # near an end 2 x - 1 is -1 in floats
+                found = in_balls_where_floats_fail(self._inside, given, found, w, 1)
             return [_integral(w, y, (-1,)) for y in found]
 
 

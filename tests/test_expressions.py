@@ -482,6 +482,7 @@ TRUTHS: list[tuple[Any, Any]] = [
     (sp.Integral(sp.Abs(m), (m, -1, 2)), R(5, 2)),
     (sp.Integral(maximum(m - R(1, 3), 0), (m, 0, 1)), R(2, 9)),
     (sp.Integral(sp.exp(-((m - R(1, 3)) ** 2) * 10**8), (m, -sp.oo, sp.oo)), sp.sqrt(sp.pi) / 10**4),
+    (sp.Integral(sp.erfinv(2 * m - 1), (m, 0, R(1, 4))), -sp.exp(-(sp.erfinv(R(1, 2)) ** 2)) / sp.sqrt(4 * sp.pi)),
 ]
 
 
