@@ -621,26 +621,31 @@ class Integration:
     def _floats(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
         with np.errstate(all="ignore"):
             out = [np.asarray(v, dtype=float) for v in self._outside(ring, outer)]
-        rule = Rule(ring.order, cheap=0 if self._inside.nests else int(affordable(outer, CHEAP[ring.order])))
-        if self._line:
-            x, w = line(rule)
-        else:
-            low, high, *out = out
-            a, b = pieces(np.minimum(low, high), np.maximum(low, high), out[: len(self._cuts)])
-            out = out[len(self._cuts) :]
-            t, w = tanh_sinh(rule._replace(cheap=rule.cheap // (len(self._cuts) + 1)), 0)
-            x = (a + b) / 2 + (b - a) / 2 * t
-            w = np.where((x == a) | (x == b), 0.0, (b - a) / 2 * w)  # a node that rounds to an end may lie on a pole
-            x, w = (v.reshape(*v.shape[:-2], -1) for v in (x, w))
-            w = w * _trail(np.sign(high - low), 1)
+        cheap = 0 if self._inside.nests else int(affordable(outer, CHEAP[ring.order]))
         with np.errstate(all="ignore"):
-            given = [*(_trail(v, 1) for v in (*outer, *out)), x]
+            if self._line:
+                x, w = line(Rule(ring.order, cheap=cheap))
+                found = self._inside(ring, [*(_trail(v, 1) for v in (*outer, *out)), x])
+                # far out exp(x) is infinite, and 0 times it no number
+                return [_integral(w, np.where(np.isnan(y) & (np.abs(x) > SIGHT), 0.0, y), (-1,)) for y in found]
+            low, high, *out = out
+            cuts, fixed = out[: len(self._cuts)], out[len(self._cuts) :]
+            given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(ring.order, cheap=cheap))
             found = self._inside(ring, given)
-            if self._line:  # far out exp(x) is infinite, and 0 times it no number
-                found = [np.where(np.isnan(y) & (np.abs(x) > SIGHT), 0.0, y) for y in found]
-            else:  # near an end 2 x - 1 is -1 in floats
-                found = in_balls_where_floats_fail(self._inside, given, found, w, 1)
+            if cheap and not all(np.isfinite(y).all() for y in found):  # balls are not cheap
+                given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(ring.order))
+                found = self._inside(ring, given)
+            found = in_balls_where_floats_fail(self._inside, given, found, w, 1)  # near an end 2 x - 1 is -1 in floats
             return [_integral(w, y, (-1,)) for y in found]
+
+    def _between(self, low: Any, high: Any, cuts: Sequence[Any], known: Sequence[Any], rule: Rule) -> tuple[list[Any], Any]:
+        """What the integrand is given, nodes last, and the weights."""
+        a, b = pieces(np.minimum(low, high), np.maximum(low, high), cuts)
+        t, w = tanh_sinh(rule._replace(cheap=rule.cheap // (len(cuts) + 1)), 0)
+        x = (a + b) / 2 + (b - a) / 2 * t
+        w = np.where((x == a) | (x == b), 0.0, (b - a) / 2 * w)  # a node that rounds to an end may lie on a pole
+        x, w = (v.reshape(*v.shape[:-2], -1) for v in (x, w))
+        return [*(_trail(v, 1) for v in known), x], w * _trail(np.sign(high - low), 1)
 
 
 def _hoisted(e: Any, x: Any, fixed: dict[Any, Any]) -> Any:
