@@ -200,8 +200,9 @@ class Program:
             raise Unsuitable("generic functions and symbolic sums have no value")
         if e.is_Float:
             near = Fraction(float(e)).limit_denominator(1000)
-            fraction = f"{near.numerator}, {near.denominator}" if float(near) == float(e) else f"'{float(e)!r}'"
-            exactly = f"write Rational({fraction}) so that the model stays exact."
+            said = f"'{float(e)!r}'), or what it was rounded from, as sympy.pi or sqrt(2),"
+            wanted = f"{near.numerator}, {near.denominator})" if float(near) == float(e) else said
+            exactly = f"write Rational({wanted} so that the model stays exact."
             raise ProblemError(f"{float(e)!r} is a rounded number inside a formula: {exactly}")
         if e.is_Symbol:
             raise ProblemError(f"`{e}` has no value here: it is no variable of this problem and no draw under an expectation.")
@@ -209,7 +210,8 @@ class Program:
             ways = "let the law of the draw depend on the parameter instead, or write frozen(...) around the jump."
             raise ProblemError(f"a derivative meets a jump, where {str(e.args[0])[:80]} is 0: {ways}")
         wanted = (
-            "write step, minimum, maximum or clip, and KroneckerDelta(draw, k) for 1 where a draw is k; docs/words.md has all."
+            "write it by exp, log, sqrt, tanh, step, minimum, maximum or clip, as atanh(x) is log((1 + x)/(1 - x))/2, and "
+            "KroneckerDelta(draw, k) for 1 where a draw is k; docs/words.md has all."
         )
         raise ProblemError(f"no way to evaluate {type(e).__name__} in {str(e)[:80]}: {wanted}")
 

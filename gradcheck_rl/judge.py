@@ -326,6 +326,8 @@ class Judge:
         other = "write by='sampled' on the claim" if drawn else "write it in another form"
         known = min(alone, default=room) <= claim.resolution
         narrow = "other points are known by themselves: narrow the space, or " if known else ""
+        if formulas is not None and any(has(e, sp.Integral) for e in formulas):
+            return f"{narrow}write an Integral for each side of its kinks and jumps", row
         return f"{narrow}name its kinks and jumps, Draw(..., breaks=(...)), or {other}", row
 
     def _alone(self, q: Quantity, scene: Scene) -> list[float]:

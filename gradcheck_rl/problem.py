@@ -219,6 +219,7 @@ class _Found:
         self.names: dict[str, Symbols] = {}
         self.alike: set[str] = set()  # names of several draws: no code may ask for them
         self.written: set[str] = set()  # names that formulas give to their parts
+        self._looked_at: set[Draw] = set()
 
     def add(self, x: Any) -> None:
         if isinstance(x, Bundle):
@@ -260,6 +261,15 @@ class _Found:
                     self.alike.add(home.name)
             elif home.name not in self.names and (home.bundle is None or not self._holds_one_of(home.bundle.names)):
                 self._draw(home)
+            elif home.bundle is not None:
+                self._laws(home)
+
+    def _laws(self, draw: Draw) -> None:
+        """The variables of a draw that is known by the names of its bundle, or whose bundle is another than the known one."""
+        for d in with_parents(draw.atoms):
+            if d not in self._looked_at:
+                self._looked_at.add(d)
+                self.formula(*(a for a in atoms_in(d.law) if not isinstance(a, Random)))
 
     def _holds_one_of(self, names: Mapping[str, Symbols]) -> bool:
         """Is there a bundle with a name of these, or all of them? Another one is for claims that say over= it."""

@@ -1521,6 +1521,32 @@ def test_two_episodes_of_which_one_hides_its_states_stand_on_one_page(hidden_fir
     assert (verdicts if not hidden_first else verdicts[::-1]) == ["agrees", "agrees", "refuted"]
 
 
+SCORES = """
+from gradcheck_rl import *
+theta = Parameter("theta", (2, 2), over=LogRational())
+start, step = Variable("start", 2, over=Simplex()), Variable("step", (2, 2, 2), over=Simplex())
+pi = softmax(theta)
+tau = episode(start, step, [[0, 1], [1, 0]], pi, 2)
+states, actions = tau["states"], tau["actions"]
+def right(theta, states, actions):
+    return theta.log_softmax(-1)[states, actions].sum()
+def wrong(theta, states, actions):
+    return theta.log_softmax(-1)[states[0], actions[1]]
+def score(k):
+    return Gradient(log(pi[states[0], actions[k]]) + log(pi[states[1], actions[1]]))
+problem = Problem("Scores", (Claim("So.", Equal(Mean({}), 0)),))
+"""
+
+
+@pytest.mark.parametrize(("of", "holds"), [("Gradient(right)", 1), ("score(0)", 1), ("Gradient(wrong)", 0), ("score(1)", 0)])
+def test_a_table_that_the_law_of_a_later_step_alone_reads_is_a_variable(tmp_path: Path, of: str, holds: int) -> None:
+    """The score of a trajectory has mean zero, and no side of that names the transitions."""
+    path = tmp_path / "scores.py"
+    path.write_text(SCORES.format(of))
+    (line,) = check(load(str(path))).claims
+    assert line.verdict in (("agrees", "proved") if holds else ("refuted",))
+
+
 @given(shape=st.lists(st.integers(1, 4), min_size=2, max_size=3).filter(lambda n: np.prod(n) != 3))
 def test_a_layer_whose_shape_does_not_fit_is_told_of_its_parameter(shape: list[int]) -> None:
     class Layered(torch.nn.Module):

@@ -18,6 +18,8 @@ import torch
 from flint import fmpq
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy import exp as np_exp
+from scipy.special import softmax as scipy_softmax
 
 from gradcheck_rl import (
     AtMost,
@@ -1351,6 +1353,16 @@ def _inside(theta: Any) -> Any:
 def test_numpy_in_a_function_inside_is_numpy(code: Any, off: int) -> None:
     theta = Parameter("theta", 3)
     report = check(Problem(title="t", claims=(Claim("So.", Equal(Value(code), theta[1] + (2 + off) * theta[2])),)))
+    (line,) = report.claims
+    assert line.verdict == ("refuted" if off else "agrees")
+    assert [route.route for route in line.routes] == ["symbolic + numpy"]
+
+
+@pytest.mark.parametrize("code", [lambda theta: scipy_softmax(theta)[0], lambda theta: np_exp(theta)[0] / np_exp(theta).sum()])
+@pytest.mark.parametrize("off", [0, 1])
+def test_functions_of_numpy_and_scipy_are_known_by_their_own_name(code: Any, off: int) -> None:
+    theta = Parameter("theta", 3)
+    report = check(Problem(title="t", claims=(Claim("So.", Equal(Value(code), softmax(theta)[off])),)))
     (line,) = report.claims
     assert line.verdict == ("refuted" if off else "agrees")
     assert [route.route for route in line.routes] == ["symbolic + numpy"]

@@ -553,9 +553,11 @@ def test_a_continuous_draw_without_closed_form_is_not_evaluated_exactly() -> Non
 f = sp.Function("f")
 ERRORS: list[tuple[Any, type[Exception], str]] = [
     (x * sp.Float(0.5), ProblemError, "0.5 is a rounded number inside a formula: write Rational.1, 2."),
+    (x * sp.Float(math.pi), ProblemError, r"write Rational\('3.14159\d*'\), or what it was rounded from, as sympy.pi or"),
     (sp.Symbol("z") + x, ProblemError, "`z` is a symbol of SymPy, which has no values: write z = Variable"),
     (Draw("a", Bernoulli(R(1, 2)))[()] + x, ProblemError, "the draw `a` has no value here: take the expectation"),
     (sp.gamma(x), ProblemError, "no way to evaluate gamma in gamma"),
+    (sp.atanh(x), ProblemError, r"as atanh\(x\) is log\(\(1 \+ x\)/\(1 - x\)\)/2"),
     (f(x), Unsuitable, "generic functions and symbolic sums have no value"),
     (sp.Derivative(x**2, x), Unsuitable, r"a Derivative is worked out in a derivation alone: write diff\(f, x\)"),
 ]

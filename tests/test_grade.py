@@ -27,7 +27,8 @@ import sympy as sp
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gradcheck_rl.claims import Claim
+from gradcheck_rl import Bernoulli, Draw, E, Gradient, Mean, Parameter, Problem, Variable, sigmoid
+from gradcheck_rl.claims import Claim, Equal
 from gradcheck_rl.cli import main
 from gradcheck_rl.errors import InputError
 from gradcheck_rl.expectation import closed
@@ -1117,6 +1118,19 @@ def test_a_template_tells_of_each_mean_that_is_claimed() -> None:
         says = f"the mean of the gradient by {name} of `reinforce` is the gradient by {name} of E[-(-c + x)**2]"
         assert says in asked_for.replace("The mean", "the mean")
     assert asked_for.count("x is normal") == 1
+
+
+@pytest.mark.parametrize("where", [None, Equal(Variable("b"), 0)])
+def test_a_template_does_not_tell_what_holds_under_a_condition_alone(where: Any) -> None:
+    theta = Parameter("theta")
+    coin = Draw("coin", Bernoulli(sigmoid(theta)))
+
+    def weighed(theta: Any, coin: Any) -> Any:
+        return coin * theta.sigmoid()
+
+    claim = Claim("So.", Equal(Mean(Gradient(weighed)), Gradient(E(coin))), where=where)
+    (part,) = parts(Problem("Coins", (claim,)), Rubric((Rule("weighed"),)))
+    assert ("the gradient of E[coin]" in part.asks) == (where is None)
 
 
 def test_a_wrong_formula_is_told_what_it_is_and_what_was_expected() -> None:

@@ -827,6 +827,12 @@ def test_draws_are_not_asked_for_where_the_other_side_is_too_wide(samples: int |
     assert found.reason.endswith(f": {KINKS}it in another form")
 
 
+def test_a_written_integral_that_bends_is_told_to_be_split() -> None:
+    t = sp.Symbol("t", real=True)
+    found = too_wide(Equal(sp.Integral(maximum(sp.exp(t) - 2, 0), (t, 0, 1)), sp.E - 4 + 2 * sp.log(2)))
+    assert found.reason.endswith(": write an Integral for each side of its kinks and jumps")
+
+
 def test_formulas_that_are_too_wide_are_told_what_helps() -> None:
     for by in (None, "sampled", ("sampled", "integrated")):
         found = too_wide(Equal(nested(x), known_chance(x)), by)

@@ -41,11 +41,13 @@ def elsewhere(code: Callable[..., Any]) -> Elsewhere | None:
 
 
 def is_numpy(code: Callable[..., Any]) -> bool:
-    """Does the function use numpy, or an MDP in numbers, and no torch? Read off the names it mentions, and its helpers do,
-    never by trying."""
+    """Does the function use numpy or scipy, or an MDP in numbers, and no torch? Read off the names it mentions, and its helpers
+    do, never by trying."""
     if (there := elsewhere(code)) is not None:
         return there.numpy
-    return not _mentioned(code, set()).isdisjoint(("numpy", MDP.__module__)) and not is_torch(code)
+    used = _mentioned(code, set())
+    in_arrays = MDP.__module__ in used or any(module.partition(".")[0] in ("numpy", "scipy") for module in used)
+    return in_arrays and not is_torch(code)
 
 
 def is_torch(code: Callable[..., Any]) -> bool:
@@ -74,6 +76,8 @@ def _mentioned(code: Callable[..., Any], seen: set[Any]) -> set[str]:
             found.add(value.__module__)
         elif inspect.isfunction(value) and value.__module__ == function.__module__:
             found |= _mentioned(value, seen)
+        elif callable(value):  # taken from a module by its name: a ufunc has none, and its type has
+            found.add(getattr(value, "__module__", None) or type(value).__module__)
     return found
 
 

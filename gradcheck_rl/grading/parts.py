@@ -302,7 +302,7 @@ def _specified(slot: Callable[..., Any], problem: Problem) -> str:
     laws: dict[str, None] = {}
     names: dict[str, None] = {}
     for claim in problem.claims:
-        if claim.at is None and type(claim.that) is Equal:
+        if claim.at is None and claim.where is None and type(claim.that) is Equal:
             left, right = claim.that.sides
             if isinstance(left, Mean) and left.code() == [slot] and isinstance(right, Gradient) and not is_code(right.of):
                 means[f"{described(left)} is {described(right)}"] = None
