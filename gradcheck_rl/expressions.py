@@ -634,7 +634,7 @@ class Integration:
             cuts, fixed = out[: len(self._cuts)], out[len(self._cuts) :]
             given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(ring.order, cheap=cheap))
             found = self._inside(ring, given)
-            if cheap and not all(np.isfinite(y).all() for y in found):  # balls are not cheap
+            if cheap and not all(np.isfinite(np.where(w == 0, 0.0, y)).all() for y in found):  # balls are not cheap
                 given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(ring.order))
                 found = self._inside(ring, given)
             found = in_balls_where_floats_fail(self._inside, given, found, w, 1)  # near an end 2 x - 1 is -1 in floats
