@@ -127,7 +127,7 @@ UNSURE = 0.1  # an integral that is known no better may be infinite: one that is
 RULES = 6
 
 
-def quadrature(rule: Callable[..., Floats], nodes: int) -> Estimate:
+def quadrature(rule: Callable[..., Floats], nodes: int, missed: Callable[[], Floats] | None = None) -> Estimate:
     """A rule at several orders: the second is the value; how far the others are from it, and the rounding, are the radius.
 
     Across a kink or a jump two orders may be near each other by chance and far from the truth. Where the first two are not
@@ -136,29 +136,32 @@ def quadrature(rule: Callable[..., Floats], nodes: int) -> Estimate:
     coarse for what is narrow: no three starts err alike at a kink or jump. Else the radius is four times the spread of all,
     here and, in proportion, at every other point, where the nodes may have missed what is seen here. What grows from each rule
     to the next, as they reach farther, and does not slow down, is not known at all. What settled is not trusted beyond a
-    hundred times the distance at which it did.
+    hundred times the distance at which it did. What the second rule has `missed`, as outcomes at random
+    show, all have, but where the last ones have added as much.
     """
     with np.errstate(all="ignore"):
         first, value = rule(0), rule(1)
         gap, scale = np.abs(value - first), 1 + np.abs(value)
-        settled = gap <= AT_ONCE * scale
+        gone = np.zeros(value.shape) if missed is None else np.nan_to_num(np.abs(missed()), nan=0.0, posinf=0.0)
+        sighted = gone <= LEAST * scale
+        settled = (gap <= AT_ONCE * scale) & sighted
         radius = np.maximum(2 * gap, LEAST * scale)
         if not settled.all():
             third = rule(2)
             near = np.minimum(np.abs(third - value), np.abs(third - first))
-            settled |= (gap <= SETTLING * scale) & (near <= SETTLED * scale)
+            settled |= (gap <= SETTLING * scale) & (near <= SETTLED * scale) & sighted
             if not settled.all():
                 hard = np.flatnonzero(~settled.all(axis=tuple(range(1, settled.ndim))))  # the points that are asked again
                 fine = np.stack([value] * (RULES - 3))
                 fine[:, hard] = [rule(n, hard) for n in range(3, RULES)]
                 every = np.stack([first, value, third, *fine])
                 apart, spread = np.ptp(fine, axis=0), np.ptp(every, axis=0)
-                narrow = ~settled & (apart <= SETTLED * scale)
+                narrow = ~settled & (apart <= SETTLED * scale) & (sighted | (np.abs(fine[0] - value) > gone / UNSETTLED))
                 steps = np.diff(every, axis=0)
                 one_way = (steps > 0).all(axis=0) | (steps < 0).all(axis=0)
                 grows = one_way & (np.abs(steps[-1]) > GROWING * spread)
                 value = np.where(narrow, fine[0], value)
-                radius = np.where(settled, radius, np.where(narrow, LEAST * scale, UNSETTLED * spread))
+                radius = np.where(settled, radius, np.where(narrow, LEAST * scale, UNSETTLED * np.maximum(spread, gone)))
                 part = radius / scale
                 elsewhere = np.where(settled | ~np.isfinite(part), 0.0, part).max(axis=0, initial=0.0)
                 radius = np.maximum(radius, elsewhere * scale)

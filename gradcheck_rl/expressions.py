@@ -32,9 +32,14 @@ from .nodes import (
     CENTRED,
     CHEAP,
     CHEAP_FOR_CODE,
+    SCATTERED,
     SIGHT,
     SPARING,
+    STRAY,
+    STRAY_FOR_CODE,
+    STRAY_IN_NESTS,
     Rule,
+    Stray,
     affordable,
     line,
     pieces,
@@ -42,6 +47,7 @@ from .nodes import (
     tanh_sinh,
 )
 from .rings import ANALYTIC, EXACT, FINE_BITS, VAGUE, ZERO, Analytic, Float, ball, binary, blur, image, of_bits
+from .stray import Seen, missed
 from .symbols import Atom, Pick, by_name, frozen_, named_, step_
 from .tangents import RULES, Tangents
 
@@ -305,7 +311,7 @@ class Walk:
 
     def __call__(self, ring: Any, outer: Sequence[Any]) -> list[Any]:
         if isinstance(ring, Float):
-            return self._nodes(ring, outer)
+            return self._looked(ring, outer) if ring.order == SCATTERED else self._nodes(ring, outer)
         if self.continuous:
             raise Unsuitable("a continuous draw without a closed form needs integration")
         return self._listed(ring, outer)
@@ -358,23 +364,58 @@ class Walk:
 
     def _nodes(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
         """All outcomes or nodes of all draws at once, one trailing axis for each coordinate."""
-        axes = tuple(range(-sum(map(len, self.atoms)), 0))
-        cheap = 0.0 if self._body.nests else affordable(outer, CHEAP[ring.order])
+        _, mass, slopes, out = self._at_nodes(ring, outer, ring.order)
+        return self._summed(mass, slopes, out)
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return tuple(range(-sum(map(len, self.atoms)), 0))
+
+    def _at_nodes(self, ring: Float, outer: Sequence[Any], order: int) -> tuple[list[Any], Any, list[Any], list[Any]]:
+        """Nodes, their weights and the slopes of these, and what bodies and slopes are there."""
+        cheap = 0.0 if self._body.nests else affordable(outer, CHEAP[order])
         with np.errstate(all="ignore"):
-            values, mass, slopes = spread(ring, self._laws, self.laws, self.atoms, outer, len(self.xs), cheap)
+            values, mass, slopes = spread(ring, self._laws, self.laws, self.atoms, outer, len(self.xs), order, cheap)
             out = self._body(ring, values)
             if cheap and not all(np.isfinite(x).all() for x in out):  # balls are not cheap
-                values, mass, slopes = spread(ring, self._laws, self.laws, self.atoms, outer, len(self.xs), 0.0)
+                values, mass, slopes = spread(ring, self._laws, self.laws, self.atoms, outer, len(self.xs), order, 0.0)
                 out = self._body(ring, values)
-            out = in_balls_where_floats_fail(self._body, values, out, mass, len(axes))
-        n = len(self.by)
-        result: list[Any] = []
-        for i, at in enumerate(self._at):
-            if at is None:
-                result.append(_integral(mass, out[i], axes))
-            else:
-                result.append(_integral(mass, out[n + i], axes) + _integral(slopes[at], out[i], axes))
-        return result
+            return values, mass, slopes, in_balls_where_floats_fail(self._body, values, out, mass, len(self._axes))
+
+    def _looked(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
+        """By the second rule, with what outcomes at random show that it has missed."""
+        values, mass, slopes, out = self._at_nodes(ring, outer, CENTRED)
+        known = self._summed(mass, slopes, out)
+        stray = affordable(outer, STRAY_IN_NESTS if self._body.nests else STRAY)
+        if not self.continuous or stray < 1:
+            return known
+        with np.errstate(all="ignore"):
+            beside = spread(ring, self._laws, self.laws, self.atoms, outer, len(self.xs), SCATTERED, stray)
+            found = self._body(ring, beside[0])
+        shape = np.broadcast_shapes(*map(np.shape, outer))
+        gone = missed(self._seen(values, mass, slopes, out, shape), self._seen(*beside, found, shape))
+        return [x + gone[:, i].reshape(shape) for i, x in enumerate(known)]
+
+    def _summed(self, mass: Any, slopes: Sequence[Any], out: Sequence[Any]) -> list[Any]:
+        n, axes = len(self.by), self._axes
+        return [
+            _integral(mass, out[i], axes)
+            if at is None
+            else _integral(mass, out[n + i], axes) + _integral(slopes[at], out[i], axes)
+            for i, at in enumerate(self._at)
+        ]
+
+    def _seen(self, values: Sequence[Any], mass: Any, slopes: Sequence[Any], out: Sequence[Any], shape: tuple[int, ...]) -> Seen:
+        """The integrands at these outcomes, of a slope with that of the law: a row for each point of this shape."""
+        n, drawn = len(self.by), values[len(self.inputs) :]
+        with np.errstate(all="ignore"):
+            bodies = [
+                out[i] if at is None else out[n + i] + np.where(mass == 0, 0.0, slopes[at] / mass) * out[i]
+                for i, at in enumerate(self._at)
+            ]
+        whole = np.broadcast_shapes((*shape, *(1 for _ in self._axes)), *map(np.shape, (mass, *drawn, *bodies)))
+        weights, *flat = (np.broadcast_to(x, whole).reshape(math.prod(shape), -1) for x in (mass, *drawn, *bodies))
+        return Seen(flat[: len(drawn)], weights, np.stack(flat[len(drawn) :], axis=-1))
 
 
 def in_balls_where_floats_fail(body: Program, values: Sequence[Any], out: Sequence[Any], mass: Any, axes: int) -> list[Any]:
@@ -463,6 +504,7 @@ def spread(
     atoms: Sequence[Any],
     outer: Sequence[Any],
     xs: int,
+    order: int,
     cheap: float,
 ) -> tuple[list[Any], Any, list[Any]]:
     """All outcomes or nodes of all draws: each value with one more axis for each coordinate, the weights, and their slopes.
@@ -476,11 +518,18 @@ def spread(
         raise Unsuitable(
             f"an integral with {normal} normal coordinates and {outcomes} finite outcomes has too many nodes: {SMALLER}"
         )
-    rule = Rule(ring.order, normal, int((cheap / outcomes) ** (1 / max(normal, 1))))
-    first = 0
+    if order == SCATTERED:
+        here = np.broadcast_shapes(*map(np.shape, values))
+        rule: Rule | Stray = Stray.drawn(normal, here, max(1, int(cheap / outcomes)))
+    else:
+        rule = Rule(order, normal, int((cheap / outcomes) ** (1 / max(normal, 1))))
+    first = before = 0
     for program, law, group in zip(programs, laws, atoms, strict=True):
-        drawn, weight, change = _spread(ring, rule, program, law, first, len(group), values, xs)
+        if isinstance(rule, Stray) and not first:
+            rule = rule._replace(axis=before)
+        drawn, weight, change = _spread(ring, rule, program, law, first, before, len(group), values, xs)
         axes = len(group)
+        before += axes
         first += 0 if isinstance(law, Finite) else axes
         values = [_trail(v, axes) for v in values] + drawn
         slopes = [_trail(s, axes) * weight + _trail(mass, axes) * c for s, c in zip(slopes, change, strict=True)]
@@ -500,15 +549,14 @@ def nodes(
         known += d.atoms
     outer = [np.broadcast_to(np.asarray(v, dtype=float), (size,)) for v in _lookup(inputs, columns)]
     laws, groups = [d.law for d in draws], [d.atoms for d in draws]
-    values, mass, _ = spread(
-        Float(order), programs, laws, groups, outer, 0, min(CHEAP_FOR_CODE[order], SPARING if sparing else math.inf) / size
-    )
+    cheap = min(STRAY_FOR_CODE if order == SCATTERED else CHEAP_FOR_CODE[order], SPARING if sparing else math.inf) / size
+    values, mass, _ = spread(Float(order), programs, laws, groups, outer, 0, order, cheap)
     atoms = [a for d in draws for a in d.atoms]
     shape = np.broadcast_shapes((size, *([1] * len(atoms))), mass.shape, *(v.shape for v in values))
     flat = [np.broadcast_to(v, shape).reshape(size, -1) for v in (mass, *values[len(inputs) :])]
     normal = sum(not isinstance(d.law, Finite) for d in draws for _ in d.atoms)
-    unreached = math.exp(-((Rule(order, normal).reach + 1) ** 2) / 2)  # a node that is lighter is not worth a call of the code
-    heavy = (np.abs(flat[0]) > unreached).any(axis=0)
+    reach = math.inf if order == SCATTERED else Rule(order, normal).reach
+    heavy = (np.abs(flat[0]) > math.exp(-((reach + 1) ** 2) / 2)).any(axis=0)  # a lighter one is not worth a call of the code
     return dict(zip(atoms, (v[:, heavy] for v in flat[1:]), strict=True)), flat[0][:, heavy]
 
 
@@ -539,9 +587,10 @@ def _law_program(group: Sequence[Any], law: Any, known: Sequence[Any], xs: Seque
 
 
 def _spread(
-    ring: Float, rule: Rule, program: Program, law: Any, first: int, size: int, known: list[Any], xs: int
+    ring: Float, rule: Rule | Stray, program: Program, law: Any, first: int, before: int, size: int, known: list[Any], xs: int
 ) -> tuple[list[Any], Any, list[Any]]:
-    """Nodes of one draw, their weights, and the derivative of the weights by each x; `first` normal coordinates came before."""
+    """Nodes of one draw, their weights, and the derivative of the weights by each x; `before` coordinates came before, `first`
+    of them normal."""
     if isinstance(law, Finite):
         with np.errstate(all="ignore"):
             out = [np.asarray(o, dtype=float) for o in program(ring, known)]
@@ -570,7 +619,10 @@ def _spread(
         if (scale < 0).any():
             raise ProblemError(NEGATIVE.format("", scale.min()))
         breaks = marks[sum(len(b) for b in law.breaks[:i]) :][: len(law.breaks[i])] if law.breaks else []
-        standard, w = standard_nodes(centre, scale, breaks, rule, first + i)
+        if isinstance(rule, Stray):
+            standard, w = rule.nodes(first + i, before + i)
+        else:
+            standard, w = standard_nodes(centre, scale, breaks, rule, first + i)
         drawn = [_trail(x, 1) for x in drawn] + [centre[..., None] + scale[..., None] * standard]
         z = [_trail(x, 1) for x in z] + [standard]
         weight = _trail(weight, 1) * w
@@ -623,19 +675,20 @@ class Integration:
     def _floats(self, ring: Float, outer: Sequence[Any]) -> list[Any]:
         with np.errstate(all="ignore"):
             out = [np.asarray(v, dtype=float) for v in self._outside(ring, outer)]
-        cheap = 0 if self._inside.nests else int(affordable(outer, CHEAP[ring.order]))
+        order = CENTRED if ring.order == SCATTERED else ring.order
+        cheap = 0 if self._inside.nests else int(affordable(outer, CHEAP[order]))
         with np.errstate(all="ignore"):
             if self._line:
-                x, w = line(Rule(ring.order, cheap=cheap))
+                x, w = line(Rule(order, cheap=cheap))
                 found = self._inside(ring, [*(_trail(v, 1) for v in (*outer, *out)), x])
                 # far out exp(x) is infinite, and 0 times it no number
                 return [_integral(w, np.where(np.isnan(y) & (np.abs(x) > SIGHT), 0.0, y), (-1,)) for y in found]
             low, high, *out = out
             cuts, fixed = out[: len(self._cuts)], out[len(self._cuts) :]
-            given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(ring.order, cheap=cheap))
+            given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(order, cheap=cheap))
             found = self._inside(ring, given)
             if cheap and not all(np.isfinite(np.where(w == 0, 0.0, y)).all() for y in found):  # balls are not cheap
-                given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(ring.order))
+                given, w = self._between(low, high, cuts, [*outer, *fixed], Rule(order))
                 found = self._inside(ring, given)
             found = in_balls_where_floats_fail(self._inside, given, found, w, 1)  # near an end 2 x - 1 is -1 in floats
             return [_integral(w, y, (-1,)) for y in found]
@@ -727,7 +780,7 @@ def integrals(outputs: Sequence[Any], columns: Mapping[Any, Floats]) -> Estimate
             found = np.where(known, found, at(ASIDE))  # nobody draws the centre itself, where log(x^2) is infinite
         return found
 
-    return quadrature(at, 2**12)
+    return quadrature(at, 2**12, lambda: at(SCATTERED) - at(CENTRED))
 
 
 def floats(outputs: Sequence[Any], columns: Mapping[Any, Any], weights: Any = 1.0) -> list[Any]:

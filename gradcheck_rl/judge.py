@@ -23,7 +23,7 @@ from .claims import AtMost, Claim, Differs, Equal, Raises, Relation, Within
 from .corners import CORNERS
 from .errors import CodeError, ProblemError, Unsuitable
 from .estimate import Estimate, Evidence
-from .evaluators import NAMES, Scene, World, evaluate, integrated, loose_atoms, proof, sampled, symbolic, unsure
+from .evaluators import NAMES, Scene, World, evaluate, integrated, loose_atoms, proof, sampled, symbolic
 from .expressions import lawful
 from .measured import Measured, is_exact, measure, number, spelled
 from .places import Places, defined, homes, needed, on_a_page
@@ -341,7 +341,7 @@ class Judge:
         """May what it is a mean of have an infinite variance? Samples know no better then."""
         with suppress(CodeError, Unsuitable):
             means = [part for part, _ in q.walk() if isinstance(part, Mean) and part.code()]
-            return any(unsure(evaluate(Mean(mean.of * mean.of, mean.over), scene)).any() for mean in means)
+            return not all(np.isfinite(evaluate(Mean(mean.of * mean.of, mean.over), scene).radius).all() for mean in means)
         return False
 
     def _finer(self, claim: Claim, that: Relation, m: Measured, scene: Scene, strict: bool) -> Ruling | None:

@@ -38,6 +38,11 @@ STARTS = (
 )
 CENTRED, ASIDE = 1, 5  # the rule with a node at the centre of each draw, and one that is as fine and has none
 
+# Outcomes at random, beside the nodes of the second rule: they see what is too narrow for every rule. How many, at all points
+# together, of formulas and of code, and of what is no cheap formula at one of them.
+SCATTERED = 6
+STRAY, STRAY_FOR_CODE, STRAY_IN_NESTS = 1 << 16, 1 << 14, 1 << 8
+
 
 class Rule(NamedTuple):
     """Which of the rules, for how many normal coordinates together, and how many nodes in each are cheap."""
@@ -133,6 +138,23 @@ def standard_nodes(centre: Any, scale: Any, breaks: Sequence[Any], rule: Rule, c
         w = (b - a) / 2 * w * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
         z, w = (v.reshape(*v.shape[:-2], -1) for v in (z, w))
     return z, w
+
+
+class Stray(NamedTuple):
+    """Standard normal outcomes at random, (coordinates, *shape, count), all on the axis of the first of their coordinates."""
+
+    outcomes: Floats
+    axis: int = 0
+
+    @staticmethod
+    def drawn(coordinates: int, shape: tuple[int, ...], count: int) -> Stray:
+        return Stray(np.random.default_rng(0).standard_normal((coordinates, *shape, count)))
+
+    def nodes(self, coordinate: int, axes: int) -> tuple[Floats, Any]:
+        """With one more axis than so many, and weights."""
+        x = self.outcomes[coordinate]
+        shape = *x.shape[:-1], *(1 for _ in range(self.axis)), x.shape[-1], *(1 for _ in range(axes - self.axis))
+        return x.reshape(shape), 1.0 if coordinate else 1 / x.shape[-1]
 
 
 def pieces(low: Any, high: Any, breaks: Sequence[Any]) -> tuple[Any, Any]:

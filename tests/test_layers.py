@@ -37,6 +37,7 @@ LAYERS = (
         "mdp",
         "typeset",
         "nodes",
+        "stray",
     ),
     ("symbols", "laws", "expectation", "bundles", "expressions", "corners", "tangents", "normal_form", "sums", "points"),
     ("backends",),

@@ -14,7 +14,7 @@ from ..errors import RANDOM, CodeError, NumpyError, ProblemError, Unsuitable
 from ..estimate import EPS, UNSURE, Estimate, Evidence, Floats, quadrature, weighted_sum
 from ..expressions import UNSEEN, floats, values
 from ..laws import Draw, randoms, with_parents
-from ..nodes import ASIDE, CENTRED
+from ..nodes import ASIDE, CENTRED, SCATTERED
 from ..points import generator
 from ..quantities import (
     EMPTY,
@@ -40,6 +40,7 @@ from ..quantities import (
     unfit,
 )
 from ..rings import each, is_finite
+from ..stray import Seen, missed
 from ..symbols import entries
 from . import autodiff, differences, hull, integrated, listed, plain, proof, sampled, symbolic
 from .scene import Outcomes, Scene
@@ -227,33 +228,49 @@ def _reduce(q: Mean | Covariance, scene: Scene) -> Estimate:
     if route == sampled.NAME and isinstance(q, Mean):
         return sampled.evaluate(q, scene, atoms, evaluate)
     if not atoms or route == listed.NAME or (route is None and listed.applies(with_parents(atoms))):
-        return _moments(q, scene, listed.outcomes(atoms, names, scene))
+        every = listed.outcomes(atoms, names, scene)
+        return _moments(q, every, _at_outcomes(q, scene, every))
     rounding: list[Floats] = []
+    centred: list[tuple[Outcomes, Estimate]] = []
     sparing = False
     apart = _by_values(q.of)
 
-    def moments(order: int, here: Scene, bare: bool) -> Estimate:
+    def drawn(order: int, here: Scene, bare: bool) -> tuple[Outcomes, Estimate]:
         nonlocal sparing
         try:
-            outcomes = integrated.outcomes(atoms, names, here, order, sparing)
-            return _moments(q, here, replace(outcomes, bare=bare))
+            outcomes = replace(integrated.outcomes(atoms, names, here, order, sparing), bare=bare)
+            return outcomes, _at_outcomes(q, here, outcomes)
         except Unsuitable:
             if sparing:
                 raise
             sparing = True  # code that is called for one sample at a time
-            return moments(order, here, bare)
+            return drawn(order, here, bare)
 
     def rule(order: int, rows: Any = None) -> Floats:
         here = scene if rows is None or len(rows) == len(scene.points) else scene.at(scene.points.take(rows))
         bare = apart and len(rounding) != 1
-        found = moments(order, here, bare)
+        at = drawn(order, here, bare)
+        if len(rounding) == 1:
+            centred.append(at)
+        found = _moments(q, *at)
         if order == CENTRED and not (known := np.isfinite(found.value)).all():
-            found = found.where(known, moments(ASIDE, here, bare))  # nobody draws the centre itself, where x / |x| is no number
+            found = found.where(known, _moments(q, *drawn(ASIDE, here, bare)))  # where x / |x| is no number at the centre
         rounding.append(found.radius)
         return found.value
 
-    settled = quadrature(rule, 2**10)
+    def beside() -> Floats:
+        nodes, stray = centred[0], drawn(SCATTERED, scene, apart)
+        middle = _moments(Mean(q.of, q.over), *nodes).value
+        return missed(*(_seen(q, *at, middle) for at in (nodes, stray)))[:, None, :]
+
+    settled = quadrature(rule, 2**10, beside)
     return Estimate(settled.value, settled.radius + rounding[1], Evidence.FLOAT)  # the other rules' radii are not asked for
+
+
+def _seen(q: Mean | Covariance, outcomes: Outcomes, x: Estimate, middle: Floats) -> Seen:
+    weights = np.broadcast_to(outcomes.weights.value, (len(x.value), outcomes.count))
+    values = x.value if isinstance(q, Mean) else _products(x.value - middle)
+    return Seen([np.broadcast_to(c, weights.shape) for c in outcomes.columns.values()], weights, values)
 
 
 def _by_values(q: Quantity) -> bool:
@@ -263,13 +280,18 @@ def _by_values(q: Quantity) -> bool:
     return isinstance(q, (Value, Gradient)) or (isinstance(q, (Component, Sum, Trace)) and _by_values(q.of))
 
 
-def _moments(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate:
+def _at_outcomes(q: Mean | Covariance, scene: Scene, outcomes: Outcomes) -> Estimate:
+    """What it is a moment of, at each outcome."""
     x = evaluate(q.of, scene, outcomes)
     x = x.map(lambda a: np.broadcast_to(a, (a.shape[0], outcomes.count, a.shape[2])))
-    weights = outcomes.weights.map(lambda w: np.asarray(w)[:, :, None])
     if outcomes.exact is None and not np.isfinite(x.value).all():
-        unseen = ~np.isfinite(x.value) & (np.abs(weights.value) < UNSEEN)
+        unseen = ~np.isfinite(x.value) & (np.abs(outcomes.weights.value) < UNSEEN)[:, :, None]
         x = Estimate(np.where(unseen, 0.0, x.value), np.where(unseen, 0.0, x.radius), x.evidence)
+    return x
+
+
+def _moments(q: Mean | Covariance, outcomes: Outcomes, x: Estimate) -> Estimate:
+    weights = outcomes.weights.map(lambda w: np.asarray(w)[:, :, None])
     if outcomes.bare:
         return _bare_moments(q, weights.value, x.value)
     mean = weighted_sum(weights, x, axis=1).map(lambda a: a[:, None, :])
@@ -292,6 +314,10 @@ def _bare_moments(q: Mean | Covariance, weights: Floats, x: Floats) -> Estimate:
     known = bool((weights != 0).all())
     found = mean(x)
     if isinstance(q, Covariance):
-        off = x - found
-        found = mean((off[..., :, None] * off[..., None, :]).reshape(*x.shape[:2], -1))
+        found = mean(_products(x - found))
     return Estimate(found, np.zeros(found.shape))
+
+
+def _products(x: Floats) -> Floats:
+    """Each coordinate times each, in a row."""
+    return (x[..., :, None] * x[..., None, :]).reshape(*x.shape[:2], -1)

@@ -3,7 +3,8 @@
 Normal draws without breaks: equal steps over the whole line, exponentially accurate for analytic integrands, in up to two
 coordinates, and Gauss-Hermite beyond. With breaks, which a draw names or a formula shows: tanh-sinh between them, Gauss-Legendre
 in the innermost coordinate. Plain Gauss-Hermite across a jump is wrong by a tenth and says nothing; ours start elsewhere in each
-order. What is narrower than the nodes are apart, at every point, is missed: a window of a thousandth in one coordinate.
+order. What is narrower than the nodes are apart is seen by outcomes at random, unless they are less than once in some ten
+thousand times in it.
 """
 
 from __future__ import annotations
