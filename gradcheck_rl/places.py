@@ -11,10 +11,10 @@ import sympy as sp
 
 from . import own
 from .calculus import free, substituted
-from .claims import Claim, Equal, Raises, Relation
+from .claims import AtMost, Claim, Equal, Raises, Relation, Within
 from .evaluators import Scene, World
-from .expressions import values
-from .laws import Random, with_parents
+from .expressions import needs_integration, values
+from .laws import Finite, Random, randoms, with_parents
 from .measured import about, fulfilled
 from .points import Points, covering, given, has_row, lacking, stack
 from .problem import Problem
@@ -24,6 +24,7 @@ from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Variable, atoms_in, bare, entries, thaw
 
 ENOUGH, SEVERAL = 4, 24
+MANY = 8  # times as many points for an inequality: it may be false in a small part of the space alone
 DRAWS = 12
 
 
@@ -50,7 +51,8 @@ class Places:
             points = given(self.world.variables, claim.at, needed(claim, self.world))
             points = points if claim.where is None else self.take(points, self._fulfilling(claim.where, points))
         else:
-            points = self._make(("where", self._said(claim.where)), partial(self._where, claim.where))
+            tried = self.many if self._needs_many(claim) else self.points
+            points = self._make(("where", self._said(claim.where), len(tried)), partial(self._where, claim.where, tried))
         if not len(points):
             return points, 0
         held, kept = about(claim.that, claim.where, scene(received(points)))
@@ -75,12 +77,28 @@ class Places:
         chosen = tuple(map(int, keep))
         return points if len(chosen) == len(points) else self._make(("take", points, chosen), lambda: points.take(chosen))
 
-    def _where(self, where: Relation | None) -> Points:
+    @property
+    def many(self) -> Points:
+        def made() -> Points:
+            more = covering(self.world.variables, [], (MANY - 1) * self.count, self.seed, f"{self.name}/many", more=False)
+            return stack([self.points, more])
+
+        return self._make("many", made)
+
+    def _needs_many(self, claim: Claim) -> bool:
+        """An inequality, where points cost little: nothing is integrated or sampled."""
+        if type(claim.that) not in (AtMost, Within) or self.chosen or claim.routes:
+            return False
+        if claim.code():
+            return all(isinstance(d.law, Finite) for d in with_parents(randoms(*_cells(claim, self.world))))
+        return not any(needs_integration(self.world.formulas(q) or []) for q in claim.that.sides)
+
+    def _where(self, where: Relation | None, points: Points) -> Points:
         if where is None:
-            return self.points
-        kept = self.take(self.points, self._fulfilling(where, self.points))
+            return points
+        kept = self.take(points, self._fulfilling(where, points))
         if len(kept) < ENOUGH and defined(where, self.world):
-            moved = self.moved(where, self.points)
+            moved = self.moved(where, points)
             kept = self.take(moved, self._fulfilling(where, moved))
         return self._more(kept, where, partial(self._fulfilling, where))
 
@@ -203,16 +221,19 @@ def on_a_page(q: Quantity) -> bool:
 
 def needed(claim: Claim, world: World) -> list[str]:
     """The variables that a claim and its condition depend on."""
-    used: set[str] = set()
+    used = homes(_cells(claim, world))
+    return [n for n in world.variables if n in used]
+
+
+def _cells(claim: Claim, world: World) -> list[Any]:
+    """What it and its condition are made of: formulas, and what their code asks for."""
+    cells: list[Any] = []
     sides = [*claim.that.sides, *(claim.where.sides if claim.where is not None else ())]
     leaves = [(leaf, over) for side in sides for q, over in side.walk() for leaf in q.parts if not isinstance(leaf, Quantity)]
     for leaf, over in [(claim.that.function, None)] if isinstance(claim.that, Raises) else leaves:
-        if is_code(leaf):
-            for symbols in world.asked(leaf, world.over(over)).values():
-                used |= {symbols.name} if isinstance(symbols, Variable) else homes(entries(symbols))
-        else:
-            used |= homes(entries(leaf))
-    return [n for n in world.variables if n in used]
+        asked = world.asked(leaf, world.over(over)).values() if is_code(leaf) else [leaf]
+        cells += (cell for symbols in asked for cell in entries(symbols))
+    return cells
 
 
 def homes(expressions: Sequence[Any]) -> set[str]:
