@@ -178,11 +178,20 @@ def E(x: Any, over: Draw | Iterable[Draw] | None = None) -> Any:
     def expected(value: Any) -> Any:
         body = formula(plain(value))
         draws = with_parents(randoms(body)) if given is None else _together(cast("list[Draw]", given), body)
+        _of_one_name(draws)
         pairs = [sp.Tuple(sp.Tuple(*d.atoms), d.law) for d in draws]
         return sp.Expr.__new__(Expected, body, *pairs) if pairs else body
 
     out = each(expected, np.asarray(plain(x), dtype=object))
     return out[()] if out.ndim == 0 else out.view(Array)
+
+
+def _of_one_name(draws: Sequence[Draw]) -> None:
+    named: dict[str, Draw] = {}
+    for draw in draws:
+        if named.setdefault(draw.name, draw) is not draw:
+            once = "write the draw, or the batch(...), once and use that; one that is independent needs a name of its own"
+            raise ProblemError(f"two draws are named `{draw.name}`: {once}.")
 
 
 def _together(over: Sequence[Draw], body: Any) -> list[Draw]:

@@ -260,11 +260,6 @@ def with_parents(atoms: Iterable[Random]) -> list[Draw]:
 
     for atom in atoms:
         visit(atom.home)
-    named: dict[str, Draw] = {}
-    for draw in ordered.values():
-        if named.setdefault(draw.name, draw) is not draw:
-            once = "write the draw, or the batch(...), once and use that; one that is independent needs a name of its own"
-            raise ProblemError(f"two draws are named `{draw.name}`: {once}.")
     return list(ordered.values())
 
 

@@ -787,3 +787,16 @@ def test_what_cannot_happen_counts_for_nothing_in_a_closed_mean() -> None:
     assert closed(E(log(2 - one))) == sp.log(2) / 2
     with pytest.raises(Unsuitable, match="no number where a = 2"):
         closed(E(log(2 - other)))
+
+
+def test_a_mean_of_two_draws_of_one_name_is_told() -> None:
+    """Copies that are written twice are other copies: their difference would not be zero."""
+    coin = Draw("coin", Bernoulli(sp.Rational(1, 3)))
+    once = batch(coin, 2)["coin"]
+    assert E((once[0] - once[0]) ** 2).doit() == 0
+    with pytest.raises(
+        ProblemError, match=r"two draws are named `coin0`: write the draw, or the batch\(...\), once and use that"
+    ):
+        E((once[0] - batch(coin, 2)["coin"][0]) ** 2)
+    other = batch(Draw("other", coin.law), 2)["other"]
+    assert E((once[0] - other[0]) ** 2).doit() == sp.Rational(4, 9)

@@ -23,7 +23,10 @@ from gradcheck_rl import (
     Problem,
     Uniform,
     Value,
+    array,
     check,
+    erf,
+    sqrt,
 )
 from gradcheck_rl.catoni import Tally, departs, interval
 from gradcheck_rl.evaluators import sampled
@@ -284,3 +287,17 @@ def test_where_no_number_of_draws_bounds_a_variance_the_declared_one_decides() -
 
     page = Problem(title="Seldom", claims=(drawn(Mean(Value(seldom)), E(1000 * hit)),), world=(hit,))
     assert check(page, {seldom: one_more}).claims[0].verdict == "refuted"
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4])
+def test_a_jump_is_sampled_in_any_number_of_coordinates(n: int) -> None:
+    """The exact route knows the variance of a jump in three coordinates to a tenth at best; that does not make it infinite."""
+    several = Draw("several", Gaussian(array(*[0] * n), array(*[1] * n)))
+
+    def beyond(several: Any) -> Any:
+        return (several.sum() / n**0.5 > 1).to(several.dtype)
+
+    chance = (1 - erf(1 / sqrt(2))) / 2
+    claims = [drawn(Mean(Value(beyond)), wanted) for wanted in (chance, chance + Rational(1, 8))]
+    found = check(Problem("Jump", claims, world=(several,))).claims
+    assert [line.verdict for line in found] == ["agrees", "refuted"]

@@ -26,8 +26,16 @@ COORDINATES = 3
 
 
 def applies(draws: Sequence[Draw]) -> bool:
-    continuous = sum(len(d.atoms) for d in draws if isinstance(d.law, Gaussian))
-    return 0 < continuous <= COORDINATES
+    return 0 < _coordinates(draws) <= COORDINATES
+
+
+def is_coarse(draws: Sequence[Draw]) -> bool:
+    """Are the nodes so few in each coordinate that a jump, too, leaves a mean hardly known?"""
+    return _coordinates(draws) == COORDINATES
+
+
+def _coordinates(draws: Sequence[Draw]) -> int:
+    return sum(len(d.atoms) for d in draws if isinstance(d.law, Gaussian))
 
 
 def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:

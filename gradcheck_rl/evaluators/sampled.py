@@ -26,10 +26,10 @@ from ..catoni import LOOKS, Tally, departs, draws_needed, interval, looks_at, va
 from ..errors import GradcheckError
 from ..estimate import UNSURE, Estimate, Evidence, Floats
 from ..expressions import floats
-from ..laws import Finite, with_parents
+from ..laws import Draw, Finite, with_parents
 from ..points import generator
 from ..quantities import Exact, Mean
-from . import listed
+from . import integrated, listed
 from .scene import Outcomes, Scene
 
 NAME = "sampled"
@@ -115,7 +115,7 @@ def evaluate(q: Mean, scene: Scene, atoms: Sequence[Any], walk: Walk) -> Estimat
     for b in range(len(scene.points)):
         here = replace(scene, points=scene.points.take([b]), memo={})
         mean = _Mean(q, here, Sampler(q, here, atoms, walk), b, ALPHA / len(scene.points) / scene.means)
-        rows.append(mean.decided(_declared(q, here, walk)))
+        rows.append(mean.decided(_declared(q, here, walk, with_parents(atoms))))
         others += mean.others
         biased |= mean.biased
     if others:
@@ -248,7 +248,7 @@ def _enough(centre: Floats, kurtosis: Any, alpha: float) -> int:
 @dataclass(frozen=True, eq=False)
 class Declared:
     """The reference estimator at one point, from the exact routes: its mean, the most and the least that its variance may be,
-    and twice its kurtosis."""
+    and twice its kurtosis. A variance that is hardly known may be infinite, but in many coordinates, where nodes are few."""
 
     mean: Floats
     variance: Floats
@@ -256,7 +256,7 @@ class Declared:
     kurtosis: Floats
 
 
-def _declared(q: Mean, scene: Scene, walk: Walk) -> Declared | None:
+def _declared(q: Mean, scene: Scene, walk: Walk, draws: Sequence[Draw]) -> Declared | None:
     reference = replace(scene.without_answer(), route=None, memo={})
     try:
         found = walk(q, reference).value[0, 0]
@@ -267,6 +267,8 @@ def _declared(q: Mean, scene: Scene, walk: Walk) -> Declared | None:
     except GradcheckError:
         return None
     unsure = ~np.isfinite(found) | (second.radius[0, 0] > UNSURE * (1 + np.abs(second.value[0, 0])))
+    if unsure.any() and integrated.is_coarse(draws) and np.isfinite(second.radius).all():
+        return None
     most = np.where(unsure, np.inf, second.value[0, 0] + second.radius[0, 0])
     least = np.maximum(second.value[0, 0] - second.radius[0, 0], 0)
     with np.errstate(all="ignore"):
