@@ -192,6 +192,8 @@ class Program:
         if isinstance(e, Pick):
             table, shape, *index = cast("tuple[Any, ...]", e.args)
             return self.emit("pick", [self.visit(x) for x in (*table, *index)], (tuple(map(int, shape)), len(table)))
+        if isinstance(e, sp.log) and (x := _tail(2 * e.args[0])) is not None:
+            return self.emit("log_tail", [self.visit(x)])
         if isinstance(e, sp.KroneckerDelta):
             one, other = cast("tuple[Any, Any]", e.args)
             return self.visit(1 - sp.sign(sp.Abs(one - other)))
@@ -228,6 +230,12 @@ class Program:
             root = self.emit("root", [self.visit(base)])
             return root if exponent.p == 1 else self.emit("power", [root], int(exponent.p))
         return self.emit("raised", [self.visit(base), self.visit(exponent)])
+
+
+def _tail(e: Any) -> Any:
+    """x, where the formula is erfc(x), which SymPy writes in four ways."""
+    ways: Any = (e, sp.erfc, 1), (2 - e, sp.erfc, -1), (1 - e, sp.erf, 1), (e - 1, sp.erf, -1)
+    return next((sign * side.args[0] for side, function, sign in ways if isinstance(side, function)), None)
 
 
 def _ready(e: Any) -> Any:

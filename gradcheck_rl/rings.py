@@ -203,8 +203,17 @@ def _by_ball(name: str, at_zero: Any) -> Callable[[Any, Any], Any]:
 class Ring:
     """What all rings share: a stop-gradient is its argument, where nothing is differentiated."""
 
+    number: Callable[..., Any]
+    multiply: Callable[..., Any]
+    log: Callable[..., Any]
+    erfc: Callable[..., Any]
+
     def held(self, x: Any) -> Any:
         return x
+
+    def log_tail(self, x: Any) -> Any:
+        """log(erfc(x) / 2), of the chance that a standard normal exceeds sqrt(2) x."""
+        return self.log(self.multiply(self.number(1, 2), self.erfc(x)))
 
     weigh = staticmethod(weigh)
 
@@ -370,6 +379,12 @@ class Float(Ring):
     minimum, maximum, absolute, sign = np.minimum, np.maximum, np.abs, np.sign
     exp, log, tanh, sin, cos, tan, atan = np.exp, np.log, np.tanh, np.sin, np.cos, np.tan, np.arctan
     erf, erfc, erfinv = map(_by_scipy, ("erf", "erfc", "erfinv"))
+
+    def log_tail(self, x: Any) -> Any:
+        """Where erfc(x) / 2 rounds to 0 or to 1 too."""
+        from scipy import special
+
+        return special.log_ndtr(-math.sqrt(2) * np.asarray(x))
 
     def step(self, x: Any) -> Any:
         return np.where(np.isnan(x), np.nan, np.asarray(x) >= 0)

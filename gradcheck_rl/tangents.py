@@ -94,6 +94,7 @@ RULES: dict[str, Callable[[Tangents, int, int, Any], int]] = {
     "atan": lambda t, y, x, _: t.power(t.program.emit("add", [t.one, t.power(x, 2)]), -1),
     "erf": lambda t, y, x, _: t.bell(x),
     "erfc": lambda t, y, x, _: t.scaled(-1, t.bell(x)),
+    "log_tail": lambda t, y, x, _: t.program.emit("multiply", [t.scaled(-1, t.bell(x)), t.power(t.apply("erfc", x), -1)]),
     "erfinv": lambda t, y, x, _: t.scaled(sp.sqrt(sp.pi) / 2, t.apply("exp", t.power(y, 2))),
     "absolute": lambda t, y, x, _: t.apply("sign", x),
 }

@@ -7,6 +7,7 @@ import math
 from fractions import Fraction
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
 import sympy as sp
@@ -157,7 +158,7 @@ def test_instructions_differentiate_powers_lookups_and_what_only_sympy_can(power
 EACH_WORD: dict[str, Any] = {
     "power": x**3, "root": sp.sqrt(x), "exp": sp.exp(x), "log": sp.log(x), "tanh": sp.tanh(x), "sin": sp.sin(x), "cos": sp.cos(x),
     "tan": sp.tan(x), "atan": sp.atan(x), "erf": sp.erf(x), "erfc": sp.erfc(x), "erfinv": sp.erfinv(x),
-    "absolute": sp.Abs(x),
+    "absolute": sp.Abs(x), "log_tail": sp.log(sp.erfc(x) / 2),
 }  # fmt: skip
 
 
@@ -845,3 +846,17 @@ def test_the_inverse_of_erf_has_its_slope_and_is_undone(a: Fraction, b: Fraction
 def test_the_inverse_of_erf_has_no_value_beyond_one_and_no_slope_at_its_ends(at: int) -> None:
     for e in (sp.erfinv(x), sp.erfinv(x).diff(x), (sp.erfinv(x), x)):
         assert not np.isfinite(ball(Program([e], [x])(EXACT, [of(at)])[0]).mid().__float__())
+
+
+@given(st.floats(-25, 25), st.sampled_from(["erfc", "1 - erfc", "1 + erf", "1 - erf"]))
+def test_the_logarithm_of_a_normal_chance_is_known_where_the_chance_rounds_to_0_or_to_1(at: float, way: str) -> None:
+    """So Gumbel noise, -log(-log(u)), is finite wherever a normal that it is made of is."""
+    t = sp.Symbol("t", real=True)
+    chance = {"erfc": sp.erfc(t), "1 - erfc": 2 - sp.erfc(-t), "1 + erf": 1 + sp.erf(-t), "1 - erf": 1 - sp.erf(t)}[way] / 2
+    (found, noise) = floats([sp.log(chance), -sp.log(-sp.log(chance))], {t: np.array(at)})
+    with mpmath.workdps(400):
+        wanted = mpmath.log(mpmath.erfc(mpmath.mpf(at)) / 2)
+        assert found == pytest.approx(float(wanted), rel=1e-13)
+        assert noise == pytest.approx(float(-mpmath.log(-wanted)), rel=1e-12, abs=1e-12)
+    (exact,) = values([sp.log(chance)], [{t: of(Fraction(at))}]).value[0]
+    assert exact == pytest.approx(found, rel=1e-13)
