@@ -43,7 +43,7 @@ def blind_spots(problem: Problem, judge: Judge) -> list[BlindSpot]:
             there = evaluate(left, scene)
         except (CodeError, Unsuitable):
             continue
-        seen = {label for (label, _), moved in zip(moves, _moved(there)[1:], strict=True) if moved}
+        seen = {label for (label, _), moved in zip(moves, _moved(there, claim.resolution)[1:], strict=True) if moved}
         still = [label for label in dict.fromkeys(label for label, _ in moves) if label not in seen]
         if still:
             found.append(BlindSpot(name, claim.says, still))
@@ -65,13 +65,14 @@ def _moves(points: Points, name: str) -> list[tuple[str, Points]]:
     return out
 
 
-def _moved(x: Estimate) -> Any:
-    """At which points it is not what it is at the first: of exact numbers by anything, of floats by more than rounding."""
+def _moved(x: Estimate, resolution: float) -> Any:
+    """At which points it is not what it is at the first, of exact numbers by anything, of floats by more than rounding; or may be
+    another, as it is not known to the resolution."""
     first = x.map(lambda part: part[:1])
     off = x - first
     with np.errstate(all="ignore"):
         rounding = off.radius + (1e-9 * (1 + np.abs(first.value)) if x.exact is None else 0.0)
-        far = np.abs(off.value) > rounding
+        far = (np.abs(off.value) > rounding) | (off.radius > resolution * (1 + np.abs(first.value)))
     return (far | (np.isfinite(first.value) != np.isfinite(x.value))).any(axis=(1, 2))
 
 

@@ -1794,3 +1794,17 @@ def test_what_is_infinite_on_both_sides_has_no_slope() -> None:
     claim = Claim("It is flat.", Equal(Gradient(x * log(0 * x), x), 0))
     line = check(Problem("T", claims=(claim,))).claims[0]
     assert line.verdict == "refuted" and "nan is not 0" in line.reason
+
+
+def test_what_is_hardly_known_is_no_blind_spot() -> None:
+    """The chance of a small ball around the centre is known to a few thousandths wherever the centre is."""
+    centre = Parameter("centre", 3, over=Uniform(-1, 1))
+    near = Draw("near", Gaussian(centre, array(1, 1, 1)))
+
+    def hit(near: Any) -> Any:
+        return torch.where((near**2).sum() < 0.04, 1.0, 0.0)
+
+    for resolution, verdict, inputs in ((1e-6, "undecided", []), (0.05, "agrees", [["centre_0", "centre_1", "centre_2"]])):
+        claim = Claim("None.", Equal(Mean(Value(hit)), 0), at=Point(centre=(0, 0, 0)), resolution=resolution)
+        report = check(Problem("Ball", (claim,), world=(centre, near)))
+        assert (report.claims[0].verdict, [spot.inputs for spot in report.blind_spots]) == (verdict, inputs)
