@@ -69,7 +69,7 @@ WORDS: dict[str, dict[str, str]] = {
 MODULES = {"numpy": ("np", "import numpy as np"), "torch": ("torch", "import torch")}
 SUM, PRODUCT, POWER, WHOLE = range(4)
 
-ROWS, LARGE, CLOSE = 3, 1000, 1e-9
+ROWS, LARGE, CLOSE = 3, 10**4, 1e-9
 
 
 # ---- the graph as text ----------------------------------------------------------------------------------------------------
@@ -289,8 +289,9 @@ def _compare(
                 raise Unsuitable(f"its code reads beyond the end at {at}: it is not shown") from error
         shape = (*([len(cells)] if len(cells) > 1 else []), *([count] * len(index)), len(rows))
         found = np.broadcast_to(got, shape).reshape(len(wanted), len(rows)).T
+        size = 1 + np.abs(exact) + np.array([[max((abs(float(x)) for x in row.values()), default=0.0)] for row in rows])
         with np.errstate(all="ignore"):
-            wrong = np.isfinite(exact) & np.isfinite(radius) & ~(np.abs(found - exact) <= radius + CLOSE * (1 + np.abs(exact)))
+            wrong = np.isfinite(exact) & np.isfinite(radius) & ~(np.abs(found - exact) <= radius + CLOSE * size)
         if wrong.any():
             row, cell = map(int, np.argwhere(wrong)[0])
             at = ", ".join([*(f"{k} = {n}" for k, n in case.items()), *(f"{s} = {float(x):.3g}" for s, x in rows[row].items())])
@@ -303,14 +304,19 @@ def _cases(d: Derivation, index: Sequence[Any]) -> list[dict[Any, int]]:
 
 
 def _rows(atoms: Sequence[Any], rng: np.random.Generator) -> list[dict[Any, Any]]:
-    """Drawn values, and two rows of large ones, with both signs, where an exponential would overflow."""
+    """Drawn values, and two rows of large ones, with both signs, where an exponential would overflow: of all variables, and of
+    each alone, as a temperature does not grow with what it divides."""
     homes = {id(a.home): a.home for a in atoms}
     rows: list[dict[Any, Any]] = []
     for _ in range(ROWS):
         drawn = {at: getattr(home, "over", Normal()).draw(rng, home.shape) for at, home in homes.items()}
         rows.append({a: fmpq(*float(image(drawn[id(a.home)][position(a)])).as_integer_ratio()) for a in atoms})
-    large = {a: fmpq(round(LARGE * rng.normal())) if _free(a) else x for a, x in rows[-1].items()}
-    return [*rows, large, {a: -x if _free(a) else x for a, x in large.items()}]
+    last, large = rows[-1], {a: fmpq(round(LARGE * rng.normal())) for a in atoms}
+    grown = [frozenset(homes), *(frozenset([at]) for at in homes)] if len(homes) > 1 else [frozenset(homes)]
+    for which in dict.fromkeys(grown):
+        for sign in (1, -1):
+            rows.append({a: sign * large[a] if _free(a) and id(a.home) in which else x for a, x in last.items()})
+    return rows
 
 
 def _free(a: Any) -> bool:

@@ -36,6 +36,7 @@ from .symbols import bare, thaw
 from .verdict import Ruling, Verdict, combine, compare, nowhere
 
 EVALUATIONS = 200
+APART = 8  # points, and as many where a side is not finite
 CELLS = 5 * 10**5  # numbers that all points tried for a witness have together, unless one group of points has more
 GROUP = 8
 SAMPLED_POINTS = 4
@@ -134,6 +135,8 @@ class Judge:
             return self._raises(claim, that, points, answer)
         rulings = [replace(r, removed=removed) for r in self._routes(claim, that, points, answer, strict)]
         best = combine(rulings)
+        if best.verdict is Verdict.AGREES and (found := self._elsewhere(claim, that, answer, strict)):
+            rulings, best = [found], found
         if best.verdict is Verdict.REFUTED:
             return self._refuted_at(claim, that, rulings, best, answer, witness)
         seen = next((r for r in [best, *rulings[::-1]] if r.left is not None), best)
@@ -148,6 +151,31 @@ class Judge:
         if reason and best.points is not None and not (math.isfinite(best.slack) and integrated.NAME not in best.route):
             where = best.points.witness(best.at, needed(claim, self.world))
         return Settled(tuple(rulings), best, reason, where, self._shown(claim, that, best), _count(best))
+
+    def _elsewhere(self, claim: Claim, that: Relation, answer: Answer, strict: bool) -> Ruling | None:
+        """What refutes it at one of many more points: those where the sides, in floats, are farthest apart are looked at."""
+        others = self.places.others(claim)
+        if not others:
+            return None
+        try:
+            m = measure(that, replace(self.scene(claim, others, answer), rough=True))
+        except CodeError:
+            return self._refuting(claim, that, others, answer, strict) if answer else None
+        except (Unsuitable, ProblemError):
+            return None
+        with np.errstate(invalid="ignore"):
+            room = claim.resolution * (1 + np.abs(m.right.value)) if claim.code() else m.slack
+            far = (m.excess - room).max(axis=1)
+        known = np.where(np.isfinite(far), far, -np.inf)
+        largest = np.argsort(-known)[:APART]
+        apart = [*largest[known[largest] > 0], *np.flatnonzero(~np.isfinite(far))[:APART]]
+        there = others.take(apart)
+        kept = self.places.allowed(claim, there, partial(self.scene, claim)) if apart else []
+        return self._refuting(claim, that, there.take(kept), answer, strict) if kept else None
+
+    def _refuting(self, claim: Claim, that: Relation, points: Points, answer: Answer, strict: bool) -> Ruling | None:
+        found = self._rule(claim, that, points, answer, None, strict)
+        return found if found.verdict is Verdict.REFUTED else None
 
     def _refuted_at(
         self, claim: Claim, that: Relation, rulings: list[Ruling], best: Ruling, answer: Answer, witness: bool

@@ -6,13 +6,14 @@ import ast
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from .answers import planted
 from .claims import COARSEST, Claim, Raises
 from .derivation import Derivation
-from .errors import GradcheckError, ProblemError
+from .errors import GradcheckError, ProblemError, Unsuitable
 from .evaluators import sampled
-from .expressions import needs_integration
+from .expressions import compiled, needs_integration
 from .judge import Judge
 from .load import load, locate, parse, typed, why
 from .problem import Problem
@@ -57,7 +58,8 @@ def _unfit(problem: Problem) -> Iterable[str]:
 
 
 def _broken(problem: Problem) -> Iterable[str]:
-    """Claims of which no number comes, each tried at one point; not of code that gave none, and integrals of new code alone."""
+    """Claims of which no number comes, each tried at one point; not of code that gave none, and integrals of new code alone:
+    other integrals are compiled."""
     judge = Judge(problem, 0, 1, proving=False)
     judge.samples = DRAWS
     seen, failed = set[object](), set[object]()
@@ -66,7 +68,8 @@ def _broken(problem: Problem) -> Iterable[str]:
         if isinstance(claim.that, Raises) or (used and used <= failed):
             continue
         try:
-            if used <= seen and _integrates(problem, claim):
+            if used <= seen and (integrals := _integrals(problem, claim)):
+                _compiled(integrals, claim)
                 continue
             seen |= used
             judge.settle(claim.without(sampled.NAME) or claim, {}, witness=False)
@@ -77,10 +80,21 @@ def _broken(problem: Problem) -> Iterable[str]:
             yield str(error) if isinstance(error, GradcheckError) else why(Path(problem.path), error)
 
 
-def _integrates(problem: Problem, claim: Claim) -> bool:
+def _compiled(formulas: list[Any], claim: Claim) -> None:
+    """That takes no time, and stumbles over what has no value."""
+    try:
+        compiled(formulas)
+    except Unsuitable:
+        pass
+    except ProblemError as error:
+        raise ProblemError(f"{claim.says!r}: {error}") from error
+
+
+def _integrals(problem: Problem, claim: Claim) -> list[Any]:
+    """The formulas of a claim, if some are to be integrated."""
     sides = (q for relation in (claim.that, claim.where) if relation is not None for q in relation.sides)
-    found = (problem.bound.formulas(q) for side in sides for q, _ in side.walk())
-    return any(formulas is not None and needs_integration(formulas) for formulas in found)
+    found = [e for side in sides for q, _ in side.walk() for e in problem.bound.formulas(q) or ()]
+    return found if needs_integration(found) else []
 
 
 def _alike(tree: ast.Module, problem: Problem) -> Iterable[tuple[int, str]]:

@@ -14,6 +14,7 @@ import inspect
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import sympy as sp
 
+from .bundles import Bundle
 from .calculus import free, has
 from .chance import chance
 from .claims import Claim, Equal, Erratum, Raises, cost
@@ -135,13 +137,18 @@ class _Page:
         self.problem, self.values = variant(self.path, _bounded(self.tree))
         self.judge = cache(partial(Judge, self.problem, seed))
         self.many = max(MORE, self.problem.points)
-        self.claims = _claims(self.problem)
+        self.claims, self.again = _claims(self.problem), _again(self.problem)
         self.functions = {f.__name__: f for _, claim in self.claims for top in claim.code() for f in slots(top)}
         self.statements = {name: statement for statement in self.tree.body for name in _bound(statement)}
         self.originals = {name: statement for statement in self.unedited.body for name in _bound(statement)}
+        self.lines_of: dict[str, set[str]] = {}  # by what code calls it
+        for line in self.statements:
+            for name in _calls_it(self.values.get(line)):
+                self.lines_of.setdefault(name, set()).add(line)
         self.sizes = [{size.name: n} for size in self.values.values() if type(size) is Size for n in size.also]
         self.meaning = cache(lambda at: list(_meaning(self.problem if at is None else self._resized(at, self.unedited)[0])))
         self.reach = _closure({name: self._reads(name) & self.statements.keys() for name in self.statements})
+        self.loaded = _closure({name: loads(line) & self.statements.keys() for name, line in self.statements.items()})
         placed = {claim: name for name, value in self.values.items() for claim in _stated(value)}
         self.homes = {name: placed[item] for name, item in self.problem.names.items() if item in placed}
 
@@ -172,13 +179,18 @@ class _Page:
 
     def _reads(self, name: str) -> set[str]:
         """The names in a line, and those that a function of the claims is given by name."""
-        statement = self.statements[name]
-        given = parameters(statement) if name in self.functions and isinstance(statement, ast.FunctionDef) else set[str]()
-        return loads(statement) | given
+        return loads(self.statements[name]) | self._given(name)
+
+    def _given(self, name: str) -> set[str]:
+        """The lines that make what a function of the claims is given by name."""
+        statement = self.statements.get(name)
+        asked = parameters(statement) if name in self.functions and isinstance(statement, ast.FunctionDef) else set[str]()
+        return set[str]().union(*(self.lines_of.get(p, ()) for p in asked))
 
     def _named_by_claims(self, statement: ast.stmt) -> set[str]:
-        if any(_stated(self.values[name]) for name in _bound(statement)):
-            return loads(statement)
+        stated = [item for name in _bound(statement) for item in _stated(self.values[name])]
+        if stated:
+            return loads(statement) if any(item in self.problem.names.values() for item in stated) else set()
         return set().union(*map(loads, calls(statement, "Claim"))) & self.statements.keys()
 
     def _of_function(self, name: str) -> list[Change]:
@@ -197,8 +209,11 @@ class _Page:
     def _of_model(self, statement: ast.stmt, names: Sequence[str]) -> list[Change]:
         live = {name for name, value in self.values.items() if _is_live(value)}
         # Minus a draw is no draw.
-        whole = not any(isinstance(self.values[name], Symbols) for name in names)
-        return changes(statement, whole, live, lambda e: ast.Call(ast.Name("frozen", ast.Load()), [e], []))
+        whole = not any(isinstance(self.values[name], (Symbols, Bundle)) for name in names)
+        found = changes(statement, whole, live, lambda e: ast.Call(ast.Name("frozen", ast.Load()), [e], []))
+        # How many copies there are says how large a listing is, and no more.
+        counts = {node for call in calls(statement, "batch") for many in call.args[1:] for node in ast.walk(many)}
+        return [change for change in found if change.place.node not in counts]
 
     # ---- what becomes of it -----------------------------------------------------------------------------------------------
 
@@ -225,7 +240,9 @@ class _Page:
             return {"equivalent": "the same once its calls are written out"}
         others = {f for _, claim in self.claims for top in claim.code() for f in slots(top) if f is not top}
         whole = function not in others or not inspect.signature(function).parameters
-        return self._unrefuted(name, answer, whole) or self._refuted(self.problem, claims, answer, self.many) or {}
+        if became := self._unrefuted(name, answer, whole) or self._refuted(self.problem, claims, answer, self.many):
+            return became
+        return self._refuted(self.problem, [(n, c) for n, c in self.again if c.reaches(answer)], answer) or {}
 
     def _as_page(self, name: str) -> Became:
         edited = self._edited(name)
@@ -240,15 +257,22 @@ class _Page:
         if chains and not claims and all(map(self._is_proved, chains.values())):
             proved = {"equivalent": "a chain about anything of this kind, proved with the edit too"}
             return self._at_other_sizes(name) or proved
-        reaching = [f for f in self.functions if name in self.reach.get(f, ())]
+        edited_in = [f for f in self.functions if name in self.loaded.get(f, ())]
         is_function = isinstance(self.statements[name], (ast.FunctionDef, ast.ClassDef))
         here, there = ([] if is_function else [*_of_line([values[n] for n in names])] for values in (self.values, others))
-        if not reaching and _same([*here, *self.meaning(None)], [*there, *_meaning(other)]) and self._same_at_other_sizes(edited):
+        if (
+            not edited_in
+            and _same([*here, *self.meaning(None)], [*there, *_meaning(other)])
+            and self._same_at_other_sizes(edited)
+        ):
             return {"equivalent": "the same formula, of which no claim takes a derivative"}
-        changed = {self.functions[f]: others[f] for f in reaching if f in others}
+        given = any(name in self.reach[line] for f in self.functions for line in self._given(f))
+        changed = {} if given else {self.functions[f]: others[f] for f in edited_in if f in others}
         seen = set[str]().union(*map(self._named_by_claims, self.statements.values())) - set(self.homes.values())
         whole = {n for n in seen if name in self.reach.get(n, ())} <= {f.__name__ for f in changed}
-        return self._unrefuted(name, changed, whole) or self._refuted(other, claims, {}, self.many) or {}
+        if became := self._unrefuted(name, changed, whole) or self._refuted(other, claims, {}, self.many):
+            return became
+        return self._refuted(other, [(n, c) for n, c in _again(other) if self._concerns(n, names)], {}) or {}
 
     def _edited(self, name: str) -> ast.Module:
         at = self.tree.body.index(self.statements[name])
@@ -345,7 +369,9 @@ class _Page:
             judge = self.judge(points) if page is self.problem else Judge(page, self.seed, points)
             if found := _refuted(judge, claims, answer):
                 name = found["killed_by"]
-                if _refuted(self.judge(points), [pair for pair in self.claims if pair[0] == name], {}):
+                by = dict(claims)[name].routes
+                unedited = [(n, c) for n, c in (*self.claims, *self.again) if n == name and c.routes == by]
+                if _refuted(self.judge(points), unedited, {}):
                     raise ProblemError(f"`{name}` of {self.problem.title!r} does not hold: mutants say nothing before it does.")
                 return found
             claims = [(n, c) for n, c in claims if _settled(judge, c, answer).best.verdict is Verdict.UNDECIDED]
@@ -422,7 +448,7 @@ def _settled(judge: Judge, claim: Claim, answer: Mapping[Any, Any]) -> Settled:
 def _claims(problem: Problem) -> list[tuple[str, Claim]]:
     """What may refute a mutant, cheapest first. Errata are to fail: an edit of what is wrong is no mutant.
 
-    Samples say again, slowly, what exact routes say: they are asked only of code that nothing else is claimed of.
+    Samples say again, slowly, what exact routes say: they are asked here only of code that nothing else is claimed of.
     """
     found: list[tuple[str, Claim]] = []
     drawn: list[tuple[str, Claim]] = []
@@ -435,6 +461,13 @@ def _claims(problem: Problem) -> list[tuple[str, Claim]]:
     seen = {f for _, claim in found for top in claim.code() for f in slots(top)}
     found += [(name, claim) for name, claim in drawn if not seen.issuperset(f for top in claim.code() for f in slots(top))]
     return sorted(found, key=lambda pair: cost(pair[1]))
+
+
+def _again(problem: Problem) -> list[tuple[str, Claim]]:
+    """What samples say again: it is asked last, of an edit that no exact route refutes."""
+    asked = {name: claim.routes for name, claim in _claims(problem)}
+    drawn = [(n, c) for n, c in problem.names.items() if isinstance(c, Claim) and sampled.NAME in c.routes]
+    return [(n, replace(c, by=sampled.NAME)) for n, c in drawn if sampled.NAME not in asked.get(n, ())]
 
 
 def _gradients(claim: Claim) -> list[Gradient]:
@@ -478,6 +511,20 @@ def _closure(reads: Mapping[str, set[str]]) -> dict[str, set[str]]:
     return found
 
 
+def _calls_it(value: object) -> Iterator[str]:
+    """The names by which code asks for what a line of the page defines."""
+    match value:
+        case Symbols():
+            yield value.name
+        case Bundle():
+            yield from value.names
+        case tuple() | list():
+            for part in value:
+                yield from _calls_it(part)
+        case _:
+            pass
+
+
 def _stated(value: object) -> list[object]:
     """The claims and derivations in what a line of the page defines."""
     match value:
@@ -492,7 +539,7 @@ def _stated(value: object) -> list[object]:
 def _is_formula(value: object) -> bool:
     """Does it belong to the model? Variables, data and bare symbols do not."""
     match value:
-        case Quantity() | Draw() | Named():
+        case Quantity() | Draw() | Named() | Bundle():
             return True
         case sp.Symbol() | sp.IndexedBase() | Variable():
             return False
@@ -526,6 +573,8 @@ def _of_line(values: list[Any]) -> Iterator[Any]:
     for value in values:
         if isinstance(value, Quantity):
             yield type(value).__name__
+        elif isinstance(value, Bundle):
+            yield from _of_line([*value.names.values(), *value.draws])
         else:
             yield from (thaw(_by_names(e)) for e in (value.law.args if isinstance(value, Draw) else entries(value)))
 
@@ -541,6 +590,8 @@ def _meaning(problem: Problem) -> Iterator[Any]:
     yield from (thaw(_by_names(e)) for e in [*cells, *laws])
     for name, claim in _claims(problem):
         yield name
+        over = {x: None for _, x in claim.quantities() if x is not None}
+        yield from _of_line([*over])
         stack = list(claim.that.sides)
         while stack:
             q = stack.pop()

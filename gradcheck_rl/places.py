@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import sympy as sp
 
 from . import own
-from .calculus import free, substituted
+from .calculus import free, has, substituted
 from .claims import AtMost, Claim, Equal, Raises, Relation, Within
 from .evaluators import Scene, World
+from .evaluators.hull import CORNERED
 from .expressions import needs_integration, values
 from .laws import Finite, Random, randoms, with_parents
 from .measured import about, fulfilled
 from .points import Points, covering, given, has_row, lacking, stack
 from .problem import Problem
-from .quantities import Exact, Printed, Quantity, is_code
+from .quantities import Curl, Exact, Printed, Quantity, is_code
 from .rings import is_finite
 from .spaces import Integers, Masks, OneOf, Simplex
 from .symbols import Atom, Variable, atoms_in, bare, entries, thaw
 
 ENOUGH, SEVERAL = 4, 24
-MANY = 8  # times as many points for an inequality: it may be false in a small part of the space alone
+MANY = 8  # times as many points are looked at in floats: a claim may be false in a small part of the space alone
+NUMBERS = 10**5  # of them together, at most
 DRAWS = 12
 
 
@@ -45,14 +47,13 @@ class Places:
 
         def received(points: Points) -> Points:
             page = claim.at is not None and any(on_a_page(q) for q in claim.that.sides)
-            return self.image(points) if claim.code() and not page else points
+            return self._received(claim, points) if not page else points
 
         if claim.at is not None:
             points = given(self.world.variables, claim.at, needed(claim, self.world))
             points = points if claim.where is None else self.take(points, self._fulfilling(claim.where, points))
         else:
-            tried = self.many if self._needs_many(claim) else self.points
-            points = self._make(("where", self._said(claim.where), len(tried)), partial(self._where, claim.where, tried))
+            points = self._make(("where", self._said(claim.where)), partial(self._where, claim.where))
         if not len(points):
             return points, 0
         held, kept = about(claim.that, claim.where, scene(received(points)))
@@ -77,23 +78,36 @@ class Places:
         chosen = tuple(map(int, keep))
         return points if len(chosen) == len(points) else self._make(("take", points, chosen), lambda: points.take(chosen))
 
-    @property
-    def many(self) -> Points:
-        def made() -> Points:
-            more = covering(self.world.variables, [], (MANY - 1) * self.count, self.seed, f"{self.name}/many", more=False)
-            return stack([self.points, more])
+    def others(self, claim: Claim) -> Points | None:
+        """More points, for a claim that may be false in a small part of the space alone, where they cost little: nothing is
+        integrated or sampled. Whether they fulfil its condition is not asked, but for what it says that a variable is."""
+        if claim.at is not None or self.chosen or claim.routes or not self._is_patchy(claim) or not needed(claim, self.world):
+            return None
+        return self._received(
+            claim, self._make(("others", self._said(claim.where)), lambda: self.moved(claim.where, self._others))
+        )
 
-        return self._make("many", made)
+    @cached_property
+    def _others(self) -> Points:
+        numbers = sum(v.atoms.size for v in self.world.variables.values())
+        count = min((MANY - 1) * self.count, NUMBERS // max(1, numbers))
+        return covering(self.world.variables, [], count, self.seed, f"{self.name}/others", more=False)
 
-    def _needs_many(self, claim: Claim) -> bool:
-        """An inequality, where points cost little: nothing is integrated or sampled."""
-        if type(claim.that) not in (AtMost, Within) or self.chosen or claim.routes:
+    def _is_patchy(self, claim: Claim) -> bool:
+        """Code, an inequality, or a formula with corners; other formulas that differ do so nearly everywhere."""
+        if type(claim.that) not in (Equal, AtMost, Within) or any(isinstance(q, Curl) for q, _ in claim.quantities()):
             return False
         if claim.code():
             return all(isinstance(d.law, Finite) for d in with_parents(randoms(*_cells(claim, self.world))))
-        return not any(needs_integration(self.world.formulas(q) or []) for q in claim.that.sides)
+        formulas = [e for q in claim.that.sides for e in self.world.formulas(q) or []]
+        bent = type(claim.that) is not Equal or any(has(e, *CORNERED) for e in formulas)
+        return bent and not needs_integration(formulas)
 
-    def _where(self, where: Relation | None, points: Points) -> Points:
+    def _received(self, claim: Claim, points: Points) -> Points:
+        return self.image(points) if claim.code() else points
+
+    def _where(self, where: Relation | None) -> Points:
+        points = self.points
         if where is None:
             return points
         kept = self.take(points, self._fulfilling(where, points))

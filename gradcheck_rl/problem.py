@@ -19,7 +19,7 @@ from .claims import Claim, Erratum, Mistake, Raises, Relation
 from .derivation import Derivation
 from .errors import ProblemError, did_you_mean
 from .evaluators import ROUTES
-from .evaluators.scene import World
+from .evaluators.scene import World, bundles_with
 from .figures import Figure
 from .laws import Categorical, Draw, Random, with_parents
 from .points import Point, check_names
@@ -107,9 +107,9 @@ class Problem:
                 if isinstance(over, Draw) and over.name not in found.names:
                     found.add(over)
         for claim in self.stated:
-            for function in claim.code():
+            for function, over in _code(claim):
                 for slot in slots(function):
-                    found.globals(slot)
+                    found.globals(slot, over)
         if resized():  # one number fits every shape
             shapes = {name: ((), v.shape) for name, v in found.variables.items()}
             fits = [c for c in self.corners if all(np.shape(x) in shapes.get(name, ()) for name, x in c.values.items())]
@@ -294,18 +294,22 @@ class _Found:
             elif not is_code(part):
                 self.formula(*entries(part))
 
-    def globals(self, function: Callable[..., Any]) -> None:
-        """What the function asks for and its file defines with that name."""
+    def globals(self, function: Callable[..., Any], over: Bundle | Draw | None) -> None:
+        """What the function asks for, nothing that it is averaged over gives, and its file defines with that name."""
         asked = [p.name for p in arguments(function).values() if p.default is p.empty]
         if several := self.alike.intersection(asked):
             raise ProblemError(TWO.format(min(several)))
         wanted = [name for name in asked if name not in self.names]
         around = getattr(inspect.unwrap(function), "__globals__", {}) if wanted else {}
+        given = over.names if isinstance(over, Bundle) else ()
         for name in wanted:
             found = {k: x for k, x in around.items() if isinstance(x, Symbols) and x.name == name}
             # The one that the file calls so too, where there are several.
             for x in [found[name]] if name in found else found.values():
                 self.add(x)
+            holding = [*{*bundles_with(name, function).values()}] if not found and name not in {*given, *self.names} else []
+            if len(holding) == 1 and holding[0].draws and self.names.keys().isdisjoint(holding[0].names):
+                self.add(holding[0])
 
 
 @lru_cache(maxsize=1 << 16)

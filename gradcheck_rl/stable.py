@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import sympy as sp
 
-from .spaces import Masks
+from .spaces import Masks, Simplex
 from .symbols import bare, named_
 
 
@@ -92,11 +92,21 @@ def _inside(factor: Any, log: Any) -> Any:
 
 def _lowered(e: Any, log: Any) -> Any:
     """e exp(-log), where the weights of an exponential go up into it."""
-    factors = list(sp.Mul.make_args(e))
+    factors = _factors(e)
     exponents = _exponents(factors)
     weights = [f for f in factors if exponents and _is_weight(f)]
     rest = [f for f in factors if not isinstance(f, sp.exp) and f not in weights]
     return sp.Mul(*rest) * sp.exp(_weighted(weights, sp.Add(*exponents)) - log)
+
+
+def _factors(e: Any) -> list[Any]:
+    """With those of what has a name, if it is an exponential: a chance by its name may be 0 in floats, and that times another is
+    lost."""
+    found: list[Any] = []
+    for factor in sp.Mul.make_args(e):
+        inside = list(sp.Mul.make_args(stable(bare(factor)))) if isinstance(factor, named_) else []
+        found += inside if any(isinstance(f, sp.exp) for f in inside) else [factor]
+    return found
 
 
 def _exponents(factors: Sequence[Any]) -> list[Any]:
@@ -108,8 +118,15 @@ def _weighted(weights: Sequence[Any], exponent: Any) -> Any:
 
 
 def _is_weight(e: Any) -> bool:
-    """Is it positive, or a mask?"""
-    return bool(e.is_symbol) and (bool(e.is_positive) or isinstance(getattr(getattr(e, "home", None), "over", None), Masks))
+    """Is it positive, a mask, or a chance?"""
+    if e.is_symbol:
+        return bool(e.is_positive) or isinstance(_space(e), (Masks, Simplex))
+    others = e.free_symbols  # and the last chance is what the others leave
+    return len({id(a.home) for a in others if isinstance(_space(a), Simplex)}) == 1 and e == 1 - sp.Add(*others)
+
+
+def _space(atom: Any) -> Any:
+    return getattr(getattr(atom, "home", None), "over", None)
 
 
 def _log_sum(e: Any) -> Any:
@@ -126,7 +143,7 @@ def _log_sum(e: Any) -> Any:
 
 
 def _exponent(term: Any) -> Any:
-    factors = sp.Mul.make_args(term)
+    factors = _factors(term)
     powers = _exponents(factors)
     numbers = [f for f in factors if f.is_number and not isinstance(f, sp.exp)]
     weights = [f for f in factors if _is_weight(f)]

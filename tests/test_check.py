@@ -1748,6 +1748,37 @@ def test_a_variable_and_a_part_of_an_episode_do_not_share_a_name() -> None:
             Problem("Episode", (claim,), world=world)
 
 
+PLAYED = """
+from sympy import Rational
+from gradcheck_rl import Claim, Equal, Mean, Problem, Uniform, Value, Variable, episode
+
+reward = Variable("reward", (1, 2), over=Uniform(-1, 1))
+half = Rational(1, 2)
+played = episode([1], [[[1], [1]]], reward, [[half, half]], 2)
+
+
+def total(rewards):
+    return rewards.sum()
+
+
+problem = Problem(title="Played", claims=(Claim("So.", Equal(Mean(Value(total)), reward.sum())),))
+"""
+
+
+def test_code_may_ask_for_a_part_of_the_one_episode_of_its_file(tmp_path: Path) -> None:
+    """Of two it cannot know which."""
+    path = tmp_path / "played.py"
+    path.write_text(PLAYED)
+    assert only(check(load(path))).verdict == "agrees"
+    path.write_text(PLAYED.replace("def total", "longer = episode([1], [[[1], [1]]], reward, [[half, half]], 3)\n\n\ndef total"))
+    with pytest.raises(
+        ProblemError, match=r"asks for `rewards`; this problem has reward\. Write over=played or longer in its Mean"
+    ):
+        load(path)
+    path.write_text(path.read_text().replace("Mean(Value(total))", "Mean(Value(total), over=played)"))
+    assert only(check(load(path))).verdict == "agrees"
+
+
 def test_code_that_takes_no_variable_has_no_slope_by_a_parameter() -> None:
     z, theta = Draw("z", Bernoulli(Rational(1, 3))), Parameter("theta")
 

@@ -35,6 +35,7 @@ from gradcheck_rl import (
     Parameter,
     Problem,
     ProblemError,
+    Simplex,
     Uniform,
     Variable,
     array,
@@ -619,6 +620,29 @@ def test_letters_become_axes() -> None:
         r, w = rng.normal(size=(2, n, 5))
         p = softmax_by_hand(w)
         np.testing.assert_allclose(_run(text, "centred")(r, w), p * (r - (p * r).sum(axis=0)), rtol=1e-12)
+
+
+TILT, CHANCE, HEAT = Variable("Q", 2), Variable("mu", 2, over=Simplex()), Variable("eta")
+TILTED = CHANCE * exp(TILT / HEAT)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_shares_of_chances_tilted_by_a_temperature_do_not_overflow(named: bool) -> None:
+    """By a name they might be 0 before they are multiplied by what is large."""
+    parts = Named("part", TILTED) if named else TILTED
+    text = function("share", Derivation("share", (parts / parts.sum())[0]), "numpy")
+    q, mu = (
+        np.array([[900.0, 250.0, 3.0, -900.0], [0.0, 0.0, 1.0, 900.0]]),
+        np.array([[0.5, 1.0, 0.0, 0.25], [0.5, 0.0, 1.0, 0.75]]),
+    )
+    heat = np.array([0.5, 0.25, 1.0, -2.0])
+    np.testing.assert_allclose(_run(text, "share")(q, mu, heat), [1, 1, 0, 1], rtol=1e-12)
+
+
+def test_code_that_overflows_where_one_variable_alone_is_large_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(generate, "stable", lambda e: e)
+    with pytest.raises(Unsuitable, match=r"its code gives nan for .* it is not shown"):
+        function("share", Derivation("share", (TILTED / TILTED.sum())[0]), "numpy")
 
 
 def test_the_slope_of_tanh_keeps_its_digits() -> None:

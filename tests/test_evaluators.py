@@ -991,6 +991,42 @@ def test_code_that_writes_into_its_draw_is_given_its_own_on_every_rung(wrong: in
 
 
 @pytest.mark.parametrize("wrong", [0, 1])
+def test_laws_of_torch_whose_looks_at_their_arguments_cannot_be_mapped(wrong: int) -> None:
+    """A covariance is looked at by an `if`, which would take a call for each outcome."""
+    m, size, noise = (
+        Parameter("m", 2, over=Uniform(-1, 1)),
+        Variable("size", over=Uniform(1, 2)),
+        Draw("noise", Gaussian([0, 0], 1)),
+    )
+    calls: list[int] = []
+
+    def score(m: Any, size: Any, noise: Any) -> Any:
+        calls.append(1)
+        law = torch.distributions.MultivariateNormal(m, size**2 * torch.eye(2, dtype=m.dtype))
+        return law.log_prob((m + size * noise).detach()) * (noise.sum() + wrong * noise[0])
+
+    claim = Claim("The score times the noise.", Equal(Mean(Gradient(score)), (1 / size, 1 / size)))
+    found = check(Problem(title="Scores", claims=(claim,), world=(m, size, noise)))
+    assert found.claims[0].verdict == ("refuted" if wrong else "agrees")
+    assert len(calls) < 100
+    assert torch.distributions.Distribution._validate_args is __debug__
+
+
+def test_a_slope_where_the_deviation_is_0_is_told_to_draw_the_noise_alone() -> None:
+    m, size = Parameter("m", over=Uniform(-1, 1)), Variable("size", over=Uniform(0, 1))
+    u, noise = Draw("u", Gaussian(m, size)), Draw("noise", Gaussian(0, 1))
+    still = Equal(size, 0)
+    claims = [
+        Claim(f"{n}.", Equal(Gradient(E(tanh(x))), 1 - tanh(m) ** 2), where=still) for n, x in enumerate((u, m + size * noise))
+    ]
+    drawn, written = check(Problem("Still", claims)).claims
+    assert (drawn.verdict, written.verdict) == ("undecided", "agrees")
+    assert drawn.reason.endswith(
+        "where a deviation is 0, draw the noise alone, of deviation 1, and write mean + deviation * noise"
+    )
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
 def test_a_formula_on_tensors_knows_what_floats_do_to_it(wrong: int) -> None:
     """10^8 swallows half of the digits of z; 1 - tanh(20)^2 is zero in floats: neither refutes what is true."""
     z, large = Parameter("z", over=Uniform(0.5, 2)), 10**8

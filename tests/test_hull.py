@@ -384,6 +384,22 @@ def test_every_pair_of_branches_under_many_coins_may_tie() -> None:
     assert found.tolist() == [True] * 4 + [False] * 3
 
 
+def test_what_is_flat_up_to_rounding_is_no_corner_under_many_coins() -> None:
+    """Where all ten coins fall alike the advantage is 0, which floats know to 1e-16, times 1e5: its clip bends nothing."""
+    x = Parameter("x", over=Normal())
+    coins = array(*(Draw(f"c{i}", Bernoulli(Fraction(1, 2))) for i in range(10)))
+    advantage = (coins[0] - coins.mean()) / Fraction(7, 10**6)
+    objective = E(minimum(exp(x) * advantage, clip(exp(x), 1 - FIFTH, 1 + FIFTH) * advantage))
+    half = Fraction(9 * 10**6, 7 * 40)  # the mean of the advantage's positive part
+    claims = (
+        Claim("clipped above", Equal(Gradient(objective), -2 * half), at=Point(x=sp.log(2))),
+        Claim("at the clip", Equal(Gradient(objective), 0), at=Point(x=sp.log(1 + FIFTH))),
+    )
+    clipped, tied = check(Problem("flat", claims)).claims
+    assert clipped.verdict == "agrees"
+    assert "kink" in tied.reason
+
+
 def test_no_cell_is_looked_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[bytes] = []
 

@@ -196,12 +196,13 @@ def test_a_chain_of_one_line_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("claim", "says"),
     [
-        ("Equal(J, J + 0.1 + 1 / 3)", "is a rounded number inside a formula"),
+        ("Equal(J, J + 0.1 + 1 / 3)", "'Faulty.': 0.43333333333333335 is a rounded number inside a formula"),
+        ("Equal(E(tanh(Draw('z', Gaussian(0, 1)))), 0.1)", "'Faulty.': 0.1 is a rounded number inside a formula"),
         ("Equal(Mean(Gradient(reinforce)), Gradient(J + step(theta[0])))", "meets the jump"),
     ],
 )
 def test_a_fault_of_a_formula_is_told_though_its_code_was_tried(tmp_path: Path, claim: str, says: str) -> None:
-    text = TINY.read_text().replace("import (", "import (\n    step,", 1)
+    text = TINY.read_text().replace("import (", "import (\n    Gaussian,\n    step,\n    tanh,", 1)
     text = text.replace("\nunnormalised =", f'\nfaulty = Claim("Faulty.", {claim})\n\nunnormalised =')
     faults, _ = told(page(tmp_path, text.replace("(unbiased, uniform)", "(unbiased, uniform, faulty)")))
     assert len(faults) == 1 and says in faults[0]

@@ -1005,6 +1005,90 @@ def test_what_a_few_points_leave_undecided_is_asked_at_more(tmp_path: Path) -> N
     assert {*first} == {"undecided", "refuted"}
 
 
+BALL = """
+from sympy import pi
+
+from gradcheck_rl import Claim, Draw, Equal, Gaussian, Mean, Problem, Value, erf, exp, sqrt, torch
+
+x = Draw("x", Gaussian(0, 1))
+y, z = Draw("y", Gaussian(0, 1)), Draw("z", Gaussian(0, 1))
+chance = erf(1 / sqrt(2)) - sqrt(2 / pi) * exp(-1 / sqrt(4))
+
+
+def inside(x, y, z):
+    return (torch.stack((x, y, z)).norm(dim=0) < 1).to(x.dtype)
+
+
+reward = Claim("A fifth.", Equal(Mean(Value(inside)), chance), by=("integrated", "sampled"), resolution=1 / 20)
+problem = Problem(title="Ball", claims=(reward,))
+"""
+
+
+def test_samples_are_asked_of_what_no_exact_route_resolves(tmp_path: Path) -> None:
+    path = tmp_path / "ball.py"
+    path.write_text(BALL)
+    fates = {m.name: m.fate for m in mutants(load(str(path)), functions=["inside"])}
+    assert "inside, off by one: torch.stack((x, y, z)).norm(dim=0) < 2 for torch.stack((x, y, z)).norm(dim=0) < 1" in fates
+    assert not any("SURVIVES" in fate for fate in fates.values())
+
+
+def test_that_code_stays_as_it_is_says_nothing_of_the_draws_it_is_given(tmp_path: Path) -> None:
+    """Noise in one coordinate that is twice as wide, or a little aside: the function is the same, and its mean is not."""
+    path = tmp_path / "ball.py"
+    path.write_text(BALL.replace(', by=("integrated", "sampled")', ""))
+    fates = {m.name: m.fate for m in mutants(load(str(path)), functions=["x"])}
+    assert fates
+    assert not any("the same" in fate for fate in fates.values())
+
+
+CALLED = """
+from gradcheck_rl import *
+
+old = Variable("old", 2, over=LogRational())
+reward = Variable("reward", (2, 2), over=Uniform(-2, 2))
+mu = softmax(old)
+first = Draw("k", Categorical(logits=old))
+half_of_it = Named("h", reward[0] / 2)
+walk = episode((1, 0), [[[0, 1], [1, 0]], [[0, 1], [1, 0]]], reward, [mu, mu], 2)
+
+
+def halved(h, k):
+    return h[k]
+
+
+def total(rewards):
+    return rewards.sum()
+
+
+def twice(h):
+    return 2 * h[0]
+
+
+half = Claim("Half the mean.", Equal(2 * Mean(Value(halved)), (mu * reward[0]).sum()))
+second = mu[0] * reward[1] + mu[1] * reward[0]
+mean = Claim("The mean return.", Equal(Mean(Value(total)), (mu * (reward[0] + second)).sum()))
+forgotten = Claim("Not on the page.", Equal(Value(twice), reward[0, 0]))
+problem = Problem(title="Called otherwise", claims=(half, mean))
+"""
+
+
+def test_what_code_is_given_by_a_name_that_is_not_its_line_s_is_edited_and_killed(tmp_path: Path) -> None:
+    path = tmp_path / "called.py"
+    path.write_text(CALLED)
+    found = mutants(load(str(path)))
+    fates = {m.name.split(",")[0]: m.fate for m in found}
+    assert {fates[name] for name in ("first", "half_of_it")} == {"killed by half"}
+    assert fates["walk"] == "killed by mean"
+    assert not any(m.survives for m in found)
+
+
+def test_code_of_a_claim_that_the_page_does_not_list_is_not_edited(tmp_path: Path) -> None:
+    """It would be called the same whatever became of it."""
+    path = tmp_path / "called.py"
+    path.write_text(CALLED)
+    assert not [m for m in mutants(load(str(path))) if m.name.startswith("twice")]
+
+
 def test_a_claim_that_more_points_refute_without_an_edit_says_nothing_of_it(tmp_path: Path) -> None:
     path = tmp_path / "far.py"
     path.write_text(FAR.replace("return x.exp()", "return 3 * x.exp()"))

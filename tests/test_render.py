@@ -420,6 +420,19 @@ def test_a_resolution_that_no_line_names_is_that_of_the_sentence_below_the_claim
         assert text.render([report], Screen(140)).count("resolution 0.05") == 2
 
 
+def test_a_number_of_points_that_no_line_names_is_that_of_the_sentence_below_the_claims() -> None:
+    usual = replace(PLAIN.claims[0], kind="claim", verdict="agrees", points=16)
+    more, given, proved = (replace(usual, id=name, points=n) for name, n in (("more", 128), ("given", 1), ("proved", 7)))
+    lines = (usual, more, given, replace(proved, verdict="proved"), replace(usual, id="other"))
+    for written in (
+        text.render([replace(PLAIN, claims=lines)], Screen(200)),
+        markdown.render([replace(PLAIN, claims=lines)], Setting()),
+    ):
+        assert "What is said of every point was tried at 16 of them" in written
+        assert [n for n in (1, 7, 16, 128) if f"{n} points" in written] == [128]
+    assert "of every point" not in text.render([replace(PLAIN, claims=(given,))], Screen(200))
+
+
 @given(st.floats(0.1, 10), st.integers(17, 60))
 def test_two_sides_that_differ_are_not_shown_alike(near: float, digits: int) -> None:
     """Floats beside each other, and fractions that are the same float."""

@@ -20,6 +20,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from torch.distributions import Distribution
 from torch.func import functional_call, vmap
 
 from ..chance import Replayed
@@ -32,6 +33,7 @@ from .modes import AsAlone, Shaken
 _rung: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # which rung code needed
 _turn = threading.RLock()  # a default dtype belongs to the whole process: two threads take turns
 AT_ONCE = 1 << 19  # points and outcomes: what code makes of more has left the processor's memory before it is read again
+BRANCHES = "data-dependent"  # what torch calls an `if` on what is mapped
 CALLS = 1 << 14  # of code that can only be called for one point and outcome at a time
 
 
@@ -97,7 +99,7 @@ def run(
     with precision(dtype) as kind, warnings.catch_warnings(action="ignore"), Replayed() as drawing:
         batch = _Call(code, name, gradient, kind, leaves, fixed, drawn, possible)
         one = batch.B * batch.M == 1 or not (batch.w or batch.o)  # there is nothing to map it over
-        ladder = [batch.loop] if one else [batch.mapped, batch.points, batch.loop]
+        ladder = [batch.loop] if one else [batch.mapped, batch.unlooked, batch.points, batch.loop]
         if batch.w and not gradient:
             ladder.append(batch.recorded)
         at, called = 0 if one else min(_rung.get(key, 0), len(ladder) - 1), ladder.index(batch.loop)
@@ -110,7 +112,7 @@ def run(
                 raise
             except BaseException as error:  # SystemExit among them: code under test does not end the check
                 if isinstance(error, RuntimeError) and at < len(ladder) - 1:
-                    at += 1
+                    at += 2 if ladder[at] == batch.mapped and BRANCHES not in str(error) else 1
                 elif isinstance(error, Exception) and at < called:
                     at = called
                 else:
@@ -208,6 +210,20 @@ class _Call:
         parts = [self._mapped(slice(at, min(at + each, self.M))) for at in range(0, self.M, each)]
         return parts[0] if len(parts) == 1 else Batch.joined(parts)
 
+    def unlooked(self) -> Batch:
+        """Mapped, while laws do not look at their arguments: how a covariance is looked at cannot be mapped. Where that gives no
+        number the code is called alone, and they look and say why."""
+        looks = Distribution._validate_args  # pyright: ignore[reportPrivateUsage]
+        Distribution.set_default_validate_args(False)
+        try:
+            found = self.mapped()
+        finally:
+            Distribution.set_default_validate_args(looks)
+        lost = ~np.isfinite(found.values if found.gradients is None else found.gradients).all(axis=-1)
+        for b, m in np.argwhere(lost if self.possible is None else lost & np.asarray(self.possible, bool))[:1]:
+            self._one({k: v[b].clone() for k, v in self.w.items()}, b, m)
+        return found
+
     def _mapped(self, cut: slice) -> Batch:
         """These outcomes of each point."""
         count, drawn = cut.stop - cut.start, {k: v[:, cut] for k, v in self.o.items()}
@@ -236,16 +252,20 @@ class _Call:
     def loop(self) -> Batch:
         can = np.ones((self.B, self.M), bool) if self.possible is None else np.asarray(self.possible, bool)
         leaves = {k: [x.clone().requires_grad_(self._records) for x in v for _ in range(self.M)] for k, v in self.w.items()}
+
+        def alone(b: int, m: int) -> Any:
+            return self._one({k: rows[b * self.M + m] for k, rows in leaves.items()}, b, m)
+
         if can.sum() > CALLS:
             with Replayed() as drawing:
-                one, again = (self._one(leaves, *np.argwhere(can)[0]).nan_to_num() for _ in range(2))  # its own error comes first
+                one, again = (alone(*np.argwhere(can)[0]).nan_to_num() for _ in range(2))  # its own error comes first
                 if drawing.moved() and not torch.equal(one, again):
                     raise CodeError(self.code, f"`{self.name}` {RANDOM}")
             raise Unsuitable(
                 f"`{self.name}` can only be called for one sample at a time, which {can.sum()} calls would be: "
                 "write it so that torch.func.vmap can map it (no .item(), no `if` on a tensor, no numpy)"
             )
-        rows = [self._one(leaves, b, m) if can[b, m] else None for b in range(self.B) for m in range(self.M)]
+        rows = [alone(b, m) if can[b, m] else None for b in range(self.B) for m in range(self.M)]
         shapes = {r.shape for r in rows if r is not None}
         if len(shapes) != 1:
             raise CodeError(self.code, f"`{self.name}` returned different shapes at different points: return one shape.")
@@ -257,9 +277,9 @@ class _Call:
         self._records = True
         return self.loop()
 
-    def _one(self, leaves: Mapping[str, Sequence[Any]], b: int, m: int) -> Any:
+    def _one(self, leaves: Mapping[str, Any], b: int, m: int) -> Any:
         given = {k: x[b] for k, x in self.f.items()} | {k: x[b, m] for k, x in self.o.items()}
-        return self.call({k: rows[b * self.M + m] for k, rows in leaves.items()}, _copied(given))
+        return self.call(leaves, _copied(given))
 
 
 def dense(gradient: Any) -> Any:

@@ -170,15 +170,26 @@ def _returned(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> E
 
 
 def _formulas(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) -> Estimate:
-    if outcomes is None or not randoms(*_on(formulas, outcomes, scene)):
+    here, size = _on(formulas, outcomes, scene), len(scene.points)
+    if scene.rough:
+        if not symbolic.applies(here):
+            raise Unsuitable("what is to be integrated is not looked at roughly")
+        return _in_floats(here, scene, outcomes)
+    if outcomes is None or not randoms(*here):
         return symbolic.evaluate(formulas, scene) if symbolic.applies(formulas) else integrated.evaluate(formulas, scene)
-    here = _on(formulas, outcomes, scene)
-    size, count = len(scene.points), outcomes.count
-    if outcomes.exact is not None or (count <= FEW and symbolic.applies(here)):
-        rows = outcomes.rows(scene.points, np.ndindex(size, count))
-        return values(here, rows).map(lambda x: np.asarray(x).reshape(size, count, -1))
-    columns = {a: v[:, None] for a, v in scene.points.columns.items()} | dict(outcomes.columns)
-    x = np.stack([np.broadcast_to(o, (size, count)) for o in floats(here, columns, outcomes.weights.value)], axis=-1)
+    if outcomes.exact is not None or (outcomes.count <= FEW and symbolic.applies(here)):
+        rows = outcomes.rows(scene.points, np.ndindex(size, outcomes.count))
+        return values(here, rows).map(lambda x: np.asarray(x).reshape(size, outcomes.count, -1))
+    return _in_floats(here, scene, outcomes)
+
+
+def _in_floats(formulas: Sequence[Any], scene: Scene, outcomes: Outcomes | None) -> Estimate:
+    columns: dict[Any, Any] = {a: v[:, None] for a, v in scene.points.columns.items()}
+    count, weights = 1, 1.0
+    if outcomes is not None:
+        columns, count, weights = columns | dict(outcomes.columns), outcomes.count, outcomes.weights.value
+    shape = (len(scene.points), count)
+    x = np.stack([np.broadcast_to(o, shape) for o in floats(formulas, columns, weights)], axis=-1)
     return Estimate(x, 2**10 * EPS * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
 
 

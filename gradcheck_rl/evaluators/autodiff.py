@@ -84,7 +84,7 @@ def evaluate(q: Value | Gradient, scene: Scene, outcomes: Outcomes | None) -> Es
         x = run("float32")
         return Estimate(x, 16 * SINGLE * np.maximum(1.0, np.abs(x)), Evidence.FLOAT)
     fine = run("float64")
-    if outcomes is not None and outcomes.bare:
+    if scene.rough or (outcomes is not None and outcomes.bare):
         return Estimate(fine, np.zeros(fine.shape), Evidence.FLOAT)
     try:
         coarse = run("float32")

@@ -40,6 +40,7 @@ BENT = 2.0**-10  # how far switches bend apart at least, in squares of that
 REACH = 2.0**6  # and how far from there such a cell may lie
 ALONG = 32  # directions along the walls, at most
 CHOICES = 1 << 16
+DOUBTFUL = 1 << 10  # slopes that are worked out once more
 HALF = fmpq(1, 2)
 JUMPS = (sp.Heaviside, sp.sign)
 CORNERED = (sp.Min, sp.Max, sp.Abs, *JUMPS)
@@ -375,10 +376,14 @@ def _meets(switch: Any, atoms: Sequence[Any], rows: Sequence[Row]) -> Any:
 
     try:
         near = found([switch])[0] < NEAR
-        b, m = b[near], m[near]
-        steep = (
-            ~(found([slope(switch, a) for a in atoms]) < TIED).all(axis=0) if len(b) and atoms else np.zeros(len(b), dtype=bool)
-        )
+        b, m, slopes = b[near], m[near], [slope(switch, a) for a in atoms]
+        size = found(slopes).max(axis=0) if len(b) and slopes else np.zeros(len(b))
+        steep = ~(size < TIED)
+        doubtful = np.flatnonzero(steep & (size < NEAR))[:DOUBTFUL]  # it may be flat, but for rounding
+        if len(doubtful):
+            drawings = (dict(zip(drawn, map(fmpq, chosen[:, j].tolist()), strict=True)) for j in m[doubtful])
+            some = [rows[i] | drawing for i, drawing in zip(b[doubtful], drawings, strict=True)]
+            steep[doubtful] = ~(np.abs(values(slopes, some).value) < TIED).all(axis=1)
     except Unsuitable:  # a generic function has no value anywhere
         return out
     out[b[steep]] = True

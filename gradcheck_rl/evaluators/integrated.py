@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from ..calculus import has
 from ..errors import Unsuitable
 from ..estimate import Estimate, Evidence
+from ..expectation import Slope
 from ..expressions import integrals, nodes, values
 from ..laws import Draw, Gaussian, with_parents
 from ..symbols import Symbols
@@ -51,7 +53,9 @@ def evaluate(expressions: Sequence[Any], scene: Scene) -> Estimate:
                 return exact.map(lambda x: np.asarray(x)[:, None, :])
     found = integrals(expressions, scene.points.columns)
     if np.isnan(found.value).any():
-        raise Unsuitable("an integrand of the model is no number at some outcome, neither in floats nor in balls")
+        steep = any(has(e, Slope) for e in expressions)
+        aside = ": where a deviation is 0, draw the noise alone, of deviation 1, and write mean + deviation * noise" * steep
+        raise Unsuitable(f"an integrand of the model is no number at some outcome, neither in floats nor in balls{aside}")
     return found.map(lambda x: np.asarray(x)[:, None, :])
 
 

@@ -12,7 +12,7 @@ from flint import fmpq
 
 from ..errors import Unsuitable
 from ..estimate import Estimate
-from ..expressions import Program, whole_law
+from ..expressions import Program, floats, whole_law
 from ..laws import Draw, Finite, randoms, with_parents
 from ..points import Points
 from ..rings import EXACT
@@ -37,9 +37,27 @@ def outcomes(atoms: Sequence[Any], names: Mapping[str, Symbols], scene: Scene) -
         raise Unsuitable(
             f"{total} outcomes exceed the {LIMIT} that are listed: shorten the horizon or the batch, or write by='sampled'."
         )
+    if scene.rough:
+        return Outcomes(*_roughly(draws, scene.points), names)
     columns, weights, exact = _listed(tuple(draws), scene.points)
     scene.says(NAME)
     return Outcomes(columns, weights, names, exact)
+
+
+def _every(sizes: Sequence[int]) -> Any:
+    return np.stack(np.unravel_index(np.arange(math.prod(sizes)), sizes), axis=1) if sizes else np.zeros((1, 0), dtype=int)
+
+
+def _roughly(draws: Sequence[Draw], points: Points) -> tuple[dict[Any, Any], Estimate]:
+    """The same in floats."""
+    index = _every([len(d.law.weights) for d in draws])
+    columns = {d.atoms[0]: index[:, k][None, :].astype(float) for k, d in enumerate(draws)}
+    known = {a: x[:, None] for a, x in points.columns.items()} | columns
+    weights = np.ones((len(points), len(index)))
+    for k, draw in enumerate(draws):
+        table = np.stack([np.broadcast_to(w, weights.shape) for w in floats(list(draw.law.weights), known)])
+        weights *= table[index[:, k], :, np.arange(len(index))].T
+    return columns, Estimate(weights, np.zeros(weights.shape))
 
 
 @lru_cache(maxsize=32)
@@ -48,7 +66,7 @@ def _listed(draws: tuple[Draw, ...], points: Points) -> tuple[dict[Any, Any], Es
     conditions ask for the same ones, and so does the claim for an answer."""
     sizes = [len(d.law.weights) for d in draws]
     total = math.prod(sizes)
-    index = np.stack(np.unravel_index(np.arange(total), sizes), axis=1) if sizes else np.zeros((1, 0), dtype=int)
+    index = _every(sizes)
     rows = points.rows
     weights = np.full((len(rows), total), fmpq(1), dtype=object)
     position = {d.atoms[0]: k for k, d in enumerate(draws)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -66,12 +67,19 @@ class World:
             if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) or p.default is not p.empty:
                 continue
             if p.name not in names:
-                known = ", ".join(names) or "no names"
-                raise ProblemError(f"`{title}` asks for `{p.name}`; this problem has {known}.{did_you_mean(p.name, names)}")
+                known, holding = ", ".join(names) or "no names", " or ".join(bundles_with(p.name, code))
+                hint = f" Write over={holding} in its Mean." if holding else did_you_mean(p.name, names)
+                raise ProblemError(f"`{title}` asks for `{p.name}`; this problem has {known}.{hint}")
             found[p.name] = names[p.name]
         if not found and any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in arguments(code).values()):
             raise ProblemError(f"`{title}` is given its arguments by name, and names none: write them, as def {title}(theta).")
         return found
+
+
+def bundles_with(name: str, code: Callable[..., Any]) -> dict[str, Bundle]:
+    """The copies, rows and episodes in the file of a function that have a name."""
+    around = getattr(inspect.unwrap(code), "__globals__", {})
+    return {k: x for k, x in around.items() if isinstance(x, Bundle) and name in x.names}
 
 
 def _inside(q: Quantity) -> Iterable[Quantity]:
@@ -98,6 +106,7 @@ class Scene:
     used: dict[str, None] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     alone: bool = True  # is code that is new called for one point and outcome too?
+    rough: bool = False  # are numbers worked out in floats alone, without a radius, to see where it is worth a closer look?
     means: int = 1  # that a claim samples: they share its resolution and its errors
     decisive: bool = False  # is a claim refuted where its sampled mean is not the declared one?
     made: list[int] = field(default_factory=list[int])  # the draws that a radius is known from
@@ -161,7 +170,7 @@ class Scene:
         sampled = route == "sampled"
         planned = (self.name, self.samples) if sampled else ()
         answer = self.answer if sampled else self.reached(quantity)  # notes of samples say whether there is an answer
-        return (quantity, route, self.points, self.resolution, frozenset(answer.items()), *planned)
+        return (quantity, route, self.points, self.rough, self.resolution, frozenset(answer.items()), *planned)
 
     def reached(self, quantity: Quantity) -> dict[Any, Any]:
         """The replacements that a quantity runs: in the slots of its functions, and in those of the replacements themselves."""

@@ -42,7 +42,7 @@ from .said import (
     BLIND,
     DIGITS,
     PATHS,
-    SEEN,
+    Usual,
     about,
     below,
     duration,
@@ -52,7 +52,6 @@ from .said import (
     number,
     reached,
     sides,
-    usual_resolution,
 )
 
 MOST_COMPONENTS = 12
@@ -174,8 +173,8 @@ class _Page:
             blocks += self._section("The answer that was checked", "answer", [Paragraph(names)])
         blocks += self._section("Not as it should be", "wrong", [*map(self._wrong, wrong), *map(self._missed, missed)])
         blocks += self._section("Derivations", "derivations", [self._chain(derivation) for derivation in report.derivations])
-        usual = usual_resolution(claims)
-        said = Paragraph((say(SEEN, f"{usual:g}"),))
+        usual = Usual.of(claims)
+        said = Paragraph((usual.said(say),))
         blocks += self._section("Claims", "claims", [said, *(self._claim(line, usual) for line in claims)] if claims else [])
         blocks += self._section(errata_title(printed), "errata", [self._erratum(line) for line in printed])
         blocks += self._section(mistakes_title(report), "mistakes", [self._mistake(mistake) for mistake in report.mistakes])
@@ -230,16 +229,15 @@ class _Page:
     def _verdict(self, line: Line) -> Verdict:
         return Verdict(self.say(line.verdict), GOOD if line.ok else OPEN if line.verdict == "undecided" else BAD)
 
-    def _claim(self, line: Line, usual: float) -> Entry:
+    def _claim(self, line: Line, usual: Usual) -> Entry:
         return self._entry(line, _equation(line.formula), self._evidence(line), usual)
 
-    def _entry(self, line: Line, blocks: Sequence[Block], evidence: Sequence[Block], usual: float | None = None) -> Entry:
+    def _entry(self, line: Line, blocks: Sequence[Block], evidence: Sequence[Block], usual: Usual | None = None) -> Entry:
         say = self.say
         how = [say(route.route) for route in line.routes if route.verdict == line.verdict]
         notes = [_sourced(Link(line.id, self.places[line.id]), line.source)]
         notes += [(" · ".join([*how, *filter(None, [self._how_well(line)])]),)] if how else []
-        if usual is not None and line.resolution != usual:
-            notes.append((say("resolution {}", f"{line.resolution:g}"),))
+        notes += [(note,) for note in usual.unlike(line, say)] if usual else []
         notes += [(note,) for note in below(line, say)]
         return Entry(
             self._place(line.id),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..report import Line, Report, Say, plain
 
@@ -12,6 +12,7 @@ LONGEST_EXACT = 16
 DIGITS = (6, 12, 17)
 
 SEEN = "An error of {} (relative, above 1) would be seen, unless another resolution is named."
+TRIED = "What is said of every point was tried at {} of them, unless another number is named."
 PATHS = "none: no path; zero: a path that carries nothing"
 BLIND = "Each of these inputs may be anything near its published value: the answer stays the same."
 
@@ -40,9 +41,34 @@ def reached(report: Report) -> list[str]:
     return list(dict.fromkeys(block for flow in report.flow for block in flow.blocks))
 
 
-def usual_resolution(lines: Iterable[Line]) -> float:
-    found = [line.resolution for line in lines]
-    return max(set(found), key=lambda r: (found.count(r), -r), default=0.0)
+class Usual(NamedTuple):
+    """What most lines have, so that it is said once."""
+
+    resolution: float
+    points: int
+
+    @classmethod
+    def of(cls, lines: Sequence[Line]) -> Usual:
+        return cls(_most([line.resolution for line in lines]), _most([line.points for line in lines if _is_tried(line)]))
+
+    def said(self, say: Say) -> str:
+        tried = say(TRIED, self.points) if self.points else ""
+        return " ".join(filter(None, (say(SEEN, f"{self.resolution:g}"), tried)))
+
+    def unlike(self, line: Line, say: Say) -> list[str]:
+        """What is other than usual."""
+        coarse = say("resolution {}", f"{line.resolution:g}") if line.resolution != self.resolution else ""
+        tried = say("{} points", line.points) if _is_tried(line) and line.points != self.points and not line.removed else ""
+        return list(filter(None, (coarse, tried)))
+
+
+def _most(found: Sequence[Any]) -> Any:
+    return max(set(found), key=lambda x: (found.count(x), -x), default=0)
+
+
+def _is_tried(line: Line) -> bool:
+    """Does its verdict rest on several points?"""
+    return line.points > 1 and line.verdict == "agrees"
 
 
 def below(line: Line, say: Say) -> list[str]:

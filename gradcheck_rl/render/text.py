@@ -21,7 +21,7 @@ from .formula import drawable
 from .said import (
     BLIND,
     PATHS,
-    SEEN,
+    Usual,
     about,
     below,
     duration,
@@ -30,7 +30,6 @@ from .said import (
     mistakes_title,
     reached,
     sides,
-    usual_resolution,
 )
 
 STYLE = {"proved": "green", "agrees": "green", "refuted": "red", "undecided": "yellow"}
@@ -208,11 +207,11 @@ class _Page:
         claims = [line for line in report.claims if line.kind != "erratum"]
         if not claims:
             return []
-        usual = usual_resolution(claims)
+        usual = Usual.of(claims)
         return self.section(
             "Claims",
             self.lines(sorted(claims, key=lambda line: line.kind == "step"), usual),
-            _text(self.say(SEEN, f"{usual:g}"), "dim"),
+            _text(usual.said(self.say), "dim"),
         )
 
     def errata(self, report: Report) -> list[RenderableType]:
@@ -220,9 +219,9 @@ class _Page:
         if not printed:
             return []
         claims = [line for line in report.claims if line.kind != "erratum"]
-        return self.section(errata_title(printed), self.lines(printed, usual_resolution(claims or printed)))
+        return self.section(errata_title(printed), self.lines(printed, Usual.of(claims or printed)))
 
-    def lines(self, lines: Sequence[Line], usual: float) -> Table:
+    def lines(self, lines: Sequence[Line], usual: Usual) -> Table:
         grid = self.grid("verdict", "sentence", "how", *(() if self.narrow else ("how well", "time")))
         grid.columns[2].max_width = MOST_HOW
         for line in lines:
@@ -246,7 +245,7 @@ class _Page:
         words = {"undecided": "({})", "refuted": "{} refutes"}
         return _text("\n".join(self.say(words.get(route.verdict, "{}"), self.say(route.route)) for route in line.routes))
 
-    def how_well(self, line: Line, usual: float) -> str:
+    def how_well(self, line: Line, usual: Usual) -> str:
         said = [self.say(line.evidence)]
         answering = [route for route in line.routes if route.verdict == line.verdict]
         if line.verdict == "refuted":
@@ -255,9 +254,7 @@ class _Page:
         else:
             slacks = [route.slack for route in answering if route.slack]
             said += [self.say("to {}", f"{min(slacks):.1e}")] if slacks else []
-        if line.resolution != usual:
-            said.append(self.say("resolution {}", f"{line.resolution:g}"))
-        return "\n".join(filter(None, said))
+        return "\n".join(filter(None, (*said, *usual.unlike(line, self.say))))
 
     def mistakes(self, report: Report) -> list[RenderableType]:
         if not report.mistakes:
