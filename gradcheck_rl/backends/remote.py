@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch.distributions import Distribution
 
 from ..estimate import Floats
 from .rows import Arrays, Ask, Rows
@@ -173,11 +174,12 @@ def here(code: Callable[..., Any], arguments: Arrays, dtype: str, cotangents: Fl
 @contextmanager
 def unchecked() -> Generator[None]:
     """Within this block laws take any parameters; what they give for wrong ones is not a number."""
-    torch.distributions.Distribution.set_default_validate_args(False)
+    looks = Distribution._validate_args  # pyright: ignore[reportPrivateUsage]
+    Distribution.set_default_validate_args(False)
     try:
         yield
     finally:
-        torch.distributions.Distribution.set_default_validate_args(__debug__)  # torch's own choice
+        Distribution.set_default_validate_args(looks)
 
 
 def kind_of(y: Any) -> str:

@@ -20,7 +20,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
-from torch.distributions import Distribution
 from torch.func import functional_call, vmap
 
 from ..chance import Replayed
@@ -213,12 +212,8 @@ class _Call:
     def unlooked(self) -> Batch:
         """Mapped, while laws do not look at their arguments: how a covariance is looked at cannot be mapped. Where that gives no
         number the code is called alone, and they look and say why."""
-        looks = Distribution._validate_args  # pyright: ignore[reportPrivateUsage]
-        Distribution.set_default_validate_args(False)
-        try:
+        with remote.unchecked():
             found = self.mapped()
-        finally:
-            Distribution.set_default_validate_args(looks)
         lost = ~np.isfinite(found.values if found.gradients is None else found.gradients).all(axis=-1)
         for b, m in np.argwhere(lost if self.possible is None else lost & np.asarray(self.possible, bool))[:1]:
             self._one({k: v[b].clone() for k, v in self.w.items()}, b, m)
